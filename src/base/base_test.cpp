@@ -1,0 +1,59 @@
+#include <gtest/gtest.h>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "base/time.hpp"
+
+namespace pawl {
+namespace {
+
+struct CountingRandom final : Random {
+  std::uint64_t value = 0x0123456789abcdefULL;
+  std::uint64_t next() override { return value += 0x9e3779b97f4a7c15ULL; }
+};
+
+TEST(Uuid, VersionSevenSortsByTimeAndRoundTrips) {
+  CountingRandom random;
+  const auto earlier = make_uuid_v7(TimePoint{Millis{1000}}, random);
+  const auto later = make_uuid_v7(TimePoint{Millis{2000}}, random);
+  EXPECT_LT(earlier, later);
+  EXPECT_EQ(earlier.to_string()[14], '7');
+  EXPECT_EQ(Uuid::parse(later.to_string()), later);
+}
+
+TEST(Uuid, RefusesMalformedText) {
+  for (const auto* text : {"", "0192", "0192f0c0-0000-7000-8000-00000000000g", "0192f0c0x0000-7000-8000-000000000000",
+                           "0192f0c0-0000-7000-8000-0000000000000"}) {
+    EXPECT_FALSE(Uuid::parse(text)) << text;
+  }
+}
+
+TEST(Time, Rfc3339RoundTrips) {
+  const auto time = parse_rfc3339("2026-11-22T10:47:01.5+01:00");
+  ASSERT_TRUE(time);
+  EXPECT_EQ(to_rfc3339(*time), "2026-11-22T09:47:01.500Z");
+}
+
+TEST(Time, RefusesWhatIsNotADate) {
+  for (const auto* text : {"", "2026-11-22", "2026-13-22T10:47:01Z", "2026-02-30T10:47:01Z", "2026-11-22T10:47:01", "2026-11-22T25:47:01Z"}) {
+    EXPECT_FALSE(parse_rfc3339(text)) << text;
+  }
+}
+
+TEST(Time, ReadsIsoDurations) {
+  EXPECT_EQ(parse_iso8601_duration("PT1H30M"), Millis{5400000});
+  EXPECT_EQ(parse_iso8601_duration("P1DT0.5S"), Millis{86400500});
+  EXPECT_EQ(parse_iso8601_duration("P2W"), Millis{14 * 86400000LL});
+  for (const auto* text : {"", "P", "PT", "1H", "PT1", "P1S", "PT1M1H", "PT-1S", "P99999999999999Y"}) {
+    EXPECT_FALSE(parse_iso8601_duration(text)) << text;
+  }
+}
+
+TEST(ErrorClass, EveryClassHasItsStatus) {
+  EXPECT_EQ(http_status(ErrorClass::unprocessable), 422);
+  EXPECT_EQ(http_status(ErrorClass::limited), 429);
+  EXPECT_EQ(title_of(ErrorClass::not_found), "Not found");
+}
+
+}  // namespace
+}  // namespace pawl

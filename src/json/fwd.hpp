@@ -1,0 +1,6 @@
+#pragma once
+
+namespace pawl::json {
+class Value;
+struct Member;
+}  // namespace pawl::json

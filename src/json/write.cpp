@@ -1,0 +1,146 @@
+#include "json/write.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace pawl::json {
+namespace {
+
+template <class Number>
+void append_chars(std::string& out, Number number) {
+  char buffer[32];
+  const auto [end, failure] = std::to_chars(buffer, buffer + sizeof buffer, number);
+  out.append(buffer, end);
+}
+
+class Writer {
+ public:
+  Writer(std::string& out, const WriteOptions& options) : out_(out), options_(options) {}
+
+  void write(const Value& value) {
+    switch (value.kind()) {
+      case Kind::null: out_ += "null"; break;
+      case Kind::boolean: out_ += value.as_bool() ? "true" : "false"; break;
+      case Kind::integer: append_chars(out_, value.as_integer()); break;
+      case Kind::number: append_number(out_, value.as_double()); break;
+      case Kind::string: append_quoted(out_, value.as_string()); break;
+      case Kind::array: write_array(value); break;
+      case Kind::object: write_object(value); break;
+    }
+  }
+
+ private:
+  void write_array(const Value& value) {
+    out_ += '[';
+    ++level_;
+    bool first = true;
+    for (const auto& item : value.items()) {
+      separate(first);
+      write(item);
+    }
+    close(first, ']');
+  }
+
+  void write_object(const Value& value) {
+    out_ += '{';
+    ++level_;
+    bool first = true;
+    const auto write_member = [&](const Member& member) {
+      separate(first);
+      append_quoted(out_, member.name());
+      out_ += options_.indent > 0 ? ": " : ":";
+      write(member.value);
+    };
+    if (options_.sort_keys) {
+      std::vector<const Member*> sorted;
+      for (const auto& member : value.members()) sorted.push_back(&member);
+      std::sort(sorted.begin(), sorted.end(), [](const Member* a, const Member* b) { return a->name() < b->name(); });
+      for (const auto* member : sorted) write_member(*member);
+    } else {
+      for (const auto& member : value.members()) write_member(member);
+    }
+    close(first, '}');
+  }
+
+  void separate(bool& first) {
+    if (!first) out_ += ',';
+    first = false;
+    new_line();
+  }
+  void close(bool empty, char bracket) {
+    --level_;
+    if (!empty) new_line();
+    out_ += bracket;
+  }
+  void new_line() {
+    if (options_.indent <= 0) return;
+    out_ += '\n';
+    out_.append(static_cast<std::size_t>(level_ * options_.indent), ' ');
+  }
+
+  std::string& out_;
+  const WriteOptions& options_;
+  int level_ = 0;
+};
+
+}  // namespace
+
+void append_quoted(std::string& out, std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  out += '"';
+  std::size_t plain = 0;  // start of the run not yet copied
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) continue;
+    out.append(text, plain, i - plain);
+    plain = i + 1;
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\t': out += "\\t"; break;
+      case '\r': out += "\\r"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      default:
+        out += "\\u00";
+        out += kHex[c >> 4];
+        out += kHex[c & 15];
+    }
+  }
+  out.append(text, plain, text.size() - plain);
+  out += '"';
+}
+
+void append_number(std::string& out, double number) {
+  if (std::isnan(number)) {
+    out += "null";
+    return;
+  }
+  if (std::isinf(number)) number = std::copysign(std::numeric_limits<double>::max(), number);
+  if (number == std::floor(number) && std::fabs(number) < 1e17) {
+    if (number == 0 && std::signbit(number)) {
+      out += "-0";
+    } else {
+      append_chars(out, static_cast<std::int64_t>(number));
+    }
+    return;
+  }
+  append_chars(out, number);
+}
+
+void append_text(std::string& out, const Value& value) {
+  const WriteOptions options;
+  Writer(out, options).write(value);
+}
+
+std::string to_text(const Value& value, const WriteOptions& options) {
+  std::string out;
+  Writer(out, options).write(value);
+  return out;
+}
+
+}  // namespace pawl::json
