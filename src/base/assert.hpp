@@ -9,5 +9,4 @@ namespace pawl {
 
 }  // namespace pawl
 
-#define PAWL_ASSERT(condition, why) \
-  ((condition) ? static_cast<void>(0) : ::pawl::assertion_failed(#condition, __FILE__, __LINE__, why))
+#define PAWL_ASSERT(condition, why) ((condition) ? static_cast<void>(0) : ::pawl::assertion_failed(#condition, __FILE__, __LINE__, why))

@@ -35,7 +35,8 @@ TEST(Time, Rfc3339RoundTrips) {
 }
 
 TEST(Time, RefusesWhatIsNotADate) {
-  for (const auto* text : {"", "2026-11-22", "2026-13-22T10:47:01Z", "2026-02-30T10:47:01Z", "2026-11-22T10:47:01", "2026-11-22T25:47:01Z"}) {
+  for (const auto* text :
+       {"", "2026-11-22", "2026-13-22T10:47:01Z", "2026-02-30T10:47:01Z", "2026-11-22T10:47:01", "2026-11-22T25:47:01Z"}) {
     EXPECT_FALSE(parse_rfc3339(text)) << text;
   }
 }

@@ -1,8 +1,8 @@
 /// Errors as values. `Result<T>` carries one error, `Checked<T>` all findings about a document or a request body.
 ///
-/// An `Error` is what a person or a program acts on: a stable dotted code (`run.not_found`), a class that decides the HTTP status and whether a
-/// retry makes sense, a sentence, and field problems. `http_status` and the problem+json writer in `api/` are the only places that
-/// turn it into a reply (RFC 9457).
+/// An `Error` is what a person or a program acts on: a stable dotted code (`run.not_found`), a class that decides the HTTP status and
+/// whether a retry makes sense, a sentence, and field problems. `http_status` and the problem+json writer in `api/` are the only places
+/// that turn it into a reply (RFC 9457).
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -82,9 +82,9 @@ struct Checked {
 }  // namespace pawl
 
 /// `PAWL_TRY(name, expression)`: two plain statements (no statement expression: GCC 115851). Returns the error from the enclosing function.
-#define PAWL_TRY(name, ...)                                     \
-  auto name##_result = (__VA_ARGS__);                           \
+#define PAWL_TRY(name, ...)                                               \
+  auto name##_result = (__VA_ARGS__);                                     \
   if (name##_result.has_error()) return std::move(name##_result).error(); \
   auto name = std::move(name##_result).value()
-#define PAWL_TRY_VOID(...)                                                    \
+#define PAWL_TRY_VOID(...) \
   if (auto pawl_try_result = (__VA_ARGS__); pawl_try_result.has_error()) return std::move(pawl_try_result).error()

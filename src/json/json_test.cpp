@@ -91,7 +91,8 @@ TEST(Value, GivesBackEveryByteItCounted) {
 }
 
 TEST(Value, OrdersLikeJq) {
-  const char* const ordered[] = {"null", "false", "true", "-1", "0.5", "1", "\"\"", "\"a\"", "[]", "[0]", "{}", R"({"a":1})", R"({"a":2})", R"({"b":1})"};
+  const char* const ordered[] = {"null",  "false", "true", "-1", "0.5",        "1",          "\"\"",
+                                 "\"a\"", "[]",    "[0]",  "{}", R"({"a":1})", R"({"a":2})", R"({"b":1})"};
   for (std::size_t i = 0; i + 1 < std::size(ordered); ++i) {
     EXPECT_LT(compare(parsed(ordered[i]), parsed(ordered[i + 1])), 0) << ordered[i];
   }

@@ -57,8 +57,8 @@ struct ArrayRep : Rep {
   std::vector<Value, CountingAllocator<Value>> items;
 };
 
-/// Members in insertion order. Above kIndexFrom members an open-addressing table of positions stands beside them (0 = free, else position + 1;
-/// at most half full).
+/// Members in insertion order. Above kIndexFrom members an open-addressing table of positions stands beside them (0 = free, else
+/// position + 1; at most half full).
 struct ObjectRep : Rep {
   static constexpr std::size_t kIndexFrom = 12;
 

@@ -2,8 +2,8 @@
 ///
 /// Sixteen bytes. Strings, arrays and objects are shared: copying a value is a reference count (atomic, so values may cross threads), and a
 /// mutator copies its container first when somebody else holds it too (copy on write, one level). So a payload can pass through fifty
-/// tasks, a backtracking expression and a journal batch without being copied once. Boost.JSON's value copies deeply, which is why this type exists;
-/// parsing itself is Boost.JSON's (`json/parse.hpp`).
+/// tasks, a backtracking expression and a journal batch without being copied once. Boost.JSON's value copies deeply, which is why this
+/// type exists; parsing itself is Boost.JSON's (`json/parse.hpp`).
 ///
 /// - Integers keep 64 bits exactly; other numbers are doubles. `1` and `1.0` are equal.
 /// - Objects keep insertion order; lookup is linear for small and hashed for large ones.
@@ -39,6 +39,8 @@ class Value {
  public:
   Value() noexcept = default;
   Value(std::nullptr_t) noexcept {}
+  // Version 14 of clang-format mangles constrained constructors.
+  // clang-format off
   template <class B>
     requires std::is_same_v<B, bool>
   Value(B value) noexcept : kind_(Kind::boolean) {
@@ -61,6 +63,7 @@ class Value {
       payload_.number = static_cast<double>(value);
     }
   }
+  // clang-format on
   Value(double value) noexcept : kind_(Kind::number) { payload_.number = value; }
   Value(std::string_view text);
   Value(const char* text) : Value(std::string_view(text)) {}
@@ -169,7 +172,8 @@ struct Member {
   [[nodiscard]] std::string_view name() const { return key.as_string(); }
 };
 
-/// Total order of jq: null < false < true < numbers < strings (by code point) < arrays < objects (key sets first, then values by sorted key).
+/// Total order of jq: null < false < true < numbers < strings (by code point) < arrays < objects (key sets first, then values by
+/// sorted key).
 [[nodiscard]] int compare(const Value& left, const Value& right);
 
 /// Bytes that values created on this thread hold, less those freed on it. Only differences mean anything: the jq VM uses them for its

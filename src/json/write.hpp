@@ -8,7 +8,7 @@
 namespace pawl::json {
 
 struct WriteOptions {
-  int indent = 0;         ///< spaces per level; 0: compact
+  int indent = 0;          ///< spaces per level; 0: compact
   bool sort_keys = false;  ///< canonical form: members by key
 };
 
