@@ -3,6 +3,10 @@
 # One folder below src/ is one static library `pawl_<name>` (slashes become underscores). DEPS are other modules of ours and are checked
 # against the layer table; LIBS are outside libraries whose headers our public headers need; PRIVATE_LIBS are seen by .cpp files only.
 # `*_test.cpp` beside the code becomes the test program `pawl_<name>_test`.
+#
+# Each module also gets `pawl_<name>_link_test` (target group `link_tests`): an empty program that takes the module as whole archive and nothing
+# but what it declares, so that a call into an undeclared module is an unresolved symbol. Its public headers are a file set: target group
+# `header_tests` compiles each of them alone. `pawl_write_modules()` exports the declarations for scripts/lint.
 
 set(PAWL_LAYER_base 0)
 set(PAWL_LAYER_json 0)
@@ -47,6 +51,7 @@ function(pawl_module name)
     endif()
   endforeach()
 
+  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp ${CMAKE_CURRENT_SOURCE_DIR}/detail/*.cpp)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
@@ -54,13 +59,22 @@ function(pawl_module name)
 
   add_library(pawl_${id} STATIC ${sources})
   target_include_directories(pawl_${id} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  if(headers)
+    target_sources(pawl_${id} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${headers})
+    set_target_properties(pawl_${id} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  endif()
   list(TRANSFORM ARG_DEPS REPLACE "/" "_")
   list(TRANSFORM ARG_DEPS PREPEND pawl_ OUTPUT_VARIABLE dep_targets)
   target_link_libraries(pawl_${id} PUBLIC ${dep_targets} ${ARG_LIBS} PRIVATE pawl_warnings ${ARG_PRIVATE_LIBS})
   set_property(GLOBAL APPEND PROPERTY PAWL_MODULES ${id})
   set_property(GLOBAL PROPERTY PAWL_DEPS_${id} "${ARG_DEPS}")
+  set_property(GLOBAL PROPERTY PAWL_FOLDER_${id} "${name}")
 
-  if(tests AND NOT PAWL_SANITIZE STREQUAL "fuzzer")
+  if(PAWL_TESTS)
+    pawl_link_test(${id})
+  endif()
+
+  if(tests AND PAWL_TESTS AND NOT PAWL_SANITIZE STREQUAL "fuzzer")
     find_package(GTest REQUIRED)
     include(GoogleTest)
     add_executable(pawl_${id}_test ${tests})
@@ -71,4 +85,37 @@ function(pawl_module name)
     set_tests_properties(${id} PROPERTIES TIMEOUT 300
       ENVIRONMENT "PAWL_SOURCE_DIR=${PROJECT_SOURCE_DIR};PAWL_SHARED_DIR=${PROJECT_SOURCE_DIR}/../shared;PAWL_BINARY_DIR=${PROJECT_BINARY_DIR}")
   endif()
+endfunction()
+
+function(pawl_link_test id)
+  if(NOT TARGET link_tests)
+    file(WRITE ${PROJECT_BINARY_DIR}/link_test.cpp "int main() {}\n")
+    add_custom_target(link_tests)
+  endif()
+  add_executable(pawl_${id}_link_test EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/link_test.cpp)
+  target_link_libraries(pawl_${id}_link_test PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,pawl_${id}>)
+  set_target_properties(pawl_${id}_link_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/link_tests)
+  add_dependencies(link_tests pawl_${id}_link_test)
+endfunction()
+
+# build/<preset>/modules.txt, one module a line: folder, layer, "pure" or "-", and the folders it may use; plus the target group `header_tests`.
+function(pawl_write_modules)
+  get_property(ids GLOBAL PROPERTY PAWL_MODULES)
+  set(text "")
+  foreach(id IN LISTS ids)
+    get_property(folder GLOBAL PROPERTY PAWL_FOLDER_${id})
+    get_property(dep_ids GLOBAL PROPERTY PAWL_DEPS_${id})
+    set(purity "-")
+    if(DEFINED PAWL_PURE_DEPS_${id})
+      set(purity "pure")
+    endif()
+    set(dep_folders "")
+    foreach(dep_id IN LISTS dep_ids)
+      get_property(dep_folder GLOBAL PROPERTY PAWL_FOLDER_${dep_id})
+      list(APPEND dep_folders ${dep_folder})
+    endforeach()
+    list(JOIN dep_folders " " dep_text)
+    string(APPEND text "${folder} ${PAWL_LAYER_${id}} ${purity} ${dep_text}\n")
+  endforeach()
+  file(WRITE ${PROJECT_BINARY_DIR}/modules.txt "${text}")
 endfunction()

@@ -9,6 +9,9 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 set(PAWL_SANITIZE "" CACHE STRING "Empty, 'address', 'thread' or 'fuzzer'")
 option(PAWL_UNITY "Compile each module's sources together" OFF)
 set(CMAKE_UNITY_BUILD ${PAWL_UNITY})
+# A machine that only runs Pawl needs no GoogleTest (scripts/bootstrap without --tests).
+find_package(GTest QUIET)
+option(PAWL_TESTS "Build the test programs" ${GTest_FOUND})
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)

@@ -1,6 +1,7 @@
 # Every outside library, once, under a name of ours. Versions and reasons: docs/dependencies.md.
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
+set(Boost_NO_WARN_NEW_VERSIONS ON)
 find_package(Boost 1.81 EXACT REQUIRED COMPONENTS system json url)
 find_package(fmt REQUIRED)
 
