@@ -1,0 +1,236 @@
+/// The compiled form of one workflow version: what the machine interprets.
+///
+/// A plan is immutable, shared by all its runs and safe to read from any thread. It is a tree of tasks held in one vector; tasks name each other by
+/// index. Everything that the document leaves to references is resolved here: `use.errors`, `use.retries`, `use.timeouts`,
+/// `use.authentications`, `use.functions` (each call has a copy of the function's task below it), and extensions (each extended task has copies of
+/// the extension's tasks below it). So a task index alone identifies a place in the program, and with the iteration numbers a step.
+///
+/// The task-list form compiles to the same plan: one root `GraphTask`.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dsl/expression.hpp"
+#include "dsl/schema.hpp"
+#include "json/value.hpp"
+
+namespace pawl::dsl {
+
+using TaskIndex = std::uint32_t;
+inline constexpr TaskIndex kNoTask = UINT32_MAX;
+
+/// What a step does to the outside (design.md chapter 4).
+enum class EffectClass : std::uint8_t { pure, read, idempotent, once };
+
+/// Where control goes after a task: on in the list, out of the list, to the end of the run, or to a task of the same list.
+struct Flow {
+  enum class Kind : std::uint8_t { next, exit, end, jump };
+  Kind kind = Kind::next;
+  std::uint32_t target = 0;  ///< jump: position in the enclosing list
+};
+
+/// A list of tasks run one after the other.
+struct TaskList {
+  std::vector<TaskIndex> tasks;
+};
+
+struct SetTask {
+  Template value;
+};
+struct DoTask {
+  TaskList tasks;
+};
+struct SwitchCase {
+  std::string name;
+  std::optional<Expression> when;  ///< none: the default case
+  Flow then;
+};
+struct SwitchTask {
+  std::vector<SwitchCase> cases;
+};
+struct ForTask {
+  std::string each = "item";
+  std::string at = "index";
+  std::variant<Expression, Template> in;
+  std::optional<Expression> while_;
+  TaskList tasks;
+  std::uint32_t concurrency = 1;  ///< > 1: rounds run in parallel, each from the loop's input; the output is the array of round outputs
+};
+struct ForkTask {
+  std::vector<TaskIndex> branches;
+  bool compete = false;
+};
+struct RetryPolicy {
+  enum class Backoff : std::uint8_t { constant, linear, exponential };
+  std::optional<Expression> when;
+  std::optional<Expression> except_when;
+  Template delay{json::Value(0)};  ///< a duration
+  Backoff backoff = Backoff::constant;
+  std::optional<Template> max_delay;       ///< a duration; default cap five minutes
+  std::optional<std::uint32_t> max_retries;  ///< after the first try; none: no limit by count
+  std::optional<Template> attempt_duration;  ///< a duration; limit of each attempt
+  std::optional<Template> total_duration;    ///< a duration; limit of all attempts together
+  std::optional<Template> jitter_from;
+  std::optional<Template> jitter_to;
+};
+struct CatchClause {
+  std::optional<Template> errors_with;  ///< object: members that an error must have to be caught
+  std::string as = "error";
+  std::optional<Expression> when;
+  std::optional<Expression> except_when;
+  std::optional<RetryPolicy> retry;
+  std::optional<TaskList> tasks;  ///< `catch.do`
+  std::optional<Flow> then;
+};
+struct TryTask {
+  TaskList tasks;
+  CatchClause handler;
+};
+struct RaiseTask {
+  Template error;  ///< evaluates to the error object (type, status, title, detail, instance)
+};
+struct WaitTask {
+  Template duration;
+};
+struct EmitTask {
+  Template event;  ///< evaluates to the event's attributes and data
+};
+
+struct EventFilter {
+  /// Attribute -> what it must be. Constant: literal equality; text `/.../`: regular expression; expression: evaluated on the attribute's value,
+  /// boolean result = predicate, other result = equality.
+  std::vector<std::pair<std::string, Template>> with;
+  struct Correlation {
+    std::string name;
+    Expression from;  ///< on the event (envelope with data)
+    std::optional<Template> expect;
+  };
+  std::vector<Correlation> correlate;
+};
+struct EventStrategy {
+  enum class Kind : std::uint8_t { one, any, all };
+  Kind kind = Kind::one;
+  std::vector<EventFilter> filters;                     ///< empty with `any`: every event
+  std::optional<Expression> until;                      ///< with `any`: on the array of what was consumed
+  std::shared_ptr<const EventStrategy> until_consumed;  ///< with `any`: `until` as events
+};
+enum class ReadAs : std::uint8_t { data, envelope, raw };
+struct ForeachClause {
+  std::string item = "item";
+  std::string at = "index";
+  TaskList tasks;
+  std::optional<Template> output_as;
+  std::optional<Template> export_as;
+};
+struct ListenTask {
+  EventStrategy to;
+  ReadAs read = ReadAs::data;
+  std::optional<ForeachClause> foreach;
+};
+
+/// Anything that touches the outside: `call: http`, a catalog function, `run: shell` (function name `run.shell`), `run.script`,
+/// `run.container`, `run.workflow`.
+struct CallTask {
+  std::string function;
+  Template arguments;                 ///< evaluated on the task's input: what the function gets
+  std::optional<EffectClass> effect;  ///< `metadata.effect`; else the function decides by its arguments
+  bool await = true;                  ///< `run: ... await: false`: output is the input
+  bool keep_input = false;            ///< `return: none`: output is the input
+};
+/// `call` of a task in `use.functions`.
+struct InvokeTask {
+  Template arguments;  ///< the callee's input; absent `with`: the task's own input (then constant null and `pass_input`)
+  bool pass_input = false;
+  TaskIndex callee = kNoTask;
+};
+/// The task-list form: a graph of tasks.
+struct GraphNode {
+  TaskIndex task = kNoTask;
+  struct Dependency {
+    std::uint32_t node = 0;          ///< position in GraphTask::nodes
+    bool must_complete = false;      ///< `status: completed`: a skipped dependency skips this node as well
+  };
+  std::vector<Dependency> depends_on;
+  std::optional<Expression> run_if;  ///< on the map of finished outputs plus `.input`
+  std::optional<RetryPolicy> retry;  ///< `max_retries`
+};
+struct GraphTask {
+  std::vector<GraphNode> nodes;  ///< in document order; acyclic
+  std::uint32_t max_parallel = 10;
+};
+
+struct ExtensionUse {
+  std::optional<Expression> when;
+  std::optional<TaskList> before;
+  std::optional<TaskList> after;
+};
+
+struct DataIn {
+  std::optional<Schema> schema;
+  std::optional<Template> from;
+};
+struct DataOut {
+  std::optional<Schema> schema;
+  std::optional<Template> as;
+};
+
+struct Task {
+  TaskIndex index = kNoTask;
+  TaskIndex parent = kNoTask;  ///< kNoTask for tasks of the root list
+  std::string name;
+  std::string reference;  ///< JSON pointer in the document, for example `/do/0/fetch`
+  std::string type;       ///< the keyword: `set`, `call`, `run` ... (for task lists the function's name)
+  std::optional<Expression> condition;  ///< `if`
+  DataIn input;
+  DataOut output;
+  DataOut export_to;
+  std::optional<Template> timeout;  ///< a duration
+  Flow then;
+  bool has_then = false;
+  json::Value definition;  ///< as written: `$task.definition`
+  json::Value metadata;
+  std::vector<ExtensionUse> extensions;
+  std::variant<SetTask, DoTask, SwitchTask, ForTask, ForkTask, TryTask, RaiseTask, WaitTask, EmitTask, ListenTask, CallTask, InvokeTask, GraphTask> body;
+};
+
+struct Schedule {
+  std::optional<Template> every;  ///< constant duration
+  std::optional<std::string> cron;
+  std::optional<Template> after;
+  std::shared_ptr<const EventStrategy> on;
+  ReadAs read = ReadAs::data;
+  std::string timezone = "UTC";
+  enum class Misfire : std::uint8_t { skip, run_once, catch_up };
+  Misfire misfire = Misfire::run_once;
+  enum class Overlap : std::uint8_t { allow, skip, queue, cancel_other };
+  Overlap overlap = Overlap::allow;
+};
+
+struct Plan {
+  std::string name;
+  std::string namespace_name;
+  std::string version;
+  std::string title;
+  std::string summary;
+  json::Value document;  ///< the whole definition as data: `$workflow.definition`
+  std::vector<Task> tasks;
+  TaskList root;  ///< of the task-list form: one graph task
+  bool task_list_form = false;
+  DataIn input;
+  DataOut output;
+  std::optional<Template> timeout;
+  std::optional<Schedule> schedule;
+  std::vector<std::string> secrets;  ///< names that `$secrets` may offer
+  json::Value metadata;
+
+  [[nodiscard]] const Task& task(TaskIndex index) const { return tasks[index]; }
+};
+
+using PlanPtr = std::shared_ptr<const Plan>;
+
+}  // namespace pawl::dsl

@@ -1,0 +1,97 @@
+/// What a function is to the engine: a named effect with a declared class, a plan (dry-run) and an asynchronous start.
+///
+/// Implementations live in `functions/`; `agents/` will add more. The registry is filled once by `app/` and read-only afterwards.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "dsl/compile.hpp"
+#include "dsl/plan.hpp"
+#include "engine/machine/event.hpp"
+#include "json/value.hpp"
+
+namespace pawl::engine {
+
+using dsl::EffectClass;
+
+/// How a call of a function ended.
+struct Outcome {
+  json::Value output;          ///< where it succeeded
+  json::Value error;           ///< object as `make_error` makes it; null: success
+  std::vector<LogLine> logs;
+
+  [[nodiscard]] static Outcome success(json::Value output, std::vector<LogLine> logs = {}) { return {std::move(output), {}, std::move(logs)}; }
+  [[nodiscard]] static Outcome failure(json::Value error, std::vector<LogLine> logs = {}) { return {{}, std::move(error), std::move(logs)}; }
+  [[nodiscard]] bool ok() const { return error.is_null(); }
+};
+
+/// One call.
+struct Invocation {
+  RunId run;
+  StepKey step;
+  std::string reference;        ///< of the task, for messages
+  std::string idempotency_key;  ///< to be sent with an `idempotent` effect
+  json::Value arguments;
+  json::Value input;            ///< the task's input (URI templates expand over it)
+  json::Value secrets;          ///< object; values never go to logs, errors or outputs
+  bool dry_run = false;         ///< start nothing: the output is the plan
+  TimePoint now{};
+};
+
+/// Answers exactly once, from any thread, possibly before `start` returns.
+using Done = std::function<void(Outcome)>;
+/// Asks a running call to stop; callable from any thread, at any time, more than once. `Done` still comes (soon), with whatever error.
+using Cancel = std::function<void()>;
+
+class Function {
+ public:
+  Function() = default;
+  Function(const Function&) = delete;
+  Function& operator=(const Function&) = delete;
+  virtual ~Function() = default;
+
+  struct Info {
+    std::string name;         ///< canonical, dashes
+    std::string version = "1.0.0";
+    std::string summary;
+    json::Value parameters;   ///< JSON Schema
+    json::Value output;       ///< JSON Schema
+    json::Value examples;     ///< array of argument objects
+    bool destructive = false;  ///< needs `allow_destructive: true` to do anything but plan
+  };
+  [[nodiscard]] virtual const Info& info() const = 0;
+  /// The class of this very call (an HTTP GET reads, a POST does not).
+  [[nodiscard]] virtual EffectClass effect_class(const json::Value& arguments) const = 0;
+  /// What the call would do, as an array of `{action, ...}` objects; touches nothing but may read.
+  [[nodiscard]] virtual Result<json::Value> plan(const Invocation& call) const = 0;
+  /// Begins the call. Must not block the calling thread (a shard); long work goes to a pool, a process or the network. The returned Cancel may be empty.
+  [[nodiscard]] virtual Cancel start(Invocation call, Done done) = 0;
+};
+
+/// All functions by canonical name.
+class FunctionRegistry final : public dsl::FunctionCatalog {
+ public:
+  /// Asserts that the name is new.
+  void add(std::unique_ptr<Function> function);
+  [[nodiscard]] Function* get(std::string_view name) const;
+  [[nodiscard]] std::vector<const Function*> all() const;
+
+  [[nodiscard]] const Signature* find(std::string_view name) const override;
+  [[nodiscard]] std::vector<std::string> names() const override;
+
+ private:
+  struct Entry {
+    std::unique_ptr<Function> function;
+    Signature signature;
+  };
+  std::vector<Entry> entries_;  // sorted by name
+};
+
+}  // namespace pawl::engine

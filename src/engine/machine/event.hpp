@@ -1,0 +1,117 @@
+/// What happens to a run (events, journaled) and what the machine asks of the world (actions, never journaled).
+///
+/// Ids of effects, timers and subscriptions are numbers that the machine gives out in order; replaying the same events gives the same
+/// numbers, so an event names what it answers by number alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.hpp"
+#include "dsl/plan.hpp"
+#include "json/value.hpp"
+
+namespace pawl::engine {
+
+using EffectId = std::uint32_t;
+using TimerId = std::uint32_t;
+
+enum class Phase : std::uint8_t { pending, running, waiting, suspended, cancelled, faulted, completed };
+[[nodiscard]] std::string_view to_text(Phase phase);
+[[nodiscard]] inline bool is_final(Phase phase) { return phase >= Phase::cancelled; }
+
+/// One line that a step wrote.
+struct LogLine {
+  TimePoint at{};
+  std::string level = "info";
+  std::string text;
+};
+
+// ---- events -------------------------------------------------------------------------------------------------------------------
+
+struct RunStarted {
+  json::Value input;
+};
+/// A `once` effect is about to begin: journaled before it does. Found without an end after a crash, the step's outcome is unknown.
+struct EffectBegun {
+  EffectId effect = 0;
+};
+struct EffectSucceeded {
+  EffectId effect = 0;
+  json::Value output;
+  std::vector<LogLine> logs;
+};
+struct EffectFailed {
+  EffectId effect = 0;
+  json::Value error;  ///< RFC 9457 object: type, status, title, detail; the machine sets `instance`
+  std::vector<LogLine> logs;
+};
+struct TimerFired {
+  TimerId timer = 0;
+};
+struct MessageArrived {
+  json::Value event;  ///< CloudEvent, structured JSON form
+};
+struct CancelRequested {
+  std::string reason;
+};
+struct SuspendRequested {};
+struct ResumeRequested {};
+/// Of a faulted run: run again from the task at fault, or from the task with this reference; `input` replaces that task's raw input.
+struct RetryRequested {
+  std::string from;  ///< task reference; empty: where the run faulted
+  std::optional<json::Value> input;
+};
+
+struct Event {
+  TimePoint at{};  ///< what `now` yields while this event is applied
+  std::variant<RunStarted, EffectBegun, EffectSucceeded, EffectFailed, TimerFired, MessageArrived, CancelRequested, SuspendRequested, ResumeRequested,
+               RetryRequested>
+      body;
+};
+
+// ---- actions ------------------------------------------------------------------------------------------------------------------
+
+/// Durable identity of a step.
+struct StepKey {
+  dsl::TaskIndex task = dsl::kNoTask;
+  std::vector<std::uint32_t> iteration;  ///< loop rounds from outside in
+  std::uint32_t attempt = 1;             ///< from 1
+};
+
+struct StartEffect {
+  EffectId effect = 0;
+  StepKey step;
+  std::string function;   ///< canonical name: `http`, `run.shell`, `emit` ...
+  json::Value arguments;  ///< evaluated
+  json::Value input;      ///< the task's transformed input
+  std::optional<dsl::EffectClass> declared;  ///< `metadata.effect`
+};
+/// The answer is not wanted any more (cancel, timeout, a lost race). No event for it may be applied afterwards; a late one is ignored.
+struct CancelEffect {
+  EffectId effect = 0;
+};
+struct SetTimer {
+  TimerId timer = 0;
+  TimePoint due{};
+};
+struct CancelTimer {
+  TimerId timer = 0;
+};
+/// The set of event types that the run listens for has changed (Machine::listens()).
+struct ListenChanged {};
+/// A task record was added or changed (index into Machine::records()), for live views.
+struct RecordChanged {
+  std::size_t record = 0;
+};
+/// The run's phase changed; on a final phase this is the last action.
+struct PhaseChanged {
+  Phase phase = Phase::running;
+};
+
+using Action = std::variant<StartEffect, CancelEffect, SetTimer, CancelTimer, ListenChanged, RecordChanged, PhaseChanged>;
+
+}  // namespace pawl::engine

@@ -1,0 +1,111 @@
+/// The engine's core: one run of one plan, as a pure state machine.
+///
+/// `apply` takes an event and appends what the world is to do. No I/O, no clock, no threads, no randomness: time comes in events, jitter and ids come
+/// from the run's seed and the step's key. Feeding the same events to a new machine of the same plan gives the same state and the same
+/// actions, which is what recovery does (`Replay`).
+///
+/// Only events are durable; `set`, `switch`, `do`, `for`, expressions are recomputed. Expression and data errors become workflow errors (RFC 9457) inside
+/// the run; no input makes `apply` fail or loop without end: a run that makes more than `MachineLimits::max_transitions` control transitions without an event
+/// in between faults with a runtime error.
+///
+/// A machine belongs to one thread at a time.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "dsl/plan.hpp"
+#include "engine/machine/event.hpp"
+
+namespace pawl::engine {
+
+struct MachineLimits {
+  std::uint32_t max_transitions = 1'000'000;  ///< control transitions per event
+  std::uint32_t max_activations = 100'000;    ///< tasks in progress at once
+  std::uint32_t max_records = 10'000;         ///< task records kept; later ones are counted only
+};
+
+/// What a run is told at birth and on every recovery; never changes.
+struct RunInfo {
+  RunId id;
+  WorkflowId workflow_id;
+  std::uint32_t version = 1;
+  TimePoint created_at{};
+  bool dry_run = false;
+  std::uint64_t seed = 0;     ///< source of jitter
+  json::Value secrets;        ///< `$secrets`: object; never journaled or snapshotted
+  json::Value authorization;  ///< `$authorization`
+  json::Value trigger;        ///< what started the run: {"type":"manual"|"schedule"|"webhook"|"event"|"workflow", ...}
+};
+
+enum class TaskStatus : std::uint8_t { running, waiting, retrying, completed, skipped, faulted, cancelled };
+[[nodiscard]] std::string_view to_text(TaskStatus status);
+
+/// One execution of a task (one per iteration; attempts are counted and the last one's error kept).
+struct TaskRecord {
+  dsl::TaskIndex task = dsl::kNoTask;
+  std::vector<std::uint32_t> iteration;
+  TaskStatus status = TaskStatus::running;
+  std::uint32_t attempt = 1;
+  json::Value input;
+  json::Value output;
+  json::Value error;
+  TimePoint started_at{};
+  std::optional<TimePoint> ended_at;
+  std::vector<LogLine> logs;
+};
+
+class Machine {
+ public:
+  Machine(dsl::PlanPtr plan, RunInfo info, const MachineLimits& limits = {});
+  Machine(Machine&&) noexcept;
+  Machine& operator=(Machine&&) noexcept;
+  ~Machine();
+
+  /// The first event is `RunStarted`. Events after a final phase (except `RetryRequested`) and answers nobody waits for are ignored.
+  void apply(const Event& event, std::vector<Action>& actions);
+
+  [[nodiscard]] const dsl::Plan& plan() const;
+  [[nodiscard]] const RunInfo& info() const;
+  [[nodiscard]] Phase phase() const;
+  [[nodiscard]] const json::Value& input() const;   ///< raw workflow input
+  [[nodiscard]] const json::Value& output() const;  ///< of a completed run
+  [[nodiscard]] const json::Value& error() const;   ///< of a faulted or cancelled run
+  [[nodiscard]] TimePoint started_at() const;
+  [[nodiscard]] std::optional<TimePoint> ended_at() const;
+  /// One sentence: what a waiting run waits for ("timer due 2026-...", "event of type ...", "answer of http call /do/0/x").
+  [[nodiscard]] std::string waiting_reason() const;
+  [[nodiscard]] std::span<const TaskRecord> records() const;
+  [[nodiscard]] std::uint64_t records_dropped() const;
+
+  /// What is pending now; after recovery the runtime sets the world up from these. Effects keep their ids.
+  [[nodiscard]] std::vector<StartEffect> pending_effects() const;
+  /// True where `EffectBegun` was applied for a pending effect.
+  [[nodiscard]] bool has_begun(EffectId effect) const;
+  [[nodiscard]] std::vector<SetTimer> pending_timers() const;
+
+  /// Event types that the run listens for: exact `type` values, or one empty text where any type may match. Empty: it does not listen.
+  [[nodiscard]] std::vector<std::string> listens() const;
+
+  /// The whole state as data, without plan, info and secrets; `restore` gives back an equal machine.
+  [[nodiscard]] json::Value snapshot() const;
+  [[nodiscard]] static Result<Machine> restore(dsl::PlanPtr plan, RunInfo info, const json::Value& snapshot, const MachineLimits& limits = {});
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Text of a step's key, unique within all runs: what goes out as `Idempotency-Key`.
+[[nodiscard]] std::string idempotency_key(const RunId& run, const StepKey& step);
+
+/// The standard error types of the DSL and the alias table (open-workflow-profile.md, "Errors").
+[[nodiscard]] json::Value make_error(std::string_view kind, int status, std::string_view title, std::string_view detail);
+/// `a` and `b` name the same error type.
+[[nodiscard]] bool same_error_type(std::string_view a, std::string_view b);
+
+}  // namespace pawl::engine
