@@ -1,0 +1,257 @@
+#include "config/config.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+#include <set>
+
+#include <fmt/core.h>
+
+extern char** environ;  // NOLINT(readability-redundant-declaration)
+
+namespace pawl::config {
+namespace {
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0) text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.remove_suffix(1);
+  return text;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> items;
+  while (!text.empty()) {
+    const auto comma = text.find(',');
+    const auto item = trim(text.substr(0, comma));
+    if (!item.empty()) items.emplace_back(item);
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  return items;
+}
+
+void report(Findings& findings, std::string_view name, std::string message, std::uint32_t line = 0) {
+  Finding finding;
+  finding.pointer = std::string(name);
+  finding.line = line;
+  finding.message = std::move(message);
+  finding.rule = "configuration";
+  findings.push_back(std::move(finding));
+}
+
+std::optional<bool> parse_boolean(std::string_view text) {
+  const auto word = lower(text);
+  if (word == "true" || word == "1" || word == "yes" || word == "on") return true;
+  if (word == "false" || word == "0" || word == "no" || word == "off") return false;
+  return std::nullopt;
+}
+
+std::string join(const std::vector<std::string_view>& words) {
+  std::string out;
+  for (const auto word : words) out += (out.empty() ? "" : ", ") + std::string(word);
+  return out;
+}
+
+std::optional<Parsed> parse_value(const Setting& setting, std::string_view text, Findings& findings) {
+  Parsed parsed;
+  parsed.text = std::string(text);
+  switch (setting.type) {
+    case Setting::Type::text:
+    case Setting::Type::secret: return parsed;
+    case Setting::Type::integer: {
+      const auto digits = trim(text);
+      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), parsed.number);
+      if (error != std::errc{} || end != digits.data() + digits.size() || parsed.number < setting.min || parsed.number > setting.max) {
+        report(findings, setting.name,
+               fmt::format("must be a whole number from {} to {}{}{}, not `{}`", setting.min, setting.max, setting.unit.empty() ? "" : " ",
+                           setting.unit, text));
+        return std::nullopt;
+      }
+      return parsed;
+    }
+    case Setting::Type::boolean: {
+      const auto value = parse_boolean(trim(text));
+      if (!value) {
+        report(findings, setting.name, fmt::format("must be true or false, not `{}`", text));
+        return std::nullopt;
+      }
+      parsed.flag = *value;
+      return parsed;
+    }
+    case Setting::Type::choice:
+      if (std::find(setting.choices.begin(), setting.choices.end(), text) == setting.choices.end()) {
+        report(findings, setting.name, fmt::format("must be one of {}, not `{}`", join(setting.choices), text));
+        return std::nullopt;
+      }
+      return parsed;
+    case Setting::Type::list: parsed.list = split_list(text); return parsed;
+  }
+  return std::nullopt;
+}
+
+// An origin is scheme, host and optional port; a path or credentials would never match what a browser sends.
+std::string origin_problem(std::string_view origin, Environment environment) {
+  const bool strict = environment == Environment::production;
+  if (origin == "*") return strict ? "`*` lets every web page call the API; production needs a list of https origins" : "";
+  if (origin.find('*') != std::string_view::npos) return fmt::format("`{}`: wildcards inside an origin are not understood", origin);
+  std::string_view rest;
+  if (origin.starts_with("https://")) {
+    rest = origin.substr(8);
+  } else if (origin.starts_with("http://")) {
+    if (strict) return fmt::format("`{}`: production needs https origins", origin);
+    rest = origin.substr(7);
+  } else {
+    return fmt::format("`{}` is not an origin such as https://app.example.org", origin);
+  }
+  if (rest.empty() || rest.find_first_of("/@?# \t") != std::string_view::npos) {
+    return fmt::format("`{}` is not an origin: write scheme, host and port only", origin);
+  }
+  return "";
+}
+
+void check_server_rules(const Config& config, Findings& findings) {
+  const bool development = config.environment == Environment::development;
+  if (config.secret_key.empty()) {
+    if (!development) report(findings, "SECRET_KEY", fmt::format("is required in {}", to_text(config.environment)));
+  } else if (!development) {
+    if (const auto weakness = key_weakness(config.secret_key); !weakness.empty()) report(findings, "SECRET_KEY", weakness);
+  }
+  if (config.api_key.empty()) {
+    if (!development) report(findings, "PAWL_API_KEY", fmt::format("is required in {}", to_text(config.environment)));
+  } else if (config.api_key.size() < kMinKeyLength) {
+    report(findings, "PAWL_API_KEY", fmt::format("must have at least {} characters, it has {}", kMinKeyLength, config.api_key.size()));
+  } else if (!development) {
+    if (const auto weakness = key_weakness(config.api_key); !weakness.empty()) report(findings, "PAWL_API_KEY", weakness);
+  }
+  for (const auto& origin : config.cors_origins) {
+    if (auto problem = origin_problem(origin, config.environment); !problem.empty()) report(findings, "CORS_ORIGINS", std::move(problem));
+  }
+  if (config.host.empty()) report(findings, "API_HOST", "must not be empty");
+}
+
+void check_common_rules(const Config& config, Findings& findings) {
+  if (config.data_dir.empty()) report(findings, "PAWL_DATA_DIR", "must not be empty");
+  if (!config.database_url.empty() && !config.database_url.starts_with("sqlite:///")) {
+    report(findings, "DATABASE_URL", "must be a `sqlite:///path` URL: this build stores in SQLite only");
+  }
+}
+
+}  // namespace
+
+std::string_view to_text(Environment environment) {
+  switch (environment) {
+    case Environment::development: return "development";
+    case Environment::staging: return "staging";
+    case Environment::production: return "production";
+  }
+  return "";
+}
+
+std::string key_weakness(std::string_view key) {
+  if (key.size() < kMinKeyLength) return fmt::format("must have at least {} characters, it has {}", kMinKeyLength, key.size());
+  const auto word_text = lower(key);
+  for (const std::string_view word :
+       {"default", "secret", "change-me", "change_me", "changeme", "password", "example", "pawl", "insecure"}) {
+    if (word_text.find(word) != std::string::npos) return fmt::format("contains the word `{}`: use a random key", word);
+  }
+  if (std::set<char>(key.begin(), key.end()).size() < 10) return "repeats a few characters only: use a random key";
+  return "";
+}
+
+Checked<Config> load(const Sources& sources, Purpose purpose) {
+  Checked<Config> out;
+  Values from_file;
+  if (!sources.file_text.empty()) {
+    auto file = parse_file(sources.file_text);
+    for (auto& finding : file.findings) {
+      finding.message = fmt::format("{}:{}: {}", sources.file_name, finding.line, finding.message);
+      out.findings.push_back(std::move(finding));
+    }
+    if (file.value) from_file = std::move(*file.value);
+  }
+  Config config;
+  bool migrate_given = false;
+  for (const auto& setting : settings()) {
+    std::string_view text = setting.fallback;
+    // An empty variable counts as unset: that is how compose files and shells pass "nothing".
+    for (const Values* values : std::initializer_list<const Values*>{&from_file, &sources.environment, &sources.flags}) {
+      if (const auto it = values->find(setting.name); it != values->end() && !it->second.empty()) text = it->second;
+    }
+    const bool flag_port = setting.name == "PORT" && sources.flags.contains("API_PORT");
+    if (text.empty() || flag_port) continue;
+    migrate_given |= setting.name == "PAWL_AUTO_MIGRATE";
+    if (const auto parsed = parse_value(setting, text, out.findings)) setting.apply(config, *parsed);
+  }
+  if (!migrate_given) config.auto_migrate = config.environment != Environment::production;
+  for (const Values* values : std::initializer_list<const Values*>{&from_file, &sources.environment}) {
+    for (const auto& [name, value] : *values) {
+      if (name.starts_with(kSecretPrefix) && name.size() > kSecretPrefix.size()) config.secrets[name.substr(kSecretPrefix.size())] = value;
+    }
+  }
+  check_common_rules(config, out.findings);
+  if (purpose == Purpose::server) check_server_rules(config, out.findings);
+  out.value = std::move(config);
+  return out;
+}
+
+Values process_environment() {
+  Values values;
+  for (const auto& setting : settings()) {
+    if (const char* value = std::getenv(std::string(setting.name).c_str()); value != nullptr) values.emplace(setting.name, value);
+  }
+  if (const char* value = std::getenv("PAWL_CONFIG"); value != nullptr) values.emplace("PAWL_CONFIG", value);
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto equals = text.find('=');
+    if (text.starts_with(kSecretPrefix) && equals != std::string_view::npos)
+      values.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return values;
+}
+
+bool plain_terminal() {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return (no_color != nullptr && *no_color != '\0') || term == nullptr || std::string_view(term) == "dumb";
+}
+
+Checked<Values> parse_file(std::string_view text) {
+  Checked<Values> out;
+  out.value.emplace();
+  std::uint32_t line_number = 0;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    auto line = trim(text.substr(0, end));
+    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+    ++line_number;
+    if (line.empty() || line.front() == '#') continue;
+    if (line.starts_with("export ")) line = trim(line.substr(7));
+    const auto equals = line.find('=');
+    const auto name = trim(line.substr(0, equals));
+    if (equals == std::string_view::npos || name.empty()) {
+      report(out.findings, "", "expected NAME=value", line_number);
+      continue;
+    }
+    auto value = trim(line.substr(equals + 1));
+    if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front()) {
+      value = value.substr(1, value.size() - 2);
+    }
+    const auto known = std::any_of(settings().begin(), settings().end(), [&](const Setting& setting) { return setting.name == name; });
+    if (!known && !name.starts_with(kSecretPrefix)) {
+      report(out.findings, name, fmt::format("there is no setting `{}`", name), line_number);
+      continue;
+    }
+    (*out.value)[std::string(name)] = std::string(value);
+  }
+  return out;
+}
+
+}  // namespace pawl::config

@@ -1,0 +1,106 @@
+/// The one place where configuration enters: environment, an optional file and command line flags become an immutable, typed `Config`.
+///
+/// Order of precedence: flags, environment, file, built-in defaults. Every setting is one row of the table in `settings.cpp`; `.env.example` and
+/// `docs/configuration.md` are written from that table and a test compares them. All problems are reported at once.
+///
+/// No other module reads the environment. Values are read once at start and never change.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace pawl::config {
+
+enum class Environment : std::uint8_t { development, staging, production };
+[[nodiscard]] std::string_view to_text(Environment environment);
+
+enum class Sandbox : std::uint8_t { automatic, bubblewrap, landlock, none };
+
+/// What the program runs with. Sizes in bytes, times in milliseconds.
+struct Config {
+  Environment environment = Environment::development;
+  std::string secret_key;  ///< empty only in development: then one is made and kept in the data folder
+  std::string api_key;     ///< empty: `serve` makes one in development
+  std::string host;
+  std::uint16_t port = 0;
+  std::vector<std::string> cors_origins;
+  std::string data_dir;
+  std::string database_url;   ///< empty: SQLite in the data folder
+  std::uint32_t threads = 0;  ///< 0: one per core
+  bool auto_migrate = true;   ///< apply pending migrations at start
+  bool allow_private_addresses = false;
+  std::vector<std::string> allowed_addresses;
+  std::vector<std::string> file_roots;
+  Sandbox sandbox = Sandbox::automatic;
+  std::uint64_t max_body_bytes = 0;
+  std::uint32_t max_connections = 0;
+  std::uint32_t stop_seconds = 0;
+  std::uint64_t min_free_disk_bytes = 0;
+  std::map<std::string, std::string> secrets;  ///< `$secrets` by name, from `PAWL_SECRET_<NAME>`
+};
+
+/// One row of the table.
+struct Setting {
+  enum class Type : std::uint8_t { text, secret, integer, boolean, choice, list };
+  std::string_view name;
+  Type type = Type::text;
+  std::string_view fallback{};  ///< default as text; empty: unset
+  std::string_view unit{};      ///< for people: `bytes`, `seconds`
+  std::int64_t min = 0;
+  std::int64_t max = 0;
+  std::vector<std::string_view> choices{};
+  std::string_view flag{};     ///< command line flag of `serve` that sets it; empty: none
+  std::string_view summary{};  ///< one or two sentences
+  void (*apply)(Config&, const struct Parsed&) = nullptr;
+};
+/// A setting's value after its type was checked.
+struct Parsed {
+  std::string text;
+  std::int64_t number = 0;
+  bool flag = false;
+  std::vector<std::string> list;
+};
+
+[[nodiscard]] std::span<const Setting> settings();
+inline constexpr std::string_view kSecretPrefix = "PAWL_SECRET_";
+inline constexpr std::size_t kMinKeyLength = 32;
+
+using Values = std::map<std::string, std::string, std::less<>>;
+
+struct Sources {
+  Values flags;        ///< by the setting's name
+  Values environment;  ///< see `process_environment`
+  std::string file_name;
+  std::string file_text;  ///< `NAME=value` lines; empty: no file
+};
+
+/// A server is held to the rules of its environment (keys, origins); a tool for one person (`pawl run`) only to the types.
+enum class Purpose : std::uint8_t { server, tool };
+
+/// Findings have the setting's name as pointer (for a file also the line). Never contains a secret's value.
+[[nodiscard]] Checked<Config> load(const Sources& sources, Purpose purpose);
+
+/// The process's environment, restricted to the names of the table and the secret prefix, plus `PAWL_CONFIG`.
+[[nodiscard]] Values process_environment();
+/// Whether the person asked for no colours (`NO_COLOR`, or `TERM=dumb`).
+[[nodiscard]] bool plain_terminal();
+
+/// Reads `NAME=value` lines: `#` comments, blank lines, optional `export `, single or double quotes. Findings carry lines.
+[[nodiscard]] Checked<Values> parse_file(std::string_view text);
+
+/// Text of `.env.example`.
+[[nodiscard]] std::string example_file();
+/// Text of `docs/configuration.md`.
+[[nodiscard]] std::string reference_page();
+
+/// Rules for a signing key: nothing where it is strong enough, else what is wrong with it.
+[[nodiscard]] std::string key_weakness(std::string_view key);
+
+}  // namespace pawl::config

@@ -1,0 +1,149 @@
+// The table of settings. A row that no code reads does not belong here; a value that code reads without a row cannot exist.
+#include "config/config.hpp"
+
+namespace pawl::config {
+namespace {
+
+constexpr std::int64_t kMebi = 1024 * 1024;
+
+std::uint32_t narrow(std::int64_t number) { return static_cast<std::uint32_t>(number); }
+
+const std::vector<Setting>& table() {
+  using Type = Setting::Type;
+  static const std::vector<Setting> rows = {
+      {.name = "ENVIRONMENT",
+       .type = Type::choice,
+       .fallback = "development",
+       .choices = {"development", "staging", "production"},
+       .summary =
+           "What kind of installation this is. Everything but `development` requires SECRET_KEY and PAWL_API_KEY; `production` is strict "
+           "about CORS_ORIGINS and does not apply pending migrations by itself.",
+       .apply =
+           [](Config& config, const Parsed& value) {
+             config.environment = value.text == "production" ? Environment::production
+                                  : value.text == "staging"  ? Environment::staging
+                                                             : Environment::development;
+           }},
+      {.name = "SECRET_KEY",
+       .type = Type::secret,
+       .summary = "Seals secrets at rest (webhook tokens). At least 32 characters without weak words; required outside of development, "
+                  "where one is "
+                  "made and kept in the data folder. `openssl rand -base64 48` makes a good one.",
+       .apply = [](Config& config, const Parsed& value) { config.secret_key = value.text; }},
+      {.name = "PAWL_API_KEY",
+       .type = Type::secret,
+       .summary = "Administrator's key of the HTTP API (`Authorization: Bearer ...`), at least 32 characters. Required outside of "
+                  "development, where "
+                  "one is made at first start, printed once and kept in the data folder.",
+       .apply = [](Config& config, const Parsed& value) { config.api_key = value.text; }},
+      {.name = "API_HOST",
+       .fallback = "127.0.0.1",
+       .flag = "--host",
+       .summary = "Address to listen on.",
+       .apply = [](Config& config, const Parsed& value) { config.host = value.text; }},
+      {.name = "API_PORT",
+       .type = Type::integer,
+       .fallback = "8000",
+       .min = 0,
+       .max = 65535,
+       .flag = "--port",
+       .summary = "Port to listen on; 0 takes any free one.",
+       .apply = [](Config& config, const Parsed& value) { config.port = static_cast<std::uint16_t>(value.number); }},
+      {.name = "PORT",
+       .type = Type::integer,
+       .min = 0,
+       .max = 65535,
+       .summary = "The same under the name that hosting platforms set; wins over API_PORT.",
+       .apply = [](Config& config, const Parsed& value) { config.port = static_cast<std::uint16_t>(value.number); }},
+      {.name = "CORS_ORIGINS",
+       .type = Type::list,
+       .summary = "Origins of web pages that may call the API, comma separated. Production refuses `*` and origins without https.",
+       .apply = [](Config& config, const Parsed& value) { config.cors_origins = value.list; }},
+      {.name = "PAWL_DATA_DIR",
+       .fallback = "./pawl-data",
+       .flag = "--data-dir",
+       .summary = "Folder of the database and of everything else that must survive.",
+       .apply = [](Config& config, const Parsed& value) { config.data_dir = value.text; }},
+      {.name = "DATABASE_URL",
+       .flag = "--database-url",
+       .summary = "`sqlite:///path/to/file`; unset: `pawl.db` in the data folder. This build stores in SQLite only.",
+       .apply = [](Config& config, const Parsed& value) { config.database_url = value.text; }},
+      {.name = "PAWL_AUTO_MIGRATE",
+       .type = Type::boolean,
+       .summary = "Apply pending migrations at start. Unset: yes, except in production, which refuses to start with pending ones.",
+       .apply = [](Config& config, const Parsed& value) { config.auto_migrate = value.flag; }},
+      {.name = "PAWL_THREADS",
+       .type = Type::integer,
+       .fallback = "0",
+       .min = 0,
+       .max = 256,
+       .summary = "Threads that run workflows and serve connections; 0: one per core.",
+       .apply = [](Config& config, const Parsed& value) { config.threads = narrow(value.number); }},
+      {.name = "PAWL_ALLOW_PRIVATE_ADDRESSES",
+       .type = Type::boolean,
+       .fallback = "false",
+       .summary = "Let workflows call loopback and private addresses. Off, because a workflow's author could otherwise reach the inside of "
+                  "the network.",
+       .apply = [](Config& config, const Parsed& value) { config.allow_private_addresses = value.flag; }},
+      {.name = "PAWL_ALLOWED_ADDRESSES",
+       .type = Type::list,
+       .summary = "Exceptions to that rule: host names, addresses or networks (`10.1.0.0/16`), comma separated.",
+       .apply = [](Config& config, const Parsed& value) { config.allowed_addresses = value.list; }},
+      {.name = "PAWL_FILE_ROOTS",
+       .type = Type::list,
+       .summary = "Folders that file functions may touch, comma separated. Unset: `files` in the data folder.",
+       .apply = [](Config& config, const Parsed& value) { config.file_roots = value.list; }},
+      {.name = "PAWL_SANDBOX",
+       .type = Type::choice,
+       .fallback = "auto",
+       .choices = {"auto", "bubblewrap", "landlock", "none"},
+       .summary = "What holds shell commands and scripts: `auto` takes the strongest that works and refuses to run them where none does; "
+                  "`none` waives "
+                  "the protection.",
+       .apply =
+           [](Config& config, const Parsed& value) {
+             config.sandbox = value.text == "bubblewrap" ? Sandbox::bubblewrap
+                              : value.text == "landlock" ? Sandbox::landlock
+                              : value.text == "none"     ? Sandbox::none
+                                                         : Sandbox::automatic;
+           }},
+      {.name = "PAWL_MAX_BODY_BYTES",
+       .type = Type::integer,
+       .fallback = "4194304",
+       .unit = "bytes",
+       .min = 1024,
+       .max = 256 * kMebi,
+       .summary = "Largest request body.",
+       .apply = [](Config& config, const Parsed& value) { config.max_body_bytes = static_cast<std::uint64_t>(value.number); }},
+      {.name = "PAWL_MAX_CONNECTIONS",
+       .type = Type::integer,
+       .fallback = "10000",
+       .min = 1,
+       .max = 1'000'000,
+       .summary = "Open connections at once; further ones wait in the system's queue.",
+       .apply = [](Config& config, const Parsed& value) { config.max_connections = narrow(value.number); }},
+      {.name = "PAWL_STOP_SECONDS",
+       .type = Type::integer,
+       .fallback = "20",
+       .unit = "seconds",
+       .min = 0,
+       .max = 3600,
+       .summary = "How long requests and steps in flight may take to finish after SIGTERM.",
+       .apply = [](Config& config, const Parsed& value) { config.stop_seconds = narrow(value.number); }},
+      {.name = "PAWL_MIN_FREE_DISK_BYTES",
+       .type = Type::integer,
+       .fallback = "104857600",
+       .unit = "bytes",
+       .min = 0,
+       .max = 1'000'000 * kMebi,
+       .summary = "Readiness fails when the data folder's disk has less room than this.",
+       .apply = [](Config& config, const Parsed& value) { config.min_free_disk_bytes = static_cast<std::uint64_t>(value.number); }},
+  };
+  return rows;
+}
+
+}  // namespace
+
+std::span<const Setting> settings() { return table(); }
+
+}  // namespace pawl::config
