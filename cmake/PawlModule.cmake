@@ -4,9 +4,9 @@
 # against the layer table; LIBS are outside libraries whose headers our public headers need; PRIVATE_LIBS are seen by .cpp files only.
 # `*_test.cpp` beside the code becomes the test program `pawl_<name>_test`.
 #
-# Each module also gets `pawl_<name>_link_test` (target group `link_tests`): an empty program that takes the module as whole archive and nothing
-# but what it declares, so that a call into an undeclared module is an unresolved symbol. Its public headers are a file set: target group
-# `header_tests` compiles each of them alone. `pawl_write_modules()` exports the declarations for scripts/lint.
+# Each module also gets `pawl_<name>_link_test` (target group `link_tests`): an empty program that takes the module as whole archive and
+# nothing but what it declares, so that a call into an undeclared module is an unresolved symbol. Its public headers are a file set: the
+# target `all_verify_interface_header_sets` compiles each of them alone. `pawl_write_modules()` exports the declarations for scripts/lint.
 
 set(PAWL_LAYER_base 0)
 set(PAWL_LAYER_json 0)
@@ -69,6 +69,11 @@ function(pawl_module name)
   set_property(GLOBAL APPEND PROPERTY PAWL_MODULES ${id})
   set_property(GLOBAL PROPERTY PAWL_DEPS_${id} "${ARG_DEPS}")
   set_property(GLOBAL PROPERTY PAWL_FOLDER_${id} "${name}")
+  set(purity "-")
+  if(DEFINED PAWL_PURE_DEPS_${id})
+    set(purity "pure")
+  endif()
+  set_property(GLOBAL PROPERTY PAWL_KIND_${id} "${PAWL_LAYER_${id}} ${purity}")
 
   if(PAWL_TESTS)
     pawl_link_test(${id})
@@ -83,13 +88,14 @@ function(pawl_module name)
     # One ctest entry per program: hundreds of processes would cost more than the tests themselves.
     add_test(NAME ${id} COMMAND pawl_${id}_test)
     set_tests_properties(${id} PROPERTIES TIMEOUT 300
-      ENVIRONMENT "PAWL_SOURCE_DIR=${PROJECT_SOURCE_DIR};PAWL_SHARED_DIR=${PROJECT_SOURCE_DIR}/../shared;PAWL_BINARY_DIR=${PROJECT_BINARY_DIR}")
+      ENVIRONMENT "PAWL_SOURCE_DIR=${PROJECT_SOURCE_DIR};PAWL_SHARED_DIR=${PROJECT_SOURCE_DIR}/../shared;\
+PAWL_BINARY_DIR=${PROJECT_BINARY_DIR}")
   endif()
 endfunction()
 
 function(pawl_link_test id)
   if(NOT TARGET link_tests)
-    file(WRITE ${PROJECT_BINARY_DIR}/link_test.cpp "int main() {}\n")
+    file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/link_test.cpp CONTENT "int main() {}\n")
     add_custom_target(link_tests)
   endif()
   add_executable(pawl_${id}_link_test EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/link_test.cpp)
@@ -98,24 +104,21 @@ function(pawl_link_test id)
   add_dependencies(link_tests pawl_${id}_link_test)
 endfunction()
 
-# build/<preset>/modules.txt, one module a line: folder, layer, "pure" or "-", and the folders it may use; plus the target group `header_tests`.
+# build/<preset>/modules.txt, one module a line: folder, layer, "pure" or "-", and the folders it may use.
 function(pawl_write_modules)
   get_property(ids GLOBAL PROPERTY PAWL_MODULES)
   set(text "")
   foreach(id IN LISTS ids)
     get_property(folder GLOBAL PROPERTY PAWL_FOLDER_${id})
     get_property(dep_ids GLOBAL PROPERTY PAWL_DEPS_${id})
-    set(purity "-")
-    if(DEFINED PAWL_PURE_DEPS_${id})
-      set(purity "pure")
-    endif()
+    get_property(kind GLOBAL PROPERTY PAWL_KIND_${id})
     set(dep_folders "")
     foreach(dep_id IN LISTS dep_ids)
       get_property(dep_folder GLOBAL PROPERTY PAWL_FOLDER_${dep_id})
       list(APPEND dep_folders ${dep_folder})
     endforeach()
     list(JOIN dep_folders " " dep_text)
-    string(APPEND text "${folder} ${PAWL_LAYER_${id}} ${purity} ${dep_text}\n")
+    string(APPEND text "${folder} ${kind} ${dep_text}\n")
   endforeach()
-  file(WRITE ${PROJECT_BINARY_DIR}/modules.txt "${text}")
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/modules.txt CONTENT "${text}")
 endfunction()

@@ -1,3 +1,4 @@
+/// Forward declaration of the JSON value.
 #pragma once
 
 namespace pawl::json {

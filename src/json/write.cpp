@@ -78,7 +78,7 @@ class Writer {
   void new_line() {
     if (options_.indent <= 0) return;
     out_ += '\n';
-    out_.append(static_cast<std::size_t>(level_ * options_.indent), ' ');
+    out_.append(static_cast<std::size_t>(level_) * static_cast<std::size_t>(options_.indent), ' ');
   }
 
   std::string& out_;
