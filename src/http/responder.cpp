@@ -1,0 +1,37 @@
+#include "http/responder.hpp"
+
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace pawl::http {
+
+Responder& Responder::operator=(Responder&& other) noexcept {
+  if (this != &other) {
+    abandon();
+    sink_ = std::move(other.sink_);
+  }
+  return *this;
+}
+
+Responder::~Responder() { abandon(); }
+
+void Responder::send(Response response) {
+  PAWL_ASSERT(sink_ != nullptr, "a responder answers once");
+  const auto sink = std::move(sink_);
+  sink->send(std::move(response));
+}
+
+std::shared_ptr<EventStream> Responder::stream(Headers headers) {
+  PAWL_ASSERT(sink_ != nullptr, "a responder answers once");
+  const auto sink = std::move(sink_);
+  return sink->stream(std::move(headers));
+}
+
+void Responder::abandon() noexcept {
+  if (!sink_) return;
+  const auto sink = std::move(sink_);
+  sink->abandon();
+}
+
+}  // namespace pawl::http
