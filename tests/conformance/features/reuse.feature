@@ -1,0 +1,133 @@
+Feature: Functions, extensions and sub-workflows
+
+  # proves: W1, F5
+  Scenario: A function of use.functions gets its arguments as input
+    Given a workflow with definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: default, name: case-55, version: '1.0.0'}
+    use:
+      functions:
+        greet: {set: {greeting: '${ "Hello " + .name }'}}
+    do:
+      - hi: {call: greet, with: {name: '${ .who }'}}
+    """
+    And given the workflow input is:
+    """yaml
+    who: Ann
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    greeting: Hello Ann
+    """
+
+  # proves: W1
+  Scenario: The default catalog offers functions by version
+    Given a workflow with definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: default, name: case-56, version: '1.0.0'}
+    do:
+      - same: {call: 'noop:1.0.0@default', with: {n: '${ .n + 1 }'}}
+    """
+    And given the workflow input is:
+    """yaml
+    n: 1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    n: 2
+    """
+
+  # proves: W1
+  Scenario: An extension runs before and after
+    Given a workflow with definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: default, name: case-57, version: '1.0.0'}
+    use:
+      extensions:
+        - note:
+            extend: set
+            before: [{pre: {set: {trace: '${ (.trace // []) + ["before"] }'}}}]
+            after: [{post: {set: {trace: '${ .trace + ["after"] }'}}}]
+    do:
+      - work: {set: {trace: '${ .trace + ["work"] }'}}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    trace: [before, work, after]
+    """
+
+  # proves: W1
+  Scenario: An extension can replace a call
+    Given a workflow with definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: default, name: case-58, version: '1.0.0'}
+    use:
+      extensions:
+        - mock:
+            extend: call
+            when: $task.call == "http"
+            before: [{fake: {set: {content: mocked}, then: exit}}]
+    do:
+      - get: {call: http, with: {method: get, endpoint: 'https://nowhere.invalid/'}}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    content: mocked
+    """
+
+  # proves: W1
+  Scenario: A workflow runs another one
+    Given another workflow with definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: default, name: doubler, version: '1.0.0'}
+    do:
+      - double: {set: {n: '${ .n * 2 }'}}
+    """
+    Given a workflow with definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: default, name: case-59, version: '1.0.0'}
+    do:
+      - child: {run: {workflow: {namespace: default, name: doubler, version: '1.0.0', input: {n: '${ .n }'}}}}
+      - plus: {set: {n: '${ .n + 1 }'}}
+    """
+    And given the workflow input is:
+    """yaml
+    n: 20
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    n: 41
+    """
+
+  # proves: W1
+  Scenario: The error of a sub-workflow is the step's error
+    Given another workflow with definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: default, name: failing, version: '1.0.0'}
+    do:
+      - fail: {raise: {error: {type: 'https://example.com/child', status: 500, title: Child}}}
+    """
+    Given a workflow with definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: default, name: case-60, version: '1.0.0'}
+    do:
+      - child: {run: {workflow: {namespace: default, name: failing, version: '1.0.0'}}}
+    """
+    When the workflow is executed
+    Then the workflow should fault
+
+  # proves: W1
+  Scenario: A sub-workflow that does not exist is a configuration error
+    Given a workflow with definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: default, name: case-61, version: '1.0.0'}
+    do:
+      - child: {run: {workflow: {namespace: default, name: no-such-thing, version: '1.0.0'}}}
+    """
+    When the workflow is executed
+    Then the workflow should fault
