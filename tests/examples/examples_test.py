@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""proves: W1, F2, F3, S4-H3
+
+Every document in examples/ is run for real by the binary: on real files, processes and HTTP services. A new example without a test here fails.
+"""
+
+import csv
+import http.server
+import io
+import json
+import os
+import socketserver
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+from pawl_server import Server, binary, poll  # noqa: E402
+
+EXAMPLES = os.path.join(HERE, "..", "..", "examples")
+
+PAGES = {
+    "/": '<ul><li><a class="product" href="/p/1">One</a><li><a class="product" href="/p/2">Two</a><li><a href="/about">About</a></ul>',
+    "/p/1": '<html><body><h1>Blue &amp; white mug</h1><p class="price">$7.50</p><p class="stock">12 left</p></body></html>',
+    "/p/2": '<html><body><h1>Tea, green</h1><span class="price">$3</span><div><b class="stock">sold out</b></div></body></html>',
+}
+
+
+class Site(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    """Pages, two services (one flaky) and a shop that remembers what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.calls = []
+        self.flaky_left = 2
+        self.failing = set()
+        super().__init__(("127.0.0.1", 0), SiteHandler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class SiteHandler(http.server.BaseHTTPRequestHandler):
+    def reply(self, status, body, kind="application/json"):
+        data = body.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self):
+        with self.server.lock:
+            self.server.calls.append(self.path)
+            flaky = self.path == "/traffic" and self.server.flaky_left > 0
+            if flaky:
+                self.server.flaky_left -= 1
+        if self.path in PAGES:
+            return self.reply(200, PAGES[self.path], "text/html; charset=utf-8")
+        if self.path == "/weather":
+            return self.reply(200, '{"sky": "clear"}')
+        if self.path == "/traffic":
+            return self.reply(503, '{"error": "busy"}') if flaky else self.reply(200, '{"jam": "light"}')
+        return self.reply(404, "{}")
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "{}")
+        with self.server.lock:
+            self.server.calls.append((self.path, body.get("order"), bool(self.headers.get("Idempotency-Key"))))
+        if self.path in self.server.failing:
+            return self.reply(409, '{"error": "no truck"}')
+        return self.reply(200, '{"ok": true}')
+
+    def log_message(self, *_):
+        pass
+
+
+def snapshot(folder):
+    found = {}
+    for root, _, files in os.walk(folder):
+        for name in files:
+            path = os.path.join(root, name)
+            with open(path, "rb") as content:
+                found[os.path.relpath(path, folder)] = content.read()
+    return found
+
+
+class Examples(unittest.TestCase):
+    covered = set()
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.site = Site()
+        self.addCleanup(self.site.server_close)
+        self.addCleanup(self.site.shutdown)
+
+    def run_example(self, name, value, expect=0):
+        Examples.covered.add(name)
+        done = subprocess.run([binary(), "run", os.path.join(EXAMPLES, name), "--input", json.dumps(value)], cwd=self.folder.name,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, expect, done.stderr)
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def test_organises_a_folder_shows_first_moves_and_undoes(self):
+        inbox = os.path.join(self.folder.name, "inbox")
+        os.mkdir(inbox)
+        for name, content in {"photo.PNG": b"\x89PNG...", "notes.txt": b"notes", "table.csv": b"a,b\n", "old.zip": b"PK", "what": b"?",
+                              "copy of notes.txt": b"notes"}.items():
+            with open(os.path.join(inbox, name), "wb") as file:
+                file.write(content)
+        before = snapshot(inbox)
+        plan = self.run_example("organize-folder.yaml", {"folder": "inbox"})
+        self.assertEqual(snapshot(inbox), before, "a plan must not move anything")
+        self.assertGreaterEqual(len(plan["plan"]), 5)
+        moved = self.run_example("organize-folder.yaml", {"folder": "inbox", "apply": True})
+        after = snapshot(inbox)
+        self.assertIn(os.path.join("images", "photo.png"), {path.lower() for path in after})
+        self.assertTrue(any(path.startswith("archives") for path in after), after.keys())
+        self.assertTrue(any(path.startswith("duplicates") for path in after), after.keys())
+        self.assertEqual(sorted(before.values()), sorted(content for path, content in after.items() if not path.startswith(".")))
+        self.run_example("organize-folder.yaml", {"undo": moved["undo"]})
+        restored = {path: content for path, content in snapshot(inbox).items() if not path.startswith(".")}
+        self.assertEqual(restored, before)
+
+    def test_scrapes_pages_into_a_csv(self):
+        result = self.run_example("scrape-to-csv.yaml", {"site": self.site.address, "output": "products.csv"})
+        self.assertEqual(result["rows"], 2)
+        with open(os.path.join(self.folder.name, "products.csv"), newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        self.assertEqual(rows, [["name", "price", "stock"], ["Blue & white mug", "7.5", "12 left"], ["Tea, green", "3", "sold out"]])
+
+    def test_asks_two_services_and_tries_the_flaky_one_again(self):
+        result = self.run_example("two-services.yaml", {"weather": self.site.address + "/weather", "traffic": self.site.address + "/traffic"})
+        self.assertEqual(result["summary"], "It is clear and traffic is light.")
+        self.assertEqual(self.site.calls.count("/traffic"), 3)
+
+    def test_packs_a_backup_that_can_be_unpacked(self):
+        data = os.path.join(self.folder.name, "data")
+        os.makedirs(os.path.join(data, "sub"))
+        for name in ("one.txt", os.path.join("sub", "two.bin")):
+            with open(os.path.join(data, name), "wb") as file:
+                file.write(name.encode() * 100)
+        os.mkdir(os.path.join(self.folder.name, "backups"))
+        result = self.run_example("nightly-backup.yaml", {"folder": "data", "to": "backups"})
+        with open(os.path.join(self.folder.name, result["file"]), "rb") as archive:
+            names = tarfile.open(fileobj=io.BytesIO(archive.read()), mode="r:gz").getnames()
+        self.assertIn("./sub/two.bin", names)
+
+    def test_runs_a_pipeline_of_scripts(self):
+        result = self.run_example("script-pipeline.yaml", {"count": 10})
+        self.assertEqual(result, {"text": "10 squares, sum 385, mean 38.5", "sum": 385})
+
+    def test_takes_an_order_and_compensates_when_it_fails(self):
+        self.assertEqual(self.run_example("order-saga.yaml", {"shop": self.site.address, "order": "A-1"}), {"order": "A-1", "status": "accepted"})
+        self.assertEqual([call[0] for call in self.site.calls], ["/stock/reserve", "/payment/charge", "/shipping/book"])
+        self.assertTrue(all(call[2] for call in self.site.calls), "every writing call carries an idempotency key")
+        self.site.calls.clear()
+        self.site.failing.add("/shipping/book")
+        refused = self.run_example("order-saga.yaml", {"shop": self.site.address, "order": "A-2"})
+        self.assertEqual(refused["status"], "refused")
+        self.assertEqual([call[0] for call in self.site.calls],
+                         ["/stock/reserve", "/payment/charge", "/shipping/book", "/payment/undo", "/stock/undo"])
+
+    def test_waits_for_an_approval_event_across_a_crash(self):
+        self.assertEqual(self.run_example("approval.yaml", {"amount": 5}), {"approved": True, "by": "rule"})
+        server = Server(os.path.join(self.folder.name, "data"))
+        self.addCleanup(server.stop)
+        server.start()
+        with open(os.path.join(EXAMPLES, "approval.yaml"), encoding="utf-8") as document:
+            workflow = server.create_workflow(document.read())
+        _, started, _ = server.request("POST", f"/api/workflows/{workflow}/execute", {"input": {"amount": 900}})
+        run = f"/api/runs/{started['id']}"
+        poll(lambda: server.request("GET", run)[1]["status"] == "waiting", 10, "the run waits")
+        self.assertIn("com.example.decision", server.request("GET", run)[1]["waiting_reason"])
+        server.kill()
+        server.start()
+        event = {"specversion": "1.0", "id": "1", "source": "test", "type": "com.example.decision", "data": {"approved": True, "by": "Ann"}}
+        status, reply, _ = server.request("POST", run + "/events", event)
+        self.assertEqual(status, 202, reply)
+        ended = poll(lambda: (lambda view: view if view["status"] == "completed" else None)(server.request("GET", run)[1]), 10, "the run ends")
+        self.assertEqual(ended["output"], {"approved": True, "by": "Ann", "amount": 900})
+
+    @classmethod
+    def tearDownClass(cls):
+        missing = {name for name in os.listdir(EXAMPLES) if name.endswith(".yaml")} - cls.covered
+        assert not missing, f"examples without a test: {sorted(missing)}"
+
+
+if __name__ == "__main__":
+    unittest.main()
