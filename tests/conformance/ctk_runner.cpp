@@ -56,6 +56,11 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: ctk_runner FEATURE_FILE_OR_DIR...\n");
     return 2;
   }
+  for (const auto& file : files) {
+    if (fs::exists(file)) continue;
+    std::fprintf(stderr, "ctk_runner: %s is missing: NOTHING WAS TESTED\n", file.c_str());
+    return 2;
+  }
   pawl::conformance::StandIn stand_in;
   pawl::conformance::LocalEngine engine(stand_in.hosts());
   int passed = 0;
