@@ -24,6 +24,7 @@ set(PAWL_LAYER_engine_machine 3)
 set(PAWL_LAYER_engine 3)
 set(PAWL_LAYER_functions 3)
 set(PAWL_LAYER_catalog 3)
+set(PAWL_LAYER_bench 4)
 set(PAWL_LAYER_api 4)
 set(PAWL_LAYER_app 5)
 # The pure modules: nothing with I/O, clock, thread or randomness may be named, whatever its layer.

@@ -31,17 +31,19 @@ class Server {
     server->folder_ = options.folder + "/" + name;
     std::filesystem::create_directories(server->folder_);
     const auto begin = SteadyClock::now();
-    auto child = Child::start({options.program, "serve", "--host", "127.0.0.1", "--port", std::to_string(server->port_), "--data-dir", server->folder_},
-                              {std::string("PAWL_API_KEY=") + kKey, "PAWL_ALLOW_PRIVATE_ADDRESSES=true", "LOG_LEVEL=warning", "RATE_LIMIT_ENABLED=false",
-                               "PATH=/usr/bin:/bin"},
-                              server->folder_ + "/bench.log");
+    auto child = Child::start(
+        {options.program, "serve", "--host", "127.0.0.1", "--port", std::to_string(server->port_), "--data-dir", server->folder_},
+        {std::string("PAWL_API_KEY=") + kKey, "PAWL_ALLOW_PRIVATE_ADDRESSES=true", "LOG_LEVEL=warning", "RATE_LIMIT_ENABLED=false",
+         "PATH=/usr/bin:/bin"},
+        server->folder_ + "/bench.log");
     if (child.has_error()) return child.error();
     server->child_ = std::make_unique<Child>(std::move(child).value());
     while (true) {
       auto answer = run_load({.port = server->port_, .request = make_request("GET", "/health/liveness", "", ""), .requests = 1});
       if (answer.has_value() && answer.value().completed == 1) break;
       if (SteadyClock::now() - begin > std::chrono::seconds(10)) {
-        return Error(ErrorClass::unavailable, "bench.server", "pawl serve did not answer within 10 s; see " + server->folder_ + "/bench.log");
+        return Error(ErrorClass::unavailable, "bench.server",
+                     "pawl serve did not answer within 10 s; see " + server->folder_ + "/bench.log");
       }
       std::this_thread::yield();
     }
@@ -66,7 +68,8 @@ class Server {
   Result<LoadResult> load(const std::string& request, std::uint32_t connections, std::uint64_t requests) {
     auto result = run_load({.port = port_, .request = request, .connections = connections, .requests = requests});
     if (result.has_error()) return result;
-    if (result.value().refused > 0 || result.value().completed == 0 || result.value().last_body.find("\"completed\"") == std::string::npos) {
+    if (result.value().refused > 0 || result.value().completed == 0 ||
+        result.value().last_body.find("\"completed\"") == std::string::npos) {
       return Error(ErrorClass::internal, "bench.run", "runs did not complete: " + result.value().last_body.substr(0, 400));
     }
     return result;
@@ -102,7 +105,8 @@ std::string noop_steps(const std::string& name, int count, const std::string& ef
 
 std::string fan_out(int branches) {
   auto text = header("fan-out") + "  - all:\n      fork:\n        branches:\n";
-  for (int i = 0; i < branches; ++i) text += fmt::format("          - b{}: {{call: noop, with: {{n: {}}}, metadata: {{effect: once}}}}\n", i, i);
+  for (int i = 0; i < branches; ++i)
+    text += fmt::format("          - b{}: {{call: noop, with: {{n: {}}}, metadata: {{effect: once}}}}\n", i, i);
   return text;
 }
 
@@ -133,7 +137,8 @@ class Bench {
       PAWL_TRY_VOID(warm(*server, request, connections));
       PAWL_TRY(result, server->load(request, connections, scaled(connections == 1 ? 3000 : 60000)));
       const auto at = fmt::format("{} connections", connections);
-      add({"noop", at, result.per_second(), "workflows/s", connections == 64 ? 20000.0 : 0, true, "bare server", result.per_second() / hello});
+      add({"noop", at, result.per_second(), "workflows/s", connections == 64 ? 20000.0 : 0, true, "bare server",
+           result.per_second() / hello});
       add({"noop", at + ", p50", result.percentile_ms(0.5), "ms", connections == 1 ? 0.6 : 0, false});
       add({"noop", at + ", p99", result.percentile_ms(0.99), "ms", 0, false});
     }
@@ -165,10 +170,12 @@ class Bench {
     add({"ten-steps", "writing, 64 connections, p50", wrote.percentile_ms(0.5), "ms", 0, false});
     PAWL_TRY(read, server->load(reading, 64, scaled(30000)));
     PAWL_TRY(single, server->load(one, 64, scaled(30000)));
-    add({"ten-steps", "reading, 64 connections", read.per_second(), "workflows/s", 0, true, "one reading step", read.per_second() / single.per_second()});
+    add({"ten-steps", "reading, 64 connections", read.per_second(), "workflows/s", 0, true, "one reading step",
+         read.per_second() / single.per_second()});
     PAWL_TRY(read_one, server->load(reading, 1, scaled(2000)));
     PAWL_TRY(single_one, server->load(one, 1, scaled(2000)));
-    add({"ten-steps", "reading: time of ten to time of one, one connection", read_one.percentile_ms(0.5) / single_one.percentile_ms(0.5), "x", 1.5, false});
+    add({"ten-steps", "reading: time of ten to time of one, one connection", read_one.percentile_ms(0.5) / single_one.percentile_ms(0.5),
+         "x", 1.5, false});
     return {};
   }
 
@@ -183,11 +190,14 @@ class Bench {
 
   Result<void> http_step() {
     const auto port = free_port();
-    auto hello = Child::start({options_.program, "bench", "--hello", std::to_string(port)}, {"PATH=/usr/bin:/bin"}, options_.folder + "/hello.log");
+    auto hello =
+        Child::start({options_.program, "bench", "--hello", std::to_string(port)}, {"PATH=/usr/bin:/bin"}, options_.folder + "/hello.log");
     if (hello.has_error()) return hello.error();
     PAWL_TRY_VOID(await(port));
     PAWL_TRY(server, Server::start(options_, "http"));
-    PAWL_TRY(request, server->execute_request(header("http") + fmt::format("  - get: {{call: http, with: {{method: get, endpoint: 'http://127.0.0.1:{}/'}}}}\n", port)));
+    PAWL_TRY(request,
+             server->execute_request(
+                 header("http") + fmt::format("  - get: {{call: http, with: {{method: get, endpoint: 'http://127.0.0.1:{}/'}}}}\n", port)));
     PAWL_TRY_VOID(warm(*server, request, 64));
     PAWL_TRY(result, server->load(request, 64, scaled(20000)));
     add({"http-step", "one HTTP step, 64 connections", result.per_second(), "workflows/s", 8000, true});
@@ -245,7 +255,8 @@ class Bench {
 
   Result<double> hello_rate() {
     const auto port = free_port();
-    auto hello = Child::start({options_.program, "bench", "--hello", std::to_string(port)}, {"PATH=/usr/bin:/bin"}, options_.folder + "/hello.log");
+    auto hello =
+        Child::start({options_.program, "bench", "--hello", std::to_string(port)}, {"PATH=/usr/bin:/bin"}, options_.folder + "/hello.log");
     if (hello.has_error()) return hello.error();
     PAWL_TRY_VOID(await(port));
     PAWL_TRY(result, run_load({.port = port, .request = make_request("GET", "/", "", ""), .connections = 64, .requests = scaled(100000)}));
@@ -259,8 +270,8 @@ struct Named {
   const char* name;
   Result<void> (Bench::*run)();
 };
-constexpr Named kBenchmarks[] = {{"limits", &Bench::limits},       {"noop", &Bench::noop},       {"b1", &Bench::b1},
-                                 {"ten-steps", &Bench::ten_steps}, {"fan-out", &Bench::fan},     {"http-step", &Bench::http_step},
+constexpr Named kBenchmarks[] = {{"limits", &Bench::limits},       {"noop", &Bench::noop},   {"b1", &Bench::b1},
+                                 {"ten-steps", &Bench::ten_steps}, {"fan-out", &Bench::fan}, {"http-step", &Bench::http_step},
                                  {"start", &Bench::start_up},      {"disk", &Bench::disk}};
 
 bool met(const Figure& figure) { return figure.more_is_better ? figure.value >= figure.target : figure.value <= figure.target; }
@@ -289,7 +300,8 @@ std::string to_table(const std::vector<Figure>& figures) {
   std::string table;
   for (const auto& figure : figures) {
     table += fmt::format("{:10} {:58} {:>12.2f} {:12}", figure.benchmark, figure.metric, figure.value, figure.unit);
-    if (figure.target > 0) table += fmt::format(" target {} {} {}", figure.more_is_better ? ">=" : "<=", figure.target, met(figure) ? "met" : "MISSED");
+    if (figure.target > 0)
+      table += fmt::format(" target {} {} {}", figure.more_is_better ? ">=" : "<=", figure.target, met(figure) ? "met" : "MISSED");
     if (figure.ratio > 0) table += fmt::format(" ({:.2f} of {})", figure.ratio, figure.yardstick);
     table += '\n';
   }
@@ -299,8 +311,8 @@ std::string to_table(const std::vector<Figure>& figures) {
 json::Value to_json(const std::vector<Figure>& figures) {
   json::Value all = json::Value::array();
   for (const auto& figure : figures) {
-    auto one = json::Value::object(
-        {{"benchmark", figure.benchmark}, {"metric", figure.metric}, {"value", figure.value}, {"unit", figure.unit}});
+    auto one =
+        json::Value::object({{"benchmark", figure.benchmark}, {"metric", figure.metric}, {"value", figure.value}, {"unit", figure.unit}});
     if (figure.target > 0) {
       one.set("target", figure.target);
       one.set("met", met(figure));

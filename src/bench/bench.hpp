@@ -12,10 +12,10 @@
 namespace pawl::bench {
 
 struct BenchOptions {
-  std::string name;       ///< run only the benchmark of this name; empty: all
-  std::string program;    ///< path of the pawl binary to start
-  std::string folder;     ///< an empty folder on the disk to measure
-  bool quick = false;     ///< a tenth of the load: a smoke test, no figures to quote
+  std::string name;     ///< run only the benchmark of this name; empty: all
+  std::string program;  ///< path of the pawl binary to start
+  std::string folder;   ///< an empty folder on the disk to measure
+  bool quick = false;   ///< a tenth of the load: a smoke test, no figures to quote
 };
 
 /// One measured figure. `ratio` is to `yardstick` of the same run (0: none).
@@ -26,7 +26,7 @@ struct Figure {
   std::string unit;
   double target = 0;  ///< 0: none
   bool more_is_better = true;
-  std::string yardstick;
+  std::string yardstick{};
   double ratio = 0;
 };
 

@@ -102,7 +102,8 @@ class Client {
     ++sent_;
     connection.sent_at = SteadyClock::now();
     // Requests are smaller than a socket's buffer, which is empty here: one send takes all of it.
-    if (::send(connection.socket.get(), load_.request.data(), load_.request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(load_.request.size())) {
+    if (::send(connection.socket.get(), load_.request.data(), load_.request.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(load_.request.size())) {
       return lost("send");
     }
     return {};
@@ -147,7 +148,8 @@ std::string make_request(std::string_view method, std::string_view path, std::st
   std::string request(method);
   request.append(" ").append(path).append(" HTTP/1.1\r\nHost: 127.0.0.1\r\n");
   if (!bearer.empty()) request.append("Authorization: Bearer ").append(bearer).append("\r\n");
-  if (!body.empty()) request.append("Content-Type: application/json\r\nContent-Length: ").append(std::to_string(body.size())).append("\r\n");
+  if (!body.empty())
+    request.append("Content-Type: application/json\r\nContent-Length: ").append(std::to_string(body.size())).append("\r\n");
   return request.append("\r\n").append(body);
 }
 

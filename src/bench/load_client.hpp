@@ -12,10 +12,10 @@
 namespace pawl::bench {
 
 struct Load {
-  std::uint16_t port = 0;         ///< on 127.0.0.1
-  std::string request;            ///< a whole request, headers and body
+  std::uint16_t port = 0;  ///< on 127.0.0.1
+  std::string request;     ///< a whole request, headers and body
   std::uint32_t connections = 1;
-  std::uint64_t requests = 1000;  ///< in all
+  std::uint64_t requests = 1000;   ///< in all
   std::chrono::seconds limit{20};  ///< ends the load in any case
 };
 

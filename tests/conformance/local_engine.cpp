@@ -63,7 +63,8 @@ class Workflows final : public engine::PlanSource {
         return Resolved{entry->first, 1, entry->second};
       }
     }
-    return Error(ErrorClass::not_found, "workflow.not_found", "there is no workflow " + std::string(namespace_name) + "/" + std::string(name));
+    return Error(ErrorClass::not_found, "workflow.not_found",
+                 "there is no workflow " + std::string(namespace_name) + "/" + std::string(name));
   }
 
  private:
@@ -124,17 +125,16 @@ struct LocalEngine::Impl {
     const auto added = functions::add_builtin_functions(registry, {outbound, pool, clock, random}, options);
     PAWL_ASSERT(added.has_value(), "the functions must register");
     threads.start();
-    engine = std::make_unique<engine::Engine>(engine::Engine::Dependencies{.threads = threads,
-                                                                           .database = *database,
-                                                                           .functions = registry,
-                                                                           .plans = workflows,
-                                                                           .clock = clock,
-                                                                           .random = random,
-                                                                           .on_fatal = [](const Error& error) {
-                                                                             PAWL_ASSERT(false, error.message.c_str());
-                                                                           },
-                                                                           .secrets = {}},
-                                              engine::EngineOptions{});
+    engine = std::make_unique<engine::Engine>(
+        engine::Engine::Dependencies{.threads = threads,
+                                     .database = *database,
+                                     .functions = registry,
+                                     .plans = workflows,
+                                     .clock = clock,
+                                     .random = random,
+                                     .on_fatal = [](const Error& error) { PAWL_ASSERT(false, error.message.c_str()); },
+                                     .secrets = {}},
+        engine::EngineOptions{});
     PAWL_ASSERT(engine->start().has_value(), "the engine must start");
   }
 

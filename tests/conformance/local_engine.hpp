@@ -11,7 +11,8 @@
 
 namespace pawl::conformance {
 
-/// Public hosts that documents name, and the local server that stands in for them: `https://petstore.swagger.io` -> `http://127.0.0.1:PORT`.
+/// Public hosts that documents name, and the local server that stands in for them: `https://petstore.swagger.io` ->
+/// `http://127.0.0.1:PORT`.
 using HostMap = std::map<std::string, std::string>;
 
 class LocalEngine {

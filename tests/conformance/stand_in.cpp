@@ -56,10 +56,11 @@ Value swagger() {
        {"basePath", "/v2"},
        {"schemes", Value::array({"https", "http"})},
        {"paths",
-        Value::object({{"/pet", Value::object({{"post", operation("addPet", {body})}, {"put", operation("updatePet", {body})}})},
-                       {"/pet/findByStatus", Value::object({{"get", operation("findPetsByStatus", {parameter("status", "query", true, "string")})}})},
-                       {"/pet/{petId}", Value::object({{"get", operation("getPetById", {parameter("petId", "path", true, "integer")})},
-                                                       {"delete", operation("deletePet", {parameter("petId", "path", true, "integer")})}})}})}});
+        Value::object(
+            {{"/pet", Value::object({{"post", operation("addPet", {body})}, {"put", operation("updatePet", {body})}})},
+             {"/pet/findByStatus", Value::object({{"get", operation("findPetsByStatus", {parameter("status", "query", true, "string")})}})},
+             {"/pet/{petId}", Value::object({{"get", operation("getPetById", {parameter("petId", "path", true, "integer")})},
+                                             {"delete", operation("deletePet", {parameter("petId", "path", true, "integer")})}})}})}});
 }
 
 void add_petstore(http::Router& router) {
@@ -70,7 +71,8 @@ void add_petstore(http::Router& router) {
   });
   router.add(Method::get, "/v2/pet/{id}", [](Request&& request, Responder responder) {
     const auto id = number(request.param("id"));
-    if (!id || *id < 1 || *id > 1000) return responder.send(reply(Value::object({{"code", 1}, {"type", "error"}, {"message", "Pet not found"}}), 404));
+    if (!id || *id < 1 || *id > 1000)
+      return responder.send(reply(Value::object({{"code", 1}, {"type", "error"}, {"message", "Pet not found"}}), 404));
     responder.send(reply(pet(*id, "available")));
   });
   const auto echo_pet = [](Request&& request, Responder responder) {
@@ -84,15 +86,19 @@ void add_petstore(http::Router& router) {
 
 void add_swapi(http::Router& router, const std::string& address) {
   router.add(Method::get, "/api/people/{id}/", [address](Request&& request, Responder responder) {
-    responder.send(reply(Value::object({{"name", "Luke Skywalker"}, {"id", request.param("id")}, {"homeworld", address + "/api/planets/1/"}})));
+    responder.send(
+        reply(Value::object({{"name", "Luke Skywalker"}, {"id", request.param("id")}, {"homeworld", address + "/api/planets/1/"}})));
   });
   router.add(Method::get, "/api/people/{id}", [address](Request&& request, Responder responder) {
-    responder.send(reply(Value::object({{"name", "Luke Skywalker"}, {"id", request.param("id")}, {"homeworld", address + "/api/planets/1/"}})));
+    responder.send(
+        reply(Value::object({{"name", "Luke Skywalker"}, {"id", request.param("id")}, {"homeworld", address + "/api/planets/1/"}})));
   });
   router.add(Method::get, "/api/people/", [](Request&& request, Responder responder) {
     responder.send(reply(Value::object({{"count", 1}, {"search", request.query_value("search").value_or("")}})));
   });
-  router.add(Method::get, "/api/planets/{id}/", [](Request&&, Responder responder) { responder.send(reply(Value::object({{"name", "Tatooine"}}))); });
+  router.add(Method::get, "/api/planets/{id}/", [](Request&&, Responder responder) {
+    responder.send(reply(Value::object({{"name", "Tatooine"}})));
+  });
 }
 
 /// What httpbin's `/anything` says about a request.
@@ -128,7 +134,8 @@ void add_httpbin(http::Router& router) {
     router.add(method, "/anything", [](Request&& request, Responder responder) { responder.send(reply(described(request))); });
     router.add(method, "/anything/{rest...}", [](Request&& request, Responder responder) { responder.send(reply(described(request))); });
     router.add(method, "/status/{code}", [](Request&& request, Responder responder) {
-      responder.send(reply(Value::object({{"status", request.param("code")}}), static_cast<int>(number(request.param("code")).value_or(500))));
+      responder.send(
+          reply(Value::object({{"status", request.param("code")}}), static_cast<int>(number(request.param("code")).value_or(500))));
     });
   }
   router.add(Method::get, "/get", [](Request&& request, Responder responder) { responder.send(reply(described(request))); });

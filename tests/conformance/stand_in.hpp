@@ -8,8 +8,8 @@
 
 namespace pawl::conformance {
 
-/// petstore.swagger.io (pets, Swagger 2.0 document), httpbin.org (basic-auth, bearer, status, anything, flaky), swapi.dev (people, planets).
-/// Listens on loopback for as long as it lives.
+/// petstore.swagger.io (pets, Swagger 2.0 document), httpbin.org (basic-auth, bearer, status, anything, flaky), swapi.dev (people,
+/// planets). Listens on loopback for as long as it lives.
 class StandIn {
  public:
   StandIn();

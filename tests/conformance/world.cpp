@@ -53,7 +53,8 @@ bool strip_suffix(std::string& text, std::string_view suffix) {
 
 Result<json::Value> data_of(const std::string& document) {
   auto parsed = yaml::parse(document);
-  if (!parsed.ok()) return Error(ErrorClass::invalid, "scenario.data", "the scenario's own YAML is wrong: " + parsed.findings.front().message);
+  if (!parsed.ok())
+    return Error(ErrorClass::invalid, "scenario.data", "the scenario's own YAML is wrong: " + parsed.findings.front().message);
   return parsed.value->value;
 }
 
@@ -73,14 +74,16 @@ Outcome expect_error(const json::Value& actual, const std::string& document, con
     const auto& value = actual.get(member.name());
     const bool same_type = member.name() == "type" && value.is_string() && member.value.is_string() &&
                            engine::same_error_type(value.as_string(), member.value.as_string());
-    if (!same_type && !(value == member.value)) return what + " is " + json::to_text(actual) + ", expected " + json::to_text(expected.value());
+    if (!same_type && !(value == member.value))
+      return what + " is " + json::to_text(actual) + ", expected " + json::to_text(expected.value());
   }
   return {};
 }
 
 Outcome expect_phase(const engine::RunView& run, Phase phase) {
   if (run.phase == phase) return {};
-  return "the workflow is " + std::string(engine::to_text(run.phase)) + (run.error.is_null() ? "" : " with error " + json::to_text(run.error));
+  return "the workflow is " + std::string(engine::to_text(run.phase)) +
+         (run.error.is_null() ? "" : " with error " + json::to_text(run.error));
 }
 
 }  // namespace
@@ -99,7 +102,8 @@ Outcome World::define(const std::string& document, bool main) {
   if (!compiled.ok()) {
     std::string why = "the definition is refused:";
     for (const auto& finding : compiled.findings) {
-      why += "\n        " + std::to_string(finding.line) + ":" + std::to_string(finding.column) + ": " + finding.message + " [" + finding.rule + "]";
+      why += "\n        " + std::to_string(finding.line) + ":" + std::to_string(finding.column) + ": " + finding.message + " [" +
+             finding.rule + "]";
     }
     if (!main) return why;
     invalid_ = why;
@@ -117,7 +121,8 @@ Outcome World::arrange(const GherkinStep& step) {
   auto document = step.document;
   for (auto at = document.find("{local}"); at != std::string::npos; at = document.find("{local}")) document.replace(at, 7, host_);
   if (step.text == "a workflow with definition:") return define(document, true);
-  if (step.text == "given another workflow with definition:" || step.text == "another workflow with definition:") return define(document, false);
+  if (step.text == "given another workflow with definition:" || step.text == "another workflow with definition:")
+    return define(document, false);
   if (step.text == "given the workflow input is:" || step.text == "the workflow input is:") {
     auto input = data_of(document);
     if (input.has_error()) return input.error().message;
@@ -229,10 +234,12 @@ Outcome World::assert_task(const GherkinStep& step) {
     bool output;
     bool error;
   };
-  static constexpr Form kForms[] = {
-      {" should complete with output:", TaskStatus::completed, true, false}, {" should complete", TaskStatus::completed, false, false},
-      {" should fault with error:", TaskStatus::faulted, false, true},       {" should fault", TaskStatus::faulted, false, false},
-      {" should cancel", TaskStatus::cancelled, false, false},               {" should be skipped", TaskStatus::skipped, false, false}};
+  static constexpr Form kForms[] = {{" should complete with output:", TaskStatus::completed, true, false},
+                                    {" should complete", TaskStatus::completed, false, false},
+                                    {" should fault with error:", TaskStatus::faulted, false, true},
+                                    {" should fault", TaskStatus::faulted, false, false},
+                                    {" should cancel", TaskStatus::cancelled, false, false},
+                                    {" should be skipped", TaskStatus::skipped, false, false}};
   for (const auto& form : kForms) {
     std::string name = step.text;
     if (!strip_suffix(name, form.suffix)) continue;
