@@ -1,0 +1,41 @@
+/// The real `Outbound`: libcurl on one thread of its own, with pooled handles and kept connections.
+///
+/// HTTP/1.1; no proxy and no netrc of the environment; only http and https. Redirects are followed here and not inside libcurl, so that each hop
+/// passes the same checks. At most `max_in_flight` requests run at once, `max_queued` wait, and one more gets `net.overloaded`.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "net/address_policy.hpp"
+#include "net/outbound.hpp"
+
+namespace pawl::net {
+
+struct CurlOptions {
+  AddressPolicy policy{};
+  std::size_t max_in_flight = 1'024;
+  std::size_t max_queued = 16'384;
+  std::chrono::milliseconds max_timeout{15 * 60'000};
+  std::string user_agent = "pawl";
+  std::string ca_file{};  ///< PEM file of trusted authorities; empty: the system's
+};
+
+class CurlOutbound final : public Outbound {
+ public:
+  /// Starts the thread.
+  explicit CurlOutbound(CurlOptions options);
+  /// Ends what is left with `net.cancelled` (every `done` has run when this returns) and joins.
+  ~CurlOutbound() override;
+
+  RequestHandle start(OutboundRequest request, Done done) override;
+  void cancel(RequestHandle handle) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pawl::net

@@ -1,0 +1,325 @@
+#include "net/detail/transfer.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace pawl::net::detail {
+namespace {
+
+constexpr int kMaxRedirects = 10;
+constexpr std::size_t kMaxHeaderBytes = 256 * 1024;
+
+std::chrono::milliseconds millis_between(SteadyTime from, SteadyTime to) { return std::chrono::ceil<std::chrono::milliseconds>(to - from); }
+
+bool same_name(std::string_view left, std::string_view right) noexcept {
+  return left.size() == right.size() && ::strncasecmp(left.data(), right.data(), left.size()) == 0;
+}
+
+bool is_token(std::string_view text) noexcept {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char letter) {
+    return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+           std::strchr("!#$%&'*+-.^_`|~", letter) != nullptr;
+  });
+}
+
+bool has_line_break(std::string_view text) noexcept { return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos; }
+
+/// Fields that frame the message: the client's own business, or a request could be smuggled in a body.
+bool is_framing_field(std::string_view name) noexcept {
+  return same_name(name, "content-length") || same_name(name, "transfer-encoding") || same_name(name, "connection") ||
+         same_name(name, "expect");
+}
+
+bool is_credential_field(std::string_view name) noexcept {
+  return same_name(name, "authorization") || same_name(name, "cookie") || same_name(name, "proxy-authorization");
+}
+
+Error invalid(std::string message) { return {ErrorClass::invalid, "net.invalid_request", std::move(message)}; }
+
+}  // namespace
+
+Transfer::Transfer(RequestHandle request_handle, OutboundRequest request, Outbound::Done on_done, const CurlOptions& options)
+    : handle(request_handle),
+      done(std::move(on_done)),
+      options_(options),
+      request_(std::move(request)),
+      began_(std::chrono::steady_clock::now()) {
+  deadline_ = began_ + std::clamp(request_.timeout, std::chrono::milliseconds(1), options_.max_timeout);
+}
+
+Result<void> Transfer::prepare(EasyHandle easy) {
+  easy_ = std::move(easy);
+  auto url = parse_url(request_.url);
+  if (!url) return invalid("\"" + request_.url + "\" is not an http or https URL.");
+  url_ = std::move(*url);
+  if (std::holds_alternative<std::monostate>(request_.credentials) && !url_.user.empty()) {
+    request_.credentials = BasicCredentials{url_.user, url_.password};
+  }
+  PAWL_TRY_VOID(check_fields());
+  has_body_ = !request_.body.empty();
+  return prepare_hop();
+}
+
+Result<void> Transfer::check_fields() const {
+  if (!is_token(request_.method)) return invalid("The request's method is not a token.");
+  for (const auto& [name, value] : request_.headers) {
+    if (!is_token(name)) return invalid("The request has a header whose name is not a token.");
+    if (has_line_break(value)) return invalid("The value of the header \"" + name + "\" has a line break.");
+  }
+  if (const auto* bearer = std::get_if<BearerToken>(&request_.credentials); bearer != nullptr && has_line_break(bearer->token)) {
+    return invalid("The bearer token has a line break.");
+  }
+  return {};
+}
+
+Result<void> Transfer::prepare_hop() {
+  CURL* const easy = easy_.get();
+  curl_easy_reset(easy);  // keeps connections and caches, which belong to the multi handle
+  response_ = OutboundResponse();
+  header_bytes_ = 0;
+  refused_address_.clear();
+  message_[0] = '\0';
+
+  std::string connect_to = url_.text;
+  mapped_ = false;
+  for (const auto& [from, to] : options_.policy.host_map) {
+    if (from != url_.origin()) continue;
+    const auto target = at_origin(url_, to);
+    if (!target) return invalid("The host map of " + from + " does not lead to a URL.");
+    connect_to = target->text;
+    mapped_ = true;
+  }
+  fields_ = make_fields(url_);
+
+  const auto left = std::max(millis_between(std::chrono::steady_clock::now(), deadline_), std::chrono::milliseconds(1));
+  const auto connect = std::clamp(request_.connect_timeout, std::chrono::milliseconds(1), left);
+  curl_easy_setopt(easy, CURLOPT_URL, connect_to.c_str());
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, message_);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(left.count()));
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect.count()));
+  curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(request_.max_response_bytes));
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fields_.get());
+  if (!find_header(request_.headers, "accept-encoding")) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+  if (url_.scheme == "https") {
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request_.verify_tls ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request_.verify_tls ? 2L : 0L);
+    if (!options_.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
+  }
+  set_method();
+  if (!foreign_) set_credentials();
+  return {};
+}
+
+FieldList Transfer::make_fields(const Url& url) const {
+  FieldList fields;
+  const auto append = [&](const std::string& line) {
+    curl_slist* const longer = curl_slist_append(fields.get(), line.c_str());
+    if (longer == nullptr) throw std::bad_alloc();
+    static_cast<void>(fields.release());
+    fields.reset(longer);
+  };
+  bool has_type = false;
+  bool has_host = false;
+  for (const auto& [name, value] : request_.headers) {
+    if (is_framing_field(name) || (foreign_ && is_credential_field(name))) continue;
+    if (!has_body_ && redirects_ > 0 && same_name(name, "content-type")) continue;
+    has_type = has_type || same_name(name, "content-type");
+    if (same_name(name, "host")) {
+      if (foreign_) continue;
+      has_host = true;
+    }
+    append(value.empty() ? name + ";" : name + ": " + value);  // "Name;" is libcurl's way to send an empty value
+  }
+  if (mapped_ && !has_host) append("Host: " + url.host_field());
+  if (!has_type) append("Content-Type:");  // or libcurl calls every body a form
+  append("Expect:");
+  if (const auto* bearer = std::get_if<BearerToken>(&request_.credentials); bearer != nullptr && !foreign_) {
+    append("Authorization: Bearer " + bearer->token);
+  }
+  return fields;
+}
+
+void Transfer::set_method() {
+  CURL* const easy = easy_.get();
+  const std::string& method = request_.method;
+  if (has_body_ || method == "POST" || method == "PUT" || method == "PATCH") {
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(has_body_ ? request_.body.size() : 0));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, has_body_ ? request_.body.data() : "");  // not copied: the request outlives the hop
+    if (method != "POST") curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
+  } else if (method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else if (method != "GET") {
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
+  }
+}
+
+void Transfer::set_credentials() {
+  const auto use = [this](const std::string& user, const std::string& password, unsigned long scheme) {
+    curl_easy_setopt(easy_.get(), CURLOPT_HTTPAUTH, static_cast<long>(scheme));
+    curl_easy_setopt(easy_.get(), CURLOPT_USERNAME, user.c_str());
+    curl_easy_setopt(easy_.get(), CURLOPT_PASSWORD, password.c_str());
+  };
+  if (const auto* basic = std::get_if<BasicCredentials>(&request_.credentials)) use(basic->user, basic->password, CURLAUTH_BASIC);
+  if (const auto* digest = std::get_if<DigestCredentials>(&request_.credentials)) use(digest->user, digest->password, CURLAUTH_DIGEST);
+}
+
+std::optional<Result<OutboundResponse>> Transfer::hop_ended(CURLcode code) {
+  if (code != CURLE_OK) return error_of(code);
+  long status = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  response_.status = static_cast<int>(status);
+  if (auto followed = follow_redirect()) {
+    if (followed->has_error()) return std::move(*followed).error();
+    return std::nullopt;
+  }
+  response_.effective_url = url_.text;
+  response_.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_);
+  return std::move(response_);
+}
+
+std::optional<Result<void>> Transfer::follow_redirect() {
+  const int status = response_.status;
+  if (!request_.follow_redirects || (status != 301 && status != 302 && status != 303 && status != 307 && status != 308))
+    return std::nullopt;
+  const auto location = find_header(response_.headers, "location");
+  if (!location) return std::nullopt;
+  if (++redirects_ > kMaxRedirects) {
+    return Error(ErrorClass::unavailable, "net.too_many_redirects", "More than ten redirects, beginning at " + request_.url + ".");
+  }
+  auto next = resolve_url(url_, std::string(*location));
+  if (!next) {
+    return Error(ErrorClass::unavailable, "net.protocol", url_.text + " redirects to something that is not an http or https URL.");
+  }
+  // Once credentials have been left behind they stay behind, even if a later hop comes back.
+  if (next->origin() != url_.origin()) foreign_ = true;
+  url_ = std::move(*next);
+  if ((status == 303 && request_.method != "HEAD") || ((status == 301 || status == 302) && request_.method == "POST")) {
+    request_.method = "GET";
+    has_body_ = false;
+  }
+  if (std::chrono::steady_clock::now() >= deadline_) return error_of(CURLE_OPERATION_TIMEDOUT);
+  return prepare_hop();
+}
+
+EasyHandle Transfer::release() noexcept {
+  if (easy_) curl_easy_reset(easy_.get());
+  return std::move(easy_);
+}
+
+Error Transfer::error_of(CURLcode code) const {
+  const auto make = [&](ErrorClass kind, const char* name, std::string_view what) {
+    std::string message = request_.method + " " + url_.text + ": " + std::string(what);
+    if (const std::string_view detail = message_; !detail.empty()) message.append(" (").append(detail).append(")");
+    return Error(kind, name, message + ".");
+  };
+  if (too_large_ || code == CURLE_FILESIZE_EXCEEDED) {
+    return Error(
+        ErrorClass::too_large, "net.too_large",
+        request_.method + " " + url_.text + ": the answer is larger than " + std::to_string(request_.max_response_bytes) + " bytes.");
+  }
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST: return make(ErrorClass::unavailable, "net.dns", "the name does not resolve");
+    case CURLE_COULDNT_CONNECT:
+      if (!refused_address_.empty()) {
+        return Error(
+            ErrorClass::denied, "net.refused_address",
+            request_.method + " " + url_.text + ": calls to " + refused_address_ + " are refused (private, local or reserved address).");
+      }
+      return make(ErrorClass::unavailable, "net.connect", "no connection");
+    case CURLE_OPERATION_TIMEDOUT: return make(ErrorClass::timeout, "net.timeout", "not finished in time");
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS: return make(ErrorClass::unavailable, "net.tls", "the TLS connection failed");
+    case CURLE_URL_MALFORMAT: return make(ErrorClass::invalid, "net.invalid_request", "not a URL that can be called");
+    default: return make(ErrorClass::unavailable, "net.protocol", std::string("the exchange failed: ") + curl_easy_strerror(code));
+  }
+}
+
+// ---- libcurl's callbacks: C above and below, so nothing may be thrown through them ------------------------------
+
+std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count, void* self) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const std::size_t bytes = size * count;
+  std::string_view line(data, bytes);
+  transfer.header_bytes_ += bytes;
+  if (transfer.header_bytes_ > kMaxHeaderBytes) return 0;
+  while (line.ends_with('\n') || line.ends_with('\r') || line.ends_with(' ') || line.ends_with('\t')) line.remove_suffix(1);
+  try {
+    if (line.starts_with("HTTP/")) {
+      // A new head: what came before was a 100 Continue or the challenge of a digest exchange.
+      transfer.response_.headers.clear();
+      transfer.response_.body.clear();
+    } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
+      auto value = line.substr(colon + 1);
+      while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
+      transfer.response_.headers.emplace_back(line.substr(0, colon), value);
+    }
+  } catch (...) {
+    return 0;
+  }
+  return bytes;
+}
+
+std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, void* self) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const std::size_t bytes = size * count;
+  if (transfer.response_.body.size() + bytes > transfer.request_.max_response_bytes) {
+    transfer.too_large_ = true;
+    return 0;
+  }
+  try {
+    transfer.response_.body.append(data, bytes);
+  } catch (...) {
+    return 0;
+  }
+  return bytes;
+}
+
+curl_socket_t Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
+  IpAddress ip;
+  if (address->family == AF_INET) {
+    sockaddr_in four{};
+    std::memcpy(&four, &address->addr, sizeof four);
+    ip = IpAddress::v4(ntohl(four.sin_addr.s_addr));
+  } else if (address->family == AF_INET6) {
+    // `addr` is declared as a plain sockaddr, but libcurl allocates room for any.
+    std::memcpy(ip.bytes.data(), reinterpret_cast<const std::uint8_t*>(&address->addr) + offsetof(sockaddr_in6, sin6_addr),
+                ip.bytes.size());
+  } else {
+    return CURL_SOCKET_BAD;
+  }
+  if (!transfer.mapped_ && !transfer.options_.policy.permits(transfer.url_.host, ip)) {
+    try {
+      transfer.refused_address_ = ip.to_string();
+    } catch (...) {
+      // Refused all the same; only the sentence about it is poorer.
+    }
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+}  // namespace pawl::net::detail
