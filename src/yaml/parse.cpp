@@ -26,7 +26,7 @@ class Builder {
 
   Checked<Document> build(Findings findings) {
     findings_ = std::move(findings);
-    ranges_.push_back({0, static_cast<std::uint32_t>(events_.size())});
+    ranges_.emplace_back(0U, static_cast<std::uint32_t>(events_.size()));
     while (!ranges_.empty() && !stopped_) {
       if (ranges_.back().first == ranges_.back().second) {
         ranges_.pop_back();
@@ -53,7 +53,7 @@ class Builder {
   void play(const Event& event) {
     const bool wants_key = !open_.empty() && open_.back().map && !open_.back().has_key;
     switch (event.kind) {
-      case Event::Kind::alias: ranges_.push_back({event.begin, event.end}); return;
+      case Event::Kind::alias: ranges_.emplace_back(event.begin, event.end); return;
       case Event::Kind::scalar:
         if (wants_key) {
           key(event);
