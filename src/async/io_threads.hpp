@@ -1,15 +1,15 @@
 /// The threads that everything lives on: one event loop per core, each touched by its own thread only.
 ///
-/// A connection, a run or a timer belongs to exactly one of these loops for its whole life, so its state needs no lock. Threads talk to each
-/// other by posting jobs. Usage:
+/// A connection, a run or a timer belongs to exactly one of these loops for its whole life, so its state needs no lock. Threads talk to
+/// each other by posting jobs. Usage:
 ///
 ///     async::IoThreads threads(2);         // contexts exist: build servers and shards on them
 ///     threads.start();
 ///     threads.post(1, [] { ... });         // runs on thread 1
 ///     threads.stop();                      // joins; whatever was still queued is dropped
 ///
-/// A job must not throw: an exception that reaches the loop ends the process (recovery replays the journal), because nobody is left who could
-/// answer for the half-done work.
+/// A job must not throw: an exception that reaches the loop ends the process (recovery replays the journal), because nobody is left who
+/// could answer for the half-done work.
 #pragma once
 
 #include <cstddef>
@@ -44,8 +44,8 @@ class IoThreads {
   /// The loop of thread `index`: an `io_context` with concurrency hint 1. Only `.cpp` files that need Asio include its header.
   [[nodiscard]] boost::asio::io_context& context(std::size_t index);
 
-  /// Queues `job` on thread `index`; never runs it inside this call. Any thread. Costs an allocation and, from another thread, a wake-up: post
-  /// once per batch, not once per item.
+  /// Queues `job` on thread `index`; never runs it inside this call. Any thread. Costs an allocation and, from another thread, a wake-up:
+  /// post once per batch, not once per item.
   void post(std::size_t index, Job job);
 
   /// Index of the calling thread among these; nothing elsewhere.

@@ -17,6 +17,7 @@ namespace pawl::bench {
 Result<Child> Child::start(const std::vector<std::string>& arguments, const std::vector<std::string>& environment, const std::string& log) {
   const auto pointers = [](const std::vector<std::string>& texts) {
     std::vector<char*> all;
+    all.reserve(texts.size() + 1);
     for (const auto& text : texts) all.push_back(const_cast<char*>(text.c_str()));  // posix_spawn's signature; it does not write
     all.push_back(nullptr);
     return all;

@@ -11,9 +11,9 @@ namespace pawl::http {
 
 /// An open `text/event-stream` answer (or another endless one). All functions: any thread.
 ///
-/// The queue towards the client is bounded (`ServerOptions::stream_queue_bytes`): a client that does not keep up is cut off and comes back with
-/// `Last-Event-ID`. While nothing else is sent on a `text/event-stream`, the server writes a comment line every 15 s, so that proxies keep the
-/// connection and a dead client is noticed. Dropping the last reference closes the stream.
+/// The queue towards the client is bounded (`ServerOptions::stream_queue_bytes`): a client that does not keep up is cut off and comes back
+/// with `Last-Event-ID`. While nothing else is sent on a `text/event-stream`, the server writes a comment line every 15 s, so that proxies
+/// keep the connection and a dead client is noticed. Dropping the last reference closes the stream.
 class EventStream {
  public:
   EventStream() = default;
@@ -21,8 +21,8 @@ class EventStream {
   EventStream& operator=(const EventStream&) = delete;
   virtual ~EventStream() = default;
 
-  /// Queues bytes as they stand (for SSE: complete `id:`/`data:` lines with the empty line). False when the stream is closed, or when this chunk
-  /// would overflow the queue: then the stream is closed too.
+  /// Queues bytes as they stand (for SSE: complete `id:`/`data:` lines with the empty line). False when the stream is closed, or when this
+  /// chunk would overflow the queue: then the stream is closed too.
   virtual bool send(std::string chunk) = 0;
   /// Ends the answer after what is queued. Idempotent.
   virtual void close() = 0;
@@ -45,8 +45,8 @@ class ResponseSink {
   virtual void abandon() = 0;
 };
 
-/// Move-only, single shot: exactly one of `send` and `stream` may be called, once, from any thread; on the connection's own thread it costs no
-/// post. A Responder destroyed unused answers 500 (`http.no_response`), so a request never hangs. A client that went away
+/// Move-only, single shot: exactly one of `send` and `stream` may be called, once, from any thread; on the connection's own thread it costs
+/// no post. A Responder destroyed unused answers 500 (`http.no_response`), so a request never hangs. A client that went away
 /// meanwhile is not an error: the answer is dropped.
 ///
 /// May outlive the server, but not the IoThreads.

@@ -17,8 +17,8 @@
 
 namespace pawl::http {
 
-/// Called on the connection's io thread; must not block it. May answer at once or keep the Responder and answer later from any thread. An exception
-/// is answered with 500 (`http.internal`).
+/// Called on the connection's io thread; must not block it. May answer at once or keep the Responder and answer later from any thread. An
+/// exception is answered with 500 (`http.internal`).
 using Handler = std::function<void(Request&&, Responder)>;
 
 struct RouteOptions {

@@ -7,8 +7,8 @@
 ///     ...
 ///     server.stop(std::chrono::seconds(10));
 ///
-/// Every limit has an answer: header too large 431, body too large 413 (before it is read where Content-Length tells), unknown path 404, known path with
-/// another method 405 with `Allow`, malformed 400, slow header or body 408, all as problem+json. TLS ends in front of it.
+/// Every limit has an answer: header too large 431, body too large 413 (before it is read where Content-Length tells), unknown path 404,
+/// known path with another method 405 with `Allow`, malformed 400, slow header or body 408, all as problem+json. TLS ends in front of it.
 #pragma once
 
 #include <chrono>
@@ -73,8 +73,8 @@ class Server {
   /// Connections open right now.
   [[nodiscard]] std::size_t connections() const noexcept;
 
-  /// Graceful end: stops listening, closes idle connections, ends event streams, lets requests in flight finish (their connection closes after the
-  /// answer), and cuts off what is left after `patience`. Returns when no connection is open. Idempotent; not from an io thread.
+  /// Graceful end: stops listening, closes idle connections, ends event streams, lets requests in flight finish (their connection closes
+  /// after the answer), and cuts off what is left after `patience`. Returns when no connection is open. Idempotent; not from an io thread.
   void stop(std::chrono::milliseconds patience = std::chrono::milliseconds(0));
 
  private:

@@ -17,8 +17,8 @@ using detail::Connection;
 
 namespace {
 
-// The log is moved into the file when it has grown to this many pages, sooner when the writer has nothing else to do. A large log costs readers
-// time and disk; moving it costs two fsyncs.
+// The log is moved into the file when it has grown to this many pages, sooner when the writer has nothing else to do. A large log costs
+// readers time and disk; moving it costs two fsyncs.
 constexpr int kBusyLogPages = 4000;
 constexpr int kIdleLogPages = 1000;
 

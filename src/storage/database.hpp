@@ -1,17 +1,18 @@
 /// The database of a node: one writer, several readers, group commit.
 ///
-/// Today it is SQLite in a data folder (WAL, `synchronous=FULL`). Nothing of SQLite shows here: SQL uses `$1` parameters, errors are typed, values are
-/// `Parameter` and `Row`.
+/// Today it is SQLite in a data folder (WAL, `synchronous=FULL`). Nothing of SQLite shows here: SQL uses `$1` parameters, errors are typed,
+/// values are `Parameter` and `Row`.
 ///
 /// Writing: all writes of the process run on one thread, in the order in which they were handed over. The thread takes everything that has
-/// queued up, runs it in one transaction and commits once; then it calls every `done`. So a write costs a share of an fsync, and `done` with success means
-/// durable. There is no linger: an idle writer commits at once.
+/// queued up, runs it in one transaction and commits once; then it calls every `done`. So a write costs a share of an fsync, and `done`
+/// with success means durable. There is no linger: an idle writer commits at once.
 ///
 /// Reading: a small pool of connections; calls block, so they belong on worker threads, not on io threads.
 ///
-/// Errors: `storage.full`, `storage.io`, `storage.busy`, `storage.corrupt`, `storage.constraint` (a key exists already ...), `storage.sql` (a bug), `storage.locked` (another
-/// process has the folder), `storage.poisoned`. After a commit that failed, or a full or failing disk during a write, the outcome in memory and on disk may differ: the
-/// database is *poisoned*. Every later write answers `storage.poisoned`, the listener is told once, and the process is to end and recover.
+/// Errors: `storage.full`, `storage.io`, `storage.busy`, `storage.corrupt`, `storage.constraint` (a key exists already ...), `storage.sql`
+/// (a bug), `storage.locked` (another process has the folder), `storage.poisoned`. After a commit that failed, or a full or failing disk
+/// during a write, the outcome in memory and on disk may differ: the database is *poisoned*. Every later write answers `storage.poisoned`,
+/// the listener is told once, and the process is to end and recover.
 #pragma once
 
 #include <cstddef>
@@ -30,11 +31,11 @@
 namespace pawl::storage {
 
 struct DatabaseOptions {
-  std::filesystem::path folder;           ///< created with mode 0700 where missing
-  std::uint32_t readers = 2;              ///< connections for blocking reads
-  bool synchronous = true;                ///< false: no fsync at all; only for data that may be lost (temporary folders)
-  Millis busy_timeout{5000};              ///< how long to wait for another process that looks into the file
-  std::uint32_t max_pages = 0;            ///< the file may not grow beyond this many pages of 4 KiB; 0: no limit
+  std::filesystem::path folder;  ///< created with mode 0700 where missing
+  std::uint32_t readers = 2;     ///< connections for blocking reads
+  bool synchronous = true;       ///< false: no fsync at all; only for data that may be lost (temporary folders)
+  Millis busy_timeout{5000};     ///< how long to wait for another process that looks into the file
+  std::uint32_t max_pages = 0;   ///< the file may not grow beyond this many pages of 4 KiB; 0: no limit
 };
 
 /// Reads within one consistent view. Lives on one thread for the duration of a callback.
@@ -86,8 +87,8 @@ class Database {
   void write(Work work, Done done);
   /// The same, and waits for the end. Never from the writer thread or an io thread.
   [[nodiscard]] Result<void> write_and_wait(Work work);
-  /// A write that may not fail: where `work` answers with an error the database is poisoned, since the caller's memory is ahead of the disk. Cheaper than
-  /// `write` (no savepoint). `bytes`: about how much it holds, for `queue_bytes`.
+  /// A write that may not fail: where `work` answers with an error the database is poisoned, since the caller's memory is ahead of the
+  /// disk. Cheaper than `write` (no savepoint). `bytes`: about how much it holds, for `queue_bytes`.
   void write_or_poison(Work work, Done done, std::size_t bytes);
   /// Bytes of `write_or_poison` that wait for the writer: callers slow down beyond their own limit.
   [[nodiscard]] std::size_t queue_bytes() const;

@@ -44,7 +44,8 @@ Result<std::map<std::uint32_t, Applied>> applied_migrations(Database& database) 
   std::map<std::uint32_t, Applied> applied;
   const auto reading = [&](Session& session) -> Result<void> {
     bool exists = false;
-    PAWL_TRY_VOID(session.query("select 1 from sqlite_master where type = 'table' and name = 'schema_migrations'", {}, [&](const Row&) { exists = true; }));
+    PAWL_TRY_VOID(session.query("select 1 from sqlite_master where type = 'table' and name = 'schema_migrations'", {},
+                                [&](const Row&) { exists = true; }));
     if (!exists) return {};
     return session.query("select version, name, checksum, applied_at from schema_migrations", {}, [&](const Row& row) {
       applied[static_cast<std::uint32_t>(row.integer(0))] = {std::string(row.text(1)), std::string(row.text(2)), row.time(3)};
@@ -60,7 +61,8 @@ Error problem(const MigrationStatus& status) {
     return {ErrorClass::conflict, "storage.migration_unknown", "migration " + label + " was applied by a newer program than this one"};
   }
   if (status.changed) {
-    return {ErrorClass::conflict, "storage.migration_changed", "migration " + label + " was applied with another text than this program has"};
+    return {ErrorClass::conflict, "storage.migration_changed",
+            "migration " + label + " was applied with another text than this program has"};
   }
   return {ErrorClass::unavailable, "storage.migration_pending", "migration " + label + " is not applied yet"};
 }
@@ -109,8 +111,9 @@ Result<std::uint32_t> migrate_up(Database& database, const Clock& clock) {
     if (!status.known || status.changed) return problem(status);
   }
   const auto create_table = [](Transaction& transaction) -> Result<void> {
-    PAWL_TRY_VOID(transaction.execute(
-        "create table if not exists schema_migrations (version integer primary key, name text not null, checksum text not null, applied_at integer not null)"));
+    PAWL_TRY_VOID(
+        transaction.execute("create table if not exists schema_migrations (version integer primary key, name text not null, checksum text "
+                            "not null, applied_at integer not null)"));
     return {};
   };
   PAWL_TRY_VOID(database.write_and_wait(create_table));
@@ -126,7 +129,8 @@ Result<std::uint32_t> migrate_up(Database& database, const Clock& clock) {
 
 Result<std::uint32_t> migrate_down(Database& database) {
   PAWL_TRY(statuses, migration_status(database));
-  const auto newest = std::find_if(statuses.rbegin(), statuses.rend(), [](const MigrationStatus& status) { return status.applied_at.has_value(); });
+  const auto newest =
+      std::find_if(statuses.rbegin(), statuses.rend(), [](const MigrationStatus& status) { return status.applied_at.has_value(); });
   if (newest == statuses.rend()) return 0U;
   if (!newest->known || newest->changed) return problem(*newest);
   const auto& all = embedded_migrations();

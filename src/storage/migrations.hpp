@@ -1,7 +1,8 @@
 /// The schema's history: numbered SQL files (`migrations/0001_initial.sql`) that are embedded in the program.
 ///
-/// A file holds the way up and, after a line `-- down`, the way back. `schema_migrations` records what was applied, with a SHA-256 of the text, so that a file
-/// changed after the fact is found. Each migration runs in a transaction of its own together with its record. All functions block.
+/// A file holds the way up and, after a line `-- down`, the way back. `schema_migrations` records what was applied, with a SHA-256 of the
+/// text, so that a file changed after the fact is found. Each migration runs in a transaction of its own together with its record. All
+/// functions block.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +37,8 @@ struct MigrationStatus {
 
 /// Every migration that is embedded or applied, by version.
 [[nodiscard]] Result<std::vector<MigrationStatus>> migration_status(Database& database);
-/// Applies what is pending; answers how many. Error `storage.migration_changed`, `storage.migration_unknown` (the file is newer than the program).
+/// Applies what is pending; answers how many. Error `storage.migration_changed`, `storage.migration_unknown` (the file is newer than the
+/// program).
 [[nodiscard]] Result<std::uint32_t> migrate_up(Database& database, const Clock& clock);
 /// Takes back the newest applied migration; answers its version, or 0 where there is none.
 [[nodiscard]] Result<std::uint32_t> migrate_down(Database& database);

@@ -42,7 +42,8 @@ Result<void> run(Database& database, std::string_view sql) {
 
 std::int64_t count(Database& database, std::string_view sql) {
   std::int64_t answer = -1;
-  const auto read = database.read([&](Session& session) { return session.query(sql, {}, [&](const Row& row) { answer = row.integer(0); }); });
+  const auto read =
+      database.read([&](Session& session) { return session.query(sql, {}, [&](const Row& row) { answer = row.integer(0); }); });
   EXPECT_FALSE(read.has_error());
   return answer;
 }
@@ -56,8 +57,9 @@ TEST(Database, KeepsEveryTypeOfValue) {
   const std::string bytes("\0x\xff", 3);
   ASSERT_FALSE(database
                    ->write_and_wait([&](Transaction& transaction) -> Result<void> {
-                     PAWL_TRY_VOID(transaction.execute("insert into t values ($1, $2, $3, $4, $5)",
-                                                       {INT64_MIN, std::string_view{}, Parameter::blob(bytes), id, std::optional<TimePoint>{}}));
+                     PAWL_TRY_VOID(
+                         transaction.execute("insert into t values ($1, $2, $3, $4, $5)",
+                                             {INT64_MIN, std::string_view{}, Parameter::blob(bytes), id, std::optional<TimePoint>{}}));
                      return {};
                    })
                    .has_error());
@@ -208,7 +210,8 @@ TEST(Migrations, NoticeAChangedTextAndANewerProgram) {
   ASSERT_FALSE(run(*database, "insert into schema_migrations values (9999, 'later', '', 0)").has_error());
   EXPECT_EQ(verify_migrations(*database).error().code, "storage.migration_unknown");
   EXPECT_EQ(migrate_up(*database, clock).error().code, "storage.migration_unknown");
-  ASSERT_FALSE(run(*database, "delete from schema_migrations where version = 9999; update schema_migrations set checksum = 'x'").has_error());
+  ASSERT_FALSE(
+      run(*database, "delete from schema_migrations where version = 9999; update schema_migrations set checksum = 'x'").has_error());
   EXPECT_EQ(verify_migrations(*database).error().code, "storage.migration_changed");
 }
 

@@ -57,8 +57,8 @@ class Parameter {
   std::string_view bytes_;
 };
 
-/// The current row of a query. Columns count from 0. A view: valid only inside of the callback that it was given to. Asking for another type than
-/// the column has gives the empty value of the type asked for.
+/// The current row of a query. Columns count from 0. A view: valid only inside of the callback that it was given to. Asking for another
+/// type than the column has gives the empty value of the type asked for.
 class Row {
  public:
   [[nodiscard]] bool is_null(int column) const;

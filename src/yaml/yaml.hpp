@@ -36,9 +36,9 @@ struct Document {
 };
 
 /// Reads exactly one document. JSON is a subset. Findings carry rule `yaml-syntax`, `yaml-duplicate-key`, `yaml-merge-key`, `yaml-tag`,
-/// `yaml-anchor`, `yaml-limit`; an empty text is a finding too. Only plain scalars become null, booleans and numbers (core schema: `on`, `yes`,
-/// `12:30` stay text); `!!str` and the other core tags are refused like all tags. Merge keys (`<<`) are refused with a finding that says so.
-/// After duplicate keys, tags and merge keys there is a value too, so that a caller can look for more problems in it.
+/// `yaml-anchor`, `yaml-limit`; an empty text is a finding too. Only plain scalars become null, booleans and numbers (core schema: `on`,
+/// `yes`, `12:30` stay text); `!!str` and the other core tags are refused like all tags. Merge keys (`<<`) are refused with a finding that
+/// says so. After duplicate keys, tags and merge keys there is a value too, so that a caller can look for more problems in it.
 [[nodiscard]] Checked<Document> parse(std::string_view text, const Limits& limits = {});
 
 }  // namespace pawl::yaml

@@ -1,7 +1,8 @@
 // One client connection: a small state machine over a non-blocking socket, on one io thread.
 //
 // Callbacks, not a coroutine: the common request needs exactly one asynchronous wait (for its first byte), everything else happens in
-// line in `advance`, so a frame per request would be the largest cost. Writes are tried at once and wait only when the kernel's buffer is full.
+// line in `advance`, so a frame per request would be the largest cost. Writes are tried at once and wait only when the kernel's buffer is
+// full.
 #pragma once
 
 #include <atomic>

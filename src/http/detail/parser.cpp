@@ -30,7 +30,8 @@ std::string_view view(boost::beast::string_view text) { return {text.data(), tex
 }  // namespace
 
 RequestParser::RequestParser(Request& request, ParserLimits limits) : request_(request), limits_(limits) {
-  // Beast checks its limit per call; the sum over calls is checked in feed(). Body limits are ours too, because the route decides them later.
+  // Beast checks its limit per call; the sum over calls is checked in feed(). Body limits are ours too, because the route decides them
+  // later.
   Base::header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(limits.header_bytes, std::numeric_limits<std::uint32_t>::max())));
   Base::body_limit(boost::none);
   Base::eager(false);

@@ -38,8 +38,8 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
 
   RequestParser(Request& request, ParserLimits limits);
 
-  /// Takes bytes from the front of `data`. Returns once with `header_done`, even when the body is there already or there is none: the caller decides
-  /// between header and body, then calls again (with an empty view where no byte is left).
+  /// Takes bytes from the front of `data`. Returns once with `header_done`, even when the body is there already or there is none: the
+  /// caller decides between header and body, then calls again (with an empty view where no byte is left).
   [[nodiscard]] Fed feed(std::string_view data);
 
   // After header_done.

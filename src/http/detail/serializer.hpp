@@ -18,7 +18,8 @@ struct HeadContext {
   bool chunked = false;  ///< endless body: no Content-Length
 };
 
-/// False, with nothing appended, if the response has a field name that is no token or a value with CR, LF or NUL, or a status outside 200-599.
+/// False, with nothing appended, if the response has a field name that is no token or a value with CR, LF or NUL, or a status outside
+/// 200-599.
 [[nodiscard]] bool append_head(std::string& out, const Response& response, std::size_t body_bytes, const HeadContext& context);
 
 /// `Sun, 22 Nov 2026 10:00:00 GMT` (RFC 9110 section 5.6.7).

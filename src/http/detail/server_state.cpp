@@ -41,22 +41,22 @@ void Shard::open(std::shared_ptr<ServerState> state, Socket socket) {
 }
 
 std::string_view Shard::date(SteadyTime now) {
-  if (now >= date_until) {
-    const auto time = clock.now();
-    date_text = http_date(std::chrono::floor<std::chrono::seconds>(time));
-    date_until = now + std::chrono::seconds(1) - (time - std::chrono::floor<std::chrono::seconds>(time));
+  if (now >= date_until_) {
+    const auto time = clock_.now();
+    date_text_ = http_date(std::chrono::floor<std::chrono::seconds>(time));
+    date_until_ = now + std::chrono::seconds(1) - (time - std::chrono::floor<std::chrono::seconds>(time));
   }
-  return date_text;
+  return date_text_;
 }
 
-void Shard::new_request_id(std::string& id) { id = make_uuid_v7(clock.now(), random).to_string(); }
+void Shard::new_request_id(std::string& id) { id = make_uuid_v7(clock_.now(), random_).to_string(); }
 
 void Shard::arm_sweep(const std::shared_ptr<ServerState>& state) {
-  if (sweep_armed || !sweep_timer || connections.empty()) return;
-  sweep_armed = true;
-  sweep_timer->expires_after(state->sweep_interval);
-  sweep_timer->async_wait([this, state](boost::system::error_code failure) {
-    sweep_armed = false;
+  if (sweep_armed_ || !sweep_timer_ || connections.empty()) return;
+  sweep_armed_ = true;
+  sweep_timer_->expires_after(state->sweep_interval);
+  sweep_timer_->async_wait([this, state](boost::system::error_code failure) {
+    sweep_armed_ = false;
     if (failure) return;
     sweep(std::chrono::steady_clock::now());
     arm_sweep(state);

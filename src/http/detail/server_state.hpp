@@ -28,7 +28,8 @@ struct ServerState;
 using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-/// splitmix64, seeded from the system: request ids must be unique, not unguessable, and the system's generator costs a call into the kernel.
+/// splitmix64, seeded from the system: request ids must be unique, not unguessable, and the system's generator costs a call into the
+/// kernel.
 class RequestIdRandom final : public Random {
  public:
   explicit RequestIdRandom(std::uint64_t seed) : state_(seed) {}
@@ -48,7 +49,7 @@ class RequestIdRandom final : public Random {
 class Shard {
  public:
   Shard(std::size_t shard_index, boost::asio::io_context& io_context, std::uint64_t seed)
-      : index(shard_index), context(io_context), random(seed), sweep_timer(std::in_place, io_context) {}
+      : index(shard_index), context(io_context), random_(seed), sweep_timer_(std::in_place, io_context) {}
 
   const std::size_t index;
   boost::asio::io_context& context;
@@ -60,7 +61,7 @@ class Shard {
   [[nodiscard]] std::string_view date(SteadyTime now);
   void new_request_id(std::string& id);
   /// Releases the timer: nothing of this server is left on the loop afterwards.
-  void retire() { sweep_timer.reset(); }
+  void retire() { sweep_timer_.reset(); }
 
  private:
   /// Deadlines are kept per connection and looked at every few hundred milliseconds: a timer per operation would cost more than
@@ -68,12 +69,12 @@ class Shard {
   void arm_sweep(const std::shared_ptr<ServerState>& state);
   void sweep(SteadyTime now);
 
-  SystemClock clock;
-  RequestIdRandom random;
-  std::string date_text;
-  SteadyTime date_until{};
-  std::optional<boost::asio::steady_timer> sweep_timer;
-  bool sweep_armed = false;
+  SystemClock clock_;
+  RequestIdRandom random_;
+  std::string date_text_;
+  SteadyTime date_until_{};
+  std::optional<boost::asio::steady_timer> sweep_timer_;
+  bool sweep_armed_ = false;
 };
 
 struct ServerState {

@@ -10,7 +10,8 @@ namespace pawl::http::detail {
 
 /// Splits and decodes a request target in origin form, absolute form (whose authority goes to `authority`) or `*` (path "*").
 /// Returns null on success, else a literal that says what is wrong. Refused: encoded slashes and backslashes, `.` and `..` segments, empty
-/// segments, `;`, NUL and other control characters, bad percent escapes, bytes that are not UTF-8 after decoding, more than 256 query parameters.
+/// segments, `;`, NUL and other control characters, bad percent escapes, bytes that are not UTF-8 after decoding, more than 256 query
+/// parameters.
 [[nodiscard]] const char* parse_target(std::string_view target, std::string& path, NameValues& query, std::string_view& authority);
 
 /// True for `name`, `1.2.3.4`, `[::1]`, each with an optional port.

@@ -70,7 +70,8 @@ int bind(sqlite3_stmt* statement, int index, const Parameter& parameter) {
     // An empty view may have no address, which SQLite would take for NULL.
     case Parameter::Kind::text:
       return sqlite3_bind_text64(statement, index, bytes.empty() ? "" : bytes.data(), bytes.size(), SQLITE_STATIC, SQLITE_UTF8);
-    case Parameter::Kind::blob: return sqlite3_bind_blob64(statement, index, bytes.empty() ? "" : bytes.data(), bytes.size(), SQLITE_STATIC);
+    case Parameter::Kind::blob:
+      return sqlite3_bind_blob64(statement, index, bytes.empty() ? "" : bytes.data(), bytes.size(), SQLITE_STATIC);
   }
   return SQLITE_MISUSE;
 }
@@ -124,7 +125,8 @@ Result<sqlite3_stmt*> Connection::prepared(std::string_view sql) {
   if (found != statements_.end()) return found->second;
   // SQL is constant text in the program, so the cache is bounded by the program's size.
   sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v3(database_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+  if (sqlite3_prepare_v3(database_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr) !=
+      SQLITE_OK) {
     return last_error(sql);
   }
   statements_.emplace(sql, statement);

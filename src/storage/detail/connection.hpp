@@ -33,7 +33,8 @@ class Connection {
 
   using Visit = void (*)(void* context, const Row& row);
   /// Runs one statement to its end; answers the rows changed.
-  [[nodiscard]] Result<std::int64_t> run(std::string_view sql, std::initializer_list<Parameter> parameters, const void* context, Visit visit);
+  [[nodiscard]] Result<std::int64_t> run(std::string_view sql, std::initializer_list<Parameter> parameters, const void* context,
+                                         Visit visit);
   [[nodiscard]] Result<void> script(std::string_view sql);
   [[nodiscard]] Result<void> begin_immediate();
   [[nodiscard]] Result<void> commit();

@@ -38,12 +38,14 @@ Result<FolderLock> FolderLock::take(const std::filesystem::path& folder) {
     std::string holder(32, '\0');
     const auto length = pread(lock.descriptor_, holder.data(), holder.size(), 0);
     holder.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
-    return Error{ErrorClass::conflict, "storage.locked",
-                 "the data folder " + folder.string() + " is in use by another Pawl process" + (holder.empty() ? "" : " (pid " + holder + ")")};
+    return Error{
+        ErrorClass::conflict, "storage.locked",
+        "the data folder " + folder.string() + " is in use by another Pawl process" + (holder.empty() ? "" : " (pid " + holder + ")")};
   }
   const auto pid = std::to_string(getpid());
   // Only a help for people: who holds the lock does not depend on it.
-  if (ftruncate(lock.descriptor_, 0) == 0 && pwrite(lock.descriptor_, pid.data(), pid.size(), 0) < 0) return io_error("write " + path.string(), errno);
+  if (ftruncate(lock.descriptor_, 0) == 0 && pwrite(lock.descriptor_, pid.data(), pid.size(), 0) < 0)
+    return io_error("write " + path.string(), errno);
   return lock;
 }
 

@@ -1,5 +1,5 @@
-/// JSON text to events. libyaml reads nearly all JSON, but not surrogate pairs (`"\ud83d\ude00"`), keys beyond 1,024 characters and tabs everywhere
-/// that JSON allows them; and this is several times faster.
+/// JSON text to events. libyaml reads nearly all JSON, but not surrogate pairs (`"\ud83d\ude00"`), keys beyond 1,024 characters and tabs
+/// everywhere that JSON allows them; and this is several times faster.
 #include <vector>
 
 #include "yaml/detail/events.hpp"
