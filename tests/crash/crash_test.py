@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """proves: W7
 
-A server under load is killed with SIGKILL at random moments and started again. At the end every acknowledged run is complete, no step whose end
-was durable ran again, an interrupted `idempotent` call was repeated with the same key, and an interrupted `once` step was not made twice but
-reported as "outcome unknown".
+A server under load is killed with SIGKILL at random moments and started again. At the end every acknowledged run is complete, no step whose
+end was durable ran again, an interrupted `idempotent` call was repeated with the same key, and an interrupted `once` step was not made twice
+but reported as "outcome unknown".
 
 Usage: crash_test.py [--runs 500] [--kills 50] [--seed N]
 """
@@ -103,7 +103,8 @@ def start_runs(server, workflow, names, acknowledged, pace):
         while True:
             try:
                 status, reply, _ = server.request(
-                    "POST", f"/api/workflows/{workflow}/execute", {"input": {"run": name}, "wait": False, "idempotency_key": f"start-{name}"}, timeout=5)
+                    "POST", f"/api/workflows/{workflow}/execute",
+                    {"input": {"run": name}, "wait": False, "idempotency_key": f"start-{name}"}, timeout=5)
             except (OSError, ValueError):
                 time.sleep(0.02)
                 continue
@@ -166,7 +167,8 @@ def main():
         acknowledged = {}
         clients = 5
         pace = 0.4 * arguments.kills * clients / max(1, arguments.runs)
-        starters = [Background(lambda part=names[i::clients]: start_runs(server, workflow, part, acknowledged, pace)) for i in range(clients)]
+        starters = [Background(lambda part=names[i::clients]: start_runs(server, workflow, part, acknowledged, pace))
+                    for i in range(clients)]
         for _ in range(arguments.kills):
             time.sleep(chance.uniform(0.02, 0.5))
             server.kill()
@@ -191,7 +193,8 @@ def main():
     wrong = [sentence for name in names for sentence in check(counting.calls, name, runs[name])]
     unknown = sum(1 for run in runs.values() if run["status"] == "completed" and run["output"].get("charged") != "yes")
     repeated = sum(1 for (_, step), calls in counting.calls.items() if step in ("reserve", "report") and len(calls) > 1)
-    print(f"{arguments.kills} kills, {len(runs)} acknowledged runs, {repeated} idempotent calls repeated with their key, {unknown} outcomes unknown")
+    print(f"{arguments.kills} kills, {len(runs)} acknowledged runs, {repeated} idempotent calls repeated with their key, "
+          f"{unknown} outcomes unknown")
     for sentence in wrong[:20]:
         print(f"  {sentence}")
     print(f"{len(runs) - len(wrong)} passed, {len(wrong)} failed")

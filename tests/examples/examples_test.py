@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """proves: W1, F2, F3, S4-H3
 
-Every document in examples/ is run for real by the binary: on real files, processes and HTTP services. A new example without a test here fails.
+Every document in examples/ is run for real by the binary: on real files, processes and HTTP services. A new example without a test here
+fails.
 """
 
 import csv
@@ -139,7 +140,8 @@ class Examples(unittest.TestCase):
         self.assertEqual(rows, [["name", "price", "stock"], ["Blue & white mug", "7.5", "12 left"], ["Tea, green", "3", "sold out"]])
 
     def test_asks_two_services_and_tries_the_flaky_one_again(self):
-        result = self.run_example("two-services.yaml", {"weather": self.site.address + "/weather", "traffic": self.site.address + "/traffic"})
+        result = self.run_example("two-services.yaml",
+                                  {"weather": self.site.address + "/weather", "traffic": self.site.address + "/traffic"})
         self.assertEqual(result["summary"], "It is clear and traffic is light.")
         self.assertEqual(self.site.calls.count("/traffic"), 3)
 
@@ -160,7 +162,8 @@ class Examples(unittest.TestCase):
         self.assertEqual(result, {"text": "10 squares, sum 385, mean 38.5", "sum": 385})
 
     def test_takes_an_order_and_compensates_when_it_fails(self):
-        self.assertEqual(self.run_example("order-saga.yaml", {"shop": self.site.address, "order": "A-1"}), {"order": "A-1", "status": "accepted"})
+        self.assertEqual(self.run_example("order-saga.yaml", {"shop": self.site.address, "order": "A-1"}),
+                         {"order": "A-1", "status": "accepted"})
         self.assertEqual([call[0] for call in self.site.calls], ["/stock/reserve", "/payment/charge", "/shipping/book"])
         self.assertTrue(all(call[2] for call in self.site.calls), "every writing call carries an idempotency key")
         self.site.calls.clear()
@@ -186,7 +189,8 @@ class Examples(unittest.TestCase):
         event = {"specversion": "1.0", "id": "1", "source": "test", "type": "com.example.decision", "data": {"approved": True, "by": "Ann"}}
         status, reply, _ = server.request("POST", run + "/events", event)
         self.assertEqual(status, 202, reply)
-        ended = poll(lambda: (lambda view: view if view["status"] == "completed" else None)(server.request("GET", run)[1]), 10, "the run ends")
+        ended = poll(lambda: (lambda view: view if view["status"] == "completed" else None)(server.request("GET", run)[1]),
+                     10, "the run ends")
         self.assertEqual(ended["output"], {"approved": True, "by": "Ann", "amount": 900})
 
     @classmethod
