@@ -54,7 +54,7 @@ using Credentials = std::variant<std::monostate, BasicCredentials, DigestCredent
 
 struct OutboundRequest {
   std::string method = "GET";
-  std::string url;  ///< http or https; user and password in it count as BasicCredentials
+  std::string url{};  ///< http or https; user and password in it count as BasicCredentials
   HeaderList headers{};
   std::string body{};
   std::chrono::milliseconds timeout{30'000};  ///< for everything, redirects included; capped by the client's `max_timeout`

@@ -87,7 +87,9 @@ Result<void> Transfer::prepare_hop() {
 
   std::string connect_to = url_.text;
   mapped_ = false;
+  bool map_target = false;
   for (const auto& [from, to] : options_.policy.host_map) {
+    map_target = map_target || to == url_.origin();
     if (from != url_.origin()) continue;
     const auto target = at_origin(url_, to);
     if (!target) return invalid("The host map of " + from + " does not lead to a URL.");
@@ -117,6 +119,8 @@ Result<void> Transfer::prepare_hop() {
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open_socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+  // A kept connection that a mapped request opened has not passed the guard: a plain request to the same place must not ride on it.
+  if (map_target && !mapped_) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   if (url_.scheme == "https") {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request_.verify_tls ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request_.verify_tls ? 2L : 0L);
