@@ -17,8 +17,8 @@ class FunctionCatalog {
   FunctionCatalog& operator=(const FunctionCatalog&) = delete;
   virtual ~FunctionCatalog() = default;
   struct Signature {
-    std::string name;           ///< canonical, with dashes
-    json::Value parameters;     ///< JSON Schema of the arguments; null: anything
+    std::string name;        ///< canonical, with dashes
+    json::Value parameters;  ///< JSON Schema of the arguments; null: anything
   };
   /// `name` with dashes or underscores, without version and catalog. Null where there is none.
   [[nodiscard]] virtual const Signature* find(std::string_view name) const = 0;
@@ -38,6 +38,7 @@ struct CompileLimits {
 /// accompany a plan.
 [[nodiscard]] Checked<PlanPtr> compile(std::string_view text, const FunctionCatalog& functions, const CompileLimits& limits = {});
 /// The same for a document that is data already; findings then have pointers but no lines.
-[[nodiscard]] Checked<PlanPtr> compile(const json::Value& document, const FunctionCatalog& functions, const CompileLimits& limits = {});
+[[nodiscard]] Checked<PlanPtr> compile_data(const json::Value& document, const FunctionCatalog& functions,
+                                            const CompileLimits& limits = {});
 
 }  // namespace pawl::dsl

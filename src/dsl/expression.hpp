@@ -43,10 +43,14 @@ class Expression {
   [[nodiscard]] Result<bool> test(const json::Value& input, const Scope& scope) const;
   [[nodiscard]] const std::string& source() const { return source_; }
 
+  [[nodiscard]] const jq::Program& program() const { return program_; }
+
  private:
+  Expression(std::string source, jq::Program program, std::vector<std::string> variables)
+      : source_(std::move(source)), program_(std::move(program)), variables_(std::move(variables)) {}
   std::string source_;
   jq::Program program_;
-  std::vector<std::string> variables_;  // those used, in the program's order
+  std::vector<std::string> variables_;  // those that the source mentions, in the program's order
 };
 
 /// Data with expressions in it.
@@ -62,7 +66,12 @@ class Template {
   struct ObjectOf {
     std::vector<std::pair<std::string, Template>> members;
   };
-  using Node = std::variant<json::Value, Expression, std::vector<Part>, std::shared_ptr<const ArrayOf>, std::shared_ptr<const ObjectOf>>;
+  struct Loose {  // of `evaluate.mode: loose`: the text itself where the expression fails
+    Expression expression;
+    std::string text;
+  };
+  using Node =
+      std::variant<json::Value, Expression, std::vector<Part>, std::shared_ptr<const ArrayOf>, std::shared_ptr<const ObjectOf>, Loose>;
 
   Template() = default;  ///< the constant null
   explicit Template(Node node) : node_(std::move(node)) {}
@@ -77,8 +86,8 @@ class Template {
   Node node_;
 };
 
-/// A duration as a document writes it, evaluated: an object of days ... milliseconds, ISO 8601 text, or a number of seconds. Error
-/// `dsl.duration`. Negative and absurd values (> 100 years) are errors.
+/// A duration as a document writes it, evaluated: an object of days ... milliseconds, ISO 8601 text, short text (`30s`, `1h30m`, `500ms`), or a
+/// number of seconds. Error `dsl.duration`. Negative and absurd values (> 100 years) are errors.
 [[nodiscard]] Result<Millis> to_duration(const json::Value& value);
 
 }  // namespace pawl::dsl

@@ -5,6 +5,10 @@
 /// `use.authentications`, `use.functions` (each call has a copy of the function's task below it), and extensions (each extended task has copies of
 /// the extension's tasks below it). So a task index alone identifies a place in the program, and with the iteration numbers a step.
 ///
+/// References of copies: the task of function `f` called by the task at `/do/0/x` is `/do/0/x/call/f`, what is below it goes on from there
+/// (`/do/0/x/call/f/do/1/y`); tasks of the extension at position 2, named `e`, of that same task are `/do/0/x/extensions/2/e/before/0/z` and
+/// `.../after/0/z`. All other references are JSON pointers into the document; of the task-list form `/tasks/0`, below the root task `/tasks`.
+///
 /// The task-list form compiles to the same plan: one root `GraphTask`.
 #pragma once
 
@@ -56,7 +60,7 @@ struct SwitchTask {
 struct ForTask {
   std::string each = "item";
   std::string at = "index";
-  std::variant<Expression, Template> in;
+  std::variant<Expression, Template> in = Template();  ///< an expression, or an inline list
   std::optional<Expression> while_;
   TaskList tasks;
   std::uint32_t concurrency = 1;  ///< > 1: rounds run in parallel, each from the loop's input; the output is the array of round outputs
@@ -71,7 +75,9 @@ struct RetryPolicy {
   std::optional<Expression> except_when;
   Template delay{json::Value(0)};  ///< a duration
   Backoff backoff = Backoff::constant;
-  std::optional<Template> max_delay;       ///< a duration; default cap five minutes
+  std::optional<Template> increment;         ///< linear: a duration added per retry; none: `delay`
+  double multiplier = 2;                     ///< exponential: delay x multiplier^(n-1)
+  std::optional<Template> max_delay;         ///< a duration; default cap five minutes
   std::optional<std::uint32_t> max_retries;  ///< after the first try; none: no limit by count
   std::optional<Template> attempt_duration;  ///< a duration; limit of each attempt
   std::optional<Template> total_duration;    ///< a duration; limit of all attempts together
@@ -141,6 +147,9 @@ struct CallTask {
   std::optional<EffectClass> effect;  ///< `metadata.effect`; else the function decides by its arguments
   bool await = true;                  ///< `run: ... await: false`: output is the input
   bool keep_input = false;            ///< `return: none`: output is the input
+  /// `call: asyncapi` with `subscription.foreach`: the tasks to run for each item of the call's output array, as for `listen`. The arguments then hold
+  /// the subscription without it, and its `filter`, `while` and `until` as they are written: they are about messages that only the call sees.
+  std::optional<ForeachClause> foreach;
 };
 /// `call` of a task in `use.functions`.
 struct InvokeTask {
@@ -152,8 +161,8 @@ struct InvokeTask {
 struct GraphNode {
   TaskIndex task = kNoTask;
   struct Dependency {
-    std::uint32_t node = 0;          ///< position in GraphTask::nodes
-    bool must_complete = false;      ///< `status: completed`: a skipped dependency skips this node as well
+    std::uint32_t node = 0;      ///< position in GraphTask::nodes
+    bool must_complete = false;  ///< `status: completed`: a skipped dependency skips this node as well
   };
   std::vector<Dependency> depends_on;
   std::optional<Expression> run_if;  ///< on the map of finished outputs plus `.input`
@@ -183,8 +192,8 @@ struct Task {
   TaskIndex index = kNoTask;
   TaskIndex parent = kNoTask;  ///< kNoTask for tasks of the root list
   std::string name;
-  std::string reference;  ///< JSON pointer in the document, for example `/do/0/fetch`
-  std::string type;       ///< the keyword: `set`, `call`, `run` ... (for task lists the function's name)
+  std::string reference;                ///< JSON pointer in the document, for example `/do/0/fetch`
+  std::string type;                     ///< the keyword: `set`, `call`, `run` ... (for task lists the function's name)
   std::optional<Expression> condition;  ///< `if`
   DataIn input;
   DataOut output;
@@ -195,7 +204,9 @@ struct Task {
   json::Value definition;  ///< as written: `$task.definition`
   json::Value metadata;
   std::vector<ExtensionUse> extensions;
-  std::variant<SetTask, DoTask, SwitchTask, ForTask, ForkTask, TryTask, RaiseTask, WaitTask, EmitTask, ListenTask, CallTask, InvokeTask, GraphTask> body;
+  std::variant<SetTask, DoTask, SwitchTask, ForTask, ForkTask, TryTask, RaiseTask, WaitTask, EmitTask, ListenTask, CallTask, InvokeTask,
+               GraphTask>
+      body;
 };
 
 struct Schedule {

@@ -1,4 +1,4 @@
-/// JSON Schema (drafts 4 to 7 by valijson) for the input, output and context of workflows and tasks.
+/// JSON Schema (drafts 4 to 2020-12, see detail/json_schema.hpp) for the input, output and context of workflows and tasks.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,268 @@
+/// call and run: everything that touches the outside.
+#include <algorithm>
+#include <array>
+
+#include "dsl/detail/call_shapes.hpp"
+#include "dsl/detail/compiler.hpp"
+#include "dsl/detail/scan.hpp"
+#include "dsl/detail/suggest.hpp"
+#include "json/pointer.hpp"
+
+namespace pawl::dsl::detail {
+namespace {
+
+constexpr std::array<std::string_view, 6> kProtocols = {"http", "openapi", "grpc", "asyncapi", "a2a", "mcp"};
+/// Functions that call functions that call functions: deeper than this is a mistake, and each level costs call stack here.
+constexpr std::size_t kMaxCopies = 32;
+
+std::optional<EffectClass> declared_effect(const json::Value& metadata) {
+  const json::Value& effect = metadata.get("effect");
+  if (!effect.is_string()) return std::nullopt;
+  const std::string_view name = effect.as_string();
+  if (name == "pure") return EffectClass::pure;
+  if (name == "read") return EffectClass::read;
+  if (name == "idempotent") return EffectClass::idempotent;
+  if (name == "once") return EffectClass::once;
+  return std::nullopt;
+}
+
+/// `name`, `name:version`, `name:version@catalog`, `name@catalog`.
+struct FunctionName {
+  std::string_view name;
+  std::optional<std::string_view> version;
+  std::optional<std::string_view> catalog;
+};
+
+FunctionName split(std::string_view text) {
+  FunctionName parts;
+  if (const auto at = text.rfind('@'); at != std::string_view::npos) {
+    parts.catalog = text.substr(at + 1);
+    text = text.substr(0, at);
+  }
+  if (const auto colon = text.find(':'); colon != std::string_view::npos) {
+    parts.version = text.substr(colon + 1);
+    text = text.substr(0, colon);
+  }
+  parts.name = text;
+  return parts;
+}
+
+}  // namespace
+
+std::string Compiler::nearest_function(std::string_view name) const {
+  std::vector<std::string> names = functions_.names();
+  for (const auto& [own, node] : function_tasks_) names.push_back(own);
+  names.insert(names.end(), kProtocols.begin(), kProtocols.end());
+  return nearest(name, names);
+}
+
+void Compiler::check_shape(const JsonSchema& schema, const Node& node) {
+  Findings found;
+  SchemaCheckOptions options;
+  options.skip_expressions = true;
+  options.skip_texts = loose_;
+  schema.check(node.value, node.pointer, options, found);
+  for (Finding& finding : found) report_.take(std::move(finding));
+}
+
+void Compiler::check_arguments(const FunctionCatalog::Signature& signature, const Node& with) {
+  if (!signature.parameters.is_object()) return;
+  auto [known, is_new] = parameter_schemas_.try_emplace(signature.name);
+  if (is_new) {
+    Result<JsonSchema> compiled = JsonSchema::compile(signature.parameters);
+    if (compiled.has_value()) known->second = std::move(compiled).value();
+  }
+  if (known->second) check_shape(*known->second, with);
+}
+
+void Compiler::call_task(Task& task, const Node& node, const Place& place) {
+  task.body = CallTask{};
+  const auto call = member(node, "call");
+  const auto name = call ? text(*call, "`call`") : std::nullopt;
+  if (!name) return;
+  if (std::find(kProtocols.begin(), kProtocols.end(), *name) != kProtocols.end()) {
+    CallTask made;
+    made.function = *name;
+    made.effect = declared_effect(task.metadata);
+    protocol_call(task, made, node, place);
+    task.body = std::move(made);
+    return;
+  }
+  if (function_tasks_.find(*name) != function_tasks_.end()) return invoke(task, *name, node, place);
+  catalog_call(task, *call, member(node, "with"), place);
+}
+
+void Compiler::protocol_call(Task& task, CallTask& call, const Node& node, const Place& place) {
+  const auto with = required(node, "with", "`call: " + call.function + '`');
+  if (!with || !is_object(*with, "`with`")) return;
+  check_shape(*call_shape(call.function), *with);
+  authentication_place_ = true;
+  if (call.function == "asyncapi" && with->value.get("subscription").is_object()) {
+    asyncapi_subscription(call, *with, place);
+  } else {
+    call.arguments = data(*with, place.names);
+  }
+  authentication_place_ = false;
+  if (call.function == "mcp") {
+    if (const auto limit = member(*with, "timeout")) (void)duration(*limit, place.names);
+  }
+  (void)task;
+}
+
+void Compiler::asyncapi_subscription(CallTask& call, const Node& with, const Place& place) {
+  const Node subscription = *member(with, "subscription");
+  Names message = with_name(place.names, "item");
+  if (const auto each = member(subscription, "foreach")) {
+    const bool before = authentication_place_;
+    authentication_place_ = false;
+    call.foreach = foreach_clause(*each, place);
+    authentication_place_ = before;
+  }
+  if (const auto filter = member(subscription, "filter")) (void)expression(*filter, message, "`filter`");
+  if (const auto consume = member(subscription, "consume"); consume && consume->value.is_object()) {
+    for (const std::string_view name : {"while", "until"}) {
+      if (const auto condition = member(*consume, name)) (void)expression(*condition, message, "`" + std::string(name) + '`');
+    }
+    if (const auto period = member(*consume, "for")) (void)duration(*period, place.names);
+  }
+  Node rest = with;
+  rest.value.erase("subscription");
+  const Template others = data(rest, place.names);
+  json::Value written = subscription.value;
+  written.erase("foreach");
+  auto made = std::make_shared<Template::ObjectOf>();
+  if (others.is_constant()) {
+    for (const json::Member& entry : others.constant().members())
+      made->members.emplace_back(std::string(entry.name()), Template(entry.value));
+  } else {
+    made->members = std::get<std::shared_ptr<const Template::ObjectOf>>(others.node())->members;
+  }
+  made->members.emplace_back("subscription", Template(std::move(written)));
+  call.arguments = Template(std::shared_ptr<const Template::ObjectOf>(std::move(made)));
+}
+
+void Compiler::invoke(Task& task, const std::string& name, const Node& node, const Place& place) {
+  InvokeTask made;
+  if (const auto with = member(node, "with"); with && is_object(*with, "`with`")) {
+    made.arguments = data(*with, place.names);
+  } else {
+    made.pass_input = true;
+  }
+  if (!place.expand) {
+    calls_between_.emplace(json::pointer_child(node.pointer, "call"), name);
+  } else if (std::find(calling_.begin(), calling_.end(), name) == calling_.end()) {
+    if (calling_.size() >= kMaxCopies) {
+      report_.error(node.pointer, "function-depth", "Functions call each other more than " + std::to_string(kMaxCopies) + " levels deep.");
+    } else {
+      const Node& definition = function_tasks_.find(name)->second;
+      const Reporter::Mute mute(report_, true);
+      Place inside;
+      inside.parent = task.index;
+      inside.names = task_names();
+      inside.strip = definition.pointer.size();
+      inside.prefix = json::pointer_child(task.reference + "/call", name);
+      inside.extend = place.extend;
+      calling_.push_back(name);
+      made.callee = this->task(definition, name, inside, {});
+      calling_.pop_back();
+    }
+  }
+  task.body = std::move(made);
+}
+
+void Compiler::catalog_call(Task& task, const Node& name_node, const std::optional<Node>& with, const Place& place) {
+  CallTask made;
+  made.effect = declared_effect(task.metadata);
+  const std::string_view text = name_node.value.as_string();
+  const FunctionName name = split(text);
+  const std::string shown(text.substr(0, 80));
+  const FunctionCatalog::Signature* signature = nullptr;
+  made.function = name.name;
+  if (text.find("://") != std::string_view::npos) {
+    report_.error(name_node.pointer, "unknown-function", "Functions are called by name, not by address: `" + shown + "`.");
+  } else if (name.version && !is_semantic_version(*name.version) && *name.version != "latest") {
+    report_.error(name_node.pointer, "invalid-version",
+                  "The version of a function is written as in `" + std::string(name.name.substr(0, 60)) + ":1.0.0`.");
+  } else if (name.catalog && *name.catalog != "default") {
+    std::vector<std::string> known = {"default"};
+    for (const auto& [catalog, node] : catalogs_) known.push_back(catalog);
+    if (catalogs_.find(*name.catalog) == catalogs_.end()) {
+      report_.error(name_node.pointer, "unknown-catalog",
+                    "`use.catalogs` does not define `" + std::string(name.catalog->substr(0, 60)) + "`.", nearest(*name.catalog, known));
+    } else {
+      made.function = text;
+      report_.warning(name_node.pointer, "remote-catalog",
+                      "Catalogs other than `default` are not read: the call will fail when it is made.");
+    }
+  } else {
+    signature = functions_.find(name.name);
+    if (signature) {
+      made.function = signature->name;
+    } else {
+      report_.error(name_node.pointer, "unknown-function", "There is no function `" + shown + "`.", nearest_function(name.name));
+    }
+  }
+  if (with && is_object(*with, "The arguments of a call")) {
+    if (signature) check_arguments(*signature, *with);
+    made.arguments = data(*with, place.names);
+  } else {
+    made.arguments = Template(json::Value::object());
+    if (signature && !with) check_arguments(*signature, {json::Value::object(), name_node.pointer.substr(0, name_node.pointer.rfind('/'))});
+  }
+  task.body = std::move(made);
+}
+
+void Compiler::run_task(Task& task, const Node& node, const Place& place) {
+  constexpr std::array<std::string_view, 4> kKinds = {"container", "script", "shell", "workflow"};
+  constexpr std::array<std::string_view, 6> kMembers = {"container", "script", "shell", "workflow", "await", "return"};
+  constexpr std::array<std::string_view, 5> kReturns = {"stdout", "stderr", "code", "all", "none"};
+  task.body = CallTask{};
+  if (!is_object(node, "`run`")) return;
+  check_members(node, kMembers, "`run`");
+  std::optional<Node> process;
+  std::string_view kind;
+  for (const json::Member& entry : node.value.members()) {
+    const auto known = std::find(kKinds.begin(), kKinds.end(), entry.name());
+    if (known == kKinds.end()) continue;
+    Node given{entry.value, json::pointer_child(node.pointer, *known)};
+    if (process) {
+      report_.key_error(given.pointer, "excludes-each-other",
+                        "`run` runs one process: `" + std::string(kind) + "` or `" + std::string(*known) + "`, not both.");
+    } else {
+      process = std::move(given);
+      kind = *known;
+    }
+  }
+  if (!process) return missing(node.pointer, "container`, `script`, `shell` or `workflow", "`run`");
+  CallTask made;
+  made.function = "run." + std::string(kind);
+  made.effect = declared_effect(task.metadata);
+  auto arguments = std::make_shared<Template::ObjectOf>();
+  if (is_object(*process, "`" + std::string(kind) + '`')) {
+    check_shape(*call_shape(made.function), *process);
+    authentication_place_ = true;
+    for (const json::Member& entry : process->value.members()) {
+      keep_inner_dollars_ = kind == "script" && entry.name() == "code";
+      shell_text_ = kind == "shell" && entry.name() == "command";
+      if (kind == "workflow" && entry.name() == "input") authentication_place_ = false;
+      Template value = data({entry.value, json::pointer_child(process->pointer, entry.name())}, place.names);
+      arguments->members.emplace_back(std::string(entry.name()), std::move(value));
+      keep_inner_dollars_ = false;
+      shell_text_ = false;
+    }
+    authentication_place_ = false;
+  }
+  if (const auto await = member(node, "await")) {
+    made.await = boolean(*await, "`await`").value_or(true);
+    arguments->members.emplace_back("await", Template(json::Value(made.await)));
+  }
+  if (const auto returned = member(node, "return")) {
+    const auto form = one_of(*returned, "`return`", kReturns).value_or("stdout");
+    made.keep_input = form == "none";
+    arguments->members.emplace_back("return", Template(json::Value(form)));
+  }
+  made.arguments = Template(std::shared_ptr<const Template::ObjectOf>(std::move(arguments)));
+  task.body = std::move(made);
+}
+
+}  // namespace pawl::dsl::detail
