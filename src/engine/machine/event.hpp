@@ -68,8 +68,8 @@ struct RetryRequested {
 
 struct Event {
   TimePoint at{};  ///< what `now` yields while this event is applied
-  std::variant<RunStarted, EffectBegun, EffectSucceeded, EffectFailed, TimerFired, MessageArrived, CancelRequested, SuspendRequested, ResumeRequested,
-               RetryRequested>
+  std::variant<RunStarted, EffectBegun, EffectSucceeded, EffectFailed, TimerFired, MessageArrived, CancelRequested, SuspendRequested,
+               ResumeRequested, RetryRequested>
       body;
 };
 
@@ -85,9 +85,9 @@ struct StepKey {
 struct StartEffect {
   EffectId effect = 0;
   StepKey step;
-  std::string function;   ///< canonical name: `http`, `run.shell`, `emit` ...
-  json::Value arguments;  ///< evaluated
-  json::Value input;      ///< the task's transformed input
+  std::string function;                      ///< canonical name: `http`, `run.shell`, `emit` ...
+  json::Value arguments;                     ///< evaluated
+  json::Value input;                         ///< the task's transformed input
   std::optional<dsl::EffectClass> declared;  ///< `metadata.effect`
 };
 /// The answer is not wanted any more (cancel, timeout, a lost race). No event for it may be applied afterwards; a late one is ignored.

@@ -1,12 +1,12 @@
 /// The engine's core: one run of one plan, as a pure state machine.
 ///
-/// `apply` takes an event and appends what the world is to do. No I/O, no clock, no threads, no randomness: time comes in events, jitter and ids come
-/// from the run's seed and the step's key. Feeding the same events to a new machine of the same plan gives the same state and the same
-/// actions, which is what recovery does (`Replay`).
+/// `apply` takes an event and appends what the world is to do. No I/O, no clock, no threads, no randomness: time comes in events, jitter
+/// and ids come from the run's seed and the step's key. Feeding the same events to a new machine of the same plan gives the same state and
+/// the same actions, which is what recovery does (`Replay`).
 ///
-/// Only events are durable; `set`, `switch`, `do`, `for`, expressions are recomputed. Expression and data errors become workflow errors (RFC 9457) inside
-/// the run; no input makes `apply` fail or loop without end: a run that makes more than `MachineLimits::max_transitions` control transitions without an event
-/// in between faults with a runtime error.
+/// Only events are durable; `set`, `switch`, `do`, `for`, expressions are recomputed. Expression and data errors become workflow errors
+/// (RFC 9457) inside the run; no input makes `apply` fail or loop without end: a run that makes more than `MachineLimits::max_transitions`
+/// control transitions without an event in between faults with a runtime error.
 ///
 /// A machine belongs to one thread at a time.
 #pragma once
@@ -27,6 +27,7 @@ struct MachineLimits {
   std::uint32_t max_transitions = 1'000'000;  ///< control transitions per event
   std::uint32_t max_activations = 100'000;    ///< tasks in progress at once
   std::uint32_t max_records = 10'000;         ///< task records kept; later ones are counted only
+  std::uint32_t max_messages = 10'000;  ///< messages that wait to be consumed (the oldest goes first), and ids known against repetition
 };
 
 /// What a run is told at birth and on every recovery; never changes.
@@ -82,6 +83,13 @@ class Machine {
   [[nodiscard]] std::span<const TaskRecord> records() const;
   [[nodiscard]] std::uint64_t records_dropped() const;
 
+  /// Whether `RetryRequested` would start the run again. Possible are: the place of the fault (`from` empty), and every task of a list,
+  /// `fork` or graph that encloses this place: by name of a reference such as `/do/1/pay`. A task that is started again gets the input it
+  /// had, or the request's; what had completed beside it (other branches, other nodes) stays completed. A run that was cancelled or timed
+  /// out starts again at what was in progress.
+  /// Errors: `run.not_retryable` in another phase, `run.unknown_task`.
+  [[nodiscard]] Result<void> check_retry(const RetryRequested& request) const;
+
   /// What is pending now; after recovery the runtime sets the world up from these. Effects keep their ids.
   [[nodiscard]] std::vector<StartEffect> pending_effects() const;
   /// True where `EffectBegun` was applied for a pending effect.
@@ -93,7 +101,8 @@ class Machine {
 
   /// The whole state as data, without plan, info and secrets; `restore` gives back an equal machine.
   [[nodiscard]] json::Value snapshot() const;
-  [[nodiscard]] static Result<Machine> restore(dsl::PlanPtr plan, RunInfo info, const json::Value& snapshot, const MachineLimits& limits = {});
+  [[nodiscard]] static Result<Machine> restore(dsl::PlanPtr plan, RunInfo info, const json::Value& snapshot,
+                                               const MachineLimits& limits = {});
 
  private:
   struct Impl;

@@ -1,0 +1,145 @@
+/// The state of a run as plain data: what `Core` works on, and what a snapshot holds.
+///
+/// An *activation* is a task or a task list in progress. Activations form a tree: a list's child is the task that it is at, a task's
+/// children are the lists (`do`, rounds of `for`, the attempt of a `try`) or tasks (branches of `fork`, nodes of a graph, the callee of a
+/// function) that it runs. They are freed as soon as their parent has taken what they ended with.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "dsl/plan.hpp"
+#include "engine/machine/event.hpp"
+#include "json/value.hpp"
+
+namespace pawl::engine::detail {
+
+using ActivationId = std::uint32_t;
+inline constexpr std::uint32_t kNone = UINT32_MAX;
+
+enum class Kind : std::uint8_t { task, list };
+/// What a list is to its owner.
+enum class ListRole : std::uint8_t { root, body, handler, before, after };
+/// How far a task has come (design: if, input, before, body, after, output, export, then).
+enum class Step : std::uint8_t { created, before, body, after, ended };
+enum class Ending : std::uint8_t { completed, skipped, faulted };
+
+/// One of several things that a task runs side by side: a branch, a parallel round, a node; or a filter of a `listen`.
+struct Child {
+  /// `blocked`: skipped because something it depends on failed. `delayed`: waits for its next attempt.
+  enum class Status : std::uint8_t { pending, running, delayed, completed, skipped, blocked, failed };
+  Status status = Status::pending;
+  std::uint32_t attempt = 0;  ///< highest attempt number used in it
+  std::uint32_t retries = 0;
+  TimerId timer = 0;
+  TimePoint started_at{};  ///< of the first attempt
+  json::Value output;
+  json::Value context;
+  json::Value error;
+};
+
+struct Activation {
+  // Place in the tree. `serial` tells apart successive users of one slot.
+  std::uint32_t serial = 0;
+  ActivationId id = kNone;
+  ActivationId parent = kNone;
+  ActivationId first_child = kNone;
+  ActivationId next_sibling = kNone;
+  ActivationId previous_sibling = kNone;
+  ActivationId context_owner = kNone;  ///< whose `context` the expressions here see
+  dsl::TaskIndex task = dsl::kNoTask;  ///< of a list: its owner's
+  std::uint32_t number = 0;  ///< which child of its parent: position in the list, round, branch, node; of before/after: the extension
+  Kind kind = Kind::task;
+  ListRole role = ListRole::root;
+  Step step = Step::created;
+  Ending ending = Ending::completed;
+  bool is_round = false;  ///< a list whose `number` counts as an iteration
+  bool has_flow = false;  ///< `flow` overrides the task's `then`
+  bool owns_context = false;
+  bool listening = false;
+
+  std::uint32_t attempt = 1;      ///< of this activation; children inherit it
+  std::uint32_t max_attempt = 1;  ///< highest number used below; a repetition takes the next one, so (task, iteration, attempt) is unique
+  std::uint32_t position = 0;     ///< list: at which task; `for`: next round; before/after: which extension; `listen`: events consumed
+  std::uint32_t count = 0;        ///< children in progress, or retries made
+  std::uint32_t record = kNone;
+  EffectId effect = 0;
+  TimerId timer = 0;          ///< wait, retry delay, limit of an attempt
+  TimerId timeout_timer = 0;  ///< `timeout`
+  TimePoint started_at{};
+  dsl::Flow flow;
+
+  json::Value raw_input;
+  json::Value input;
+  json::Value output;   ///< of the body, then transformed; of a list: the data that goes through it
+  json::Value error;    ///< what it faulted with, or the answer of a failed effect
+  json::Value locals;   ///< `for`: items; `listen`: what was consumed; `emit`: the event
+  json::Value extra;    ///< `listen`: correlation keys; list: value of its first variable (item, error)
+  json::Value context;  ///< where `owns_context`
+  std::vector<Child> children;
+  std::uint64_t cursor = 0;              ///< `listen`: first message not yet looked at
+  const dsl::TaskList* tasks = nullptr;  ///< list: what it runs; derived from owner and role
+};
+
+enum class TimerUse : std::uint8_t { wait, retry, child_retry, timeout, attempt_limit, run_timeout };
+
+struct PendingTimer {
+  ActivationId activation = kNone;
+  TimerUse use = TimerUse::wait;
+  std::uint32_t number = 0;  ///< child_retry: which child
+  TimePoint due{};
+};
+
+struct PendingEffect {
+  ActivationId activation = kNone;
+  bool begun = false;
+  json::Value arguments;
+};
+
+/// Something to be done for an activation. Stale items (the slot has another user by now) are dropped.
+struct WorkItem {
+  enum class Op : std::uint8_t { start, ended, answered, due, poll };
+  ActivationId activation = kNone;
+  std::uint32_t serial = 0;
+  Op op = Op::start;
+  TimerUse use = TimerUse::wait;
+  std::uint32_t number = 0;
+};
+
+/// What an activation ended with, handed to its parent.
+struct Ended {
+  std::uint32_t number = 0;
+  std::uint32_t max_attempt = 1;
+  ListRole role = ListRole::body;
+  Ending ending = Ending::completed;
+  bool owns_context = false;
+  dsl::Flow flow;
+  json::Value output;
+  json::Value error;
+  json::Value context;
+};
+
+/// Messages that arrived and were not consumed yet, in order of arrival.
+struct Mailbox {
+  struct Message {
+    std::uint64_t number = 0;
+    json::Value event;
+  };
+  std::vector<Message> messages;
+  std::uint64_t next_number = 1;
+  std::vector<std::string> seen;  ///< `source` and `id` of those that arrived, oldest first, from `seen_from` on
+  std::size_t seen_from = 0;
+};
+
+/// Where a run stood when it faulted or was cancelled: enough to start again from there.
+struct FaultPoint {
+  enum class Restart : std::uint8_t { nothing, child, children, output };
+  std::vector<Activation> chain;  ///< root list first; slots and timers in it mean nothing any more
+  Restart restart = Restart::nothing;
+  std::uint32_t number = 0;  ///< child: which one of the last activation in the chain
+  json::Value raw_input;     ///< child: what it had
+};
+
+}  // namespace pawl::engine::detail

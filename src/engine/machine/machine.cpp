@@ -1,0 +1,158 @@
+#include "engine/machine/machine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/machine/detail/core.hpp"
+
+namespace pawl::engine {
+
+std::string_view to_text(Phase phase) {
+  switch (phase) {
+    case Phase::pending: return "pending";
+    case Phase::running: return "running";
+    case Phase::waiting: return "waiting";
+    case Phase::suspended: return "suspended";
+    case Phase::cancelled: return "cancelled";
+    case Phase::faulted: return "faulted";
+    case Phase::completed: return "completed";
+  }
+  return "unknown";
+}
+
+std::string_view to_text(TaskStatus status) {
+  switch (status) {
+    case TaskStatus::running: return "running";
+    case TaskStatus::waiting: return "waiting";
+    case TaskStatus::retrying: return "retrying";
+    case TaskStatus::completed: return "completed";
+    case TaskStatus::skipped: return "skipped";
+    case TaskStatus::faulted: return "faulted";
+    case TaskStatus::cancelled: return "cancelled";
+  }
+  return "unknown";
+}
+
+std::string idempotency_key(const RunId& run, const StepKey& step) {
+  std::string key = run.to_string();
+  key += '-';
+  key += std::to_string(step.task);
+  for (const auto round : step.iteration) {
+    key += '.';
+    key += std::to_string(round);
+  }
+  key += '-';
+  key += std::to_string(step.attempt);
+  return key;
+}
+
+struct Machine::Impl {
+  Impl(dsl::PlanPtr plan, RunInfo info, const MachineLimits& limits) : core(std::move(plan), std::move(info), limits) {}
+  detail::Core core;
+};
+
+Machine::Machine(dsl::PlanPtr plan, RunInfo info, const MachineLimits& limits)
+    : impl_(std::make_unique<Impl>(std::move(plan), std::move(info), limits)) {}
+Machine::Machine(Machine&&) noexcept = default;
+Machine& Machine::operator=(Machine&&) noexcept = default;
+Machine::~Machine() = default;
+
+void Machine::apply(const Event& event, std::vector<Action>& actions) { impl_->core.apply(event, actions); }
+
+const dsl::Plan& Machine::plan() const { return *impl_->core.plan; }
+const RunInfo& Machine::info() const { return impl_->core.info; }
+Phase Machine::phase() const { return impl_->core.phase; }
+const json::Value& Machine::input() const { return impl_->core.input; }
+const json::Value& Machine::output() const { return impl_->core.output; }
+const json::Value& Machine::error() const { return impl_->core.error; }
+TimePoint Machine::started_at() const { return impl_->core.started_at; }
+std::optional<TimePoint> Machine::ended_at() const { return impl_->core.ended_at; }
+std::string Machine::waiting_reason() const { return impl_->core.waiting_reason(); }
+std::span<const TaskRecord> Machine::records() const { return impl_->core.records; }
+std::uint64_t Machine::records_dropped() const { return impl_->core.records_dropped; }
+std::vector<StartEffect> Machine::pending_effects() const { return impl_->core.pending_effects(); }
+bool Machine::has_begun(EffectId effect) const { return impl_->core.has_begun(effect); }
+std::vector<SetTimer> Machine::pending_timers() const { return impl_->core.pending_timers(); }
+std::vector<std::string> Machine::listens() const { return impl_->core.listens(); }
+Result<void> Machine::check_retry(const RetryRequested& request) const { return impl_->core.check_retry(request); }
+json::Value Machine::snapshot() const { return impl_->core.snapshot(); }
+
+Result<Machine> Machine::restore(dsl::PlanPtr plan, RunInfo info, const json::Value& snapshot, const MachineLimits& limits) {
+  Machine machine(std::move(plan), std::move(info), limits);
+  PAWL_TRY_VOID(machine.impl_->core.restore(snapshot));
+  return machine;
+}
+
+namespace detail {
+namespace {
+
+/// Exact `type` values of the filters; an empty text for one that may match any type.
+void collect_types(const dsl::EventStrategy& strategy, std::vector<std::string>& types) {
+  if (strategy.filters.empty()) types.emplace_back();
+  for (const auto& filter : strategy.filters) {
+    std::string type;
+    for (const auto& [attribute, wanted] : filter.with) {
+      if (attribute != "type" || !wanted.is_constant() || !wanted.constant().is_string()) continue;
+      const auto text = wanted.constant().as_string();
+      if (!text.starts_with('/')) type = text;
+    }
+    types.push_back(std::move(type));
+  }
+  if (strategy.until_consumed) collect_types(*strategy.until_consumed, types);
+}
+
+}  // namespace
+
+std::vector<StartEffect> Core::pending_effects() const {
+  std::vector<StartEffect> pending;
+  pending.reserve(effects.size());
+  for (const auto& [id, effect] : effects) pending.push_back(describe_effect(id, effect));
+  return pending;
+}
+
+bool Core::has_begun(EffectId effect) const {
+  const auto found = effects.find(effect);
+  return found != effects.end() && found->second.begun;
+}
+
+std::vector<SetTimer> Core::pending_timers() const {
+  std::vector<SetTimer> pending;
+  pending.reserve(timers.size());
+  for (const auto& [id, timer] : timers) pending.push_back({id, timer.due});
+  return pending;
+}
+
+std::vector<std::string> Core::listens() const {
+  std::vector<std::string> types;
+  for (const auto id : listeners) collect_types(std::get<dsl::ListenTask>(task_of(*activations[id]).body).to, types);
+  std::sort(types.begin(), types.end());
+  types.erase(std::unique(types.begin(), types.end()), types.end());
+  if (!types.empty() && types.front().empty()) types.resize(1);
+  return types;
+}
+
+std::string Core::waiting_reason() const {
+  if (suspended) return "suspended by request";
+  if (is_final(phase) || root == kNone) return {};
+  std::string reason;
+  const auto add = [&](std::string_view text) {
+    if (!reason.empty()) reason += " or ";
+    reason += text;
+  };
+  if (!effects.empty()) {
+    const auto& act = *activations[effects.begin()->second.activation];
+    const auto* call = std::get_if<dsl::CallTask>(&task_of(act).body);
+    add(fmt::format("answer of {} {}", call != nullptr ? call->function : "emit", task_of(act).reference));
+    if (effects.size() > 1) reason += fmt::format(" and {} more", effects.size() - 1);
+    return reason;
+  }
+  for (const auto& type : listens()) add(type.empty() ? std::string("any event") : fmt::format("event of type {}", type));
+  const auto nearest =
+      std::min_element(timers.begin(), timers.end(), [](const auto& a, const auto& b) { return a.second.due < b.second.due; });
+  if (nearest != timers.end()) add(fmt::format("timer due {}", to_rfc3339(nearest->second.due)));
+  return reason;
+}
+
+}  // namespace detail
+}  // namespace pawl::engine

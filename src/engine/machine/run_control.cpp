@@ -1,0 +1,242 @@
+// What an operator does to a run: cancel, suspend, resume, retry.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "engine/machine/detail/core.hpp"
+
+namespace pawl::engine::detail {
+namespace {
+
+using Restart = FaultPoint::Restart;
+
+/// Runs several things side by side, and knows which of them are done.
+bool is_parallel(const dsl::Task& task) {
+  if (const auto* loop = std::get_if<dsl::ForTask>(&task.body)) return loop->concurrency > 1;
+  return std::holds_alternative<dsl::ForkTask>(task.body) || std::holds_alternative<dsl::GraphTask>(task.body);
+}
+
+}  // namespace
+
+void Core::handle(const CancelRequested& event) {
+  remember_where();
+  error = make_error("runtime", 500, "Cancelled", event.reason.empty() ? std::string_view("The run was cancelled.") : event.reason);
+  close(Phase::cancelled);
+}
+
+/// Nothing is dispatched while suspended; answers, timers and messages become work that waits in the queue.
+void Core::handle(const SuspendRequested& /*event*/) { suspended = root != kNone; }
+
+void Core::handle(const ResumeRequested& /*event*/) { suspended = false; }
+
+/// For a run that is ended from outside: down the tree as long as one thing is in progress, so that it can start again from there.
+void Core::remember_where() {
+  fault_point = {};
+  fault_record = kNone;
+  if (root == kNone) return;
+  const Activation* place = activations[root].get();
+  while (place->first_child != kNone && activations[place->first_child]->next_sibling == kNone) {
+    fault_point.chain.push_back(*place);
+    place = activations[place->first_child].get();
+  }
+  const bool keeps_children = place->kind == Kind::task && !place->children.empty() && is_parallel(task_of(*place));
+  if (place->kind == Kind::list || keeps_children) {
+    fault_point.chain.push_back(*place);
+    fault_point.restart = place->kind == Kind::list ? Restart::output : Restart::children;
+    fault_point.raw_input = place->output;
+    return;
+  }
+  fault_point.restart = Restart::child;
+  fault_point.number = place->number;
+  fault_point.raw_input = place->raw_input;
+}
+
+Result<void> Core::check_retry(const RetryRequested& request) const {
+  if (phase != Phase::faulted && phase != Phase::cancelled) {
+    return Error(ErrorClass::conflict, "run.not_retryable", "Only a run that faulted or was cancelled can be retried.");
+  }
+  if (find_restart(request)) return {};
+  return Error(ErrorClass::unprocessable, "run.unknown_task",
+               fmt::format("The run cannot start again from `{}`: no such task in a list around the place where it ended.", request.from));
+}
+
+std::optional<Core::RestartPoint> Core::find_restart(const RetryRequested& request) const {
+  const auto& chain = fault_point.chain;
+  if (request.from.empty()) return RestartPoint{chain.size(), fault_point.restart, fault_point.number, fault_point.raw_input};
+  for (std::size_t depth = chain.size(); depth > 0; --depth) {
+    const auto& place = chain[depth - 1];
+    std::vector<dsl::TaskIndex> tasks;
+    if (place.kind == Kind::list) {
+      tasks = list_of(place).tasks;
+    } else if (const auto* fork = std::get_if<dsl::ForkTask>(&task_of(place).body)) {
+      tasks = fork->branches;
+    } else if (const auto* graph = std::get_if<dsl::GraphTask>(&task_of(place).body)) {
+      for (const auto& node : graph->nodes) tasks.push_back(node.task);
+    }
+    const auto named = [&](dsl::TaskIndex task) { return plan->task(task).reference == request.from; };
+    const auto found = std::find_if(tasks.begin(), tasks.end(), named);
+    if (found == tasks.end()) continue;
+    RestartPoint point{depth, Restart::child, static_cast<std::uint32_t>(found - tasks.begin()), {}};
+    point.raw_input = place.kind == Kind::list ? place.output : place.input;
+    std::vector<std::uint32_t> rounds;
+    for (std::size_t i = 0; i < depth; ++i) {
+      if (chain[i].is_round) rounds.push_back(chain[i].number);
+    }
+    for (const auto& record : records) {
+      if (record.task == *found && record.iteration == rounds) point.raw_input = record.input;
+    }
+    return point;
+  }
+  return std::nullopt;
+}
+
+void Core::handle(const RetryRequested& event) {
+  if (check_retry(event).has_error()) return;
+  auto point = *find_restart(event);
+  if (point.depth > 0 && event.input) point.raw_input = *event.input;
+  if (point.depth == 0 && event.input) input = *event.input;
+  error = {};
+  ended_at.reset();
+  phase = Phase::running;
+  if (point.depth == 0) {  // it did not get as far as its first task
+    fault_point = {};
+    return begin_run();
+  }
+  rebuild_chain(point);
+  fault_point = {};
+  fault_record = kNone;
+  Activation* last = activations[root].get();
+  while (last->first_child != kNone) last = activations[last->first_child].get();
+  const auto target = last->id;
+  // Whatever else was in progress beside the chain begins again, from inside out.
+  for (const auto* place = last; place->parent != kNone; place = parent_of(*place)) {
+    auto& around = *activations[place->parent];
+    if (around.kind == Kind::task && is_parallel(task_of(around))) restart_children(around, place->number);
+  }
+  auto& place = *activations[target];
+  switch (point.restart) {
+    case Restart::child: return restart_child(place, point.number, point.raw_input);
+    case Restart::children: return restart_children(place, kNone);
+    case Restart::output: place.output = point.raw_input; return end(place, Ending::completed);
+    case Restart::nothing: break;
+  }
+  PAWL_ASSERT(false, "a chain says what of it starts again");
+}
+
+/// Puts copies of the remembered activations back into the table. Everything below takes attempt numbers that were not used yet.
+void Core::rebuild_chain(const RestartPoint& point) {
+  std::uint32_t attempt = 1;
+  for (const auto& old : fault_point.chain) attempt = std::max(attempt, old.max_attempt);
+  for (const auto& record : records) attempt = std::max(attempt, record.attempt);
+  ++attempt;
+  Activation* parent = nullptr;
+  for (std::size_t i = 0; i < point.depth; ++i) {
+    auto& fresh = create(fault_point.chain[i].kind, parent, fault_point.chain[i].number);
+    const Activation place = std::move(fresh);
+    fresh = fault_point.chain[i];
+    fresh.id = place.id;
+    fresh.serial = place.serial;
+    fresh.parent = place.parent;
+    fresh.first_child = kNone;
+    fresh.next_sibling = kNone;
+    fresh.previous_sibling = kNone;
+    fresh.context_owner = fresh.owns_context ? fresh.id : parent->context_owner;
+    fresh.attempt = attempt;
+    fresh.max_attempt = attempt;
+    fresh.effect = 0;
+    fresh.timer = 0;
+    fresh.timeout_timer = 0;
+    if (fresh.listening) {
+      listeners.push_back(fresh.id);
+      listens_changed_ = true;
+    }
+    for (auto& child : fresh.children) child.timer = 0;
+    if (fresh.kind == Kind::list) fresh.tasks = &list_of(fresh);
+    if (parent == nullptr) root = fresh.id;
+    if (fresh.record != kNone) {
+      auto& record = records[fresh.record];
+      failed_records_.erase({record.task, record.iteration});
+      record.status = TaskStatus::running;
+      record.ended_at.reset();
+      mark_dirty(fresh.record);
+    }
+    rearm_limit(fresh);
+    parent = &fresh;
+  }
+}
+
+/// Limits of time begin anew with a retry. They could be evaluated once, so a failure here does not happen; it would mean: no limit.
+void Core::rearm_limit(Activation& act) {
+  const auto arm = [&](const dsl::Template& source, const json::Value& dot, TimerId& timer, TimerUse use) {
+    const auto value = source.evaluate(dot, TaskScope(*this, &act, dot));
+    const auto limit = value.has_value() ? dsl::to_duration(value.value()) : Result<Millis>(value.error());
+    if (limit.has_value()) timer = set_timer(act, limit.value(), use);
+  };
+  if (act.id == root) {
+    if (plan->timeout) arm(*plan->timeout, workflow_input, act.timeout_timer, TimerUse::run_timeout);
+  } else if (act.kind == Kind::task) {
+    if (task_of(act).timeout) arm(*task_of(act).timeout, act.input, act.timeout_timer, TimerUse::timeout);
+  } else if (const auto* body = std::get_if<dsl::TryTask>(&task_of(act).body); body != nullptr && act.role == ListRole::body) {
+    const auto& retry = body->handler.retry;
+    if (retry && retry->attempt_duration) arm(*retry->attempt_duration, parent_of(act)->input, act.timer, TimerUse::attempt_limit);
+  }
+}
+
+/// Begins again what of a parallel task did not complete, except child `kept`, which is in the chain.
+void Core::restart_children(Activation& act, std::uint32_t kept) {
+  const auto& body = task_of(act).body;
+  act.count = kept == kNone ? 0 : 1;
+  if (const auto* graph = std::get_if<dsl::GraphTask>(&body)) {
+    Child chained;
+    if (kept != kNone) chained = act.children[kept];
+    reset_nodes(act, *graph, kNone);
+    if (kept != kNone) act.children[kept] = chained;
+    if (kept != kNone) act.children[kept].status = Child::Status::running;
+    return advance_graph(act, *graph);
+  }
+  for (std::uint32_t i = 0; i < act.children.size(); ++i) {
+    if (i != kept && act.children[i].status != Child::Status::completed) start_beside(act, i);
+  }
+}
+
+/// Begins branch or round `number` of a parallel task.
+Activation& Core::start_beside(Activation& act, std::uint32_t number) {
+  const auto& body = task_of(act).body;
+  if (const auto* fork = std::get_if<dsl::ForkTask>(&body)) {
+    start_branch(act, *fork, number);
+  } else {
+    act.children[number].status = Child::Status::running;
+    ++act.count;
+    open_round(act, number);
+  }
+  return *activations[act.first_child];
+}
+
+void Core::restart_child(Activation& act, std::uint32_t number, const json::Value& raw_input) {
+  if (act.kind == Kind::list) {
+    act.position = number;
+    act.output = raw_input;
+    return step_list(act);
+  }
+  const auto& body = task_of(act).body;
+  if (const auto* graph = std::get_if<dsl::GraphTask>(&body)) {
+    reset_nodes(act, *graph, number);
+    act.count = 0;
+    return advance_graph(act, *graph);
+  }
+  if (is_parallel(task_of(act))) {
+    restart_children(act, number);
+    act.count = act.count - 1;  // `number` is not in the chain: it starts here
+    auto& child = start_beside(act, number);
+    child.raw_input = raw_input;
+    return;
+  }
+  const auto& invoke = std::get<dsl::InvokeTask>(body);
+  auto& callee = create(Kind::task, &act, 0);
+  callee.task = invoke.callee;
+  callee.raw_input = raw_input;
+  push(callee, WorkItem::Op::start);
+}
+
+}  // namespace pawl::engine::detail
