@@ -232,6 +232,43 @@ TEST(Parser, HoldsItsLimitsHoweverTheBytesArrive) {
   EXPECT_EQ(outcome_of("GET / HTTP/2.0\r\n\r\n"), Outcome::bad_version);
 }
 
+/// Random damage to good requests, whole and cut anywhere: every outcome is fine as long as there is one.
+TEST(Parser, SurvivesTenThousandMutations) {
+  const std::vector<std::string> good{
+      "GET /a/b?c=d HTTP/1.1\r\nHost: example.org:80\r\nAccept: */*\r\nConnection: keep-alive\r\n\r\n",
+      "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\nhello world",
+      "PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nTrailer: x\r\n\r\n",
+  };
+  const std::string bytes(
+      "\r\n\0 :;,%/?#\t\xff\x80"
+      "09afAFxX",
+      23);
+  std::uint64_t seed = 20261122;
+  const auto next = [&seed](std::size_t below) {
+    seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+    return static_cast<std::size_t>(seed >> 33U) % below;
+  };
+  std::size_t complete = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    std::string text = good[next(good.size())];
+    for (std::size_t edits = next(4); edits > 0; --edits) {
+      const std::size_t at = next(text.size());
+      switch (next(3)) {
+        case 0: text[at] = bytes[next(bytes.size())]; break;
+        case 1: text.insert(at, 1, bytes[next(bytes.size())]); break;
+        default: text.erase(at, 1 + next(3)); break;
+      }
+    }
+    if (next(4) == 0) text.resize(next(text.size() + 1));
+    Request request;
+    if (outcome_of(text, &request) != Outcome::done) continue;
+    ++complete;
+    const auto target = parse(request.target);
+    EXPECT_TRUE(target.wrong != nullptr || target.path.starts_with('/') || target.path == "*") << request.target;
+  }
+  EXPECT_GT(complete, 1'000U);
+}
+
 // ---- answers -----------------------------------------------------------------------------------------------------
 
 TEST(Serializer, RefusesLineBreaksInFields) {

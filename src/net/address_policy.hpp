@@ -1,7 +1,7 @@
 /// Which addresses outbound requests may reach: the guard against server-side request forgery.
 ///
-/// The guard looks at the *resolved* address at the moment of each connect, redirect hops included, so neither a name that points inwards nor one that
-/// changes its answer (rebinding) gets through, in whatever notation an address was written.
+/// The guard looks at the *resolved* address at the moment of each connect, redirect hops included, so neither a name that points
+/// inwards nor one that changes its answer (rebinding) gets through, in whatever notation an address was written.
 #pragma once
 
 #include <array>
@@ -54,8 +54,8 @@ struct AddressPolicy {
 
   /// Adds an entry of an allow-list as configuration writes it: an address, a CIDR, a name or `*.name`. Error: `net.invalid_allow_entry`.
   [[nodiscard]] Result<void> allow(std::string_view entry);
-  /// Adds `petstore.swagger.io:443 -> http://127.0.0.1:8080`, or the same with a scheme before the host (without one, 443 means https and any other
-  /// port http). Error: `net.invalid_host_map`.
+  /// Adds `petstore.swagger.io:443 -> http://127.0.0.1:8080`, or the same with a scheme before the host (without one, 443 means https and
+  /// any other port http). Error: `net.invalid_host_map`.
   [[nodiscard]] Result<void> map_host(std::string_view entry);
 
   /// May a request for `host` (lower case, as written in the URL) connect to `address`?

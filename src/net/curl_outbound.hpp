@@ -1,7 +1,7 @@
 /// The real `Outbound`: libcurl on one thread of its own, with pooled handles and kept connections.
 ///
-/// HTTP/1.1; no proxy and no netrc of the environment; only http and https. Redirects are followed here and not inside libcurl, so that each hop
-/// passes the same checks. At most `max_in_flight` requests run at once, `max_queued` wait, and one more gets `net.overloaded`.
+/// HTTP/1.1; no proxy and no netrc of the environment; only http and https. Redirects are followed here and not inside libcurl, so that
+/// each hop passes the same checks. At most `max_in_flight` requests run at once, `max_queued` wait, and one more gets `net.overloaded`.
 #pragma once
 
 #include <chrono>

@@ -80,7 +80,8 @@ using RequestHandle = std::uint64_t;
 
 class Outbound {
  public:
-  /// Runs exactly once per `start`, never inside `start` or `cancel`, on a thread of the client (post to your own). Must not block or throw.
+  /// Runs exactly once per `start`, never inside `start` or `cancel`, on a thread of the client (post to your own). Must not block or
+  /// throw.
   using Done = std::function<void(Result<OutboundResponse>)>;
 
   Outbound() = default;
