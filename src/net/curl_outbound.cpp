@@ -21,7 +21,7 @@ using detail::EasyHandle;
 using detail::Transfer;
 
 constexpr std::size_t kPooledHandles = 256;
-constexpr int kPollAtMostMs = 1'000;
+constexpr int kPollAtMostMs = 60'000;
 constexpr int kPollWhileQueuedMs = 50;  // requests that wait for a place have deadlines too
 
 Error cancelled_error() { return {ErrorClass::unavailable, "net.cancelled", "The request was cancelled."}; }

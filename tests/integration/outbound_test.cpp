@@ -1,12 +1,20 @@
 #include "net/curl_outbound.hpp"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <future>
 #include <latch>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "http/server.hpp"
@@ -336,6 +344,72 @@ TEST_F(CurlOutboundTest, GoesOnWhenAKeptConnectionHasBeenClosed) {
   servers_[0].emplace(threads_, routes(), http::ServerOptions{.port = port});
   ASSERT_TRUE(servers_[0]->start().has_value());
   EXPECT_EQ(code_of(fetch(outbound, {.url = url("/echo")})), "status 200");
+}
+
+/// Answers the first request and breaks off at every later one, having read it.
+class BreakingServer {
+ public:
+  BreakingServer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    ::listen(listener_, 16);
+    socklen_t size = sizeof address;
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~BreakingServer() {
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+  BreakingServer(const BreakingServer&) = delete;
+  BreakingServer& operator=(const BreakingServer&) = delete;
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
+  [[nodiscard]] int requests() const { return requests_; }
+
+ private:
+  void serve() {
+    std::vector<pollfd> open{{listener_, POLLIN, 0}};
+    while (::poll(open.data(), open.size(), -1) > 0) {
+      if (open[0].revents != 0) {
+        const int connection = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        if (connection < 0) break;
+        open.push_back({connection, POLLIN, 0});
+      }
+      for (std::size_t i = open.size() - 1; i > 0; --i) {
+        if (open[i].revents == 0 || answer(open[i].fd)) continue;
+        ::close(open[i].fd);
+        open.erase(open.begin() + static_cast<std::ptrdiff_t>(i));
+      }
+    }
+    for (std::size_t i = 1; i < open.size(); ++i) ::close(open[i].fd);
+  }
+  bool answer(int connection) {
+    std::array<char, 4096> bytes{};
+    if (::recv(connection, bytes.data(), bytes.size(), 0) <= 0 || ++requests_ > 1) return false;
+    constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    return ::send(connection, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL) > 0;
+  }
+
+  int listener_;
+  std::uint16_t port_ = 0;
+  std::atomic<int> requests_ = 0;
+  std::thread thread_;
+};
+
+TEST_F(CurlOutboundTest, SendsAnAtMostOnceRequestOnce) {
+  for (const bool at_most_once : {false, true}) {
+    BreakingServer server;
+    CurlOutbound outbound(open());
+    EXPECT_EQ(code_of(fetch(outbound, {.url = server.url()})), "status 200");
+    EXPECT_EQ(code_of(fetch(outbound, {.method = "POST", .url = server.url(), .body = "pay", .at_most_once = at_most_once})),
+              "net.protocol");
+    // Kept connection: libcurl repeats what may have been done already. Own connection: one request, one failure.
+    EXPECT_EQ(server.requests(), at_most_once ? 2 : 3);
+  }
 }
 
 TEST_F(CurlOutboundTest, MapsHostsForTests) {

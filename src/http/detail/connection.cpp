@@ -2,8 +2,6 @@
 
 #include <array>
 #include <boost/asio/buffer.hpp>
-#include <charconv>
-#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -17,12 +15,8 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::size_t kFirstInput = 4 * 1024;       // an idle connection holds this much
-constexpr std::size_t kBodyInput = 64 * 1024;       // while a body comes in
 constexpr std::size_t kBodyCopiedUpTo = 16 * 1024;  // smaller bodies ride in the head's buffer: one write, one page run
 constexpr std::size_t kKeepOutputUpTo = 64 * 1024;
-constexpr std::size_t kDiscardUpTo = 1024 * 1024;
-constexpr std::chrono::milliseconds kDrainFor{2'000};
 
 }  // namespace
 
@@ -275,10 +269,7 @@ bool Connection::step_write() {
   if (keep_alive_) {
     next_request();
   } else {
-    boost::system::error_code ignored;
-    socket_->shutdown(Socket::shutdown_send, ignored);
-    phase_ = Phase::draining;
-    deadline_ = steady_clock::now() + kDrainFor;
+    hang_up();
   }
   return true;
 }
@@ -291,13 +282,7 @@ void Connection::next_request() {
   response_ = Response();
   large_body_ = {};
   if (output_.capacity() > kKeepOutputUpTo) output_ = std::string();
-  if (input_.size() > kFirstInput && end_ - begin_ <= kFirstInput) {
-    std::string smaller(kFirstInput, '\0');
-    std::memcpy(smaller.data(), input_.data() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
-    input_ = std::move(smaller);
-  }
+  shrink_input();
   await(Awaiting::next_request, state_->options.idle_timeout);
 }
 
@@ -317,227 +302,6 @@ void Connection::exchange_ended(bool delivered) {
     state_->options.on_complete(completed);
   }
   sent_ = 0;
-}
-
-bool Connection::step_drain() {
-  discarded_ += end_ - begin_;
-  begin_ = end_ = 0;
-  if (discarded_ > kDiscardUpTo) {
-    close();
-    return false;
-  }
-  wait_readable();
-  return false;
-}
-
-// ---- streaming ---------------------------------------------------------------------------------------------------
-
-std::shared_ptr<EventStream> Connection::stream(Headers headers) {
-  auto queue = std::make_shared<StreamQueue>(state_->threads, shard_.index, state_->options.stream_queue_bytes, weak_from_this());
-  if (state_->threads.on_thread(shard_.index)) {
-    begin_stream(std::move(headers), queue);
-  } else {
-    state_->threads.post(shard_.index, [self = shared_from_this(), queue, headers = std::move(headers)]() mutable {
-      self->begin_stream(std::move(headers), queue);
-    });
-  }
-  return std::make_shared<StreamHandle>(std::move(queue));
-}
-
-void Connection::begin_stream(Headers headers, const std::shared_ptr<StreamQueue>& queue) {
-  if (phase_ != Phase::handling) return queue->ended();
-  if (method_ == Method::head) {  // the head alone is the answer
-    queue->ended();
-    Response response(200);
-    if (!headers.contains("content-type")) response.content_type = "text/event-stream";
-    response.headers = std::move(headers);
-    return respond(std::move(response));
-  }
-  Response response(200);
-  if (!headers.contains("content-type")) response.content_type = "text/event-stream";
-  headers.add("X-Accel-Buffering", "no");
-  if (!headers.contains("cache-control")) headers.add("Cache-Control", "no-store");
-  response.headers = std::move(headers);
-  stream_heartbeat_ = !response.content_type.view().empty();
-  keep_alive_ = false;
-  const auto now = steady_clock::now();
-  output_.clear();
-  const HeadContext head{shard_.date(now), request_id_, http11_, false, true};
-  if (!append_head(output_, response, 0, head)) {
-    queue->ended();
-    return respond(server_error(ErrorClass::internal, "http.bad_response", "The server made an answer that must not be sent."));
-  }
-  status_ = 200;
-  written_ = 0;
-  large_body_ = {};
-  stream_ = queue;
-  stream_finishing_ = false;
-  last_sent_ = now;
-  phase_ = Phase::streaming;
-  if (state_->stopping.load(std::memory_order_relaxed)) queue->close();
-  wait_readable();  // to notice when the client goes
-  advance();
-}
-
-void Connection::stream_ready() {
-  if (phase_ == Phase::streaming) advance();
-}
-
-bool Connection::step_stream() {
-  if (write_pending_) return false;
-  if (written_ == output_.size()) {
-    if (stream_finishing_) {
-      exchange_ended(true);
-      std::exchange(stream_, nullptr)->ended();
-      if (phase_ == Phase::closed) return false;  // the callback may do anything
-      boost::system::error_code ignored;
-      socket_->shutdown(Socket::shutdown_send, ignored);
-      phase_ = Phase::draining;
-      deadline_ = steady_clock::now() + kDrainFor;
-      return true;
-    }
-    auto taken = stream_->take();
-    if (taken.overflow) {
-      exchange_ended(false);
-      close();
-      return false;
-    }
-    if (taken.bytes.empty() && !taken.closed) {
-      deadline_ = last_sent_ + state_->options.heartbeat;
-      return false;
-    }
-    output_.clear();
-    written_ = 0;
-    if (!taken.bytes.empty()) {
-      if (http11_) {
-        std::array<char, 24> size{};
-        const auto end = std::to_chars(size.data(), size.data() + size.size(), taken.bytes.size(), 16).ptr;
-        output_.append(size.data(), end).append("\r\n").append(taken.bytes).append("\r\n");
-      } else {
-        output_ = std::move(taken.bytes);
-      }
-    }
-    if (taken.closed) {
-      if (http11_) output_ += "0\r\n\r\n";
-      stream_finishing_ = true;
-    }
-  }
-  deadline_ = steady_clock::now() + state_->options.write_timeout;
-  switch (write_some()) {
-    case WriteResult::failed:
-      exchange_ended(false);
-      close();
-      return false;
-    case WriteResult::blocked: stream_->set_in_flight(output_.size() - written_); return false;
-    case WriteResult::complete: break;
-  }
-  last_sent_ = steady_clock::now();
-  stream_->set_in_flight(0);
-  return true;
-}
-
-// ---- socket and time ---------------------------------------------------------------------------------------------
-
-void Connection::make_room() {
-  if (begin_ == end_) begin_ = end_ = 0;
-  const std::size_t wanted = awaiting_ == Awaiting::body ? kBodyInput : kFirstInput;
-  if (input_.size() < wanted) input_.resize(wanted);
-  if (end_ < input_.size()) return;
-  if (begin_ > 0) {
-    std::memmove(input_.data(), input_.data() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
-    return;
-  }
-  input_.resize(input_.size() * 2);  // bounded: the parser refuses a header or chunk line beyond max_header_bytes
-}
-
-void Connection::wait_readable() {
-  if (std::exchange(read_pending_, true)) return;
-  if (end_ == input_.size()) begin_ = end_ = 0;  // only while streaming or draining: nobody wants these bytes
-  socket_->async_read_some(
-      asio::buffer(input_.data() + end_, input_.size() - end_),
-      [self = shared_from_this()](boost::system::error_code failure, std::size_t bytes) { self->received(failure, bytes); });
-}
-
-void Connection::received(boost::system::error_code failure, std::size_t bytes) {
-  read_pending_ = false;
-  if (phase_ == Phase::closed) return;
-  if (failure) {
-    // While a refusal is on its way the client may well have ended its side: the write decides.
-    if (phase_ == Phase::writing || phase_ == Phase::handling) return;
-    exchange_ended(false);
-    return close();
-  }
-  end_ += bytes;
-  if (phase_ == Phase::streaming) {
-    discarded_ += bytes;
-    begin_ = end_ = 0;
-    if (discarded_ > kDiscardUpTo) return close();
-    return wait_readable();
-  }
-  advance();
-}
-
-void Connection::wait_writable() {
-  if (std::exchange(write_pending_, true)) return;
-  socket_->async_wait(Socket::wait_write, [self = shared_from_this()](boost::system::error_code failure) {
-    self->write_pending_ = false;
-    if (self->phase_ == Phase::closed) return;
-    if (failure) return self->close();
-    self->deadline_ = steady_clock::now() + self->state_->options.write_timeout;  // the kernel took something: progress
-    self->advance();
-  });
-}
-
-void Connection::await(Awaiting what, std::chrono::milliseconds timeout) {
-  awaiting_ = what;
-  deadline_ = steady_clock::now() + timeout;
-}
-
-void Connection::check_deadline(SteadyTime now) {
-  if (now < deadline_) return;
-  if (phase_ == Phase::streaming && !write_pending_) {
-    // Silence, not slowness. Comments are for event streams; another type would be damaged by them, and has no heartbeat.
-    last_sent_ = now;
-    deadline_ = now + state_->options.heartbeat;
-    if (stream_heartbeat_) static_cast<void>(stream_->push(":\n\n"));
-    return;
-  }
-  const bool began = awaiting_ == Awaiting::header || awaiting_ == Awaiting::body || begin_ != end_ || (parser_ && parser_->started());
-  if (phase_ == Phase::reading && began) {
-    refuse(408, ErrorClass::timeout, "http.request_timeout", "The request did not arrive in time.");
-    return advance();
-  }
-  exchange_ended(false);
-  close();
-}
-
-void Connection::wind_down() {
-  switch (phase_) {
-    case Phase::reading:
-      if (begin_ == end_ && !(parser_ && parser_->started())) close();
-      break;
-    case Phase::streaming: stream_->close(); break;
-    case Phase::handling:
-    case Phase::writing: keep_alive_ = false; break;
-    case Phase::draining:
-    case Phase::closed: break;
-  }
-}
-
-void Connection::close() {
-  if (phase_ == Phase::closed) return;
-  const auto self = shared_from_this();
-  exchange_ended(false);
-  phase_ = Phase::closed;
-  gone_ = true;
-  boost::system::error_code ignored;
-  socket_->close(ignored);
-  socket_.reset();
-  shard_.connections.erase(place_);
-  if (const auto stream = std::exchange(stream_, nullptr)) stream->ended();
-  state_->connection_closed();
 }
 
 }  // namespace pawl::http::detail

@@ -39,6 +39,8 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   void abandon() override;
 
  private:
+  static constexpr std::size_t kFirstInput = 4 * 1024;  ///< an idle connection holds this much
+
   enum class Phase : std::uint8_t {
     reading,    ///< waiting for, or reading, a request
     handling,   ///< the handler owns the request; its Responder brings us on
@@ -73,6 +75,8 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   void wait_writable();
   void received(boost::system::error_code failure, std::size_t bytes);
   void make_room();
+  void shrink_input();
+  void hang_up();
   void await(Awaiting what, std::chrono::milliseconds timeout);
 
   const std::shared_ptr<ServerState> state_;

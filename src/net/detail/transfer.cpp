@@ -104,6 +104,7 @@ Result<void> Transfer::prepare_hop() {
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // or giving up on a slow name lookup waits for it, and with it everybody else
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, message_);
@@ -120,7 +121,7 @@ Result<void> Transfer::prepare_hop() {
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open_socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
   // A kept connection that a mapped request opened has not passed the guard: a plain request to the same place must not ride on it.
-  if (map_target && !mapped_) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  if ((map_target && !mapped_) || request_.at_most_once) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   if (url_.scheme == "https") {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request_.verify_tls ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request_.verify_tls ? 2L : 0L);
