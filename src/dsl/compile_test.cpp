@@ -234,11 +234,11 @@ do: [{one: {call: greet}}, {two: {call: greet}}]
 
 TEST(Compile, StopsFunctionsThatMultiply) {
   std::string text = document("use:\n  functions:\n    f0: {set: {x: 1}}\n");
-  for (int i = 1; i <= 20; ++i) {
-    const std::string before = "f" + std::to_string(i - 1);
-    text += "    f" + std::to_string(i) + ": {do: [{a: {call: " + before + "}}, {b: {call: " + before + "}}]}\n";
+  for (int i = 1; i <= 5; ++i) {
+    text += "    f" + std::to_string(i) + ":\n      do:\n";
+    for (int n = 0; n < 8; ++n) text += "        - t" + std::to_string(n) + ": {call: f" + std::to_string(i - 1) + "}\n";
   }
-  text += "do: [{a: {call: f20}}]\n";
+  text += "do: [{a: {call: f5}}]\n";
   EXPECT_THAT(findings_of(text), ElementsAre(HasSubstr("too-many-tasks")));
 }
 
@@ -411,6 +411,19 @@ tasks:
   EXPECT_EQ(plan->tasks[6].reference, "/tasks/4/params/do/0/say");
 }
 
+TEST(TaskList, TakesProtocolsAndProcessesAsTypes) {
+  const auto plan = plan_of(R"(name: x
+tasks:
+  - {id: a, type: run_shell, params: {command: 'echo ${ .input.x }', return: code}}
+  - {id: b, type: http, params: {method: get, endpoint: 'https://example.org/{id}'}}
+)");
+  EXPECT_EQ(body_of<CallTask>(*plan, 1).function, "run.shell");
+  EXPECT_EQ(value_of(body_of<CallTask>(*plan, 1).arguments, R"({"input": {"x": 1}})"), R"({"command":"echo 1","return":"code"})");
+  EXPECT_EQ(body_of<CallTask>(*plan, 2).function, "http");
+  EXPECT_THAT(findings_of("name: x\ntasks:\n  - {id: b, type: http, params: {method: get}}\n"),
+              ElementsAre(HasSubstr("missing-property /tasks/0/params")));
+}
+
 TEST(TaskList, S4_M1_NamesTheCircleOfDependencies) {
   const auto result = compile(
       "name: x\ntasks:\n  - {id: a, type: log, depends_on: b, params: {message: m}}\n"
@@ -438,6 +451,29 @@ TEST(Compile, S4_M1_HoldsItsLimits) {
   json::Value deep;
   for (int i = 0; i < 100; ++i) deep = json::Value::array({deep});
   EXPECT_EQ(compile_data(deep, catalog()).findings.at(0).rule, "document-limit");
+}
+
+TEST(Compile, NeverTakesAFaultyDocumentWhenWarningsFillTheList) {
+  std::string text = document("do:\n");
+  for (int i = 0; i < 10; ++i) text += "  - t" + std::to_string(i) + ": {set: {x: .user}}\n";
+  text += "  - last: {set: {x: '${ $nope }'}}\n";
+  CompileLimits limits;
+  limits.max_findings = 3;
+  const auto result = compile(text, catalog(), limits);
+  EXPECT_FALSE(result.ok());
+  EXPECT_EQ(result.findings.size(), 3U);
+  EXPECT_EQ(result.findings.back().rule, "unknown-variable");
+}
+
+TEST(Compile, TakesTheDeepestDocumentsAndFunctionsWithoutOverflow) {
+  std::string text = document("use:\n  functions:\n");
+  for (int i = 0; i <= 12; ++i) {
+    std::string body = i == 0 ? "{set: {x: 1}}" : "{call: f" + std::to_string(i - 1) + "}";
+    for (int n = 0; n < 18; ++n) body = "{for: {in: .x}, do: [{a: " + body + "}]}";
+    text += "    f" + std::to_string(i) + ": " + body + "\n";
+  }
+  (void)plan_of(text + "do: [{a: {call: f9}}]\n");
+  EXPECT_THAT(findings_of(text + "do: [{a: {call: f12}}]\n"), ElementsAre(HasSubstr("function-depth")));
 }
 
 TEST(Compile, GivesFindingsOfDataPointersInDocumentOrder) {

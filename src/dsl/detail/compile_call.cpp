@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kProtocols = {"http", "openapi", "grpc", "asyncapi", "a2a", "mcp"};
 /// Functions that call functions that call functions: deeper than this is a mistake, and each level costs call stack here.
-constexpr std::size_t kMaxCopies = 32;
+constexpr std::size_t kMaxCopies = 10;
 
 std::optional<EffectClass> declared_effect(const json::Value& metadata) {
   const json::Value& effect = metadata.get("effect");
@@ -69,7 +69,15 @@ void Compiler::check_arguments(const FunctionCatalog::Signature& signature, cons
   if (!signature.parameters.is_object()) return;
   auto [known, is_new] = parameter_schemas_.try_emplace(signature.name);
   if (is_new) {
-    Result<JsonSchema> compiled = JsonSchema::compile(signature.parameters);
+    // A function that lists its parameters means these and no others, unless it says more about them.
+    json::Value closed = signature.parameters;
+    bool open = !closed.get("properties").is_object();
+    for (const std::string_view keyword :
+         {"additionalProperties", "unevaluatedProperties", "patternProperties", "$ref", "allOf", "anyOf", "oneOf"}) {
+      open = open || closed.find(keyword) != nullptr;
+    }
+    if (!open) closed.set("additionalProperties", false);
+    Result<JsonSchema> compiled = JsonSchema::compile(closed);
     if (compiled.has_value()) known->second = std::move(compiled).value();
   }
   if (known->second) check_shape(*known->second, with);
@@ -80,33 +88,34 @@ void Compiler::call_task(Task& task, const Node& node, const Place& place) {
   const auto call = member(node, "call");
   const auto name = call ? text(*call, "`call`") : std::nullopt;
   if (!name) return;
-  if (std::find(kProtocols.begin(), kProtocols.end(), *name) != kProtocols.end()) {
-    CallTask made;
-    made.function = *name;
-    made.effect = declared_effect(task.metadata);
-    protocol_call(task, made, node, place);
-    task.body = std::move(made);
+  if (is_protocol(*name)) {
+    if (const auto with = required(node, "with", "`call: " + *name + '`')) protocol_call(task, *name, *with, place);
     return;
   }
   if (function_tasks_.find(*name) != function_tasks_.end()) return invoke(task, *name, node, place);
   catalog_call(task, *call, member(node, "with"), place);
 }
 
-void Compiler::protocol_call(Task& task, CallTask& call, const Node& node, const Place& place) {
-  const auto with = required(node, "with", "`call: " + call.function + '`');
-  if (!with || !is_object(*with, "`with`")) return;
-  check_shape(*call_shape(call.function), *with);
-  authentication_place_ = true;
-  if (call.function == "asyncapi" && with->value.get("subscription").is_object()) {
-    asyncapi_subscription(call, *with, place);
-  } else {
-    call.arguments = data(*with, place.names);
+bool Compiler::is_protocol(std::string_view name) { return std::find(kProtocols.begin(), kProtocols.end(), name) != kProtocols.end(); }
+
+void Compiler::protocol_call(Task& task, const std::string& name, const Node& with, const Place& place) {
+  CallTask call;
+  call.function = name;
+  call.effect = declared_effect(task.metadata);
+  if (is_object(with, "The arguments of a call")) {
+    check_shape(*call_shape(name), with);
+    authentication_place_ = true;
+    if (name == "asyncapi" && with.value.get("subscription").is_object()) {
+      asyncapi_subscription(call, with, place);
+    } else {
+      call.arguments = data(with, place.names);
+    }
+    authentication_place_ = false;
+    if (name == "mcp") {
+      if (const auto limit = member(with, "timeout")) (void)duration(*limit, place.names);
+    }
   }
-  authentication_place_ = false;
-  if (call.function == "mcp") {
-    if (const auto limit = member(*with, "timeout")) (void)duration(*limit, place.names);
-  }
-  (void)task;
+  task.body = std::move(call);
 }
 
 void Compiler::asyncapi_subscription(CallTask& call, const Node& with, const Place& place) {
@@ -215,7 +224,6 @@ void Compiler::catalog_call(Task& task, const Node& name_node, const std::option
 void Compiler::run_task(Task& task, const Node& node, const Place& place) {
   constexpr std::array<std::string_view, 4> kKinds = {"container", "script", "shell", "workflow"};
   constexpr std::array<std::string_view, 6> kMembers = {"container", "script", "shell", "workflow", "await", "return"};
-  constexpr std::array<std::string_view, 5> kReturns = {"stdout", "stderr", "code", "all", "none"};
   task.body = CallTask{};
   if (!is_object(node, "`run`")) return;
   check_members(node, kMembers, "`run`");
@@ -234,29 +242,35 @@ void Compiler::run_task(Task& task, const Node& node, const Place& place) {
     }
   }
   if (!process) return missing(node.pointer, "container`, `script`, `shell` or `workflow", "`run`");
+  run_process(task, kind, *process, member(node, "await"), member(node, "return"), place);
+}
+
+void Compiler::run_process(Task& task, std::string_view kind, const Node& process, const std::optional<Node>& await,
+                           const std::optional<Node>& returned, const Place& place) {
+  constexpr std::array<std::string_view, 5> kReturns = {"stdout", "stderr", "code", "all", "none"};
   CallTask made;
   made.function = "run." + std::string(kind);
   made.effect = declared_effect(task.metadata);
   auto arguments = std::make_shared<Template::ObjectOf>();
-  if (is_object(*process, "`" + std::string(kind) + '`')) {
-    check_shape(*call_shape(made.function), *process);
+  if (is_object(process, "`" + std::string(kind) + '`')) {
+    check_shape(*call_shape(made.function), process);
     authentication_place_ = true;
-    for (const json::Member& entry : process->value.members()) {
+    for (const json::Member& entry : process.value.members()) {
       keep_inner_dollars_ = kind == "script" && entry.name() == "code";
       shell_text_ = kind == "shell" && entry.name() == "command";
       if (kind == "workflow" && entry.name() == "input") authentication_place_ = false;
-      Template value = data({entry.value, json::pointer_child(process->pointer, entry.name())}, place.names);
+      Template value = data({entry.value, json::pointer_child(process.pointer, entry.name())}, place.names);
       arguments->members.emplace_back(std::string(entry.name()), std::move(value));
       keep_inner_dollars_ = false;
       shell_text_ = false;
     }
     authentication_place_ = false;
   }
-  if (const auto await = member(node, "await")) {
+  if (await) {
     made.await = boolean(*await, "`await`").value_or(true);
     arguments->members.emplace_back("await", Template(json::Value(made.await)));
   }
-  if (const auto returned = member(node, "return")) {
+  if (returned) {
     const auto form = one_of(*returned, "`return`", kReturns).value_or("stdout");
     made.keep_input = form == "none";
     arguments->members.emplace_back("return", Template(json::Value(form)));

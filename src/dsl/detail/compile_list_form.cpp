@@ -15,6 +15,15 @@ namespace {
 constexpr std::array<std::string_view, 11> kTaskTypes = {"set",   "wait", "do",     "for", "fork", "try",
                                                          "raise", "emit", "listen", "run", "call"};
 
+/// `run_shell`, `run-script`, `run.workflow` ...: what runs; empty for other types.
+std::string_view process_kind(std::string_view type) {
+  if (type.size() < 5 || !type.starts_with("run") || std::string_view("_-.").find(type[3]) == std::string_view::npos) return {};
+  for (const std::string_view kind : {"container", "script", "shell", "workflow"}) {
+    if (type.substr(4) == kind) return kind;
+  }
+  return {};
+}
+
 }  // namespace
 
 struct Compiler::ListTask {
@@ -158,6 +167,17 @@ void Compiler::list_body(Task& task, const Node& node, const Node& type, const P
     Node call{json::Value::object({{"call", json::Value(*name)}}), node.pointer};
     if (params && is_object(*params, "`params`")) call.value.set("with", params->value);
     return invoke(task, *name, call, place);
+  }
+  if (is_protocol(*name)) {
+    if (!params) return missing(node.pointer, "params", "A task of type `" + *name + '`');
+    return protocol_call(task, *name, *params, place);
+  }
+  if (const std::string_view kind = process_kind(*name); !kind.empty()) {
+    if (!params) return missing(node.pointer, "params", "A task of type `" + *name + '`');
+    Node process = *params;
+    process.value.erase("await");
+    process.value.erase("return");
+    return run_process(task, kind, process, member(*params, "await"), member(*params, "return"), place);
   }
   const auto* signature = functions_.find(*name);
   if (!signature && name->find(':') == std::string::npos && name->find('@') == std::string::npos) {

@@ -6,7 +6,6 @@
 #include "dsl/detail/scan.hpp"
 #include "dsl/detail/suggest.hpp"
 #include "json/pointer.hpp"
-#include "json/write.hpp"
 
 namespace pawl::dsl::detail {
 namespace {
@@ -15,8 +14,8 @@ std::string_view kind_words(json::Kind kind) {
   switch (kind) {
     case json::Kind::null: return "is empty";
     case json::Kind::boolean: return "is true or false";
-    case json::Kind::integer:
-    case json::Kind::number: return "is a number";
+    case json::Kind::integer: return "is a number";
+    case json::Kind::number: return "is a number with a fraction";
     case json::Kind::string: return "is text";
     case json::Kind::array: return "is a list";
     case json::Kind::object: return "is an object";
@@ -25,7 +24,9 @@ std::string_view kind_words(json::Kind kind) {
 }
 
 std::string must_be(std::string_view what, std::string_view type, const json::Value& value) {
-  return std::string(what) + " must be " + std::string(type) + ", but " + std::string(kind_words(value.kind())) + '.';
+  std::string message = std::string(what) + " must be " + std::string(type) + ", but " + std::string(kind_words(value.kind()));
+  if (type == "text" && (value.is_number() || value.is_bool())) message += ": put it in quotes";
+  return message + '.';
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -88,9 +89,7 @@ bool Compiler::is_list(const Node& node, std::string_view what) {
 
 std::optional<std::string> Compiler::text(const Node& node, std::string_view what) {
   if (node.value.is_string()) return std::string(node.value.as_string());
-  std::string suggestion;
-  if (node.value.is_number() || node.value.is_bool()) suggestion = json::to_text(json::Value(json::to_text(node.value)));
-  report_.error(node.pointer, "wrong-type", must_be(what, "text", node.value), std::move(suggestion));
+  report_.error(node.pointer, "wrong-type", must_be(what, "text", node.value));
   return std::nullopt;
 }
 

@@ -189,6 +189,12 @@ Flow Compiler::flow(const Node& node, const Siblings& siblings) {
 std::optional<Template> Compiler::timeout(const Node& node, const Names& names) {
   constexpr std::array<std::string_view, 1> kMembers = {"after"};
   if (node.value.is_string()) {
+    if (timeouts_.find(node.value.as_string()) == timeouts_.end() && to_duration(node.value).has_value()) {
+      report_.error(node.pointer, "unknown-reference",
+                    "The text of a timeout is a name in `use.timeouts`; a duration stands below `after`.",
+                    "{after: " + std::string(node.value.as_string()) + '}');
+      return std::nullopt;
+    }
     const auto definition = reference(node, timeouts_, "timeouts");
     if (!definition) return std::nullopt;
     const auto after = member(*definition, "after");

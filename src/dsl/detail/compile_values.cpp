@@ -43,7 +43,7 @@ bool is_shell_parameter(std::string_view text) {
 
 }  // namespace
 
-void Compiler::secrets_in(const std::string& pointer, std::string_view source, std::size_t offset) {
+void Compiler::secrets_in(const std::string& pointer, std::string_view source) {
   constexpr std::string_view kPrefix = "$secrets.";
   for (auto at = source.find(kPrefix); at != std::string_view::npos; at = source.find(kPrefix, at + 1)) {
     const std::size_t start = at + kPrefix.size();
@@ -54,7 +54,19 @@ void Compiler::secrets_in(const std::string& pointer, std::string_view source, s
     report_.warning(pointer, "undeclared-secret", "`use.secrets` does not list `" + name + "`: `$secrets." + name + "` will be null.",
                     nearest(name, plan_.secrets));
   }
-  (void)offset;
+}
+
+/// `basic: {use: name}` names a secret that holds the credentials.
+void Compiler::declared_secret(const Node& authentication) {
+  if (!authentication.value.is_object()) return;
+  for (const json::Member& scheme : authentication.value.members()) {
+    const json::Value& use = scheme.value.get("use");
+    if (!use.is_string() || has_expression(use.as_string())) continue;
+    if (std::find(plan_.secrets.begin(), plan_.secrets.end(), use.as_string()) != plan_.secrets.end()) continue;
+    report_.warning(json::pointer_child(json::pointer_child(authentication.pointer, scheme.name()), "use"), "undeclared-secret",
+                    "`use.secrets` does not list `" + std::string(use.as_string().substr(0, 60)) + "`.",
+                    nearest(use.as_string(), plan_.secrets));
+  }
 }
 
 void Compiler::event_data_path(const std::string& pointer, std::string_view source) {
@@ -76,7 +88,7 @@ std::optional<Expression> Compiler::source(const std::string& pointer, std::stri
   }
   Result<Expression> compiled = Expression::compile(text, names);
   if (compiled.has_value()) {
-    secrets_in(pointer, text, offset);
+    secrets_in(pointer, text);
     event_data_path(pointer, text);
     return std::move(compiled).value();
   }
@@ -112,7 +124,7 @@ Template Compiler::data_text(const Node& node, const Names& names) {
     if (loose_ && !is_blank(text)) {
       Result<Expression> tried = Expression::compile(text, names);
       if (tried.has_value()) return Template(Template::Loose{std::move(tried).value(), std::string(text)});
-    } else if (looks_like_expression(text)) {
+    } else if (!foreign_text_ && looks_like_expression(text)) {
       report_.warning(node.pointer, "looks-like-expression", "This is kept as text. If an expression is meant, wrap it.",
                       "${ " + std::string(text) + " }");
     }
@@ -164,6 +176,8 @@ Template Compiler::data(const Node& node, const Names& names) {
   for (const json::Member& entry : node.value.members()) {
     Node below{entry.value, json::pointer_child(node.pointer, entry.name())};
     const bool place = authentication_place_;
+    const bool foreign = foreign_text_;
+    for (const std::string_view name : {"selector", "selectors", "pattern", "regex"}) foreign_text_ = foreign_text_ || entry.name() == name;
     if (place && entry.name() == "authentication" && entry.value.is_object() && entry.value.get("use").is_string()) {
       const Node use{entry.value.get("use"), json::pointer_child(below.pointer, "use")};
       if (auto definition = reference(use, authentications_, "authentications")) {
@@ -171,6 +185,7 @@ Template Compiler::data(const Node& node, const Names& names) {
         replaced = true;
       }
     }
+    if (place && entry.name() == "authentication") declared_secret(below);
     // Below these the data is the caller's own, whatever its members are called.
     for (const std::string_view own :
          {"body", "parameters", "arguments", "headers", "query", "environment", "payload", "message", "input"}) {
@@ -178,6 +193,7 @@ Template Compiler::data(const Node& node, const Names& names) {
     }
     made->members.emplace_back(std::string(entry.name()), data(below, names));
     authentication_place_ = place;
+    foreign_text_ = foreign;
     constant = constant && made->members.back().second.is_constant();
   }
   if (!constant) return Template(std::shared_ptr<const Template::ObjectOf>(std::move(made)));

@@ -112,11 +112,14 @@ class Compiler {
 
   // ---- compile_call.cpp
   void call_task(Task& task, const Node& node, const Place& place);
-  void protocol_call(Task& task, CallTask& call, const Node& node, const Place& place);
+  [[nodiscard]] static bool is_protocol(std::string_view name);
+  void protocol_call(Task& task, const std::string& name, const Node& with, const Place& place);
   void asyncapi_subscription(CallTask& call, const Node& with, const Place& place);
   void invoke(Task& task, const std::string& name, const Node& node, const Place& place);
   void catalog_call(Task& task, const Node& name, const std::optional<Node>& with, const Place& place);
   void run_task(Task& task, const Node& node, const Place& place);
+  void run_process(Task& task, std::string_view kind, const Node& process, const std::optional<Node>& await,
+                   const std::optional<Node>& returned, const Place& place);
   void check_arguments(const FunctionCatalog::Signature& signature, const Node& with);
   void check_shape(const JsonSchema& schema, const Node& node);
   [[nodiscard]] std::string nearest_function(std::string_view name) const;
@@ -153,7 +156,8 @@ class Compiler {
   [[nodiscard]] std::optional<Schema> schema(const Node& node);
   [[nodiscard]] DataIn data_in(const Node& node, const Names& names);
   [[nodiscard]] DataOut data_out(const Node& node, const Names& names, std::string_view what);
-  void secrets_in(const std::string& pointer, std::string_view source, std::size_t offset);
+  void secrets_in(const std::string& pointer, std::string_view source);
+  void declared_secret(const Node& authentication);
   void event_data_path(const std::string& pointer, std::string_view source);
 
   const yaml::Document& document_;
@@ -165,6 +169,7 @@ class Compiler {
   bool reads_event_data_ = false;        // `schedule.on` with the default `read`
   bool keep_inner_dollars_ = false;      // script code: `${` within other text belongs to the script
   bool shell_text_ = false;              // shell commands: `${HOME}` belongs to the shell
+  bool foreign_text_ = false;            // selectors and patterns: a leading dot means something else there
   bool authentication_place_ = false;    // `authentication: {use: name}` is replaced by what it names
   std::optional<std::string> overflow_;  // where the limit of tasks was passed
   std::set<std::string> used_;           // definitions that something refers to, by pointer

@@ -36,7 +36,7 @@ std::string_view kind_name(json::Kind kind) {
     case json::Kind::null: return "empty";
     case json::Kind::boolean: return "true or false";
     case json::Kind::integer: return "a whole number";
-    case json::Kind::number: return "a number";
+    case json::Kind::number: return "a number with a fraction";
     case json::Kind::string: return "text";
     case json::Kind::array: return "a list";
     case json::Kind::object: return "an object";
@@ -52,7 +52,7 @@ std::string types_text(std::uint8_t types) {
         static_cast<json::Kind>(kind) == json::Kind::integer && (types & (1U << static_cast<unsigned>(json::Kind::number))) != 0;
     if (number_too) continue;
     if (!out.empty()) out += " or ";
-    out += kind_name(static_cast<json::Kind>(kind));
+    out += static_cast<json::Kind>(kind) == json::Kind::number ? "a number" : kind_name(static_cast<json::Kind>(kind));
   }
   return out.empty() ? "absent" : out;
 }
@@ -116,6 +116,8 @@ class Check {
   }
   bool fail(Findings* out, const Path& path, const char* rule, std::string message, std::string suggestion = {}) {
     if (out && out->size() < options_.max_findings) {
+      // A member is called by its name.
+      if (path.up && !path.is_index && message.starts_with("This ")) message.replace(0, 4, "`" + std::string(path.key.substr(0, 60)) + '`');
       out->push_back({Severity::error, path.text(base_), 0, 0, std::move(message), rule, std::move(suggestion)});
     }
     return false;
@@ -151,14 +153,14 @@ class Check {
     if (node.min_length || node.max_length) {
       const std::size_t length = character_count(value);
       if (node.min_length && length < *node.min_length) {
-        good = fail(out, path, "invalid-value", "This text must have at least " + std::to_string(*node.min_length) + " characters.");
+        good = fail(out, path, "invalid-value", "This must have at least " + std::to_string(*node.min_length) + " characters.");
       }
       if (node.max_length && length > *node.max_length) {
-        good = fail(out, path, "invalid-value", "This text must have at most " + std::to_string(*node.max_length) + " characters.");
+        good = fail(out, path, "invalid-value", "This must have at most " + std::to_string(*node.max_length) + " characters.");
       }
     }
     if (node.pattern && !node.pattern->matches(value)) {
-      good = fail(out, path, "invalid-value", "This text does not match the pattern `" + node.pattern->text + "`.");
+      good = fail(out, path, "invalid-value", "This does not match the pattern `" + node.pattern->text + "`.");
     }
     if (!valid_format(node.format, value)) {
       good = fail(out, path, "invalid-value",

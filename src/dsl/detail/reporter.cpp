@@ -56,35 +56,46 @@ void Reporter::add(Finding finding, yaml::Position at) {
   if (known_.insert(std::move(key)).second) findings_.push_back(std::move(finding));
 }
 
+bool Reporter::wants(const Finding& finding) {
+  if (muted_ == 0 && !full()) return true;
+  if (finding.severity == Severity::error && !unreported_) {
+    unreported_ = finding;
+    const yaml::Position at = document_.position(finding.pointer);
+    unreported_->line = at.line;
+    unreported_->column = at.column;
+  }
+  return false;
+}
+
 void Reporter::error(const std::string& pointer, const char* rule, std::string message, std::string suggestion) {
-  if (muted_ > 0 || full()) return;
-  add({Severity::error, pointer, 0, 0, std::move(message), rule, std::move(suggestion)}, document_.position(pointer));
+  Finding finding{Severity::error, pointer, 0, 0, std::move(message), rule, std::move(suggestion)};
+  if (wants(finding)) add(std::move(finding), document_.position(pointer));
 }
 
 void Reporter::warning(const std::string& pointer, const char* rule, std::string message, std::string suggestion) {
-  if (muted_ > 0 || full()) return;
-  add({Severity::warning, pointer, 0, 0, std::move(message), rule, std::move(suggestion)}, document_.position(pointer));
+  Finding finding{Severity::warning, pointer, 0, 0, std::move(message), rule, std::move(suggestion)};
+  if (wants(finding)) add(std::move(finding), document_.position(pointer));
 }
 
 void Reporter::key_error(const std::string& pointer, const char* rule, std::string message, std::string suggestion) {
-  if (muted_ > 0 || full()) return;
-  add({Severity::error, pointer, 0, 0, std::move(message), rule, std::move(suggestion)}, document_.key_position(pointer));
+  Finding finding{Severity::error, pointer, 0, 0, std::move(message), rule, std::move(suggestion)};
+  if (wants(finding)) add(std::move(finding), document_.key_position(pointer));
 }
 
 void Reporter::text_error(const std::string& pointer, std::size_t offset, const char* rule, std::string message, std::string suggestion) {
-  if (muted_ > 0 || full()) return;
-  add({Severity::error, pointer, 0, 0, std::move(message), rule, std::move(suggestion)}, locate(pointer, offset));
+  Finding finding{Severity::error, pointer, 0, 0, std::move(message), rule, std::move(suggestion)};
+  if (wants(finding)) add(std::move(finding), locate(pointer, offset));
 }
 
 void Reporter::take(Finding finding) {
-  if (muted_ > 0 || full()) return;
+  if (!wants(finding)) return;
   const bool at_key = finding.rule == "missing-property" || finding.rule == "unknown-property";
   const yaml::Position at = at_key ? document_.key_position(finding.pointer) : document_.position(finding.pointer);
   add(std::move(finding), at);
 }
 
 void Reporter::keep(Finding finding) {
-  if (!full()) findings_.push_back(std::move(finding));
+  if (wants(finding)) findings_.push_back(std::move(finding));
 }
 
 /// Walks the decoded text beside its source: quotes, escapes, folded line ends and indentation stand in the source only.
@@ -134,6 +145,10 @@ yaml::Position Reporter::locate(const std::string& pointer, std::size_t offset) 
 }
 
 Findings Reporter::finish() {
+  if (unreported_ && !has_errors(findings_)) {
+    if (full()) findings_.pop_back();
+    findings_.push_back(std::move(*unreported_));
+  }
   if (!document_.values.empty()) {
     std::stable_sort(findings_.begin(), findings_.end(),
                      [](const Finding& a, const Finding& b) { return a.line != b.line ? a.line < b.line : a.column < b.column; });

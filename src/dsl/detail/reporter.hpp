@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -46,6 +47,8 @@ class Reporter {
   [[nodiscard]] Findings finish();
 
  private:
+  /// False while muted or full; an error is remembered all the same, so that nothing faulty passes for sound.
+  [[nodiscard]] bool wants(const Finding& finding);
   void add(Finding finding, yaml::Position at);
   [[nodiscard]] yaml::Position locate(const std::string& pointer, std::size_t offset) const;
 
@@ -54,7 +57,8 @@ class Reporter {
   std::uint32_t max_findings_;
   std::uint32_t muted_ = 0;
   Findings findings_;
-  std::set<std::string> known_;  // what was reported: the same problem is reported once
+  std::optional<Finding> unreported_;  // the first error that was not recorded
+  std::set<std::string> known_;        // what was reported: the same problem is reported once
 };
 
 }  // namespace pawl::dsl::detail
