@@ -18,18 +18,6 @@ def load():
     return modules
 
 
-def closure(modules, folder):
-    """What a module may reach through what it declares."""
-    seen = set()
-    waiting = [folder]
-    while waiting:
-        for dep in modules[waiting.pop()].deps:
-            if dep not in seen:
-                seen.add(dep)
-                waiting.append(dep)
-    return seen
-
-
 def owner(modules, path):
     """The module that a path below src/ belongs to: the longest folder that contains it; None where no module does."""
     parts = path.split("/")
