@@ -45,6 +45,11 @@ def blank_cpp(text, keep_strings=False):
     return TOKEN.sub(replace, re.sub(r"(?<=\d)'(?=\d)", "", text))
 
 
+def without_raw_strings(text):
+    """C++ text with raw strings emptied; lines keep their numbers."""
+    return TOKEN.sub(lambda match: '""' + "\n" * match.group(0).count("\n") if match.group(0).startswith("R") else match.group(0), text)
+
+
 def finish(problems):
     """Prints the problems and ends the program."""
     for problem in problems:

@@ -2,8 +2,8 @@
 """proves: W7
 
 A server under load is killed with SIGKILL at random moments and started again. At the end every acknowledged run is complete, no step whose
-end was durable ran again, an interrupted `idempotent` call was repeated with the same key, and an interrupted `once` step was not made twice
-but reported as "outcome unknown".
+end was durable ran again, an interrupted `idempotent` call was repeated with the same key, and an interrupted `once` step was not made
+twice but reported as "outcome unknown".
 
 Usage: crash_test.py [--runs 500] [--kills 50] [--seed N]
 """
