@@ -124,6 +124,13 @@ TEST(Retry, WaitsLinearlyAndConstantly) {
   EXPECT_EQ(delays("{delay: PT1S, backoff: {constant: {}}, limit: {attempt: {count: 2}}}", 4), (std::vector<Millis>{1s, 1s}));
 }
 
+TEST(Retry, TakesAnIncrementAndAMultiplier) {
+  EXPECT_EQ(delays("{delay: {seconds: 5}, backoff: {linear: {increment: {seconds: 1}}}, limit: {attempt: {count: 3}}}", 3),
+            (std::vector<Millis>{5s, 6s, 7s}));
+  EXPECT_EQ(delays("{delay: {seconds: 1}, backoff: {exponential: {multiplier: 3}}, limit: {attempt: {count: 3}}}", 3),
+            (std::vector<Millis>{1s, 3s, 9s}));
+}
+
 TEST(Retry, AddsTheSameJitterOnEveryReplay) {
   const auto first =
       delays("{delay: {seconds: 1}, jitter: {from: {milliseconds: 10}, to: {milliseconds: 900}}, limit: {attempt: {count: 5}}}", 5);

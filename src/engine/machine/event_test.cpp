@@ -156,6 +156,38 @@ TEST(Listen, KeepsOnlySoManyEventsThatNobodyConsumes) {
   EXPECT_EQ(run.output(), "[8,9,10]");
 }
 
+TEST(Listen, UntilAnyEventEndsWithTheFirstOne) {
+  TestRun run("do: [{l: {listen: {to: {any: [{with: {type: tick}}], until: {any: []}}}}}]");
+  run.message("other", "1");
+  EXPECT_EQ(run.output(), "[]");
+}
+
+TEST(Listen, EmptyAnyTakesWhateverComesFirst) {
+  TestRun run("do: [{l: {listen: {to: {any: []}, read: raw}}}]");
+  run.message("whatever", R"({"x":1})");
+  EXPECT_EQ(run.output(), R"([{"x":1}])");
+}
+
+TEST(Subscription, ForeachRunsItsTasksForEachItemOfTheAnswer) {
+  TestRun run(R"(
+do:
+  - s:
+      call: asyncapi
+      with:
+        document: {endpoint: 'https://example.org/api.json'}
+        operation: get
+        subscription:
+          consume: {amount: 2}
+          foreach: {item: m, do: [{note: {call: fetch, with: {m: '${ $m }'}}}]}
+)");
+  run.succeed("s", R"(["a","b"])");
+  EXPECT_EQ(json::to_text(run.pending_effect("note").arguments), R"({"m":"a"})");
+  run.succeed("note", "1");
+  run.succeed("note", "2");
+  EXPECT_EQ(run.output(), "[1,2]");
+  run.verify();
+}
+
 TEST(Listen, TimesOut) {
   TestRun run("do: [{l: {listen: {to: {one: {with: {type: never}}}}, timeout: {after: {seconds: 9}}}}]");
   EXPECT_EQ(run.machine().waiting_reason(), "event of type never or timer due 2025-10-09T08:53:29.000Z");

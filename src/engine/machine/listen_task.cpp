@@ -32,6 +32,7 @@ std::size_t until_count(const dsl::EventStrategy& strategy) {
 }
 
 bool is_satisfied(const dsl::EventStrategy& strategy, const std::vector<Child>& children, std::size_t from) {
+  if (strategy.filters.empty()) return true;
   const auto begin = children.begin() + static_cast<std::ptrdiff_t>(from);
   const auto end = begin + static_cast<std::ptrdiff_t>(strategy.filters.size());
   const auto met = [](const Child& child) { return child.status == Status::completed; };
@@ -62,6 +63,17 @@ void Core::stop_listening(Activation& act) {
   listens_changed_ = true;
 }
 
+bool Mailbox::remember(std::string key, std::size_t limit) {
+  if (!known.insert(key).second) return false;
+  seen.push_back(std::move(key));
+  if (seen.size() - seen_from > limit) known.erase(seen[seen_from++]);
+  if (seen_from > limit) {
+    seen.erase(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(seen_from));
+    seen_from = 0;
+  }
+  return true;
+}
+
 void Core::handle(const MessageArrived& event) {
   if (root == kNone || !event.event.is_object()) return;
   if (!mailbox) mailbox = std::make_unique<Mailbox>();
@@ -71,14 +83,7 @@ void Core::handle(const MessageArrived& event) {
     std::string key(source.as_string());
     key += '\n';
     key += id.as_string();
-    auto& seen = mailbox->seen;
-    if (std::find(seen.begin() + static_cast<std::ptrdiff_t>(mailbox->seen_from), seen.end(), key) != seen.end()) return;
-    seen.push_back(std::move(key));
-    if (seen.size() - mailbox->seen_from > limits.max_messages) ++mailbox->seen_from;
-    if (mailbox->seen_from > limits.max_messages) {
-      seen.erase(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(mailbox->seen_from));
-      mailbox->seen_from = 0;
-    }
+    if (!mailbox->remember(std::move(key), limits.max_messages)) return;
   }
   auto& messages = mailbox->messages;
   if (messages.size() >= limits.max_messages) messages.erase(messages.begin());
@@ -119,6 +124,7 @@ bool Core::take_message(Activation& act, const dsl::ListenTask& body, const json
       if (act.children[place].status == Status::completed) continue;
       if (!offer(filters[i], place)) return false;
     }
+    taken |= filters.empty();
     if (taken) return true;
   }
   for (std::size_t i = 0; i < to.filters.size() && !taken; ++i) {

@@ -101,6 +101,8 @@ void Core::handle(const RetryRequested& event) {
   phase = Phase::running;
   if (point.depth == 0) {  // it did not get as far as its first task
     fault_point = {};
+    if (input.is_null()) input = json::Value::object();
+    if (started_at == TimePoint{}) started_at = now;
     return begin_run();
   }
   rebuild_chain(point);

@@ -372,6 +372,10 @@ Result<void> Core::restore(const json::Value& snapshot) {
   for (auto& act : fault_point.chain) {
     if (act.kind == Kind::list) act.tasks = &list_of(act);
   }
+  if (mailbox) {
+    if (mailbox->seen_from > mailbox->seen.size()) return damaged("a member has the wrong value");
+    mailbox->known.insert(mailbox->seen.begin() + static_cast<std::ptrdiff_t>(mailbox->seen_from), mailbox->seen.end());
+  }
   index_failed_records();
   announced_ = phase;
   return {};

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/time.hpp"
@@ -131,6 +132,10 @@ struct Mailbox {
   std::uint64_t next_number = 1;
   std::vector<std::string> seen;  ///< `source` and `id` of those that arrived, oldest first, from `seen_from` on
   std::size_t seen_from = 0;
+  std::unordered_set<std::string> known;  ///< the same as a set; derived
+
+  /// False where `key` is known already. Forgets the oldest beyond `limit`.
+  bool remember(std::string key, std::size_t limit);
 };
 
 /// Where a run stood when it faulted or was cancelled: enough to start again from there.
