@@ -53,7 +53,8 @@ struct Database::Impl {
   std::atomic<bool> poisoned{false};
   std::atomic<std::uint64_t> commits{0};
   std::atomic<std::uint64_t> writes{0};
-  std::function<void(const Error&)> poisoned_listener;
+  std::mutex listener_mutex;
+  std::function<void(const Error&)> poisoned_listener;  // guarded by listener_mutex
   std::thread thread;
 
   [[nodiscard]] Transaction transaction() const { return Transaction(*writer); }
@@ -222,6 +223,7 @@ Result<void> Database::Impl::run_alone(const Work& work) {
 
 void Database::Impl::poison(const Error& error) {
   if (poisoned.exchange(true)) return;
+  const std::lock_guard guard(listener_mutex);
   if (poisoned_listener) poisoned_listener(error);
 }
 
@@ -269,7 +271,10 @@ Result<void> Database::ping(Millis timeout) {
 }
 
 std::size_t Database::queue_bytes() const { return impl_->queued_bytes.load(std::memory_order_relaxed); }
-void Database::on_poisoned(std::function<void(const Error&)> listener) { impl_->poisoned_listener = std::move(listener); }
+void Database::on_poisoned(std::function<void(const Error&)> listener) {
+  const std::lock_guard guard(impl_->listener_mutex);
+  impl_->poisoned_listener = std::move(listener);
+}
 bool Database::is_poisoned() const { return impl_->poisoned; }
 Database::Statistics Database::statistics() const { return {impl_->commits, impl_->writes}; }
 const std::filesystem::path& Database::folder() const { return impl_->options.folder; }

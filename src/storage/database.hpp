@@ -102,7 +102,7 @@ class Database {
     return reading(session);
   }
 
-  /// Called once, on the writer thread. Set it before the first write.
+  /// Called once, on the writer thread; an empty one takes the listener away. It must not call `on_poisoned`.
   void on_poisoned(std::function<void(const Error&)> listener);
   [[nodiscard]] bool is_poisoned() const;
   /// One small write through the whole path within `timeout`; for health checks. Blocks.

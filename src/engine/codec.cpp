@@ -1,0 +1,335 @@
+#include "engine/codec.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/assert.hpp"
+
+namespace pawl::engine {
+namespace {
+
+enum Mark : std::uint8_t {
+  kText = 0x40,
+  kArray = 0x80,
+  kObject = 0x90,
+  kNull = 0xa0,
+  kFalse = 0xa1,
+  kTrue = 0xa2,
+  kInteger = 0xa3,
+  kDouble = 0xa4,
+  kLongText = 0xa5,
+  kLongArray = 0xa6,
+  kLongObject = 0xa7,
+};
+
+enum EventKind : std::uint8_t {
+  kRunStarted = 1,
+  kEffectBegun,
+  kEffectSucceeded,
+  kEffectSucceededWithLogs,
+  kEffectFailed,
+  kEffectFailedWithLogs,
+  kTimerFired,
+  kMessageArrived,
+  kCancelRequested,
+  kSuspendRequested,
+  kResumeRequested,
+  kRetryRequested,
+  kRetryRequestedWithInput,
+};
+
+constexpr std::uint64_t kLongDelta = 15;
+// jq's own limit; documents are far below it. A damaged record must not exhaust the stack.
+constexpr std::uint32_t kMaxDepth = 10'001;
+// Three hundred years: more is damage, and sums of such differences stay far from overflow.
+constexpr std::int64_t kMaxDelta = 10'000'000'000'000;
+
+EventKind kind_of(const Event& event) {
+  struct Visitor {
+    EventKind operator()(const RunStarted&) const { return kRunStarted; }
+    EventKind operator()(const EffectBegun&) const { return kEffectBegun; }
+    EventKind operator()(const EffectSucceeded& e) const { return e.logs.empty() ? kEffectSucceeded : kEffectSucceededWithLogs; }
+    EventKind operator()(const EffectFailed& e) const { return e.logs.empty() ? kEffectFailed : kEffectFailedWithLogs; }
+    EventKind operator()(const TimerFired&) const { return kTimerFired; }
+    EventKind operator()(const MessageArrived&) const { return kMessageArrived; }
+    EventKind operator()(const CancelRequested&) const { return kCancelRequested; }
+    EventKind operator()(const SuspendRequested&) const { return kSuspendRequested; }
+    EventKind operator()(const ResumeRequested&) const { return kResumeRequested; }
+    EventKind operator()(const RetryRequested& e) const { return e.input ? kRetryRequestedWithInput : kRetryRequested; }
+  };
+  return std::visit(Visitor{}, event.body);
+}
+
+}  // namespace
+
+Error damaged(std::string_view what) { return {ErrorClass::internal, "journal.damaged", "a record of the journal cannot be read: " + std::string(what)}; }
+
+// ---- writing ------------------------------------------------------------------------------------------------------------------
+
+void Encoder::number(std::uint64_t value) {
+  while (value >= 0x80) {
+    byte(static_cast<std::uint8_t>(value | 0x80));
+    value >>= 7U;
+  }
+  byte(static_cast<std::uint8_t>(value));
+}
+
+void Encoder::signed_number(std::int64_t value) { number((static_cast<std::uint64_t>(value) << 1U) ^ static_cast<std::uint64_t>(value >> 63)); }
+
+void Encoder::text(std::string_view value) {
+  number(value.size());
+  out_.append(value);
+}
+
+void Encoder::text_value(std::string_view value) {
+  if (value.size() < 64) {
+    byte(static_cast<std::uint8_t>(kText + value.size()));
+    out_.append(value);
+  } else {
+    byte(kLongText);
+    text(value);
+  }
+}
+
+void Encoder::value(const json::Value& value) {
+  switch (value.kind()) {
+    case json::Kind::null: byte(kNull); break;
+    case json::Kind::boolean: byte(value.as_bool() ? kTrue : kFalse); break;
+    case json::Kind::integer:
+      if (value.as_integer() >= 0 && value.as_integer() < 64) {
+        byte(static_cast<std::uint8_t>(value.as_integer()));
+      } else {
+        byte(kInteger);
+        signed_number(value.as_integer());
+      }
+      break;
+    case json::Kind::number: {
+      byte(kDouble);
+      auto bits = std::bit_cast<std::uint64_t>(value.as_double());
+      for (int i = 0; i < 8; ++i, bits >>= 8U) byte(static_cast<std::uint8_t>(bits));
+      break;
+    }
+    case json::Kind::string: text_value(value.as_string()); break;
+    case json::Kind::array:
+      if (value.size() < 16) {
+        byte(static_cast<std::uint8_t>(kArray + value.size()));
+      } else {
+        byte(kLongArray);
+        number(value.size());
+      }
+      for (const auto& item : value.items()) this->value(item);
+      break;
+    case json::Kind::object:
+      if (value.size() < 16) {
+        byte(static_cast<std::uint8_t>(kObject + value.size()));
+      } else {
+        byte(kLongObject);
+        number(value.size());
+      }
+      for (const auto& member : value.members()) {
+        text_value(member.name());
+        this->value(member.value);
+      }
+      break;
+  }
+}
+
+void Encoder::event(const Event& event, TimePoint& previous) {
+  const auto delta = static_cast<std::uint64_t>((event.at - previous).count());
+  PAWL_ASSERT(event.at >= previous, "the events of a run are in order of time");
+  previous = event.at;
+  const auto kind = kind_of(event);
+  byte(static_cast<std::uint8_t>(kind | (std::min(delta, kLongDelta) << 4U)));
+  if (delta >= kLongDelta) number(delta);
+  std::visit([this, &event](const auto& each) { body(each, event.at); }, event.body);
+}
+
+void Encoder::logs(const std::vector<LogLine>& lines, TimePoint at) {
+  if (lines.empty()) return;
+  number(lines.size());
+  for (const auto& line : lines) {
+    signed_number((line.at - at).count());
+    text(line.level);
+    text(line.text);
+  }
+}
+
+void Encoder::body(const RunStarted& event, TimePoint /*at*/) { value(event.input); }
+void Encoder::body(const EffectBegun& event, TimePoint /*at*/) { number(event.effect); }
+void Encoder::body(const EffectSucceeded& event, TimePoint at) {
+  number(event.effect);
+  value(event.output);
+  logs(event.logs, at);
+}
+void Encoder::body(const EffectFailed& event, TimePoint at) {
+  number(event.effect);
+  value(event.error);
+  logs(event.logs, at);
+}
+void Encoder::body(const TimerFired& event, TimePoint /*at*/) { number(event.timer); }
+void Encoder::body(const MessageArrived& event, TimePoint /*at*/) { value(event.event); }
+void Encoder::body(const CancelRequested& event, TimePoint /*at*/) { text(event.reason); }
+void Encoder::body(const SuspendRequested& /*event*/, TimePoint /*at*/) {}
+void Encoder::body(const ResumeRequested& /*event*/, TimePoint /*at*/) {}
+void Encoder::body(const RetryRequested& event, TimePoint /*at*/) {
+  text(event.from);
+  if (event.input) value(*event.input);
+}
+
+// ---- reading ------------------------------------------------------------------------------------------------------------------
+
+void Decoder::fail() {
+  failed_ = true;
+  bytes_ = {};
+}
+
+std::string_view Decoder::take(std::uint64_t count) {
+  if (count > bytes_.size()) {
+    fail();
+    return {};
+  }
+  const auto taken = bytes_.substr(0, static_cast<std::size_t>(count));
+  bytes_.remove_prefix(taken.size());
+  return taken;
+}
+
+std::uint8_t Decoder::byte() {
+  const auto taken = take(1);
+  return taken.empty() ? 0 : static_cast<std::uint8_t>(taken.front());
+}
+
+std::uint64_t Decoder::number() {
+  std::uint64_t value = 0;
+  for (unsigned shift = 0; shift < 64; shift += 7) {
+    const auto next = byte();
+    value |= static_cast<std::uint64_t>(next & 0x7fU) << shift;
+    if ((next & 0x80U) == 0) return value;
+  }
+  fail();
+  return 0;
+}
+
+std::int64_t Decoder::signed_number() {
+  const auto raw = number();
+  return static_cast<std::int64_t>((raw >> 1U) ^ (~(raw & 1U) + 1U));
+}
+
+std::string_view Decoder::text() { return take(number()); }
+
+json::Value Decoder::value() { return value(0); }
+
+json::Value Decoder::value(std::uint32_t depth) {
+  if (depth > kMaxDepth) {
+    fail();
+    return {};
+  }
+  const auto mark = byte();
+  if (mark < kText) return failed_ ? json::Value() : json::Value(static_cast<std::int64_t>(mark));
+  if (mark < kArray) return take(mark - kText);
+  if (mark < kObject) return array(mark - kArray, depth);
+  if (mark < kNull) return object(mark - kObject, depth);
+  switch (mark) {
+    case kNull: return {};
+    case kFalse: return false;
+    case kTrue: return true;
+    case kInteger: return signed_number();
+    case kDouble: {
+      const auto bytes = take(8);
+      std::uint64_t bits = 0;
+      for (std::size_t i = bytes.size(); i > 0; --i) bits = (bits << 8U) | static_cast<std::uint8_t>(bytes[i - 1]);
+      return std::bit_cast<double>(bits);
+    }
+    case kLongText: return text();
+    case kLongArray: return array(number(), depth);
+    case kLongObject: return object(number(), depth);
+    default: fail(); return {};
+  }
+}
+
+json::Value Decoder::array(std::uint64_t count, std::uint32_t depth) {
+  auto array = json::Value::array();
+  if (count > bytes_.size()) fail();  // every item takes a byte at least
+  if (!failed_) array.reserve(static_cast<std::size_t>(count));
+  for (std::uint64_t i = 0; i < count && !failed_; ++i) array.push_back(value(depth + 1));
+  return failed_ ? json::Value() : array;
+}
+
+json::Value Decoder::object(std::uint64_t count, std::uint32_t depth) {
+  auto object = json::Value::object();
+  if (count > bytes_.size()) fail();
+  for (std::uint64_t i = 0; i < count && !failed_; ++i) {
+    const auto mark = byte();
+    const bool is_short = mark >= kText && mark < kArray;
+    if (!is_short && mark != kLongText) fail();
+    const auto key = is_short ? take(mark - kText) : text();
+    auto member = value(depth + 1);
+    if (!failed_) object.set(key, std::move(member));
+  }
+  return failed_ ? json::Value() : object;
+}
+
+std::vector<LogLine> Decoder::logs(TimePoint at) {
+  std::vector<LogLine> lines;
+  const auto count = number();
+  for (std::uint64_t i = 0; i < count && !failed_; ++i) {
+    LogLine line;
+    const auto offset = signed_number();
+    if (offset > kMaxDelta || offset < -kMaxDelta) fail();
+    if (!failed_) line.at = at + Millis(offset);
+    line.level = text();
+    line.text = text();
+    if (!failed_) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+Event Decoder::event(TimePoint& previous) {
+  const auto head = byte();
+  const auto short_delta = static_cast<std::uint64_t>(head >> 4U);
+  const auto delta = short_delta == kLongDelta ? number() : short_delta;
+  if (delta > static_cast<std::uint64_t>(kMaxDelta)) fail();
+  Event event;
+  if (failed_) return event;
+  previous += Millis(static_cast<std::int64_t>(delta));
+  event.at = previous;
+  const auto id = [this] { return static_cast<std::uint32_t>(number()); };
+  switch (head & 0x0fU) {
+    case kRunStarted: event.body = RunStarted{value()}; break;
+    case kEffectBegun: event.body = EffectBegun{id()}; break;
+    case kEffectSucceeded:
+    case kEffectSucceededWithLogs: {
+      EffectSucceeded body;
+      body.effect = id();
+      body.output = value();
+      if ((head & 0x0fU) == kEffectSucceededWithLogs) body.logs = logs(event.at);
+      event.body = std::move(body);
+      break;
+    }
+    case kEffectFailed:
+    case kEffectFailedWithLogs: {
+      EffectFailed body;
+      body.effect = id();
+      body.error = value();
+      if ((head & 0x0fU) == kEffectFailedWithLogs) body.logs = logs(event.at);
+      event.body = std::move(body);
+      break;
+    }
+    case kTimerFired: event.body = TimerFired{id()}; break;
+    case kMessageArrived: event.body = MessageArrived{value()}; break;
+    case kCancelRequested: event.body = CancelRequested{std::string(text())}; break;
+    case kSuspendRequested: event.body = SuspendRequested{}; break;
+    case kResumeRequested: event.body = ResumeRequested{}; break;
+    case kRetryRequested: event.body = RetryRequested{std::string(text()), {}}; break;
+    case kRetryRequestedWithInput: {
+      RetryRequested body;
+      body.from = text();
+      body.input = value();
+      event.body = std::move(body);
+      break;
+    }
+    default: fail();
+  }
+  return event;
+}
+
+}  // namespace pawl::engine

@@ -1,0 +1,103 @@
+/// A run in memory, and what goes with it. Private to the shard.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/machine/machine.hpp"
+#include "engine/shard.hpp"
+
+namespace pawl::engine {
+
+/// An effect that the machine waits for.
+struct Shard::Effect {
+  enum class State : std::uint8_t {
+    gated,    ///< waits until what it follows from is durable
+    queued,   ///< waits for a place among those in flight
+    running,  ///< started; its answer comes
+  };
+  StartEffect action;
+  EffectClass effect_class = EffectClass::once;
+  State state = State::gated;
+  bool restarted = false;  ///< after recovery: a child may exist already
+  Cancel cancel;
+  std::optional<RunId> child;  ///< of `run.workflow`
+};
+
+struct Shard::Run {
+  RunIdentity identity;
+  json::Value trigger;
+  Durability durability = Durability::sync;
+  std::optional<Machine> machine;  ///< none: `broken` says why it cannot go on
+  std::string broken;
+  std::optional<OpenRun> stored;  ///< of a broken run: to try again
+  bool broken_ended = false;      ///< a broken run was cancelled
+
+  // Journal.
+  std::string events;           ///< encoded, since the snapshot or the start
+  std::size_t appended = 0;     ///< bytes of `events` that went into batches
+  std::string snapshot;         ///< as encoded; empty: none
+  TimePoint last_event{};
+  std::uint32_t next_sequence = 0;  ///< of the next journal record; 0: not even the beginning is written
+  bool reopened = false;            ///< its finished row is to go
+  bool snapshot_due = false;
+  Phase row_phase = Phase::pending;
+  bool row_resident = true;  ///< false: the row says that it sleeps
+  bool had_slept = false;  ///< has rows in the tables of sleepers
+
+  // Progress.
+  std::vector<EventBody> inbox;
+  bool advancing = false;
+  bool changed = false;      ///< is in `changed_`
+  std::uint32_t commits = 0;  ///< batches in flight with something of it
+  bool ended = false;         ///< its end is in a batch
+  bool falling_asleep = false;
+  TimePoint last_active{};
+  bool sleep_check = false;  ///< a timer will consider sleep
+
+  // The world around it.
+  std::map<EffectId, Effect> effects;
+  std::vector<EffectId> gated;
+  std::vector<TimerId> timers;
+  std::vector<std::string> listens;
+
+  // Who waits.
+  std::vector<Engine::Started> started;
+  std::vector<Engine::Finished> finished;
+  std::vector<Engine::Acknowledged> acknowledged;
+  std::vector<std::function<void(Run&)>> at_end;  ///< once the end is durable
+  struct Parent {
+    RunId run;
+    EffectId effect = 0;
+  };
+  std::vector<Parent> parents;
+
+  // Live updates.
+  std::uint64_t updates = 0;
+  std::vector<std::uint32_t> record_updates;  ///< by record: its last update
+  std::uint64_t phase_update = 0;
+  struct Subscriber {
+    std::uint64_t subscription = 0;
+    Engine::Updated updated;
+  };
+  std::vector<Subscriber> subscribers;
+
+  [[nodiscard]] bool is_final() const { return machine ? engine::is_final(machine->phase()) : broken_ended; }
+};
+
+/// What happens when a batch is durable, per run.
+struct Shard::Commit {
+  Run* run = nullptr;
+  std::vector<Engine::Started> started;
+  std::vector<Engine::Acknowledged> acknowledged;
+  std::vector<EffectId> gated;
+};
+struct Shard::InFlight {
+  std::uint64_t number = 0;
+  std::vector<Commit> commits;
+};
+
+}  // namespace pawl::engine

@@ -1,0 +1,400 @@
+// The life of runs in memory: start, advance, commit, end.
+#include "engine/shard.hpp"
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "engine/codec.hpp"
+#include "engine/detail/run.hpp"
+
+namespace pawl::engine {
+namespace {
+
+/// Inputs that one run may take before others get their turn: a loop of steps that answer at once must not hold the shard.
+constexpr std::size_t kInputsPerTurn = 256;
+/// Batches that the host may have at a time: one that is being written and one that is ready for the writer. More would only mean smaller batches.
+constexpr std::size_t kBatchesInFlight = 2;
+/// A history that has grown beyond this is replaced by a snapshot, unless the snapshot would not be much smaller.
+constexpr std::size_t kCompactBytes = 256U << 10U;
+
+std::size_t bytes_of(const RunWrite& write) {
+  std::size_t bytes = 64;
+  if (write.begin) bytes += write.begin->beginning.size();
+  if (write.append) bytes += write.append->data.size();
+  if (write.snapshot) bytes += write.snapshot->data.size();
+  if (write.finish) bytes += write.finish->history.size();
+  return bytes;
+}
+
+}  // namespace
+
+Shard::Shard(Dependencies dependencies, const EngineOptions& options, std::size_t index, std::size_t count)
+    : world_(std::move(dependencies)), options_(options), index_(index), count_(count) {
+  PAWL_ASSERT(count >= 1 && count <= 64 && index < count, "six bits of an id name the shard");
+}
+
+Shard::~Shard() = default;
+
+std::size_t Shard::index_of(const RunId& run, std::size_t count) { return (run.uuid.bytes[8] & 0x3fU) % count; }
+
+RunId Shard::make_id() {
+  // RFC 9562, 6.2 method 1: the 12 bits after the version count within a millisecond, so that ids of a shard are unique and grow even in the first
+  // 63 bits (run_key). The six bits after the variant name the shard.
+  const auto now = static_cast<std::uint64_t>(world_.clock.now().time_since_epoch().count());
+  if (now > last_millis_) {
+    last_millis_ = now;
+    id_counter_ = 0;
+  } else if (++id_counter_ > 0xfff) {
+    ++last_millis_;  // run ahead of the clock rather than repeat
+    id_counter_ = 0;
+  }
+  auto uuid = make_uuid_v7(TimePoint(Millis(static_cast<std::int64_t>(last_millis_))), world_.random);
+  uuid.bytes[6] = static_cast<std::uint8_t>(0x70U | (id_counter_ >> 8U));
+  uuid.bytes[7] = static_cast<std::uint8_t>(id_counter_);
+  uuid.bytes[8] = static_cast<std::uint8_t>(0x80U | index_);
+  return RunId{uuid};
+}
+
+RunInfo Shard::info_of(const Run& run, const dsl::Plan& plan, json::Value secrets) const {
+  RunInfo info;
+  info.id = run.identity.id;
+  info.workflow_id = run.identity.workflow;
+  info.version = run.identity.version;
+  info.created_at = run.identity.created_at;
+  info.dry_run = run.identity.dry_run;
+  info.seed = std::hash<RunId>{}(run.identity.id);
+  info.secrets = secrets.is_null() && world_.secrets ? world_.secrets(run.identity.organization, plan) : std::move(secrets);
+  if (info.secrets.is_null()) info.secrets = json::Value::object();
+  info.trigger = run.trigger;
+  return info;
+}
+
+Shard::Run& Shard::add_run(std::unique_ptr<Run> run) {
+  auto& added = *run;
+  runs_[added.identity.id] = std::move(run);
+  return added;
+}
+
+void Shard::start(RunId id, StartRequest request, Engine::Started started, Engine::Finished finished) {
+  const auto refuse = [&started](ErrorClass kind, const char* code, std::string message) {
+    if (started) started(Error{kind, code, std::move(message)});
+  };
+  if (draining_) return refuse(ErrorClass::unavailable, "engine.stopping", "the engine is stopping");
+  if (runs_.size() >= options_.max_runs_in_memory) return refuse(ErrorClass::unavailable, "engine.overloaded", "too many runs are in progress");
+  if (runs_.contains(id)) return refuse(ErrorClass::conflict, "run.exists", "a run with the id " + id.to_string() + " exists already");
+
+  auto fresh = std::make_unique<Run>();
+  fresh->identity = {.id = id,
+                     .organization = request.organization,
+                     .workflow = request.workflow,
+                     .version = request.version,
+                     .workflow_name = request.plan->name,
+                     .created_at = world_.clock.now(),
+                     .dry_run = request.dry_run};
+  fresh->trigger = std::move(request.trigger);
+  fresh->durability = request.durability;
+  fresh->last_event = fresh->identity.created_at;
+  auto& run = add_run(std::move(fresh));
+  auto info = info_of(run, *request.plan, std::move(request.secrets));
+  run.machine.emplace(std::move(request.plan), std::move(info), options_.machine);
+  if (started) run.started.push_back(std::move(started));
+  if (finished) run.finished.push_back(std::move(finished));
+  ++counters_.runs_started;
+  // A missing input is the empty object (open-workflow-profile.md).
+  input(run, RunStarted{request.input.is_null() ? json::Value::object() : std::move(request.input)});
+}
+
+// ---- progress -----------------------------------------------------------------------------------------------------------------
+
+void Shard::input(Run& run, EventBody body) {
+  if (run.is_final() || !run.machine) return;
+  run.falling_asleep = false;
+  run.inbox.push_back(std::move(body));
+  advance(run);
+}
+
+void Shard::advance(Run& run) {
+  if (run.advancing) return;  // an answer that came inside: the loop below takes it
+  run.advancing = true;
+  run.last_active = world_.clock.now();
+  std::size_t taken = 0;
+  while (taken < run.inbox.size() && taken < kInputsPerTurn && !run.is_final()) {
+    auto body = std::move(run.inbox[taken++]);
+    apply(run, std::move(body));
+  }
+  if (run.is_final()) {
+    run.inbox.clear();
+  } else {
+    run.inbox.erase(run.inbox.begin(), run.inbox.begin() + static_cast<std::ptrdiff_t>(taken));
+    if (!run.inbox.empty()) unfinished_turns_.push_back(run.identity.id);
+  }
+  run.advancing = false;
+  touch(run);
+}
+
+void Shard::apply(Run& run, EventBody body) {
+  const Event event{std::max(world_.clock.now(), run.last_event), std::move(body)};
+  Encoder(run.events).event(event, run.last_event);
+  std::vector<Action> actions;
+  run.machine->apply(event, actions);
+  for (auto& action : actions) perform(run, action);
+}
+
+void Shard::perform(Run& run, Action& action) {
+  struct Visitor {
+    Shard& shard;
+    Run& run;
+    void operator()(StartEffect& start) const { shard.begin_effect(run, std::move(start)); }
+    void operator()(const CancelEffect& cancel) const { shard.cancel_effect(run, cancel.effect); }
+    void operator()(const SetTimer& set) const { shard.schedule(run, set.timer, set.due); }
+    void operator()(const CancelTimer& cancel) const { shard.unschedule(run, cancel.timer); }
+    void operator()(const ListenChanged&) const { shard.set_listens(run); }
+    void operator()(const RecordChanged& changed) const { shard.publish_record(run, changed.record); }
+    void operator()(const PhaseChanged&) const { shard.publish_phase(run); }
+  };
+  std::visit(Visitor{*this, run}, action);
+}
+
+void Shard::touch(Run& run) {
+  if (!run.changed) {
+    run.changed = true;
+    changed_.push_back(&run);
+  }
+  world_.host.wake();
+}
+
+// ---- turns and commits --------------------------------------------------------------------------------------------------------
+
+void Shard::turn() {
+  const auto unfinished = std::exchange(unfinished_turns_, {});
+  for (const auto& id : unfinished) {
+    if (const auto found = runs_.find(id); found != runs_.end()) advance(*found->second);
+  }
+  while (in_flight_.size() < kBatchesInFlight && append_batch()) {
+  }
+  if (!unfinished_turns_.empty()) world_.host.wake();
+}
+
+bool Shard::append_batch() {
+  if (changed_.empty()) return false;
+  auto in_flight = std::make_unique<InFlight>();
+  in_flight->number = ++last_batch_;
+  Batch batch;
+  batch.number = last_batch_;
+  batch.runs.reserve(changed_.size());
+  in_flight->commits.reserve(changed_.size());
+  std::vector<Commit> at_once;
+  for (auto* const run : std::exchange(changed_, {})) {
+    run->changed = false;
+    ++run->commits;
+    batch.runs.push_back(write_of(*run));
+    batch.bytes += bytes_of(batch.runs.back());
+    Commit commit{run, std::exchange(run->started, {}), std::exchange(run->acknowledged, {}), std::exchange(run->gated, {})};
+    if (run->durability == Durability::group) {
+      at_once.push_back({run, std::exchange(commit.started, {}), std::exchange(commit.acknowledged, {}), {}});
+    }
+    in_flight->commits.push_back(std::move(commit));
+  }
+  in_flight_.push_back(std::move(in_flight));
+  world_.host.append(std::move(batch));
+  for (auto& commit : at_once) {
+    for (auto& started : commit.started) started(commit.run->identity.id);
+    for (auto& acknowledged : commit.acknowledged) acknowledged({});
+  }
+  return true;
+}
+
+RunWrite Shard::write_of(Run& run) {
+  RunWrite write;
+  write.identity = run.identity;
+  write.phase = run.machine ? run.machine->phase() : Phase::suspended;
+  if (run.broken_ended) write.phase = Phase::cancelled;
+  if (run.is_final()) {
+    if (!run.ended) write.finish = finish_of(run);
+    if (run.reopened && run.next_sequence == 0) write.begin = RunWrite::Begin{{}, true};
+    run.ended = true;
+    return write;
+  }
+  if (run.machine && run.snapshot_due) {
+    auto data = encode_snapshot({run.updates, run.last_event, run.machine->input(), run.machine->snapshot()});
+    run.snapshot = data;
+    run.events.clear();
+    run.appended = 0;
+    run.had_slept = true;
+    run.snapshot_due = false;
+    write.snapshot = RunWrite::Snapshot{run.next_sequence > 0 ? run.next_sequence - 1 : 0, std::move(data)};
+  }
+  if (write.phase == Phase::waiting) write.reason = run.machine->waiting_reason();
+  if (run.next_sequence == 0) {
+    write.begin = RunWrite::Begin{encode_beginning(run.trigger, run.snapshot.empty() ? run.events : std::string()), run.reopened};
+    if (run.reopened && !run.snapshot.empty()) write.snapshot = RunWrite::Snapshot{0, run.snapshot};
+    run.next_sequence = 1;
+    if (run.reopened && !run.snapshot.empty() && !run.events.empty()) write.append = RunWrite::Append{run.next_sequence++, encode_journal(run.events)};
+    ++counters_.journal_rows;
+  } else {
+    if (run.events.size() > run.appended) {
+      write.append = RunWrite::Append{run.next_sequence++, encode_journal(std::string_view(run.events).substr(run.appended))};
+      ++counters_.journal_rows;
+    }
+    write.update_row = write.phase != run.row_phase || !run.row_resident || run.falling_asleep;
+    write.forget_timer = !run.row_resident && !run.falling_asleep;
+  }
+  run.appended = run.events.size();
+  run.reopened = false;
+  if (run.events.size() > kCompactBytes && run.events.size() > 2 * run.snapshot.size()) run.snapshot_due = true;
+  if (run.falling_asleep) {
+    RunWrite::Sleep sleep;
+    sleep.listens = run.listens;
+    for (const auto& timer : run.machine->pending_timers()) sleep.due = std::min(sleep.due.value_or(timer.due), timer.due);
+    write.sleep = std::move(sleep);
+    run.had_slept = true;
+  }
+  run.row_phase = write.phase;
+  run.row_resident = write.resident = !run.falling_asleep;
+  return write;
+}
+
+RunWrite::Finish Shard::finish_of(Run& run) {
+  RunWrite::Finish finish;
+  History history;
+  history.trigger = run.trigger;
+  history.snapshot = std::move(run.snapshot);
+  history.events = std::move(run.events);
+  if (run.machine) {
+    finish.started_at = run.machine->started_at();
+    finish.ended_at = run.machine->ended_at().value_or(run.last_event);
+    history.result = run.machine->phase() == Phase::completed ? run.machine->output() : run.machine->error();
+  } else {
+    finish.started_at = run.identity.created_at;
+    finish.ended_at = world_.clock.now();
+    history.result = make_error("runtime", 500, "Cancelled", run.broken);
+  }
+  finish.history = encode_history(history);
+  finish.was_open = run.next_sequence > 0;
+  finish.had_slept = run.had_slept;
+  return finish;
+}
+
+void Shard::durable(std::uint64_t batch) {
+  while (!in_flight_.empty() && in_flight_.front()->number <= batch) {
+    const auto done = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    for (auto& commit : done->commits) committed(commit);
+  }
+  if (!changed_.empty()) world_.host.wake();
+}
+
+void Shard::committed(Commit& commit) {
+  auto& run = *commit.run;
+  --run.commits;
+  for (auto& started : commit.started) started(run.identity.id);
+  for (auto& acknowledged : commit.acknowledged) acknowledged({});
+  for (const auto effect : commit.gated) admit(run, effect);
+  if (run.ended) {
+    if (run.commits == 0 && !run.changed) finish(run);
+    return;
+  }
+  consider_sleep(run);
+}
+
+void Shard::finish(Run& run) {
+  ++counters_.runs_finished;
+  if (!run.finished.empty()) {
+    const auto view = view_of(run, false);
+    for (const auto& finished : std::exchange(run.finished, {})) finished(view);
+  }
+  for (const auto& waiting : std::exchange(run.at_end, {})) waiting(run);
+  if (!run.subscribers.empty()) {
+    RunUpdate update;
+    update.run = run.identity.id;
+    update.sequence = run.phase_update;
+    update.phase = run.machine ? run.machine->phase() : Phase::cancelled;
+    if (run.machine) {
+      update.output = run.machine->output();
+      update.error = run.machine->error();
+    }
+    for (const auto& subscriber : std::exchange(run.subscribers, {})) subscriber.updated(update);
+  }
+  const auto parents = std::exchange(run.parents, {});
+  const bool completed = run.machine && run.machine->phase() == Phase::completed;
+  const auto outcome = completed ? Outcome::success(run.machine->output())
+                                 : Outcome::failure(run.machine ? run.machine->error() : make_error("runtime", 500, "Cancelled", run.broken));
+  drop(run);
+  for (const auto& parent : parents) effect_ended(parent.run, parent.effect, outcome);
+}
+
+void Shard::drop(Run& run) {
+  PAWL_ASSERT(run.commits == 0 && !run.changed, "a run leaves memory when nothing of it is on its way");
+  remove_listens(run);
+  forget_timers(run.timers.size());
+  runs_.erase(run.identity.id);
+}
+
+// ---- time ---------------------------------------------------------------------------------------------------------------------
+
+void Shard::push_timer(Timer timer) {
+  timers_.push_back(timer);
+  std::push_heap(timers_.begin(), timers_.end(), Later{});
+}
+
+void Shard::schedule(Run& run, TimerId timer, TimePoint due) {
+  run.timers.push_back(timer);
+  push_timer({due, run.identity.id, Timer::Kind::machine, timer});
+}
+
+void Shard::unschedule(Run& run, TimerId timer) { forget_timers(std::erase(run.timers, timer)); }
+
+/// A timer that is not wanted any more stays in the heap until it is due; when most of the heap is such, it is built anew.
+void Shard::forget_timers(std::size_t count) {
+  stale_timers_ += count;
+  if (stale_timers_ < 1024 || stale_timers_ < timers_.size() / 2) return;
+  std::erase_if(timers_, [this](const Timer& timer) {
+    if (timer.kind == Timer::Kind::wake) return false;
+    const auto run = runs_.find(timer.run);
+    if (run == runs_.end()) return true;
+    if (timer.kind == Timer::Kind::sleep_check) return !run->second->sleep_check;
+    return std::find(run->second->timers.begin(), run->second->timers.end(), timer.timer) == run->second->timers.end();
+  });
+  std::make_heap(timers_.begin(), timers_.end(), Later{});
+  stale_timers_ = 0;
+}
+
+void Shard::wake_at(const RunId& run, TimePoint due) { push_timer({due, run, Timer::Kind::wake, 0}); }
+
+std::optional<TimePoint> Shard::next_due() {
+  if (timers_.empty()) return std::nullopt;
+  return timers_.front().due;
+}
+
+void Shard::tick() {
+  const auto now = world_.clock.now();
+  while (!timers_.empty() && timers_.front().due <= now) {
+    std::pop_heap(timers_.begin(), timers_.end(), Later{});
+    const auto timer = timers_.back();
+    timers_.pop_back();
+    const auto found = runs_.find(timer.run);
+    if (found == runs_.end()) {
+      if (timer.kind == Timer::Kind::wake) want(timer.run, [](Result<StoredRun>&) {});
+      continue;
+    }
+    auto& run = *found->second;
+    if (timer.kind == Timer::Kind::sleep_check) {
+      run.sleep_check = false;
+      consider_sleep(run);
+    } else if (timer.kind == Timer::Kind::machine && std::erase(run.timers, timer.timer) > 0) {
+      input(run, TimerFired{timer.timer});
+    }
+  }
+}
+
+void Shard::drain() { draining_ = true; }
+
+bool Shard::idle() const { return changed_.empty() && in_flight_.empty() && unfinished_turns_.empty() && counters_.effects_in_flight == 0; }
+
+Shard::Counters Shard::counters() const {
+  auto counters = counters_;
+  counters.runs_in_memory = runs_.size();
+  return counters;
+}
+
+}  // namespace pawl::engine

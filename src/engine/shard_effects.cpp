@@ -1,0 +1,266 @@
+// Effects: when they may start, how they end, and the two that the engine runs itself (`emit`, `run.workflow`).
+#include <sodium.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "base/assert.hpp"
+#include "engine/detail/run.hpp"
+#include "engine/shard.hpp"
+
+namespace pawl::engine {
+namespace {
+
+constexpr std::string_view kEmit = "emit";
+constexpr std::string_view kRunWorkflow = "run.workflow";
+
+json::Value unknown_outcome() {
+  return make_error("runtime", 500, "Outcome unknown",
+                    "the process ended while this step was under way; the step may not be repeated, and whether it took effect is not known");
+}
+
+Outcome failed(std::string_view kind, int status, std::string_view title, std::string_view detail) {
+  return Outcome::failure(make_error(kind, status, title, detail));
+}
+
+/// Whether the machine goes on without the call's answer.
+bool detached(const dsl::Plan& plan, const StartEffect& action) {
+  const auto* call = std::get_if<dsl::CallTask>(&plan.task(action.step.task).body);
+  return call != nullptr && !call->await;
+}
+
+/// The id of a child follows from the parent and the step, so that a step starts its child once, whatever happens. It keeps the time and the shard of the parent.
+RunId child_id(const RunId& parent, const StepKey& step) {
+  const auto key = idempotency_key(parent, step);
+  std::array<unsigned char, 16> digest{};
+  crypto_generichash(digest.data(), digest.size(), reinterpret_cast<const unsigned char*>(key.data()), key.size(), nullptr, 0);
+  RunId child = parent;
+  auto& bytes = child.uuid.bytes;
+  bytes[6] = static_cast<std::uint8_t>(0x70U | (digest[6] & 0x0fU));
+  bytes[7] = digest[7];
+  std::copy(digest.begin() + 9, digest.end(), bytes.begin() + 9);
+  return child;
+}
+
+}  // namespace
+
+Invocation Shard::invocation_of(const Run& run, const Effect& effect) const {
+  const auto& action = effect.action;
+  Invocation call;
+  call.run = run.identity.id;
+  call.step = action.step;
+  call.reference = run.machine->plan().task(action.step.task).reference;
+  if (effect.effect_class >= EffectClass::idempotent) call.idempotency_key = idempotency_key(run.identity.id, action.step);
+  call.arguments = action.arguments;
+  call.input = action.input;
+  call.secrets = run.machine->info().secrets;
+  call.dry_run = run.identity.dry_run;
+  call.now = world_.clock.now();
+  return call;
+}
+
+/// What a call would do, instead of doing it: in a dry run, and where a destructive function was not allowed to act.
+Outcome Shard::plan_of(const Run& run, const Effect& effect, const Function* function) const {
+  auto plan = json::Value::array();
+  if (function == nullptr) {
+    plan.push_back(json::Value::object({{"action", effect.action.function}, {"arguments", effect.action.arguments}}));
+  } else {
+    auto planned = function->plan(invocation_of(run, effect));
+    if (planned.has_error()) return failed("runtime", http_status(planned.error().kind), "The call cannot be planned", planned.error().message);
+    plan = std::move(planned).value();
+  }
+  return Outcome::success(json::Value::object({{"dry_run", true}, {"plan", std::move(plan)}}));
+}
+
+void Shard::begin_effect(Run& run, StartEffect action, bool restarted) {
+  const auto id = action.effect;
+  auto& effect = run.effects[id];
+  effect.action = std::move(action);
+  effect.restarted = restarted;
+  const auto& name = effect.action.function;
+  const bool internal = name == kEmit || name == kRunWorkflow;
+  const Function* const function = internal ? nullptr : world_.functions.get(name);
+  if (function == nullptr && !internal) {
+    return answer(run, id, failed("configuration", 501, "Function not available", "the function '" + name + "' is not available in this build"));
+  }
+  try {
+    const auto own_class = internal ? EffectClass::idempotent : function->effect_class(effect.action.arguments);
+    effect.effect_class = effect.action.declared.value_or(own_class);
+    const bool forbidden = function != nullptr && function->info().destructive && !effect.action.arguments.get("allow_destructive").truthy();
+    if (run.identity.dry_run || forbidden) return answer(run, id, plan_of(run, effect, function));
+  } catch (const std::exception& error) {
+    return answer(run, id, failed("runtime", 500, "The function failed", error.what()));
+  }
+  if (draining_) return;  // found pending by the next process
+  if (effect.effect_class <= EffectClass::read && !internal) return admit(run, id);
+  if (effect.effect_class == EffectClass::once && !internal) apply(run, EffectBegun{id});
+  run.gated.push_back(id);
+}
+
+/// What the effect follows from is durable (or the effect only reads).
+void Shard::admit(Run& run, EffectId id) {
+  const auto found = run.effects.find(id);
+  if (found == run.effects.end() || draining_) return;  // cancelled meanwhile, or not to be started any more
+  if (counters_.effects_in_flight >= options_.max_effects_in_flight) {
+    found->second.state = Effect::State::queued;
+    waiting_effects_.push_back({run.identity.id, id});
+    return;
+  }
+  launch(run, id);
+}
+
+void Shard::launch_waiting() {
+  while (!waiting_effects_.empty() && counters_.effects_in_flight < options_.max_effects_in_flight && !draining_) {
+    const auto next = waiting_effects_.front();
+    waiting_effects_.pop_front();
+    const auto run = runs_.find(next.run);
+    if (run == runs_.end()) continue;
+    const auto effect = run->second->effects.find(next.effect);
+    if (effect != run->second->effects.end() && effect->second.state == Effect::State::queued) launch(*run->second, next.effect);
+  }
+}
+
+void Shard::launch(Run& run, EffectId id) {
+  auto& effect = run.effects.at(id);
+  effect.state = Effect::State::running;
+  ++counters_.effects_in_flight;
+  const bool waits = !detached(run.machine->plan(), effect.action);
+  if (effect.action.function == kEmit) {
+    launch_emit(run, effect);
+  } else if (effect.action.function == kRunWorkflow) {
+    launch_child(run, effect);
+  } else {
+    launch_function(run, effect);
+  }
+  // Nobody waits for the answer: the step is over once the call has started.
+  if (!waits && run.effects.contains(id)) answer(run, id, Outcome::success({}));
+}
+
+void Shard::launch_function(Run& run, Effect& effect) {
+  const auto id = effect.action.effect;
+  Cancel cancel;
+  std::optional<Outcome> outcome;
+  try {
+    outcome = world_.host.start_function(*world_.functions.get(effect.action.function), invocation_of(run, effect), id, cancel);
+  } catch (const std::exception& error) {
+    outcome = failed("runtime", 500, "The function failed", error.what());
+  }
+  if (outcome) return answer(run, id, std::move(*outcome));
+  effect.cancel = std::move(cancel);
+}
+
+void Shard::launch_emit(Run& run, Effect& effect) {
+  auto event = effect.action.arguments;
+  world_.host.publish(run.identity.organization, event, [this, run_id = run.identity.id, id = effect.action.effect, event](Result<void> result) {
+    effect_ended(run_id, id, result.has_error() ? failed("communication", 500, "The event was not published", result.error().message) : Outcome::success(event));
+  });
+}
+
+// ---- answers ------------------------------------------------------------------------------------------------------------------
+
+void Shard::effect_ended(const RunId& run_id, EffectId id, Outcome outcome) {
+  const auto run = runs_.find(run_id);
+  if (run == runs_.end() || !run->second->effects.contains(id)) return;  // cancelled: nobody waits any more
+  answer(*run->second, id, std::move(outcome));
+  launch_waiting();
+}
+
+void Shard::answer(Run& run, EffectId id, Outcome outcome) {
+  forget_effect(run, id);
+  if (outcome.ok()) {
+    input(run, EffectSucceeded{id, std::move(outcome.output), std::move(outcome.logs)});
+  } else {
+    input(run, EffectFailed{id, std::move(outcome.error), std::move(outcome.logs)});
+  }
+}
+
+void Shard::forget_effect(Run& run, EffectId id) {
+  const auto found = run.effects.find(id);
+  if (found == run.effects.end()) return;
+  if (found->second.state == Effect::State::running) --counters_.effects_in_flight;
+  run.effects.erase(found);
+}
+
+void Shard::cancel_effect(Run& run, EffectId id) {
+  const auto found = run.effects.find(id);
+  if (found == run.effects.end()) return;
+  const auto cancel = std::move(found->second.cancel);
+  const auto child = found->second.child;
+  forget_effect(run, id);
+  if (cancel) cancel();
+  if (child) this->cancel(run.identity.organization, *child, "the run that started it does not wait for it any more", [](Result<void>) {});
+  launch_waiting();
+}
+
+/// After recovery. Everything that is journaled is durable already, so what only waited for that goes on with the next turn.
+void Shard::restart_effects(Run& run) {
+  for (auto& action : run.machine->pending_effects()) {
+    const auto id = action.effect;
+    if (run.machine->has_begun(id)) {
+      input(run, EffectFailed{id, unknown_outcome(), {}});
+    } else {
+      begin_effect(run, std::move(action), true);
+    }
+  }
+}
+
+// ---- run: workflow --------------------------------------------------------------------------------------------------------------
+
+void Shard::launch_child(Run& run, Effect& effect) {
+  const auto id = effect.action.effect;
+  const auto child = child_id(run.identity.id, effect.action.step);
+  effect.child = child;
+  if (!effect.restarted) return start_child(run, effect, child);
+  // It may be in memory, in storage, finished, or never have been started.
+  if (const auto found = runs_.find(child); found != runs_.end()) {
+    found->second->parents.push_back({run.identity.id, id});
+    return;
+  }
+  want(child, [this, parent = run.identity.id, id, child](Result<StoredRun>& stored) { attach_child(parent, id, child, stored); });
+}
+
+void Shard::attach_child(const RunId& parent_id, EffectId id, const RunId& child, Result<StoredRun>& stored) {
+  const auto parent = runs_.find(parent_id);
+  if (parent == runs_.end()) return;
+  auto& run = *parent->second;
+  const auto effect = run.effects.find(id);
+  if (effect == run.effects.end()) return;
+  if (const auto found = runs_.find(child); found != runs_.end()) {
+    found->second->parents.push_back({parent_id, id});
+  } else if (stored.has_error()) {
+    answer(run, id, failed("runtime", 500, "The workflow cannot be found again", stored.error().message));
+  } else if (const auto* finished = std::get_if<FinishedRun>(&stored.value()); finished != nullptr) {
+    const auto& result = finished->history.result;
+    answer(run, id, finished->phase == Phase::completed ? Outcome::success(result) : Outcome::failure(result));
+  } else {
+    start_child(run, effect->second, child);
+  }
+}
+
+void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
+  const auto id = effect.action.effect;
+  const auto& arguments = effect.action.arguments;
+  const auto& wanted = arguments.get("workflow").is_object() ? arguments.get("workflow") : arguments;
+  const auto text = [&wanted](std::string_view key) { return wanted.get(key).is_string() ? std::string(wanted.get(key).as_string()) : std::string(); };
+  auto resolved = world_.plans.find(run.identity.organization, text("namespace"), text("name"), text("version"));
+  if (resolved.has_error()) return answer(run, id, failed("configuration", 404, "Workflow not found", resolved.error().message));
+  StartRequest request;
+  request.plan = std::move(resolved->plan);
+  request.organization = run.identity.organization;
+  request.workflow = resolved->workflow;
+  request.version = resolved->version;
+  request.input = wanted.get("input");
+  request.trigger = json::Value::object({{"type", "workflow"}, {"run", run.identity.id.to_string()}, {"task", run.machine->plan().task(effect.action.step.task).reference}});
+  request.durability = run.durability;
+  std::optional<Error> refused;
+  start(child, std::move(request), [&refused](Result<RunId> started) {
+    if (started.has_error()) refused = started.error();
+  }, {});
+  if (refused) return answer(run, id, failed("runtime", http_status(refused->kind), "The workflow was not started", refused->message));
+  const auto started = runs_.find(child);
+  PAWL_ASSERT(started != runs_.end(), "a run that was started is in memory until its end is durable");
+  started->second->started.clear();  // refusal comes at once; nobody waits for the start itself
+  started->second->parents.push_back({run.identity.id, id});
+}
+
+}  // namespace pawl::engine

@@ -1,0 +1,138 @@
+// What is shown of runs: views and live updates.
+#include "engine/codec.hpp"
+#include "engine/detail/run.hpp"
+#include "engine/shard.hpp"
+
+namespace pawl::engine {
+namespace {
+
+RunView view_of_identity(const RunIdentity& identity, const json::Value& trigger) {
+  RunView view;
+  view.id = identity.id;
+  view.organization = identity.organization;
+  view.workflow = identity.workflow;
+  view.version = identity.version;
+  view.workflow_name = identity.workflow_name;
+  view.dry_run = identity.dry_run;
+  view.created_at = identity.created_at;
+  view.trigger = trigger;
+  return view;
+}
+
+/// The input, without the help of a plan: it is in the snapshot or in the first event.
+json::Value input_of(const RunIdentity& identity, std::string_view snapshot, std::string_view events) {
+  if (!snapshot.empty()) {
+    const auto record = decode_snapshot(snapshot);
+    return record.has_value() ? record->input : json::Value();
+  }
+  Decoder in(events);
+  auto at = identity.created_at;
+  const auto event = in.event(at);
+  const auto* started = std::get_if<RunStarted>(&event.body);
+  return started != nullptr && !in.failed() ? started->input : json::Value();
+}
+
+}  // namespace
+
+RunView::TaskView Shard::task_view(const Machine& machine, std::size_t record) {
+  RunView::TaskView view;
+  view.record = machine.records()[record];
+  const auto& task = machine.plan().task(view.record.task);
+  view.reference = task.reference;
+  view.name = task.name;
+  view.type = task.type;
+  return view;
+}
+
+RunView Shard::view_of(const Run& run, bool with_tasks) const {
+  auto view = view_of_identity(run.identity, run.trigger);
+  if (!run.machine) {
+    view.phase = run.broken_ended ? Phase::cancelled : Phase::suspended;
+    view.waiting_reason = run.broken;
+    view.input = input_of(run.identity, run.snapshot, run.events);
+    return view;
+  }
+  const auto& machine = *run.machine;
+  view.phase = machine.phase();
+  view.waiting_reason = engine::is_final(view.phase) ? std::string() : machine.waiting_reason();
+  view.input = machine.input();
+  view.output = machine.output();
+  view.error = machine.error();
+  view.started_at = machine.started_at();
+  view.ended_at = machine.ended_at();
+  view.tasks_dropped = machine.records_dropped();
+  if (with_tasks) {
+    view.tasks.reserve(machine.records().size());
+    for (std::size_t i = 0; i < machine.records().size(); ++i) view.tasks.push_back(task_view(machine, i));
+  }
+  return view;
+}
+
+Result<RunView> Shard::view_of(const FinishedRun& stored, bool with_tasks) {
+  if (with_tasks) {
+    auto run = revive(stored);
+    // Without the plan there are no task records; what is stored besides is shown all the same.
+    if (run.has_value()) return view_of(*run.value(), true);
+  }
+  auto view = view_of_identity(stored.identity, stored.history.trigger);
+  view.phase = stored.phase;
+  view.input = input_of(stored.identity, stored.history.snapshot, stored.history.events);
+  (stored.phase == Phase::completed ? view.output : view.error) = stored.history.result;
+  view.started_at = stored.started_at;
+  view.ended_at = stored.ended_at;
+  return view;
+}
+
+// ---- live updates -----------------------------------------------------------------------------------------------------------------
+
+// Updates are counted in the order of the machine's actions, which replay repeats: the numbers stay the same after a restart. A subscriber that missed
+// some gets the present state of every record that changed since.
+
+void Shard::publish_record(Run& run, std::size_t record) {
+  ++run.updates;
+  if (run.record_updates.size() <= record) run.record_updates.resize(record + 1);
+  run.record_updates[record] = static_cast<std::uint32_t>(run.updates);
+  if (run.subscribers.empty()) return;
+  RunUpdate update;
+  update.run = run.identity.id;
+  update.sequence = run.updates;
+  update.task = task_view(*run.machine, record);
+  for (const auto& subscriber : run.subscribers) subscriber.updated(update);
+}
+
+void Shard::publish_phase(Run& run) {
+  run.phase_update = ++run.updates;
+  if (run.subscribers.empty() || run.is_final()) return;  // an end is told when it is durable
+  RunUpdate update;
+  update.run = run.identity.id;
+  update.sequence = run.updates;
+  update.phase = run.machine->phase();
+  for (const auto& subscriber : run.subscribers) subscriber.updated(update);
+}
+
+void Shard::send_known(Run& run, std::uint64_t after, const Engine::Updated& updated) const {
+  if (!run.machine) return;
+  const auto& machine = *run.machine;
+  for (std::size_t i = 0; i < machine.records().size(); ++i) {
+    const std::uint64_t sequence = i < run.record_updates.size() ? run.record_updates[i] : 0;
+    if (sequence <= after && (after > 0 || sequence > 0)) continue;
+    RunUpdate update;
+    update.run = run.identity.id;
+    update.sequence = sequence;
+    update.task = task_view(machine, i);
+    updated(update);
+  }
+  const bool end_is_on_its_way = run.is_final() && (run.changed || run.commits > 0);
+  if (run.phase_update <= after || end_is_on_its_way) return;
+  RunUpdate update;
+  update.run = run.identity.id;
+  update.sequence = run.phase_update;
+  update.phase = machine.phase();
+  if (run.is_final()) {
+    update.output = machine.output();
+    update.error = machine.error();
+  }
+  updated(update);
+}
+
+}  // namespace pawl::engine

@@ -1,0 +1,57 @@
+/// The tables of runs: writes of the shards' batches on the committer's thread, blocking reads for everybody else.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "engine/records.hpp"
+#include "storage/database.hpp"
+
+namespace pawl::engine {
+
+class RunStore {
+ public:
+  explicit RunStore(storage::Database& database) : database_(database) {}
+
+  /// Reads the numbers of workflows. Call once, before anything else.
+  [[nodiscard]] Result<void> open();
+
+  /// Writes one batch. On the committer's thread.
+  [[nodiscard]] Result<void> apply(storage::Transaction& transaction, const Batch& batch);
+
+  // Blocking reads, any worker thread.
+  [[nodiscard]] Result<StoredRun> load(const RunId& run);
+  /// Every run that was in memory, in order of id.
+  [[nodiscard]] Result<void> recover(const std::function<void(OpenRun)>& each);
+  struct Wake {
+    RunId run;
+    TimePoint due{};
+  };
+  [[nodiscard]] Result<std::vector<Wake>> wakes(TimePoint until, std::uint32_t limit);
+  /// Sleeping runs that listen for this type.
+  [[nodiscard]] Result<std::vector<RunId>> listeners(const OrganizationId& organization, std::string_view type);
+  [[nodiscard]] Result<bool> has_listeners();
+  [[nodiscard]] Result<RunPage> list(const RunFilter& filter);
+
+ private:
+  struct Reference {
+    std::int64_t number = 0;
+    std::string name;
+  };
+  using Owner = std::pair<OrganizationId, WorkflowId>;
+  [[nodiscard]] Result<std::int64_t> reference(storage::Transaction& transaction, const RunIdentity& identity);
+  [[nodiscard]] Result<void> write(storage::Transaction& transaction, const RunWrite& write);
+  [[nodiscard]] Result<void> begin(storage::Transaction& transaction, const RunWrite& write, std::int64_t workflow);
+  [[nodiscard]] Result<void> sleep(storage::Transaction& transaction, const RunWrite& write);
+  [[nodiscard]] Result<void> finish(storage::Transaction& transaction, const RunWrite& write, std::int64_t workflow);
+
+  storage::Database& database_;
+  std::map<Owner, Reference> references_;  // on the committer's thread after `open`
+  std::int64_t last_reference_ = 0;
+};
+
+}  // namespace pawl::engine
