@@ -111,7 +111,8 @@ TEST(Codec, DamagedBytesAreAnErrorAndNothingWorse) {
     for (int i = 0; i < 3; ++i) damaged_bytes[random() % damaged_bytes.size()] = static_cast<char>(random());
     read_all(damaged_bytes);
   }
-  Decoder deep(std::string(50'000, '\x81'));  // arrays in arrays
+  const std::string arrays_in_arrays(50'000, '\x81');
+  Decoder deep(arrays_in_arrays);
   static_cast<void>(deep.value());
   EXPECT_TRUE(deep.failed());
 }
@@ -148,7 +149,7 @@ TEST(Records, UnknownVersionsAreRefused) {
 
 TEST(Records, KeysOfRunsAreInTheOrderOfIds) {
   SystemRandom random;
-  RunId before;
+  auto before = RunId::make(TimePoint(Millis(1'790'000'000'000 - 1)), random);
   for (int millis = 0; millis < 1000; ++millis) {
     const auto id = RunId::make(TimePoint(Millis(1'790'000'000'000 + millis)), random);
     EXPECT_LT(run_key(before), run_key(id));

@@ -120,6 +120,7 @@ struct EngineOptions {
   std::uint32_t max_effects_in_flight = 10'000;  ///< per shard; more wait in order
   Millis snapshot_after{5000};                   ///< a run that waits longer than this leaves memory
   std::uint32_t max_runs_in_memory = 200'000;    ///< per shard; a start beyond it answers `engine.overloaded`
+  std::size_t compact_bytes = 256U << 10U;       ///< events of an open run beyond this are replaced by a snapshot
 };
 
 class Engine {

@@ -14,8 +14,6 @@ namespace {
 constexpr std::size_t kInputsPerTurn = 256;
 /// Batches that the host may have at a time: one that is being written and one that is ready for the writer. More would only mean smaller batches.
 constexpr std::size_t kBatchesInFlight = 2;
-/// A history that has grown beyond this is replaced by a snapshot, unless the snapshot would not be much smaller.
-constexpr std::size_t kCompactBytes = 256U << 10U;
 
 std::size_t bytes_of(const RunWrite& write) {
   std::size_t bytes = 64;
@@ -241,7 +239,7 @@ RunWrite Shard::write_of(Run& run) {
   }
   run.appended = run.events.size();
   run.reopened = false;
-  if (run.events.size() > kCompactBytes && run.events.size() > 2 * run.snapshot.size()) run.snapshot_due = true;
+  if (run.events.size() > options_.compact_bytes && run.events.size() > 2 * run.snapshot.size()) run.snapshot_due = true;
   if (run.falling_asleep) {
     RunWrite::Sleep sleep;
     sleep.listens = run.listens;
