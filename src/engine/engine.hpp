@@ -101,14 +101,14 @@ struct RunUpdate {
 };
 
 struct RunFilter {
-  std::optional<OrganizationId> organization;
-  std::optional<WorkflowId> workflow;
-  std::vector<Phase> phases;
-  std::optional<TimePoint> since;
-  std::optional<TimePoint> until;
-  std::string text;                 ///< part of the workflow's name or the run's id
+  std::optional<OrganizationId> organization{};
+  std::optional<WorkflowId> workflow{};
+  std::vector<Phase> phases{};
+  std::optional<TimePoint> since{};
+  std::optional<TimePoint> until{};
+  std::string text{};                 ///< part of the workflow's name or the run's id
   std::uint32_t limit = 50;         ///< <= 200
-  std::optional<RunId> before;      ///< cursor: newest first
+  std::optional<RunId> before{};     ///< cursor: newest first
 };
 struct RunPage {
   std::vector<RunView> runs;  ///< without tasks, input and output

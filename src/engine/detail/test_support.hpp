@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "async/io_threads.hpp"
@@ -208,7 +210,7 @@ class TestBench final : public PlanSource {
   /// Compiles a document with these tasks (YAML below `do:`).
   [[nodiscard]] WorkflowId add(const std::string& name, std::string_view tasks) {
     const auto text = "document: {dsl: '1.0.0', namespace: test, name: " + name + ", version: '1.0.0'}\ndo:" + std::string(tasks) + "\n";
-    auto checked = dsl::compile(text, compile_with_ != nullptr ? *compile_with_ : functions_);
+    auto checked = dsl::compile(std::string_view(text), compile_with_ != nullptr ? *compile_with_ : functions_);
     for (const auto& finding : checked.findings) ADD_FAILURE() << finding.pointer << ": " << finding.message;
     const auto id = WorkflowId::make(clock_.now(), random_);
     const std::lock_guard lock(plans_mutex_);
