@@ -133,9 +133,11 @@ void Shard::advance(Run& run) {
 void Shard::apply(Run& run, EventBody body) {
   const Event event{std::max(world_.clock.now(), run.last_event), std::move(body)};
   Encoder(run.events).event(event, run.last_event);
-  std::vector<Action> actions;
+  auto actions = std::exchange(spare_actions_, {});  // keeps its capacity from event to event
   run.machine->apply(event, actions);
   for (auto& action : actions) perform(run, action);
+  actions.clear();
+  spare_actions_ = std::move(actions);
 }
 
 void Shard::perform(Run& run, Action& action) {
@@ -222,7 +224,11 @@ RunWrite Shard::write_of(Run& run) {
     run.snapshot_due = false;
     write.snapshot = RunWrite::Snapshot{run.next_sequence > 0 ? run.next_sequence - 1 : 0, std::move(data)};
   }
-  if (write.phase == Phase::waiting) write.reason = run.machine->waiting_reason();
+  if (!run.machine) {
+    write.reason = run.broken;
+  } else if (write.phase == Phase::waiting) {
+    write.reason = run.machine->waiting_reason();
+  }
   if (run.next_sequence == 0) {
     write.begin = RunWrite::Begin{encode_beginning(run.trigger, run.snapshot.empty() ? run.events : std::string()), run.reopened};
     if (run.reopened && !run.snapshot.empty()) write.snapshot = RunWrite::Snapshot{0, run.snapshot};

@@ -202,6 +202,7 @@ class Shard {
   std::deque<std::unique_ptr<InFlight>> in_flight_;         // batches that the host has
   std::uint64_t last_batch_ = 0;
   std::vector<Run*> recovered_;
+  std::vector<Action> spare_actions_;
 
   std::vector<Timer> timers_;  // heap, the next due first; may hold timers that nobody wants any more
   std::size_t stale_timers_ = 0;

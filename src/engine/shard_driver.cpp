@@ -18,16 +18,18 @@ ShardDriver::ShardDriver(World world, const Engine::Dependencies& dependencies, 
       shard_(std::make_unique<Shard>(
           Shard::Dependencies{*this, dependencies.functions, dependencies.plans, dependencies.clock, dependencies.random, dependencies.secrets}, options,
           index, world_.threads.size())),
-      timer_(world_.threads.context(index)),
+      timer_(std::in_place, world_.threads.context(index)),
       clock_(dependencies.clock) {}
 
 ShardDriver::~ShardDriver() = default;
 
 void ShardDriver::close() {
   closed_ = true;
-  timer_.cancel();
+  timer_.reset();
   on_idle_ = nullptr;
   shard_.reset();
+  const std::lock_guard lock(mutex_);
+  gone_ = true;
 }
 
 void ShardDriver::drain(std::function<void()> idle) {
@@ -70,8 +72,8 @@ void ShardDriver::arm() {
   if (!due || (armed_for_ && *armed_for_ <= *due)) return;
   armed_for_ = due;
   const auto wait = std::clamp(std::chrono::duration_cast<Millis>(*due - clock_.now()), Millis(0), kLongestWait);
-  timer_.expires_after(wait);
-  timer_.async_wait([self = shared_from_this()](const boost::system::error_code& failed) {
+  timer_->expires_after(wait);
+  timer_->async_wait([self = shared_from_this()](const boost::system::error_code& failed) {
     if (self->closed_ || failed == boost::asio::error::operation_aborted) return;
     self->armed_for_.reset();
     self->turn();
@@ -81,10 +83,9 @@ void ShardDriver::arm() {
 // ---- from other threads -----------------------------------------------------------------------------------------------------------
 
 void ShardDriver::complete(Completion completion) {
-  {
-    const std::lock_guard lock(mutex_);
-    completions_.push_back(std::move(completion));
-  }
+  const std::lock_guard lock(mutex_);
+  if (gone_) return;
+  completions_.push_back(std::move(completion));
   post_drain();
 }
 

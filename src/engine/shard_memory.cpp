@@ -167,7 +167,7 @@ Result<std::unique_ptr<Shard::Run>> Shard::revive(const FinishedRun& stored) {
 
 /// Sets up what a machine that came out of storage waits for.
 void Shard::set_world(Run& run) {
-  if (!run.machine) return;
+  if (!run.machine) return touch(run);  // its row is to say so
   for (const auto& timer : run.machine->pending_timers()) schedule(run, timer.timer, timer.due);
   set_listens(run);
   restart_effects(run);

@@ -1,8 +1,8 @@
 // Machine, shard and journal against a disk that forgets, in virtual time: every seed is a world of its own, with workflows, a schedule and crashes that
 // follow from it. Each world is lived twice, once quietly, and both lives must end alike.
 //
-//   simulation [--seeds N] [--first N]    that many seeds; the last line is `N passed, M failed`
-//   simulation --seed N                   one seed, with a trace
+//   pawl_simulation [--seeds N] [--first N]    that many seeds; the last line is `N passed, M failed`
+//   pawl_simulation --seed N               one seed, with a trace
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -90,7 +90,7 @@ int run(std::uint64_t first, std::uint64_t count, bool trace) {
     const auto failure = live(seed, trace, totals);
     if (failure.empty()) continue;
     ++failed;
-    std::printf("seed %llu: %s\n  again: simulation --seed %llu\n", static_cast<unsigned long long>(seed), failure.c_str(),
+    std::printf("seed %llu: %s\n  again: pawl_simulation --seed %llu\n", static_cast<unsigned long long>(seed), failure.c_str(),
                 static_cast<unsigned long long>(seed));
   }
   std::printf("%llu crashes, %llu runs with an interrupted once step, %llu repeated idempotent calls, %llu sleepers seen\n",
@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
     } else if (i + 1 < argc && option == "--first") {
       first = std::strtoull(argv[++i], nullptr, 10);
     } else {
-      std::fprintf(stderr, "usage: simulation [--seeds N] [--first N] | --seed N\n");
+      std::fprintf(stderr, "usage: pawl_simulation [--seeds N] [--first N] | --seed N\n");
       return 2;
     }
   }

@@ -73,7 +73,7 @@ class ShardDriver final : public ShardHost, public std::enable_shared_from_this<
   World world_;
   std::size_t index_;
   std::unique_ptr<Shard> shard_;
-  boost::asio::steady_timer timer_;
+  std::optional<boost::asio::steady_timer> timer_;  // none once closed: the loop may go before the last answer comes
   std::optional<TimePoint> armed_for_;
   Clock& clock_;
   bool closed_ = false;  // on the shard's thread
@@ -82,6 +82,7 @@ class ShardDriver final : public ShardHost, public std::enable_shared_from_this<
 
   std::mutex mutex_;
   std::vector<Completion> completions_;  // guarded by mutex_
+  bool gone_ = false;                    // guarded by mutex_
   std::atomic<bool> drain_posted_{false};
   std::atomic<std::uint64_t> durable_{0};
 
