@@ -30,7 +30,7 @@ class Step final : public engine::Function {
 };
 
 dsl::PlanPtr compiled(const json::Value& document, const engine::FunctionRegistry& functions) {
-  auto checked = dsl::compile(document, functions);
+  auto checked = dsl::compile_data(document, functions);
   if (checked.ok()) return *checked.value;
   std::printf("%s\n", json::to_text(document, {.indent = 2}).c_str());
   for (const auto& finding : checked.findings) std::printf("%s: %s\n", finding.pointer.c_str(), finding.message.c_str());
