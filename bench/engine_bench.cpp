@@ -44,8 +44,8 @@ class Noop final : public engine::Function {
 class NoPlans final : public engine::PlanSource {
  public:
   [[nodiscard]] Result<dsl::PlanPtr> plan(const WorkflowId& /*workflow*/, std::uint32_t /*version*/) override { return missing(); }
-  [[nodiscard]] Result<Resolved> find(const OrganizationId& /*organization*/, std::string_view /*namespace_name*/, std::string_view /*name*/,
-                                      std::string_view /*version*/) override {
+  [[nodiscard]] Result<Resolved> find(const OrganizationId& /*organization*/, std::string_view /*namespace_name*/,
+                                      std::string_view /*name*/, std::string_view /*version*/) override {
     return missing();
   }
 
@@ -56,14 +56,16 @@ class NoPlans final : public engine::PlanSource {
 std::string steps(int count, std::string_view effect) {
   std::string text;
   for (int i = 0; i < count; ++i) {
-    text += "\n  - s" + std::to_string(i) + ": {call: noop, with: {n: " + std::to_string(i) + "}, metadata: {effect: " + std::string(effect) + "}}";
+    text += "\n  - s" + std::to_string(i) + ": {call: noop, with: {n: " + std::to_string(i) +
+            "}, metadata: {effect: " + std::string(effect) + "}}";
   }
   return text;
 }
 
 std::string fan_out(int count) {
   std::string text = "\n  - all: {fork: {branches: [";
-  for (int i = 0; i < count; ++i) text += (i > 0 ? ", " : "") + std::string("{b") + std::to_string(i) + ": {call: noop, with: {n: 1}, metadata: {effect: once}}}";
+  for (int i = 0; i < count; ++i)
+    text += (i > 0 ? ", " : "") + std::string("{b") + std::to_string(i) + ": {call: noop, with: {n: 1}, metadata: {effect: once}}}";
   return text + "]}}";
 }
 
@@ -85,7 +87,8 @@ class Bench {
     static_cast<void>(storage::migrate_up(*database_, clock_).value());
     threads_ = std::make_unique<async::IoThreads>(2);
     threads_->start();
-    engine_ = std::make_unique<engine::Engine>(engine::Engine::Dependencies{*threads_, *database_, functions_, plans_, clock_, random_, {}, {}}, engine::EngineOptions{});
+    engine_ = std::make_unique<engine::Engine>(
+        engine::Engine::Dependencies{*threads_, *database_, functions_, plans_, clock_, random_, {}, {}}, engine::EngineOptions{});
     if (engine_->start().has_error()) std::abort();
   }
   ~Bench() {
@@ -161,8 +164,9 @@ class Bench {
 
   /// Rows of 200 bytes, `batch` in a transaction, straight into the database.
   double raw_rows(std::size_t batch) {
-    static_cast<void>(database_->write_and_wait(
-        [](storage::Transaction& t) { return t.execute_script("create table if not exists raw (run blob, seq integer, data blob, primary key (run, seq)) without rowid"); }));
+    static_cast<void>(database_->write_and_wait([](storage::Transaction& t) {
+      return t.execute_script("create table if not exists raw (run blob, seq integer, data blob, primary key (run, seq)) without rowid");
+    }));
     const std::string data(200, 'x');
     const auto start = Steady::now();
     std::uint64_t rows = 0;
@@ -197,8 +201,8 @@ class Bench {
 void print(const char* name, Bench& bench, const Figures& f) {
   const auto batch = std::max<std::size_t>(1, static_cast<std::size_t>(f.rows_per_commit + 0.5));
   const auto raw = bench.raw_rows(batch);
-  std::printf("%-28s %9.0f runs/s   p50 %7.3f ms   p99 %7.3f ms   %6.1f rows/commit   %8.0f rows/s = %3.0f %% of raw SQLite (%.0f)\n", name, f.per_second, f.p50_ms,
-              f.p99_ms, f.rows_per_commit, f.rows_per_second, 100 * f.rows_per_second / raw, raw);
+  std::printf("%-28s %9.0f runs/s   p50 %7.3f ms   p99 %7.3f ms   %6.1f rows/commit   %8.0f rows/s = %3.0f %% of raw SQLite (%.0f)\n", name,
+              f.per_second, f.p50_ms, f.p99_ms, f.rows_per_commit, f.rows_per_second, 100 * f.rows_per_second / raw, raw);
   std::fflush(stdout);
 }
 
@@ -221,12 +225,15 @@ void disk(const std::filesystem::path& folder) {
       Bench bench(place, 60);
       static_cast<void>(bench.load(bench.compile("ten", steps(10, effect)), 64, kRuns));
     }
-    std::printf("disk, 10,000 runs of ten %-5s steps: %.2f MB\n", std::string(effect).c_str(), static_cast<double>(folder_bytes(place) - empty) / 1e6);
+    std::printf("disk, 10,000 runs of ten %-5s steps: %.2f MB\n", std::string(effect).c_str(),
+                static_cast<double>(folder_bytes(place) - empty) / 1e6);
   }
 }
 
 int run(const std::filesystem::path& folder, double seconds, const std::vector<std::string>& names) {
-  const auto wanted = [&names](std::string_view name) { return names.empty() || std::find(names.begin(), names.end(), name) != names.end(); };
+  const auto wanted = [&names](std::string_view name) {
+    return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
+  };
   {
     Bench bench(folder / "load", seconds);
     const auto noop = bench.compile("noop", "\n  - a: {set: {x: 1}}");

@@ -62,7 +62,9 @@ EventKind kind_of(const Event& event) {
 
 }  // namespace
 
-Error damaged(std::string_view what) { return {ErrorClass::internal, "journal.damaged", "a record of the journal cannot be read: " + std::string(what)}; }
+Error damaged(std::string_view what) {
+  return {ErrorClass::internal, "journal.damaged", "a record of the journal cannot be read: " + std::string(what)};
+}
 
 // ---- writing ------------------------------------------------------------------------------------------------------------------
 
@@ -74,7 +76,9 @@ void Encoder::number(std::uint64_t value) {
   byte(static_cast<std::uint8_t>(value));
 }
 
-void Encoder::signed_number(std::int64_t value) { number((static_cast<std::uint64_t>(value) << 1U) ^ static_cast<std::uint64_t>(value >> 63)); }
+void Encoder::signed_number(std::int64_t value) {
+  number((static_cast<std::uint64_t>(value) << 1U) ^ static_cast<std::uint64_t>(value >> 63));
+}
 
 void Encoder::text(std::string_view value) {
   number(value.size());

@@ -7,8 +7,9 @@
 ///     0x80-0x8f  array of 0..15 items       0xa5 text   0xa6 array  0xa7 object, each with a length
 ///     0x90-0x9f  object of 0..15 members
 ///
-/// An event starts with one byte: its kind in the low half, the milliseconds since the event before it in the high half (15: a varint follows). So events can only be
-/// read in order, from a known time on; the pieces that a run appends at its commits, one after the other, are its history.
+/// An event starts with one byte: its kind in the low half, the milliseconds since the event before it in the high half (15: a varint
+/// follows). So events can only be read in order, from a known time on; the pieces that a run appends at its commits, one after the other,
+/// are its history.
 #pragma once
 
 #include <cstdint>

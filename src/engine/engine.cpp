@@ -34,7 +34,10 @@ Error poisoned() { return {ErrorClass::unavailable, "engine.poisoned", "a commit
 
 struct Engine::Impl {
   Impl(Dependencies world, const EngineOptions& engine_options)
-      : dependencies(std::move(world)), options(engine_options), store(dependencies.database), wake_timer(dependencies.threads.context(0)) {}
+      : dependencies(std::move(world)),
+        options(engine_options),
+        store(dependencies.database),
+        wake_timer(dependencies.threads.context(0)) {}
 
   Dependencies dependencies;
   EngineOptions options;
@@ -49,7 +52,8 @@ struct Engine::Impl {
   std::mutex listeners_mutex;
   std::vector<std::function<void(const OrganizationId&, const json::Value&)>> event_listeners;
   bool closed = false;
-  std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // read and cleared on thread 0: a timer may have fired before it was cancelled
+  std::shared_ptr<bool> alive =
+      std::make_shared<bool>(true);  // read and cleared on thread 0: a timer may have fired before it was cancelled
 
   [[nodiscard]] ShardDriver& shard_of(const RunId& run) const { return *shards[Shard::index_of(run, shards.size())]; }
   [[nodiscard]] RunId foreign_id(std::size_t shard) const;
@@ -90,15 +94,14 @@ RunId Engine::Impl::foreign_id(std::size_t shard) const {
 
 Engine::Engine(Dependencies dependencies, const EngineOptions& options) : impl_(std::make_unique<Impl>(std::move(dependencies), options)) {
   auto& impl = *impl_;
-  const ShardDriver::World world{
-      impl.dependencies.threads,
-      impl.dependencies.database,
-      impl.readers,
-      impl.store,
-      [&impl](const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) {
-        impl.publish(organization, std::move(event), std::move(done));
-      },
-      [&impl] { impl.sleepers_listen = true; }};
+  const ShardDriver::World world{impl.dependencies.threads,
+                                 impl.dependencies.database,
+                                 impl.readers,
+                                 impl.store,
+                                 [&impl](const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) {
+                                   impl.publish(organization, std::move(event), std::move(done));
+                                 },
+                                 [&impl] { impl.sleepers_listen = true; }};
   for (std::size_t i = 0; i < impl.dependencies.threads.size(); ++i) {
     impl.shards.push_back(std::make_shared<ShardDriver>(world, impl.dependencies, options, i));
   }
@@ -138,8 +141,9 @@ Result<void> Engine::start() {
   impl.sleepers_listen = listening;
   // First all machines, then what they wait for: a parent finds its child in memory.
   impl.on_every_shard([&](ShardDriver& driver, Shard& shard) {
-    const auto index = static_cast<std::size_t>(std::find_if(impl.shards.begin(), impl.shards.end(), [&](const auto& each) { return each.get() == &driver; }) -
-                                                impl.shards.begin());
+    const auto index = static_cast<std::size_t>(
+        std::find_if(impl.shards.begin(), impl.shards.end(), [&](const auto& each) { return each.get() == &driver; }) -
+        impl.shards.begin());
     for (auto& run : found[index]) shard.recover(std::move(run));
   });
   impl.on_every_shard([](ShardDriver& driver, Shard& shard) {
@@ -203,7 +207,8 @@ void Engine::stop(Millis drain) {
 RunId Engine::start_run(StartRequest request, Started started, Finished finished) {
   auto& impl = *impl_;
   const auto current = impl.dependencies.threads.current();
-  const auto wanted = request.shard.value_or(current ? *current : impl.next_shard.fetch_add(1, std::memory_order_relaxed)) % impl.shards.size();
+  const auto wanted =
+      request.shard.value_or(current ? *current : impl.next_shard.fetch_add(1, std::memory_order_relaxed)) % impl.shards.size();
   RunId id;
   if (request.id) {
     id = *request.id;
@@ -291,9 +296,9 @@ void Engine::publish(const OrganizationId& organization, json::Value event, Ackn
   impl_->publish(organization, std::move(event), std::move(done));
 }
 
-/// First every shard gives the event to the runs that it has in memory; then storage is asked for sleepers. A run is in memory, on its way into it (the shard
-/// knows), or asleep with its listener rows committed: those rows stay until it next sleeps or ends. So each is reached, some twice, which
-/// the machine's memory of source and id makes harmless.
+/// First every shard gives the event to the runs that it has in memory; then storage is asked for sleepers. A run is in memory, on its way
+/// into it (the shard knows), or asleep with its listener rows committed: those rows stay until it next sleeps or ends. So each is reached,
+/// some twice, which the machine's memory of source and id makes harmless.
 void Engine::Impl::publish(const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) {
   struct Joint {
     std::function<void(Result<void>)> done;

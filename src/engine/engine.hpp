@@ -1,9 +1,9 @@
 /// The durable engine: runs, on shards, over a journal. This is what the API, the command line and the scheduler talk to.
 ///
-/// One shard per io thread (`async::IoThreads`); a run in memory belongs to one shard. All functions here may be called from any thread; callbacks come on
-/// the thread of the run's shard unless said otherwise, and must not block. Answers that say "done" come only after the fact is
-/// durable (design.md chapter 4). After a failed commit the engine is poisoned: every call answers `engine.poisoned`, `on_fatal` is called once, and the process is
-/// to end and recover.
+/// One shard per io thread (`async::IoThreads`); a run in memory belongs to one shard. All functions here may be called from any thread;
+/// callbacks come on the thread of the run's shard unless said otherwise, and must not block. Answers that say "done" come only after the
+/// fact is durable (design.md chapter 4). After a failed commit the engine is poisoned: every call answers `engine.poisoned`, `on_fatal` is
+/// called once, and the process is to end and recover.
 #pragma once
 
 #include <cstdint>
@@ -59,7 +59,7 @@ struct StartRequest {
   json::Value secrets;
   bool dry_run = false;
   Durability durability = Durability::sync;
-  std::optional<RunId> id;        ///< else a new one
+  std::optional<RunId> id;           ///< else a new one
   std::optional<std::size_t> shard;  ///< preferred shard (the caller's io thread); else chosen by the engine
 };
 
@@ -94,9 +94,9 @@ struct RunView {
 struct RunUpdate {
   RunId run;
   std::uint64_t sequence = 0;
-  std::optional<Phase> phase;                 ///< phase change
-  std::optional<RunView::TaskView> task;      ///< task record added or changed
-  json::Value output;                         ///< with a final phase
+  std::optional<Phase> phase;             ///< phase change
+  std::optional<RunView::TaskView> task;  ///< task record added or changed
+  json::Value output;                     ///< with a final phase
   json::Value error;
 };
 
@@ -106,9 +106,9 @@ struct RunFilter {
   std::vector<Phase> phases{};
   std::optional<TimePoint> since{};
   std::optional<TimePoint> until{};
-  std::string text{};                 ///< part of the workflow's name or the run's id
-  std::uint32_t limit = 50;         ///< <= 200
-  std::optional<RunId> before{};     ///< cursor: newest first
+  std::string text{};             ///< part of the workflow's name or the run's id
+  std::uint32_t limit = 50;       ///< <= 200
+  std::optional<RunId> before{};  ///< cursor: newest first
 };
 struct RunPage {
   std::vector<RunView> runs;  ///< without tasks, input and output
@@ -132,7 +132,7 @@ class Engine {
     PlanSource& plans;
     Clock& clock;
     Random& random;
-    std::function<void(Error)> on_fatal;  ///< poisoned; called once, on the committer's thread
+    std::function<void(Error)> on_fatal;                                          ///< poisoned; called once, on the committer's thread
     std::function<json::Value(const OrganizationId&, const dsl::Plan&)> secrets;  ///< for recovery; may be empty
   };
   Engine(Dependencies dependencies, const EngineOptions& options);
@@ -145,8 +145,8 @@ class Engine {
 
   using Started = std::function<void(Result<RunId>)>;
   using Finished = std::function<void(const RunView&)>;
-  /// `started` (may be empty) comes when the start is durable; `finished` (may be empty) when the final phase is durable. Where both are wanted for a run
-  /// that ends at once, `started` may come together with `finished`, after one commit.
+  /// `started` (may be empty) comes when the start is durable; `finished` (may be empty) when the final phase is durable. Where both are
+  /// wanted for a run that ends at once, `started` may come together with `finished`, after one commit.
   RunId start_run(StartRequest request, Started started, Finished finished);
 
   using Viewed = std::function<void(Result<RunView>)>;
@@ -159,7 +159,8 @@ class Engine {
   void resume(const OrganizationId& organization, const RunId& run, Acknowledged done);
   /// Of a faulted (or cancelled) run. Error `run.not_retryable` in another phase, `run.unknown_task`.
   void retry(const OrganizationId& organization, const RunId& run, RetryRequested request, Acknowledged done);
-  /// A CloudEvent for one run, or for every run of the organization that listens. Acknowledged when durable. Exactly once per event `source` + `id`.
+  /// A CloudEvent for one run, or for every run of the organization that listens. Acknowledged when durable. Exactly once per event
+  /// `source` + `id`.
   void deliver(const OrganizationId& organization, const RunId& run, json::Value event, Acknowledged done);
   void publish(const OrganizationId& organization, json::Value event, Acknowledged done);
   /// Every event that runs emit and that `publish` takes, for event triggers; called on a shard thread.
@@ -169,7 +170,8 @@ class Engine {
   [[nodiscard]] Result<RunPage> list(const RunFilter& filter);
 
   using Updated = std::function<void(const RunUpdate&)>;
-  /// Live updates of one run from `after_sequence` on (0: all still known: a subscriber first gets the current records, then changes). On the run's shard.
+  /// Live updates of one run from `after_sequence` on (0: all still known: a subscriber first gets the current records, then changes). On
+  /// the run's shard.
   [[nodiscard]] std::uint64_t subscribe(const RunId& run, std::uint64_t after_sequence, Updated updated);
   void unsubscribe(const RunId& run, std::uint64_t subscription);
 

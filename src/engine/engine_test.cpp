@@ -33,7 +33,8 @@ constexpr std::string_view kListens = R"(
 json::Value parsed(std::string_view text) { return json::parse(text).value(); }
 
 json::Value ping(std::string_view id) {
-  return json::Value::object({{"specversion", "1.0"}, {"type", "ping"}, {"source", "https://example.com"}, {"id", id}, {"data", json::Value::object({{"x", 1}})}});
+  return json::Value::object(
+      {{"specversion", "1.0"}, {"type", "ping"}, {"source", "https://example.com"}, {"id", id}, {"data", json::Value::object({{"x", 1}})}});
 }
 
 class EngineTest : public testing::Test {
@@ -297,7 +298,8 @@ TEST_F(EngineTest, AWorkflowRunsAnotherAndTakesItsOutput) {
 TEST_F(EngineTest, W7_AParentFindsItsChildAgainAfterTheProcessEnds) {
   bench_.boot();
   static_cast<void>(bench_.add("child", "\n  - a: {call: manual}"));
-  const auto parent = bench_.start(bench_.add("parent", "\n  - a: {run: {workflow: {namespace: test, name: child, version: '1.0.0'}}}"), {});
+  const auto parent =
+      bench_.start(bench_.add("parent", "\n  - a: {run: {workflow: {namespace: test, name: child, version: '1.0.0'}}}"), {});
   bench_.manual().wait_for(1);
   bench_.kill();
   bench_.boot();
@@ -312,7 +314,7 @@ TEST_F(EngineTest, W7_AParentFindsItsChildAgainAfterTheProcessEnds) {
 TEST_F(EngineTest, W5_ListsAreFilteredAndPagedNewestFirst) {
   bench_.boot();
   const auto first = bench_.add("alpha", kThreeSteps);
-  const auto second = bench_.add("beta_x", "\n  - a: {raise: {error: {type: 'https://example.com/e', status: 400, title: no}}}");
+  const auto second = bench_.add("beta-x", "\n  - a: {raise: {error: {type: 'https://example.com/e', status: 400, title: no}}}");
   const auto third = bench_.add("open", "\n  - a: {call: manual}");
   std::vector<RunId> newest_first;
   for (int i = 0; i < 4; ++i) newest_first.insert(newest_first.begin(), bench_.execute(first, {}).id);
@@ -327,7 +329,7 @@ TEST_F(EngineTest, W5_ListsAreFilteredAndPagedNewestFirst) {
   EXPECT_THAT(ids({.workflow = first}), SizeIs(4));
   EXPECT_THAT(ids({.phases = {Phase::faulted}}), ElementsAre(newest_first[1]));
   EXPECT_THAT(ids({.phases = {Phase::running, Phase::waiting}}), ElementsAre(newest_first[0]));
-  EXPECT_THAT(ids({.text = "eta_"}), ElementsAre(newest_first[1]));
+  EXPECT_THAT(ids({.text = "eta-"}), ElementsAre(newest_first[1]));
   EXPECT_THAT(ids({.text = newest_first[2].to_string()}), ElementsAre(newest_first[2]));
   OrganizationId other;
   other.uuid.bytes[2] = 7;

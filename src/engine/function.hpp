@@ -23,12 +23,16 @@ using dsl::EffectClass;
 
 /// How a call of a function ended.
 struct Outcome {
-  json::Value output;          ///< where it succeeded
-  json::Value error;           ///< object as `make_error` makes it; null: success
+  json::Value output;  ///< where it succeeded
+  json::Value error;   ///< object as `make_error` makes it; null: success
   std::vector<LogLine> logs;
 
-  [[nodiscard]] static Outcome success(json::Value output, std::vector<LogLine> logs = {}) { return {std::move(output), {}, std::move(logs)}; }
-  [[nodiscard]] static Outcome failure(json::Value error, std::vector<LogLine> logs = {}) { return {{}, std::move(error), std::move(logs)}; }
+  [[nodiscard]] static Outcome success(json::Value output, std::vector<LogLine> logs = {}) {
+    return {std::move(output), {}, std::move(logs)};
+  }
+  [[nodiscard]] static Outcome failure(json::Value error, std::vector<LogLine> logs = {}) {
+    return {{}, std::move(error), std::move(logs)};
+  }
   [[nodiscard]] bool ok() const { return error.is_null(); }
 };
 
@@ -39,9 +43,9 @@ struct Invocation {
   std::string reference;        ///< of the task, for messages
   std::string idempotency_key;  ///< to be sent with an `idempotent` effect
   json::Value arguments;
-  json::Value input;            ///< the task's input (URI templates expand over it)
-  json::Value secrets;          ///< object; values never go to logs, errors or outputs
-  bool dry_run = false;         ///< start nothing: the output is the plan
+  json::Value input;     ///< the task's input (URI templates expand over it)
+  json::Value secrets;   ///< object; values never go to logs, errors or outputs
+  bool dry_run = false;  ///< start nothing: the output is the plan
   TimePoint now{};
 };
 
@@ -58,12 +62,12 @@ class Function {
   virtual ~Function() = default;
 
   struct Info {
-    std::string name;         ///< canonical, dashes
+    std::string name;  ///< canonical, dashes
     std::string version = "1.0.0";
     std::string summary;
-    json::Value parameters;   ///< JSON Schema
-    json::Value output;       ///< JSON Schema
-    json::Value examples;     ///< array of argument objects
+    json::Value parameters;    ///< JSON Schema
+    json::Value output;        ///< JSON Schema
+    json::Value examples;      ///< array of argument objects
     bool destructive = false;  ///< needs `allow_destructive: true` to do anything but plan
   };
   [[nodiscard]] virtual const Info& info() const = 0;
@@ -71,7 +75,8 @@ class Function {
   [[nodiscard]] virtual EffectClass effect_class(const json::Value& arguments) const = 0;
   /// What the call would do, as an array of `{action, ...}` objects; touches nothing but may read.
   [[nodiscard]] virtual Result<json::Value> plan(const Invocation& call) const = 0;
-  /// Begins the call. Must not block the calling thread (a shard); long work goes to a pool, a process or the network. The returned Cancel may be empty.
+  /// Begins the call. Must not block the calling thread (a shard); long work goes to a pool, a process or the network. The returned Cancel
+  /// may be empty.
   [[nodiscard]] virtual Cancel start(Invocation call, Done done) = 0;
 };
 

@@ -1,7 +1,8 @@
 /// What is stored about a run, as values: the borders between shard (decides), store (SQL) and recovery.
 ///
-/// An open run is its *beginning* (trigger and first events), its journal records (later events, one record per commit), and perhaps a snapshot that replaces
-/// everything up to some record. A finished run is one row whose *history* holds all of that, so that any view of it, and a retry, come from replay.
+/// An open run is its *beginning* (trigger and first events), its journal records (later events, one record per commit), and perhaps a
+/// snapshot that replaces everything up to some record. A finished run is one row whose *history* holds all of that, so that any view of
+/// it, and a retry, come from replay.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,7 @@ constexpr std::uint32_t kMaxLimit = 200;
 constexpr std::int64_t kMaxKey = INT64_MAX;
 
 // $1 workflow, $2 upper key or id, $3 organization, $4 phases (bits), $5 since, $6 until, $7 name pattern, $8 id pattern, $9 limit
-#define PAWL_RUN_FILTER                                                                                                      \
+#define PAWL_RUN_FILTER                                                                                                     \
   " and ($3 is null or w.organization_id = $3) and (($4 >> r.phase) & 1) = 1 and r.created_at >= $5 and r.created_at < $6 " \
   "and ($7 is null or w.name like $7 escape '\\' or lower(hex(r.id)) like $8 escape '\\') "
 constexpr std::string_view kFinished =
@@ -26,7 +26,8 @@ constexpr std::string_view kFinishedOfWorkflow =
     "order by r.key desc limit $9";
 constexpr std::string_view kOpen =
     "select r.id, r.version, r.phase, r.flags, r.created_at, w.organization_id, w.workflow_id, w.name, null, null, r.reason "
-    "from open_runs r join run_workflows w on w.ref = r.workflow where $1 is null and r.id < $2" PAWL_RUN_FILTER "order by r.id desc limit $9";
+    "from open_runs r join run_workflows w on w.ref = r.workflow where $1 is null and r.id < $2" PAWL_RUN_FILTER
+    "order by r.id desc limit $9";
 constexpr std::string_view kOpenOfWorkflow =
     "select r.id, r.version, r.phase, r.flags, r.created_at, w.organization_id, w.workflow_id, w.name, null, null, r.reason "
     "from run_workflows w cross join open_runs r where w.workflow_id = $1 and r.workflow = w.ref and r.id < $2" PAWL_RUN_FILTER

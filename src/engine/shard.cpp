@@ -12,7 +12,8 @@ namespace {
 
 /// Inputs that one run may take before others get their turn: a loop of steps that answer at once must not hold the shard.
 constexpr std::size_t kInputsPerTurn = 256;
-/// Batches that the host may have at a time: one that is being written and one that is ready for the writer. More would only mean smaller batches.
+/// Batches that the host may have at a time: one that is being written and one that is ready for the writer. More would only mean smaller
+/// batches.
 constexpr std::size_t kBatchesInFlight = 2;
 
 std::size_t bytes_of(const RunWrite& write) {
@@ -36,8 +37,8 @@ Shard::~Shard() = default;
 std::size_t Shard::index_of(const RunId& run, std::size_t count) { return (run.uuid.bytes[8] & 0x3fU) % count; }
 
 RunId Shard::make_id() {
-  // RFC 9562, 6.2 method 1: the 12 bits after the version count within a millisecond, so that ids of a shard are unique and grow even in the first
-  // 63 bits (run_key). The six bits after the variant name the shard.
+  // RFC 9562, 6.2 method 1: the 12 bits after the version count within a millisecond, so that ids of a shard are unique and grow even in
+  // the first 63 bits (run_key). The six bits after the variant name the shard.
   const auto now = static_cast<std::uint64_t>(world_.clock.now().time_since_epoch().count());
   if (now > last_millis_) {
     last_millis_ = now;
@@ -78,7 +79,8 @@ void Shard::start(RunId id, StartRequest request, Engine::Started started, Engin
     if (started) started(Error{kind, code, std::move(message)});
   };
   if (draining_) return refuse(ErrorClass::unavailable, "engine.stopping", "the engine is stopping");
-  if (runs_.size() >= options_.max_runs_in_memory) return refuse(ErrorClass::unavailable, "engine.overloaded", "too many runs are in progress");
+  if (runs_.size() >= options_.max_runs_in_memory)
+    return refuse(ErrorClass::unavailable, "engine.overloaded", "too many runs are in progress");
   if (runs_.contains(id)) return refuse(ErrorClass::conflict, "run.exists", "a run with the id " + id.to_string() + " exists already");
 
   auto fresh = std::make_unique<Run>();
@@ -233,7 +235,8 @@ RunWrite Shard::write_of(Run& run) {
     write.begin = RunWrite::Begin{encode_beginning(run.trigger, run.snapshot.empty() ? run.events : std::string()), run.reopened};
     if (run.reopened && !run.snapshot.empty()) write.snapshot = RunWrite::Snapshot{0, run.snapshot};
     run.next_sequence = 1;
-    if (run.reopened && !run.snapshot.empty() && !run.events.empty()) write.append = RunWrite::Append{run.next_sequence++, encode_journal(run.events)};
+    if (run.reopened && !run.snapshot.empty() && !run.events.empty())
+      write.append = RunWrite::Append{run.next_sequence++, encode_journal(run.events)};
     ++counters_.journal_rows;
   } else {
     if (run.events.size() > run.appended) {
@@ -321,8 +324,9 @@ void Shard::finish(Run& run) {
   }
   const auto parents = std::exchange(run.parents, {});
   const bool completed = run.machine && run.machine->phase() == Phase::completed;
-  const auto outcome = completed ? Outcome::success(run.machine->output())
-                                 : Outcome::failure(run.machine ? run.machine->error() : make_error("runtime", 500, "Cancelled", run.broken));
+  const auto outcome = completed
+                           ? Outcome::success(run.machine->output())
+                           : Outcome::failure(run.machine ? run.machine->error() : make_error("runtime", 500, "Cancelled", run.broken));
   drop(run);
   for (const auto& parent : parents) effect_ended(parent.run, parent.effect, outcome);
 }

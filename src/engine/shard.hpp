@@ -1,11 +1,13 @@
 /// One shard: the runs of one thread, as plain logic.
 ///
-/// A shard takes inputs (commands, answers of effects, "durable up to", time), drives the machines, and asks its host for the rest: append a batch, start a
-/// function, load a run. It knows no Asio, no thread and no database, so the simulator drives the very same code (tests/simulation).
+/// A shard takes inputs (commands, answers of effects, "durable up to", time), drives the machines, and asks its host for the rest: append
+/// a batch, start a function, load a run. It knows no Asio, no thread and no database, so the simulator drives the very same code
+/// (tests/simulation).
 ///
-/// The order that everything rests on: an input changes machines and adds events to runs; `turn` collects the events of all changed runs into one
-/// batch; when the host reports the batch durable, what waited for it happens: acknowledgements, effects that write, the end of runs. Functions of
-/// class `pure` and `read` start at once, and their answers may go on within the same turn, so ten reading steps cost one commit.
+/// The order that everything rests on: an input changes machines and adds events to runs; `turn` collects the events of all changed runs
+/// into one batch; when the host reports the batch durable, what waited for it happens: acknowledgements, effects that write, the end of
+/// runs. Functions of class `pure` and `read` start at once, and their answers may go on within the same turn, so ten reading steps cost
+/// one commit.
 ///
 /// All functions must be called on the shard's thread. Callbacks may call back into the shard.
 #pragma once
@@ -34,7 +36,8 @@ class ShardHost {
 
   /// Make it durable, in order: `Shard::durable`.
   virtual void append(Batch batch) = 0;
-  /// Start a function. An answer that comes at once is returned; any other goes to `Shard::effect_ended`. `cancel` is set to what the function gave.
+  /// Start a function. An answer that comes at once is returned; any other goes to `Shard::effect_ended`. `cancel` is set to what the
+  /// function gave.
   [[nodiscard]] virtual std::optional<Outcome> start_function(Function& function, Invocation call, EffectId effect, Cancel& cancel) = 0;
   /// Read a run that is not in memory: `Shard::loaded`.
   virtual void load(const RunId& run) = 0;
@@ -88,7 +91,8 @@ class Shard {
   void tick();
   /// When `tick` is wanted next.
   [[nodiscard]] std::optional<TimePoint> next_due();
-  /// Ends a turn: continues runs that had used up their share and appends what has changed. The host calls it after every input or group of inputs.
+  /// Ends a turn: continues runs that had used up their share and appends what has changed. The host calls it after every input or group of
+  /// inputs.
   void turn();
 
   /// Takes a run that was in memory when the process ended. After all of them: `resume_recovered` starts their effects and timers again.

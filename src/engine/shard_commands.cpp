@@ -26,7 +26,8 @@ void Shard::view(const OrganizationId& organization, const RunId& id, bool with_
     run.at_end.push_back([this, with_tasks, done](Run& at_end) { done(view_of(at_end, with_tasks)); });
   };
   const auto missing = [this, id, with_tasks, done](Result<StoredRun>& stored) {
-    if (stored.has_value() && std::holds_alternative<FinishedRun>(stored.value())) return done(view_of(std::get<FinishedRun>(stored.value()), with_tasks));
+    if (stored.has_value() && std::holds_alternative<FinishedRun>(stored.value()))
+      return done(view_of(std::get<FinishedRun>(stored.value()), with_tasks));
     done(absent(id, stored));
   };
   with_run(organization, id, found, missing);
@@ -107,7 +108,8 @@ void Shard::retry(const OrganizationId& organization, const RunId& id, RetryRequ
 void Shard::reopen(const FinishedRun& stored, RetryRequested request, Engine::Acknowledged done) {
   if (draining_) return done(Error{ErrorClass::unavailable, "engine.stopping", "the engine is stopping"});
   if (stored.phase == Phase::completed) {
-    return done(Error{ErrorClass::conflict, "run.not_retryable", "run " + stored.identity.id.to_string() + " has completed; only a faulted or cancelled run can be retried"});
+    return done(Error{ErrorClass::conflict, "run.not_retryable",
+                      "run " + stored.identity.id.to_string() + " has completed; only a faulted or cancelled run can be retried"});
   }
   auto revived = revive(stored);
   if (revived.has_error()) return done(revived.error());

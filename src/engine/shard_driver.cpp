@@ -15,9 +15,9 @@ constexpr Millis kLongestWait{10'000};
 ShardDriver::ShardDriver(World world, const Engine::Dependencies& dependencies, const EngineOptions& options, std::size_t index)
     : world_(std::move(world)),
       index_(index),
-      shard_(std::make_unique<Shard>(
-          Shard::Dependencies{*this, dependencies.functions, dependencies.plans, dependencies.clock, dependencies.random, dependencies.secrets}, options,
-          index, world_.threads.size())),
+      shard_(std::make_unique<Shard>(Shard::Dependencies{*this, dependencies.functions, dependencies.plans, dependencies.clock,
+                                                         dependencies.random, dependencies.secrets},
+                                     options, index, world_.threads.size())),
       timer_(std::in_place, world_.threads.context(index)),
       clock_(dependencies.clock) {}
 
@@ -113,13 +113,14 @@ void ShardDriver::append(Batch batch) {
   const auto bytes = batch.bytes;
   const auto number = batch.number;
   auto shared = std::make_shared<const Batch>(std::move(batch));
-  world_.database.write_or_poison([&store = world_.store, shared](storage::Transaction& transaction) { return store.apply(transaction, *shared); },
-                                  [self = shared_from_this(), number](Result<void> result) {
-                                    if (result.has_error()) return;  // poisoned: nothing is acknowledged any more
-                                    self->durable_ = number;
-                                    self->post_drain();
-                                  },
-                                  bytes);
+  world_.database.write_or_poison(
+      [&store = world_.store, shared](storage::Transaction& transaction) { return store.apply(transaction, *shared); },
+      [self = shared_from_this(), number](Result<void> result) {
+        if (result.has_error()) return;  // poisoned: nothing is acknowledged any more
+        self->durable_ = number;
+        self->post_drain();
+      },
+      bytes);
   for (const auto& run : shared->runs) {
     if (run.sleep && !run.sleep->listens.empty()) return world_.sleeper_listens();
   }

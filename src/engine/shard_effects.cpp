@@ -14,9 +14,13 @@ namespace {
 constexpr std::string_view kEmit = "emit";
 constexpr std::string_view kRunWorkflow = "run.workflow";
 
+/// Run by the engine itself.
+bool is_internal(std::string_view function) { return function == kEmit || function == kRunWorkflow; }
+
 json::Value unknown_outcome() {
-  return make_error("runtime", 500, "Outcome unknown",
-                    "the process ended while this step was under way; the step may not be repeated, and whether it took effect is not known");
+  return make_error(
+      "runtime", 500, "Outcome unknown",
+      "the process ended while this step was under way; the step may not be repeated, and whether it took effect is not known");
 }
 
 Outcome failed(std::string_view kind, int status, std::string_view title, std::string_view detail) {
@@ -29,7 +33,8 @@ bool detached(const dsl::Plan& plan, const StartEffect& action) {
   return call != nullptr && !call->await;
 }
 
-/// The id of a child follows from the parent and the step, so that a step starts its child once, whatever happens. It keeps the time and the shard of the parent.
+/// The id of a child follows from the parent and the step, so that a step starts its child once, whatever happens. It keeps the time and
+/// the shard of the parent.
 RunId child_id(const RunId& parent, const StepKey& step) {
   const auto key = idempotency_key(parent, step);
   std::array<unsigned char, 16> digest{};
@@ -66,7 +71,8 @@ Outcome Shard::plan_of(const Run& run, const Effect& effect, const Function* fun
     plan.push_back(json::Value::object({{"action", effect.action.function}, {"arguments", effect.action.arguments}}));
   } else {
     auto planned = function->plan(invocation_of(run, effect));
-    if (planned.has_error()) return failed("runtime", http_status(planned.error().kind), "The call cannot be planned", planned.error().message);
+    if (planned.has_error())
+      return failed("runtime", http_status(planned.error().kind), "The call cannot be planned", planned.error().message);
     plan = std::move(planned).value();
   }
   return Outcome::success(json::Value::object({{"dry_run", true}, {"plan", std::move(plan)}}));
@@ -78,15 +84,17 @@ void Shard::begin_effect(Run& run, StartEffect action, bool restarted) {
   effect.action = std::move(action);
   effect.restarted = restarted;
   const auto& name = effect.action.function;
-  const bool internal = name == kEmit || name == kRunWorkflow;
+  const bool internal = is_internal(name);
   const Function* const function = internal ? nullptr : world_.functions.get(name);
   if (function == nullptr && !internal) {
-    return answer(run, id, failed("configuration", 501, "Function not available", "the function '" + name + "' is not available in this build"));
+    return answer(run, id,
+                  failed("configuration", 501, "Function not available", "the function '" + name + "' is not available in this build"));
   }
   try {
     const auto own_class = internal ? EffectClass::idempotent : function->effect_class(effect.action.arguments);
     effect.effect_class = effect.action.declared.value_or(own_class);
-    const bool forbidden = function != nullptr && function->info().destructive && !effect.action.arguments.get("allow_destructive").truthy();
+    const bool forbidden =
+        function != nullptr && function->info().destructive && !effect.action.arguments.get("allow_destructive").truthy();
     if (run.identity.dry_run || forbidden) return answer(run, id, plan_of(run, effect, function));
   } catch (const std::exception& error) {
     return answer(run, id, failed("runtime", 500, "The function failed", error.what()));
@@ -101,7 +109,8 @@ void Shard::begin_effect(Run& run, StartEffect action, bool restarted) {
 void Shard::admit(Run& run, EffectId id) {
   const auto found = run.effects.find(id);
   if (found == run.effects.end() || draining_) return;  // cancelled meanwhile, or not to be started any more
-  if (counters_.effects_in_flight >= options_.max_effects_in_flight) {
+  // Children and messages take no place: a parent that held one would keep its own child from getting one.
+  if (!is_internal(found->second.action.function) && counters_.effects_in_flight >= options_.max_effects_in_flight) {
     found->second.state = Effect::State::queued;
     waiting_effects_.push_back({run.identity.id, id});
     return;
@@ -123,7 +132,7 @@ void Shard::launch_waiting() {
 void Shard::launch(Run& run, EffectId id) {
   auto& effect = run.effects.at(id);
   effect.state = Effect::State::running;
-  ++counters_.effects_in_flight;
+  if (!is_internal(effect.action.function)) ++counters_.effects_in_flight;
   const bool waits = !detached(run.machine->plan(), effect.action);
   if (effect.action.function == kEmit) {
     launch_emit(run, effect);
@@ -151,9 +160,12 @@ void Shard::launch_function(Run& run, Effect& effect) {
 
 void Shard::launch_emit(Run& run, Effect& effect) {
   auto event = effect.action.arguments;
-  world_.host.publish(run.identity.organization, event, [this, run_id = run.identity.id, id = effect.action.effect, event](Result<void> result) {
-    effect_ended(run_id, id, result.has_error() ? failed("communication", 500, "The event was not published", result.error().message) : Outcome::success(event));
-  });
+  world_.host.publish(
+      run.identity.organization, event, [this, run_id = run.identity.id, id = effect.action.effect, event](Result<void> result) {
+        effect_ended(run_id, id,
+                     result.has_error() ? failed("communication", 500, "The event was not published", result.error().message)
+                                        : Outcome::success(event));
+      });
 }
 
 // ---- answers ------------------------------------------------------------------------------------------------------------------
@@ -177,7 +189,7 @@ void Shard::answer(Run& run, EffectId id, Outcome outcome) {
 void Shard::forget_effect(Run& run, EffectId id) {
   const auto found = run.effects.find(id);
   if (found == run.effects.end()) return;
-  if (found->second.state == Effect::State::running) --counters_.effects_in_flight;
+  if (found->second.state == Effect::State::running && !is_internal(found->second.action.function)) --counters_.effects_in_flight;
   run.effects.erase(found);
 }
 
@@ -241,7 +253,9 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
   const auto id = effect.action.effect;
   const auto& arguments = effect.action.arguments;
   const auto& wanted = arguments.get("workflow").is_object() ? arguments.get("workflow") : arguments;
-  const auto text = [&wanted](std::string_view key) { return wanted.get(key).is_string() ? std::string(wanted.get(key).as_string()) : std::string(); };
+  const auto text = [&wanted](std::string_view key) {
+    return wanted.get(key).is_string() ? std::string(wanted.get(key).as_string()) : std::string();
+  };
   auto resolved = world_.plans.find(run.identity.organization, text("namespace"), text("name"), text("version"));
   if (resolved.has_error()) return answer(run, id, failed("configuration", 404, "Workflow not found", resolved.error().message));
   StartRequest request;
@@ -250,12 +264,15 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
   request.workflow = resolved->workflow;
   request.version = resolved->version;
   request.input = wanted.get("input");
-  request.trigger = json::Value::object({{"type", "workflow"}, {"run", run.identity.id.to_string()}, {"task", run.machine->plan().task(effect.action.step.task).reference}});
+  request.trigger = json::Value::object(
+      {{"type", "workflow"}, {"run", run.identity.id.to_string()}, {"task", run.machine->plan().task(effect.action.step.task).reference}});
   request.durability = run.durability;
   std::optional<Error> refused;
-  start(child, std::move(request), [&refused](Result<RunId> started) {
-    if (started.has_error()) refused = started.error();
-  }, {});
+  start(child, std::move(request),
+        [&refused](Result<RunId> started) {
+          if (started.has_error()) refused = started.error();
+        },
+        {});
   if (refused) return answer(run, id, failed("runtime", http_status(refused->kind), "The workflow was not started", refused->message));
   const auto started = runs_.find(child);
   PAWL_ASSERT(started != runs_.end(), "a run that was started is in memory until its end is durable");

@@ -22,10 +22,11 @@ std::string listener_key(const OrganizationId& organization, std::string_view ty
 
 // ---- out of memory and back -----------------------------------------------------------------------------------------------------
 
-/// A run that waits for nothing but time and messages may leave memory when it has done so for a while. Runs that somebody watches or waits for stay.
+/// A run that waits for nothing but time and messages may leave memory when it has done so for a while. Runs that somebody watches or waits
+/// for stay.
 void Shard::consider_sleep(Run& run) {
-  const bool quiet = run.machine && (run.machine->phase() == Phase::waiting || run.machine->phase() == Phase::suspended) && run.effects.empty() &&
-                     run.inbox.empty();
+  const bool quiet = run.machine && (run.machine->phase() == Phase::waiting || run.machine->phase() == Phase::suspended) &&
+                     run.effects.empty() && run.inbox.empty();
   const bool alone = run.finished.empty() && run.parents.empty() && run.subscribers.empty() && run.at_end.empty();
   if (!quiet || !alone || run.changed || run.commits > 0 || run.advancing) return;
   const auto now = world_.clock.now();
@@ -36,7 +37,8 @@ void Shard::consider_sleep(Run& run) {
     return;
   }
   const auto timers = run.machine->pending_timers();
-  const bool soon = std::any_of(timers.begin(), timers.end(), [&](const SetTimer& timer) { return timer.due < now + options_.snapshot_after; });
+  const bool soon =
+      std::any_of(timers.begin(), timers.end(), [&](const SetTimer& timer) { return timer.due < now + options_.snapshot_after; });
   if (soon) return;
   if (!run.row_resident) return leave_memory(run);  // came out of storage and was only looked at
   run.falling_asleep = true;
@@ -78,7 +80,8 @@ void Shard::with_run(const OrganizationId& organization, const RunId& id, Found 
     return missing(none);
   }
   want(id, [this, organization, id, found = std::move(found), missing = std::move(missing)](Result<StoredRun>& stored) {
-    if (const auto now_here = runs_.find(id); now_here != runs_.end() && now_here->second->identity.organization == organization) return found(*now_here->second);
+    if (const auto now_here = runs_.find(id); now_here != runs_.end() && now_here->second->identity.organization == organization)
+      return found(*now_here->second);
     const auto* finished = stored.has_value() ? std::get_if<FinishedRun>(&stored.value()) : nullptr;
     if (stored.has_error() || (finished != nullptr && finished->identity.organization == organization)) return missing(stored);
     Result<StoredRun> none = StoredRun{};

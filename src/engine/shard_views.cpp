@@ -85,8 +85,8 @@ Result<RunView> Shard::view_of(const FinishedRun& stored, bool with_tasks) {
 
 // ---- live updates -----------------------------------------------------------------------------------------------------------------
 
-// Updates are counted in the order of the machine's actions, which replay repeats: the numbers stay the same after a restart. A subscriber that missed
-// some gets the present state of every record that changed since.
+// Updates are counted in the order of the machine's actions, which replay repeats: the numbers stay the same after a restart. A subscriber
+// that missed some gets the present state of every record that changed since.
 
 void Shard::publish_record(Run& run, std::size_t record) {
   ++run.updates;

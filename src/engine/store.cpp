@@ -31,7 +31,9 @@ RunIdentity identity_of(const Row& row) {
   return identity;
 }
 
-Phase phase_of(const Row& row) { return static_cast<Phase>(std::clamp<std::int64_t>(row.integer(7), 0, static_cast<std::int64_t>(Phase::completed))); }
+Phase phase_of(const Row& row) {
+  return static_cast<Phase>(std::clamp<std::int64_t>(row.integer(7), 0, static_cast<std::int64_t>(Phase::completed)));
+}
 
 constexpr std::string_view kSelectOpen =
     "select o.id, o.version, o.flags, o.created_at, w.organization_id, w.workflow_id, w.name, o.phase, o.resident, o.beginning "
@@ -59,35 +61,37 @@ Result<OpenRun> open_run(Session& session, const Row& row) {
     run.events.clear();
     run.next_sequence = static_cast<std::uint32_t>(after) + 1;
   }));
-  PAWL_TRY_VOID(session.query("select seq, data from journal where run_id = $1 and seq > $2 order by seq", {run.identity.id, after}, [&](const Row& found) {
-    const auto events = decode_journal(found.blob(1));
-    if (events.has_error()) run.unreadable = events.error().message;
-    if (events.has_value()) run.events += events.value();
-    run.next_sequence = static_cast<std::uint32_t>(found.integer(0)) + 1;
-  }));
+  PAWL_TRY_VOID(session.query("select seq, data from journal where run_id = $1 and seq > $2 order by seq", {run.identity.id, after},
+                              [&](const Row& found) {
+                                const auto events = decode_journal(found.blob(1));
+                                if (events.has_error()) run.unreadable = events.error().message;
+                                if (events.has_value()) run.events += events.value();
+                                run.next_sequence = static_cast<std::uint32_t>(found.integer(0)) + 1;
+                              }));
   return run;
 }
 
 Result<void> find_finished(Session& session, const RunId& id, StoredRun& found) {
   std::optional<Error> failed;
   const auto key = run_key(id);
-  PAWL_TRY_VOID(session.query(
-      "select r.id, r.version, r.flags, r.created_at, w.organization_id, w.workflow_id, w.name, r.phase, r.started_after, r.ended_after, r.history "
-      "from runs r join run_workflows w on w.ref = r.workflow where r.key >= $1 and r.key < $2 and r.id = $3",
-      {key, key + kProbes, id}, [&](const Row& row) {
-        FinishedRun run;
-        run.identity = identity_of(row);
-        run.phase = phase_of(row);
-        run.started_at = run.identity.created_at + Millis(row.integer(8));
-        run.ended_at = run.identity.created_at + Millis(row.integer(9));
-        auto history = decode_history(row.blob(10));
-        if (history.has_error()) {
-          failed = history.error();
-          return;
-        }
-        run.history = std::move(history).value();
-        found = std::move(run);
-      }));
+  PAWL_TRY_VOID(
+      session.query("select r.id, r.version, r.flags, r.created_at, w.organization_id, w.workflow_id, w.name, r.phase, r.started_after, "
+                    "r.ended_after, r.history "
+                    "from runs r join run_workflows w on w.ref = r.workflow where r.key >= $1 and r.key < $2 and r.id = $3",
+                    {key, key + kProbes, id}, [&](const Row& row) {
+                      FinishedRun run;
+                      run.identity = identity_of(row);
+                      run.phase = phase_of(row);
+                      run.started_at = run.identity.created_at + Millis(row.integer(8));
+                      run.ended_at = run.identity.created_at + Millis(row.integer(9));
+                      auto history = decode_history(row.blob(10));
+                      if (history.has_error()) {
+                        failed = history.error();
+                        return;
+                      }
+                      run.history = std::move(history).value();
+                      found = std::move(run);
+                    }));
   if (failed) return *failed;
   return {};
 }
@@ -157,10 +161,11 @@ Result<void> RunStore::begin(Transaction& transaction, const RunWrite& write, st
     const auto key = run_key(identity.id);
     PAWL_TRY_VOID(transaction.execute("delete from runs where key >= $1 and key < $2 and id = $3", {key, key + kProbes, identity.id}));
   }
-  PAWL_TRY_VOID(transaction.execute(
-      "insert into open_runs (id, workflow, version, phase, flags, created_at, resident, reason, beginning) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-      {identity.id, workflow, identity.version, static_cast<int>(write.phase), flags_of(identity), identity.created_at, write.resident, write.reason,
-       Parameter::blob(write.begin->beginning)}));
+  PAWL_TRY_VOID(
+      transaction.execute("insert into open_runs (id, workflow, version, phase, flags, created_at, resident, reason, beginning) values "
+                          "($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                          {identity.id, workflow, identity.version, static_cast<int>(write.phase), flags_of(identity), identity.created_at,
+                           write.resident, write.reason, Parameter::blob(write.begin->beginning)}));
   return {};
 }
 
@@ -197,8 +202,9 @@ Result<void> RunStore::finish(Transaction& transaction, const RunWrite& write, s
     PAWL_TRY(inserted, transaction.execute(
                            "insert into runs (key, id, workflow, version, phase, flags, created_at, started_after, ended_after, history) "
                            "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (key) do nothing",
-                           {key, identity.id, workflow, identity.version, static_cast<int>(write.phase), flags_of(identity), identity.created_at,
-                            (end.started_at - identity.created_at).count(), (end.ended_at - identity.created_at).count(), Parameter::blob(end.history)}));
+                           {key, identity.id, workflow, identity.version, static_cast<int>(write.phase), flags_of(identity),
+                            identity.created_at, (end.started_at - identity.created_at).count(),
+                            (end.ended_at - identity.created_at).count(), Parameter::blob(end.history)}));
     if (inserted > 0) return {};
   }
   return Error{ErrorClass::internal, "storage.constraint", "no free key for run " + identity.id.to_string()};
@@ -245,8 +251,9 @@ Result<void> RunStore::recover(const std::function<void(OpenRun)>& each) {
 Result<std::vector<RunStore::Wake>> RunStore::wakes(TimePoint until, std::uint32_t limit) {
   std::vector<Wake> wakes;
   PAWL_TRY_VOID(database_.read([&](Session& session) {
-    return session.query("select run_id, due from timers where due <= $1 order by due limit $2", {until, limit},
-                         [&](const Row& row) { wakes.push_back({row.id<RunId>(0), row.time(1)}); });
+    return session.query("select run_id, due from timers where due <= $1 order by due limit $2", {until, limit}, [&](const Row& row) {
+      wakes.push_back({row.id<RunId>(0), row.time(1)});
+    });
   }));
   return wakes;
 }
@@ -254,8 +261,8 @@ Result<std::vector<RunStore::Wake>> RunStore::wakes(TimePoint until, std::uint32
 Result<std::vector<RunId>> RunStore::listeners(const OrganizationId& organization, std::string_view type) {
   std::vector<RunId> runs;
   PAWL_TRY_VOID(database_.read([&](Session& session) {
-    return session.query("select distinct run_id from listeners where organization_id = $1 and (type = $2 or type = '')", {organization, type},
-                         [&](const Row& row) { runs.push_back(row.id<RunId>(0)); });
+    return session.query("select distinct run_id from listeners where organization_id = $1 and (type = $2 or type = '')",
+                         {organization, type}, [&](const Row& row) { runs.push_back(row.id<RunId>(0)); });
   }));
   return runs;
 }

@@ -27,7 +27,8 @@ void SimDisk::write(RunWrite write) {
     PAWL_ASSERT(open_.erase(id) == (write.finish->was_open ? 1U : 0U), "a run ends as it was begun");
     auto history = decode_history(write.finish->history);
     PAWL_ASSERT(history.has_value(), "what was encoded can be decoded");
-    const bool fresh = finished_.emplace(id, FinishedRun{write.identity, write.phase, write.finish->started_at, write.finish->ended_at, *history}).second;
+    const bool fresh =
+        finished_.emplace(id, FinishedRun{write.identity, write.phase, write.finish->started_at, write.finish->ended_at, *history}).second;
     PAWL_ASSERT(fresh, "a run ends once");
     return;
   }
@@ -99,7 +100,8 @@ std::vector<OpenRun> SimDisk::residents() const {
 std::vector<RunId> SimDisk::listeners(const std::string& type) const {
   std::vector<RunId> runs;
   for (const auto& [id, open] : open_) {
-    if (std::any_of(open.listens.begin(), open.listens.end(), [&](const std::string& each) { return each.empty() || each == type; })) runs.push_back(id);
+    if (std::any_of(open.listens.begin(), open.listens.end(), [&](const std::string& each) { return each.empty() || each == type; }))
+      runs.push_back(id);
   }
   return runs;
 }

@@ -1,4 +1,5 @@
-/// A disk in memory that forgets: what was appended and not synced is gone after a crash. Keeps what the tables of `RunStore` keep, by the same rules.
+/// A disk in memory that forgets: what was appended and not synced is gone after a crash. Keeps what the tables of `RunStore` keep, by the
+/// same rules.
 #pragma once
 
 #include <deque>

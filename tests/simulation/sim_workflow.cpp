@@ -23,7 +23,9 @@ class Author {
   [[nodiscard]] Value task(std::uint32_t depth) {
     const auto kind = dice_.below(depth < 2 ? 16 : 8);
     if (kind < 5) return call(0);
-    if (kind == 5) return Value::object({{"wait", Value::object({{"milliseconds", dice_.chance(30) ? 20'000 + dice_.below(50'000) : dice_.below(200)}})}});
+    if (kind == 5)
+      return Value::object(
+          {{"wait", Value::object({{"milliseconds", dice_.chance(30) ? 20'000 + dice_.below(50'000) : dice_.below(200)}})}});
     if (kind == 6) return Value::object({{"set", Value::object({{"n", dice_.below(1000)}})}});
     if (kind == 7) return flaky();
     if (kind == 8) return Value::object({{"do", tasks(depth + 1)}});
@@ -39,16 +41,18 @@ class Author {
     static constexpr std::string_view kClasses[] = {"pure", "read", "idempotent", "once"};
     // A step that is to fail and be tried again must not be one that may run but once.
     const auto effect = kClasses[dice_.below(failures > 0 ? 3 : 4)];
-    return Value::object({{"call", "step"},
-                          {"with", Value::object({{"name", name()}, {"effect", effect}, {"failures", failures}, {"inline", dice_.chance(40)}})},
-                          {"metadata", Value::object({{"effect", effect}})}});
+    return Value::object(
+        {{"call", "step"},
+         {"with", Value::object({{"name", name()}, {"effect", effect}, {"failures", failures}, {"inline", dice_.chance(40)}})},
+         {"metadata", Value::object({{"effect", effect}})}});
   }
 
   /// Fails a few times and is retried.
   [[nodiscard]] Value flaky() {
     auto retry = Value::object({{"delay", Value::object({{"milliseconds", dice_.below(300)}})},
                                 {"limit", Value::object({{"attempt", Value::object({{"count", 4}})}})}});
-    return Value::object({{"try", Value::array({named(call(1 + dice_.below(3)))})}, {"catch", Value::object({{"retry", std::move(retry)}})}});
+    return Value::object(
+        {{"try", Value::array({named(call(1 + dice_.below(3)))})}, {"catch", Value::object({{"retry", std::move(retry)}})}});
   }
 
   /// Fails for good and is caught.
@@ -81,7 +85,8 @@ class Author {
     return constant_output(Value::object({{"emit", Value::object({{"event", std::move(event)}})}}));
   }
   [[nodiscard]] static Value child() {
-    auto workflow = Value::object({{"namespace", "sim"}, {"name", "child"}, {"version", "1.0.0"}, {"input", Value::object({{"from", "parent"}})}});
+    auto workflow =
+        Value::object({{"namespace", "sim"}, {"name", "child"}, {"version", "1.0.0"}, {"input", Value::object({{"from", "parent"}})}});
     return Value::object({{"run", Value::object({{"workflow", std::move(workflow)}})}});
   }
 

@@ -20,8 +20,8 @@ class Dice {
   std::mt19937_64 engine_;
 };
 
-/// A document whose output depends on nothing but its input, whatever the timing. Its steps call `step` (simulation.cpp), and it may run `child` as a
-/// workflow of its own, wait, listen for `ping`, and emit `ping`.
+/// A document whose output depends on nothing but its input, whatever the timing. Its steps call `step` (simulation.cpp), and it may run
+/// `child` as a workflow of its own, wait, listen for `ping`, and emit `ping`.
 [[nodiscard]] json::Value random_workflow(Dice& dice, bool with_children);
 
 }  // namespace pawl::simulation

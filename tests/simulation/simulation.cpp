@@ -1,5 +1,5 @@
-// Machine, shard and journal against a disk that forgets, in virtual time: every seed is a world of its own, with workflows, a schedule and crashes that
-// follow from it. Each world is lived twice, once quietly, and both lives must end alike.
+// Machine, shard and journal against a disk that forgets, in virtual time: every seed is a world of its own, with workflows, a schedule and
+// crashes that follow from it. Each world is lived twice, once quietly, and both lives must end alike.
 //
 //   pawl_simulation [--seeds N] [--first N]    that many seeds; the last line is `N passed, M failed`
 //   pawl_simulation --seed N               one seed, with a trace
@@ -101,7 +101,8 @@ int run(std::uint64_t first, std::uint64_t count, bool trace) {
     std::printf("the seeds did not reach what they are to test\n");
     ++failed;
   }
-  std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(count - std::min(failed, count)), static_cast<unsigned long long>(failed));
+  std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(count - std::min(failed, count)),
+              static_cast<unsigned long long>(failed));
   return failed == 0 ? 0 : 1;
 }
 

@@ -25,10 +25,12 @@ WorkflowId workflow_id(std::uint8_t number) {
 Plans::Plans(dsl::PlanPtr parent, dsl::PlanPtr child)
     : parent_(std::move(parent)), child_(std::move(child)), parent_id_(workflow_id(1)), child_id_(workflow_id(2)) {}
 
-Result<dsl::PlanPtr> Plans::plan(const WorkflowId& workflow, std::uint32_t /*version*/) { return workflow == parent_id_ ? parent_ : child_; }
+Result<dsl::PlanPtr> Plans::plan(const WorkflowId& workflow, std::uint32_t /*version*/) {
+  return workflow == parent_id_ ? parent_ : child_;
+}
 
-Result<engine::PlanSource::Resolved> Plans::find(const OrganizationId& /*organization*/, std::string_view /*namespace_name*/, std::string_view name,
-                                                 std::string_view /*version*/) {
+Result<engine::PlanSource::Resolved> Plans::find(const OrganizationId& /*organization*/, std::string_view /*namespace_name*/,
+                                                 std::string_view name, std::string_view /*version*/) {
   if (name != "child") return Error{ErrorClass::not_found, "workflow.not_found", "no such workflow"};
   return Resolved{child_id_, 1, child_};
 }
@@ -42,8 +44,24 @@ World::World(Plans& plans, const engine::FunctionRegistry& functions, const Worl
 WorldResult World::live() {
   boot();
   for (std::uint32_t i = 0; i < kMaxSteps && !over() && result_.failure.empty(); ++i) step();
-  check(over(), "every run reaches its end");
+  check(over(), "every run reaches its end" + (over() ? std::string() : unfinished()));
   return result();
+}
+
+/// Why runs have not ended, for the report.
+std::string World::unfinished() {
+  std::string text;
+  for (const auto& client : clients_) {
+    if (client.ended) continue;
+    text += "; " + client.run.to_string() + (client.started ? "" : " (never started)");
+    const auto seen = std::make_shared<std::string>(" (no answer)");
+    shard_->view(organization_, client.run, false, [seen](const Result<engine::RunView>& view) {
+      *seen = view.has_value() ? " " + std::string(to_text(view->phase)) + ": " + view->waiting_reason : " " + view.error().message;
+    });
+    if (!loads_.empty()) load_one();
+    text += *seen;
+  }
+  return text + "; now " + to_rfc3339(clock_.now());
 }
 
 bool World::over() const {
@@ -236,7 +254,8 @@ void World::bother(std::size_t index) {
 
 // ---- functions ------------------------------------------------------------------------------------------------------------------
 
-std::optional<Outcome> World::start_function(engine::Function& /*function*/, engine::Invocation call, engine::EffectId effect, engine::Cancel& /*cancel*/) {
+std::optional<Outcome> World::start_function(engine::Function& /*function*/, engine::Invocation call, engine::EffectId effect,
+                                             engine::Cancel& /*cancel*/) {
   const auto step = engine::idempotency_key(call.run, call.step);
   const auto begun = ++begun_[step];
   steps_[{call.run, effect}] = step;

@@ -1,4 +1,5 @@
-/// One seed's world: a shard over a disk that forgets, with virtual time, scripted functions, and crashes. Everything in it follows from the seed.
+/// One seed's world: a shard over a disk that forgets, with virtual time, scripted functions, and crashes. Everything in it follows from
+/// the seed.
 #pragma once
 
 #include <deque>
@@ -51,7 +52,7 @@ class Plans final : public engine::PlanSource {
 };
 
 struct WorldOptions {
-  std::uint64_t schedule = 0;     ///< seed of the order of things
+  std::uint64_t schedule = 0;  ///< seed of the order of things
   std::uint32_t runs = 3;
   std::uint32_t max_crashes = 0;  ///< 0: a quiet life
   bool trace = false;
@@ -119,6 +120,7 @@ class World final : public engine::ShardHost {
   void look_at_durable_ends();
   void check(bool holds, const std::string& what);
   [[nodiscard]] bool over() const;
+  [[nodiscard]] std::string unfinished();
   [[nodiscard]] WorldResult result();
 
   Plans& plans_;
@@ -140,9 +142,9 @@ class World final : public engine::ShardHost {
   std::uint32_t incarnation_ = 0;
 
   // What the outside world remembers, whatever crashes.
-  std::map<std::string, std::uint32_t> begun_;                                  // by step
-  std::map<std::pair<RunId, engine::EffectId>, std::string> steps_;             // which step an effect belongs to
-  std::set<std::string> ended_;                                                 // steps whose end is durable
+  std::map<std::string, std::uint32_t> begun_;                       // by step
+  std::map<std::pair<RunId, engine::EffectId>, std::string> steps_;  // which step an effect belongs to
+  std::set<std::string> ended_;                                      // steps whose end is durable
   WorldResult result_;
 };
 

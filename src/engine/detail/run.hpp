@@ -37,21 +37,21 @@ struct Shard::Run {
   bool broken_ended = false;      ///< a broken run was cancelled
 
   // Journal.
-  std::string events;           ///< encoded, since the snapshot or the start
-  std::size_t appended = 0;     ///< bytes of `events` that went into batches
-  std::string snapshot;         ///< as encoded; empty: none
+  std::string events;        ///< encoded, since the snapshot or the start
+  std::size_t appended = 0;  ///< bytes of `events` that went into batches
+  std::string snapshot;      ///< as encoded; empty: none
   TimePoint last_event{};
   std::uint32_t next_sequence = 0;  ///< of the next journal record; 0: not even the beginning is written
   bool reopened = false;            ///< its finished row is to go
   bool snapshot_due = false;
   Phase row_phase = Phase::pending;
   bool row_resident = true;  ///< false: the row says that it sleeps
-  bool had_slept = false;  ///< has rows in the tables of sleepers
+  bool had_slept = false;    ///< has rows in the tables of sleepers
 
   // Progress.
   std::vector<EventBody> inbox;
   bool advancing = false;
-  bool changed = false;      ///< is in `changed_`
+  bool changed = false;       ///< is in `changed_`
   std::uint32_t commits = 0;  ///< batches in flight with something of it
   bool ended = false;         ///< its end is in a batch
   bool falling_asleep = false;

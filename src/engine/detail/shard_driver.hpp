@@ -18,8 +18,8 @@
 
 namespace pawl::engine::detail {
 
-/// Shared by the engine and by whatever may still call back after it is gone: answers of functions, of the writer, of the loop. After `close` all of
-/// those come to nothing.
+/// Shared by the engine and by whatever may still call back after it is gone: answers of functions, of the writer, of the loop. After
+/// `close` all of those come to nothing.
 class ShardDriver final : public ShardHost, public std::enable_shared_from_this<ShardDriver> {
  public:
   using Publish = std::function<void(const OrganizationId&, json::Value event, std::function<void(Result<void>)> done)>;

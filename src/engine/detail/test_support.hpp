@@ -150,7 +150,8 @@ class TestBench final : public PlanSource {
       ++noops_;
       return Outcome::success(call.arguments);
     }));
-    functions_.add(std::make_unique<InlineFunction>("throws", false, [](const Invocation&) -> Outcome { throw std::runtime_error("out of luck"); }));
+    functions_.add(
+        std::make_unique<InlineFunction>("throws", false, [](const Invocation&) -> Outcome { throw std::runtime_error("out of luck"); }));
     functions_.add(std::make_unique<InlineFunction>("destroy", true, [](const Invocation&) { return Outcome::success("destroyed"); }));
   }
   ~TestBench() override {
@@ -169,9 +170,10 @@ class TestBench final : public PlanSource {
     ASSERT_FALSE(storage::migrate_up(*database_, clock_).has_error());
     threads_ = std::make_unique<async::IoThreads>(2);
     threads_->start();
-    engine_ = std::make_unique<Engine>(Engine::Dependencies{*threads_, *database_, functions_, *this, clock_, random_,
-                                                            [this](const Error& error) { fatal_.set_value(error.code); }, {}},
-                                       options_);
+    engine_ = std::make_unique<Engine>(
+        Engine::Dependencies{
+            *threads_, *database_, functions_, *this, clock_, random_, [this](const Error& error) { fatal_.set_value(error.code); }, {}},
+        options_);
     const auto started = engine_->start();
     ASSERT_FALSE(started.has_error()) << started.error().message;
   }
