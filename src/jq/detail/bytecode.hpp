@@ -33,6 +33,8 @@ enum class Op : std::uint8_t {
   slice,            // [from to v] -> [v[from:to]]
   each,             // [v] -> [item], again for each item
   binary,           // [right left] -> [left op right]; flag: which
+  binary_constant,  // [left] -> [left op constants[b]]
+  binary_load,      // [left] -> [left op variable]: slot b, a frames up
   negate,           // [v] -> [-v]
   truth,            // [v] -> [true or false]
   inside,           // path tracking pauses

@@ -50,6 +50,7 @@ class Compiler {
   Done emit_under(const Node& node, Scope scope);   // keeps the input, puts the result below it
   Done emit_aside(const Node& node, Scope scope);   // like emit, without path tracking
   Done emit_access(const Node& node, Scope scope);
+  Done emit_binary(const Node& node, Scope scope);
   Done emit_text(const Node& node, Scope scope);
   Done emit_logical(const Node& node, Scope scope);
   Done emit_alternative(const Node& node, Scope scope);
@@ -97,11 +98,13 @@ class Compiler {
   Done emit_any(const Node& generator, const Node& condition, Scope scope, bool all);
   Done emit_range(const Node& node, Scope scope);
   Done emit_path(const Node& node, Scope scope);  // [v] -> [path]
+  bool is_single_path(const Node& node, Scope scope) const;
+  Done emit_single_path(const Node& target, std::int32_t state, Scope scope);
   Done emit_assign(const Node& target, const Node& value, Scope scope);
   Done emit_update(const Node& target, const Node& change, Scope scope);
   Done emit_operator_update(const Node& node, Scope scope);
   template <class EmitChange>
-  Done emit_update_with(const Node& target, Scope scope, const EmitChange& change);
+  Done emit_update_with(const Node& target, Scope scope, bool single_change, const EmitChange& change);
 
   // Helpers.
   std::size_t put(Op op, std::int32_t b = 0, std::size_t a = 0, std::uint8_t flag = 0);

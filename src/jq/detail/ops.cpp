@@ -11,8 +11,6 @@ namespace {
 
 using json::Kind;
 
-constexpr std::size_t kDescribedBytes = 29;
-
 /// 2^63 as a double: the first that does not fit.
 constexpr double kIntegerEnd = 9223372036854775808.0;
 

@@ -127,7 +127,7 @@ bool sort_order(Runtime& runtime, std::span<const Value> keys, std::vector<std::
   // A merge sort of our own: the standard ones need a strict order, and nan (less than itself) is none; a broken order must not break the sort.
   std::vector<std::uint32_t> merged(order.size());
   for (std::size_t width = 1; width < order.size(); width *= 2) {
-    if (!runtime.spend(order.size())) return false;
+    if (!runtime.spend(1 + order.size() / 8)) return false;
     for (std::size_t low = 0; low < order.size(); low += 2 * width) {
       const std::size_t middle = std::min(low + width, order.size());
       const std::size_t high = std::min(low + 2 * width, order.size());

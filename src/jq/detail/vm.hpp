@@ -92,7 +92,7 @@ class Machine {
   [[nodiscard]] bool begin_each(Index after, bool optional);
   [[nodiscard]] bool yield_each(Fork& fork);
   [[nodiscard]] bool begin_range(Index after, bool with_step);
-  void binary(Binary op);
+  void binary(Binary op, Value right);
   void call_native(const Instruction& instruction);
   void make_text(const TextPlan& plan);
   void make_array(std::size_t count);
