@@ -238,7 +238,8 @@ Compiler::Done Compiler::emit_binary(const Node& node, Scope scope) {
     put(Op::binary_constant, add_constant(std::move(constant)), 0, which);
     return {};
   }
-  const Binding* variable = node.kids[1]->kind == NodeKind::variable ? find_name(node.kids[1]->text, Binding::Kind::variable, scope) : nullptr;
+  const Binding* variable =
+      node.kids[1]->kind == NodeKind::variable ? find_name(node.kids[1]->text, Binding::Kind::variable, scope) : nullptr;
   if (variable) {
     PAWL_TRY_VOID(emit_aside(*node.kids[0], scope));
     put(Op::binary_load, static_cast<std::int32_t>(variable->slot), up(variable->level), which);

@@ -56,6 +56,18 @@ Compiler::Done Compiler::emit_recurse(const Node& step, Scope scope) {
   return {};
 }
 
+/// `def r: body, r; r`. The next round begins when nothing of the last is left, so the body may use slots.
+Compiler::Done Compiler::emit_repeat(const Node& body, Scope scope) {
+  const std::size_t again = here();
+  const std::size_t next = put(Op::fork);
+  PAWL_TRY_VOID(emit(body, scope));
+  const std::size_t out = put(Op::jump);
+  land(next);
+  jump_back(Op::jump, again);
+  land(out);
+  return {};
+}
+
 Compiler::Done Compiler::emit_while(const Node& node, Scope scope) {
   const std::size_t again = here();
   put(Op::duplicate);
@@ -221,7 +233,8 @@ Compiler::Done Compiler::emit_single_path(const Node& target, std::int32_t state
   json::Value path = json::Value::array();
   const auto constant = [&](const auto& self, const Node& node) -> bool {
     if (node.kind == NodeKind::identity) return true;
-    if (node.kind == NodeKind::pipe) return std::all_of(node.kids.begin(), node.kids.end(), [&](const Node* kid) { return self(self, *kid); });
+    if (node.kind == NodeKind::pipe)
+      return std::all_of(node.kids.begin(), node.kids.end(), [&](const Node* kid) { return self(self, *kid); });
     if (node.kind != NodeKind::index || node.kids[1]->kind != NodeKind::constant || !self(self, *node.kids[0])) return false;
     path.push_back(node.kids[1]->value);
     return true;

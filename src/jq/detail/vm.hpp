@@ -1,7 +1,7 @@
 /// The machine that runs compiled expressions.
 ///
-/// Results come one at a time: where an expression has several, a *fork* remembers how to go on, and `backtrack` resumes the youngest. Values,
-/// frames and slots live in three stacks that forks freeze: what lies below a fork is never overwritten, only shadowed, so a
+/// Results come one at a time: where an expression has several, a *fork* remembers how to go on, and `backtrack` resumes the youngest.
+/// Values, frames and slots live in three stacks that forks freeze: what lies below a fork is never overwritten, only shadowed, so a
 /// fork costs the same whatever it protects. What is not frozen is moved instead of copied, so that `. + [$x]` in a `reduce` changes the
 /// accumulator in place.
 #pragma once
