@@ -1,0 +1,56 @@
+/// A process to be run under control, and how it ended. Plain data between the functions and `ProcessRunner`.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.hpp"
+
+namespace pawl::functions {
+
+/// A file laid into the process's private folder before it starts.
+struct ScratchFile {
+  std::string name;
+  std::string content;
+};
+
+struct ProcessSpec {
+  /// The command line, given the path of the private folder as the process sees it. The first word is a program's path or a name looked up
+  /// on `kProgramPath`.
+  std::function<std::vector<std::string>(const std::string& scratch)> command;
+  /// In addition to PATH, HOME, LANG and TMPDIR, which it may replace. Nothing is inherited.
+  std::vector<std::pair<std::string, std::string>> environment;
+  std::vector<ScratchFile> files;
+  std::string working_directory;  ///< absolute, within a root; empty: the first root, or the private folder where there are no roots
+  std::string input;              ///< all of standard input
+  Millis timeout{0};              ///< 0: the runner's limit
+  bool network = false;
+  bool contained = true;  ///< false: no sandbox and no resource limits, for trusted command lines only (a container engine's client)
+};
+
+struct ProcessResult {
+  enum class Ending : std::uint8_t {
+    exited,     ///< `code` is the exit code
+    signalled,  ///< `code` is the signal
+    timed_out,
+    cancelled,
+    output_limit,   ///< standard output or error grew beyond the limit
+    process_limit,  ///< more processes than allowed
+    not_started,    ///< `message` says why
+    refused,        ///< no sandbox works here: `message` says why
+    overloaded,     ///< too many processes wait already
+  };
+  Ending ending = Ending::not_started;
+  int code = 0;
+  std::string output{};
+  std::string error_output{};
+  std::string message{};
+};
+
+/// Where programs are looked up, within the sandbox as well.
+inline constexpr const char* kProgramPath = "/usr/local/bin:/usr/bin:/bin";
+
+}  // namespace pawl::functions

@@ -1,0 +1,317 @@
+#include "functions/detail/process_runner.hpp"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/assert.hpp"
+#include "functions/detail/process_count.hpp"
+#include "functions/detail/remove_tree.hpp"
+#include "functions/detail/sandbox.hpp"
+
+namespace pawl::functions {
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+using Ending = ProcessResult::Ending;
+
+constexpr Millis kCountInterval{25};  // how often subprocesses are counted
+
+enum class Source : std::uint8_t { wake, exit, input, output, error_output };
+
+struct Waiting {
+  ProcessRunner::Id id = 0;
+  ProcessSpec spec;
+  ProcessRunner::Done done;
+};
+
+struct Running {
+  Launched process;
+  std::string scratch;
+  std::string input;
+  std::size_t input_written = 0;
+  SteadyTime deadline{};
+  bool contained = true;
+  std::optional<Ending> killed_for;
+  ProcessResult result;
+  ProcessRunner::Done done;
+};
+
+std::uint64_t tag(ProcessRunner::Id id, Source source) { return id * 8 + static_cast<std::uint64_t>(source); }
+
+}  // namespace
+
+struct ProcessRunner::Impl {
+  explicit Impl(FunctionsOptions functions_options) : options(std::move(functions_options)) {}
+
+  const FunctionsOptions options;
+
+  // Shared between callers and the thread.
+  std::mutex mutex;
+  std::deque<Waiting> arrived;
+  std::vector<Id> cancelled;
+  std::size_t waiting_total = 0;
+  Id next_id = 1;
+  bool stopping = false;
+  std::thread thread;
+  Fd wake;
+
+  // The thread's own.
+  Fd poll;
+  std::optional<Result<SandboxKind>> sandbox;
+  std::deque<Waiting> waiting;
+  std::unordered_map<Id, Running> running;
+
+  void ring() const {
+    const std::uint64_t one = 1;
+    static_cast<void>(!write(wake.get(), &one, sizeof one));
+  }
+
+  void begin_thread() {  // under the mutex
+    if (thread.joinable()) return;
+    wake = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    poll = Fd(epoll_create1(EPOLL_CLOEXEC));
+    PAWL_ASSERT(wake && poll, "no event descriptors are left");
+    watch(wake, Source::wake, 0, EPOLLIN);
+    thread = std::thread([this] {
+      pthread_setname_np(pthread_self(), "pawl-processes");
+      loop();
+    });
+  }
+
+  void watch(const Fd& fd, Source source, Id id, std::uint32_t events) const {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = tag(id, source);
+    epoll_ctl(poll.get(), EPOLL_CTL_ADD, fd.get(), &event);
+  }
+
+  void loop() {
+    // A reader that goes away must not end the server.
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+    while (take_requests()) {
+      start_waiting();
+      std::array<epoll_event, 64> events{};
+      const int count = epoll_wait(poll.get(), events.data(), static_cast<int>(events.size()), next_timeout());
+      for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)]);
+      check_limits();
+    }
+    end_all();
+  }
+
+  // False: stop.
+  bool take_requests() {
+    std::vector<Id> to_cancel;
+    {
+      const std::lock_guard lock(mutex);
+      if (stopping) return false;
+      for (Waiting& request : arrived) waiting.push_back(std::move(request));
+      arrived.clear();
+      to_cancel.swap(cancelled);
+    }
+    for (const Id id : to_cancel) cancel_one(id);
+    return true;
+  }
+
+  void cancel_one(Id id) {
+    if (const auto found = running.find(id); found != running.end()) return kill_for(found->second, Ending::cancelled);
+    const auto queued = std::find_if(waiting.begin(), waiting.end(), [id](const Waiting& one) { return one.id == id; });
+    if (queued == waiting.end()) return;
+    const Done done = std::move(queued->done);
+    waiting.erase(queued);
+    left_queue();
+    done({.ending = Ending::cancelled});
+  }
+
+  void left_queue() {
+    const std::lock_guard lock(mutex);
+    --waiting_total;
+  }
+
+  void start_waiting() {
+    while (!waiting.empty() && running.size() < options.max_running_processes) {
+      Waiting next = std::move(waiting.front());
+      waiting.pop_front();
+      left_queue();
+      start_one(std::move(next));
+    }
+  }
+
+  void start_one(Waiting request) {
+    SandboxKind kind = SandboxKind::none;
+    if (request.spec.contained) {
+      if (!sandbox || (*sandbox).has_error()) sandbox = choose_sandbox(options);
+      if (sandbox->has_error()) return request.done({.ending = Ending::refused, .message = sandbox->error().message});
+      kind = sandbox->value();
+    }
+    auto prepared = prepare(kind, request.spec, options);
+    if (prepared.has_error()) return request.done({.ending = Ending::not_started, .message = prepared.error().message});
+    auto launched = launch(prepared->launch);
+    if (launched.has_error()) {
+      if (!prepared->scratch.empty()) remove_tree(prepared->scratch);
+      return request.done({.ending = Ending::not_started, .message = launched.error().message});
+    }
+    const Millis limit =
+        request.spec.timeout.count() > 0 ? std::min(request.spec.timeout, options.process_timeout) : options.process_timeout;
+    Running& process = running[request.id];
+    process.process = std::move(launched).value();
+    process.scratch = std::move(prepared->scratch);
+    process.input = std::move(request.spec.input);
+    process.deadline = std::chrono::steady_clock::now() + limit;
+    process.contained = request.spec.contained;
+    process.done = std::move(request.done);
+    watch(process.process.pidfd, Source::exit, request.id, EPOLLIN);
+    watch(process.process.output, Source::output, request.id, EPOLLIN);
+    watch(process.process.error_output, Source::error_output, request.id, EPOLLIN);
+    watch(process.process.input, Source::input, request.id, EPOLLOUT);
+  }
+
+  void handle(const epoll_event& event) {
+    const auto source = static_cast<Source>(event.data.u64 % 8);
+    if (source == Source::wake) {
+      std::uint64_t count = 0;
+      static_cast<void>(!read(wake.get(), &count, sizeof count));
+      return;
+    }
+    const auto found = running.find(event.data.u64 / 8);
+    if (found == running.end()) return;
+    Running& process = found->second;
+    switch (source) {
+      case Source::input: return feed(process);
+      case Source::output: return drain(process, process.process.output, process.result.output);
+      case Source::error_output: return drain(process, process.process.error_output, process.result.error_output);
+      case Source::exit: return finish(found->first);
+      case Source::wake: break;
+    }
+  }
+
+  static void feed(Running& process) {
+    const std::string_view rest = std::string_view(process.input).substr(process.input_written);
+    const ssize_t written = rest.empty() ? 0 : write(process.process.input.get(), rest.data(), rest.size());
+    if (written > 0) process.input_written += static_cast<std::size_t>(written);
+    const bool broken = written < 0 && errno != EAGAIN && errno != EINTR;
+    // A program may leave its input unread: that is not an error.
+    if (broken || process.input_written == process.input.size()) process.process.input.reset();
+  }
+
+  void drain(Running& process, Fd& from, std::string& to) const {
+    std::array<char, 16 * 1024> buffer{};
+    while (from) {
+      const ssize_t length = read(from.get(), buffer.data(), buffer.size());
+      if (length < 0 && errno == EINTR) continue;
+      if (length < 0) return;
+      if (length == 0) return from.reset();
+      if (process.killed_for) continue;  // what comes after the end was decided is thrown away
+      to.append(buffer.data(), static_cast<std::size_t>(length));
+      if (to.size() > options.max_process_output) {
+        to.resize(options.max_process_output);
+        kill_for(process, Ending::output_limit);
+      }
+    }
+  }
+
+  static void kill_for(Running& process, Ending reason) {
+    if (!process.killed_for) process.killed_for = reason;
+    // The group's leader is ours to reap, so the number cannot belong to anybody else yet.
+    kill(-process.process.pid, SIGKILL);
+  }
+
+  // The main process has ended; what it left behind goes too.
+  void finish(Id id) {
+    Running& process = running.at(id);
+    kill(-process.process.pid, SIGKILL);
+    const ExitStatus end = wait_for_exit(process.process);
+    drain(process, process.process.output, process.result.output);
+    drain(process, process.process.error_output, process.result.error_output);
+    ProcessResult result = std::move(process.result);
+    result.ending = process.killed_for ? *process.killed_for : end.signalled ? Ending::signalled : Ending::exited;
+    result.code = end.code;
+    const Done done = std::move(process.done);
+    if (!process.scratch.empty()) remove_tree(process.scratch);
+    running.erase(id);
+    done(std::move(result));
+  }
+
+  [[nodiscard]] int next_timeout() const {
+    if (running.empty()) return -1;
+    const bool counting = std::any_of(running.begin(), running.end(), [](const auto& entry) { return entry.second.contained; });
+    SteadyTime next = std::chrono::steady_clock::now() + (counting ? kCountInterval : std::chrono::hours(1));
+    for (const auto& [id, process] : running) next = std::min(next, process.deadline);
+    const auto wait = std::chrono::ceil<Millis>(next - std::chrono::steady_clock::now());
+    return static_cast<int>(std::max<std::int64_t>(wait.count(), 0));
+  }
+
+  void check_limits() {
+    const SteadyTime now = std::chrono::steady_clock::now();
+    for (auto& [id, process] : running) {
+      if (now >= process.deadline) kill_for(process, Ending::timed_out);
+      if (!process.contained || process.killed_for) continue;
+      if (count_processes(process.process.pid, options.max_subprocesses + 3) > options.max_subprocesses + 2)
+        kill_for(process, Ending::process_limit);
+    }
+  }
+
+  void end_all() {
+    for (auto& [id, process] : running) kill_for(process, Ending::cancelled);
+    while (!running.empty()) finish(running.begin()->first);
+    const std::lock_guard lock(mutex);
+    for (Waiting& request : arrived) waiting.push_back(std::move(request));
+    for (const Waiting& request : waiting) request.done({.ending = Ending::cancelled});
+  }
+};
+
+ProcessRunner::ProcessRunner(FunctionsOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+
+ProcessRunner::~ProcessRunner() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+    if (!impl_->thread.joinable()) return;
+    impl_->ring();
+  }
+  impl_->thread.join();
+}
+
+ProcessRunner::Id ProcessRunner::start(ProcessSpec spec, Done done) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    if (!impl_->stopping && impl_->waiting_total < impl_->options.max_waiting_processes) {
+      impl_->begin_thread();
+      const Id id = impl_->next_id++;
+      ++impl_->waiting_total;
+      impl_->arrived.push_back({id, std::move(spec), std::move(done)});
+      impl_->ring();
+      return id;
+    }
+  }
+  done({.ending = Ending::overloaded, .message = "too many processes are waiting to be started"});
+  return 0;
+}
+
+void ProcessRunner::cancel(Id id) {
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->stopping || !impl_->thread.joinable()) return;
+  impl_->cancelled.push_back(id);
+  impl_->ring();
+}
+
+}  // namespace pawl::functions

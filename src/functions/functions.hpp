@@ -1,0 +1,79 @@
+/// The built-in functions: everything that a workflow can do to the outside, on one registry.
+///
+/// | name | does |
+/// | --- | --- |
+/// | `noop`, `log` | nothing; writes a line into the step's log |
+/// | `http`, `http-task`, `openapi`, `web-scraper` | calls services through `net::Outbound` |
+/// | `run.shell`, `run.script`, `shell-command`, `run.container` | run processes, sandboxed |
+/// | `file-read`, `file-write`, `file-organizer` | work on files below the roots |
+///
+/// Each function lives in one source file; adding one is that file and its line in `add_builtin_functions`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "base/time.hpp"
+
+namespace pawl::async {
+class BlockingPool;
+}
+namespace pawl::net {
+class Outbound;
+}
+namespace pawl::engine {
+class FunctionRegistry;
+}
+
+namespace pawl::functions {
+
+/// What contains shell commands and scripts.
+enum class SandboxMode : std::uint8_t {
+  automatic,   ///< bubblewrap, else Landlock, else such calls fail with a configuration error
+  bubblewrap,  ///< this or a configuration error
+  landlock,    ///< this or a configuration error
+  waived,      ///< none at all: commands run with the server's own rights (resource limits still hold)
+};
+
+struct FunctionsOptions {
+  /// Folders that file functions and sandboxed processes may use. Relative paths are meant from the first one. Empty: file functions
+  /// refuse, and processes see no files of the machine.
+  std::vector<std::string> roots;
+  /// Folders that they never see even below a root: the data folder.
+  std::vector<std::string> hidden;
+
+  SandboxMode sandbox = SandboxMode::automatic;
+  bool processes_may_write_roots = true;
+  bool processes_may_use_network = false;
+
+  Millis process_timeout = std::chrono::hours(1);  ///< upper limit and default of shell commands and scripts
+  std::uint32_t max_running_processes = 16;        ///< more wait in order
+  std::uint32_t max_waiting_processes = 10'000;    ///< beyond: the call fails at once
+  std::uint32_t max_subprocesses = 64;             ///< of one call, itself included
+  std::size_t max_process_output = 1U << 20U;      ///< bytes, of standard output and error each
+  std::size_t max_process_memory = 1U << 30U;      ///< bytes of data per process
+  std::size_t max_process_file = 1U << 30U;        ///< bytes per file that it writes
+  std::size_t max_scratch = 256U << 20U;           ///< bytes of private /tmp (bubblewrap)
+
+  std::size_t max_file_read = 16U << 20U;      ///< bytes per `file-read`
+  std::uint32_t max_organized_files = 10'000;  ///< per `file-organizer`
+  std::size_t max_response = 16U << 20U;       ///< bytes per HTTP response, decoded
+};
+
+/// What the functions work with; all of it outlives the registry, and is stopped before the registry is destroyed.
+struct Dependencies {
+  net::Outbound& outbound;
+  async::BlockingPool& pool;
+  Clock& clock;
+  Random& random;
+};
+
+/// Adds every built-in function. Starts nothing: the thread that watches processes begins with the first process, and the sandbox is tried
+/// out then. Error `functions.root`: a root or hidden folder does not exist or cannot be opened.
+[[nodiscard]] Result<void> add_builtin_functions(engine::FunctionRegistry& registry, const Dependencies& dependencies,
+                                                 const FunctionsOptions& options);
+
+}  // namespace pawl::functions
