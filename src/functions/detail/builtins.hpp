@@ -1,0 +1,24 @@
+/// The factories of all built-in functions, one source file each.
+#pragma once
+
+#include <memory>
+
+#include "functions/detail/builtin.hpp"
+
+namespace pawl::functions {
+
+std::unique_ptr<engine::Function> make_noop(const Parts& parts);
+std::unique_ptr<engine::Function> make_log(const Parts& parts);
+std::unique_ptr<engine::Function> make_http(const Parts& parts);
+std::unique_ptr<engine::Function> make_http_task(const Parts& parts);
+std::unique_ptr<engine::Function> make_openapi(const Parts& parts);
+std::unique_ptr<engine::Function> make_web_scraper(const Parts& parts);
+std::unique_ptr<engine::Function> make_run_shell(const Parts& parts);
+std::unique_ptr<engine::Function> make_run_script(const Parts& parts);
+std::unique_ptr<engine::Function> make_run_container(const Parts& parts);
+std::unique_ptr<engine::Function> make_shell_command(const Parts& parts);
+std::unique_ptr<engine::Function> make_file_read(const Parts& parts);
+std::unique_ptr<engine::Function> make_file_write(const Parts& parts);
+std::unique_ptr<engine::Function> make_file_organizer(const Parts& parts);
+
+}  // namespace pawl::functions

@@ -1,0 +1,176 @@
+// `file-organizer`: sorts the files of a folder into folders by type, date or size, and takes that back.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "functions/detail/builtins.hpp"
+#include "functions/detail/contained_path.hpp"
+#include "functions/detail/encoding.hpp"
+#include "functions/detail/organizer.hpp"
+
+namespace pawl::functions {
+namespace {
+
+constexpr std::size_t kShownMoves = 50;
+constexpr std::size_t kShownPlans = 20;
+
+std::string lower_extension(std::string_view text) {
+  if (text.starts_with('.')) text.remove_prefix(1);
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+OrganizeOptions options_of(const engine::Invocation& call, std::uint32_t max_files) {
+  OrganizeOptions options;
+  const std::string by = text_or(call.arguments, "by", "type");
+  options.by = by == "date" ? OrganizeOptions::By::date : by == "size" ? OrganizeOptions::By::size : OrganizeOptions::By::type;
+  options.recursive = flag_or(call.arguments, "recursive", false);
+  options.duplicates = flag_or(call.arguments, "duplicates", true);
+  options.normalise_names = flag_or(call.arguments, "normalize_names", false);
+  options.max_files = max_files;
+  // The same step tried again after a crash finds its own manifest.
+  options.key = sha256(call.idempotency_key.empty() ? call.run.to_string() + call.reference : call.idempotency_key).substr(0, 24);
+  const json::Value& categories = call.arguments.get("categories");
+  if (!categories.is_object()) {
+    options.categories = default_categories();
+    return options;
+  }
+  for (const json::Member& member : categories.members()) {
+    std::vector<std::string> extensions;
+    for (const json::Value& extension : member.value.items()) extensions.push_back(lower_extension(extension.as_string()));
+    options.categories.emplace_back(std::string(member.name()), std::move(extensions));
+  }
+  return options;
+}
+
+json::Value to_json(const Move& move) {
+  json::Value value = json::Value::object({{"from", move.from}, {"to", move.to}, {"category", move.category}});
+  if (!move.problem.empty()) value.set("error", move.problem);
+  return value;
+}
+
+json::Value report(const std::vector<Move>& moves) {
+  json::Value moved = json::Value::array();
+  json::Value failed_moves = json::Value::array();
+  std::size_t failed_count = 0;
+  for (const Move& move : moves) {
+    json::Value& list = move.problem.empty() ? moved : failed_moves;
+    if (!move.problem.empty()) ++failed_count;
+    if (list.size() < kShownMoves) list.push_back(to_json(move));
+  }
+  return json::Value::object({{"status", failed_count == 0 ? "completed" : "partial"},
+                              {"dry_run", false},
+                              {"files_moved", moves.size() - failed_count},
+                              {"files_failed", failed_count},
+                              {"total_processed", moves.size()},
+                              {"moved_files", std::move(moved)},
+                              {"failed_files", std::move(failed_moves)}});
+}
+
+engine::Outcome organize_folder(const Roots& roots, const engine::Invocation& call, std::uint32_t max_files,
+                                const std::atomic<bool>& cancelled) {
+  const auto target = roots.find(text_or(call.arguments, "target", "."));
+  if (target.has_error()) return failed(target.error());
+  const auto organized = organize(*target, options_of(call, max_files), cancelled);
+  if (organized.has_error()) return failed(organized.error());
+  json::Value output = report(organized->moves);
+  output.set("undo", organized->manifest.empty() ? json::Value() : json::Value(organized->manifest));
+  return engine::Outcome::success(std::move(output));
+}
+
+engine::Outcome take_back(const Roots& roots, const engine::Invocation& call, const std::atomic<bool>& cancelled) {
+  const auto manifest = roots.find(text_or(call.arguments, "manifest", ""));
+  if (manifest.has_error()) return failed(manifest.error());
+  const auto moves = undo(*manifest, false, cancelled);
+  if (moves.has_error()) return failed(moves.error());
+  return engine::Outcome::success(report(*moves));
+}
+
+class FileOrganizer final : public Builtin {
+ public:
+  explicit FileOrganizer(const Parts& parts)
+      : Builtin({.name = "file-organizer",
+                 .summary = "Sorts the files of a folder into folders by type, date or size; can be undone",
+                 .parameters = literal(R"({
+                   "type": "object",
+                   "properties": {
+                     "operation": {"type": "string", "enum": ["organize", "undo"], "default": "organize"},
+                     "target": {"type": "string", "minLength": 1, "default": ".", "description": "the folder"},
+                     "by": {"type": "string", "enum": ["type", "date", "size"], "default": "type",
+                            "description": "date: YYYY-MM of the last change; size: small < 1 MiB <= medium < 100 MiB <= large"},
+                     "categories": {
+                       "type": "object",
+                       "description": "by type: folder name to its file extensions; other files go to others",
+                       "additionalProperties": {"type": "array", "items": {"type": "string", "minLength": 1}},
+                       "propertyNames": {"pattern": "^[^./][^/]*$"}
+                     },
+                     "recursive": {"type": "boolean", "default": false},
+                     "duplicates": {"type": "boolean", "default": true, "description": "files of equal content, but for the first, go to duplicates"},
+                     "normalize_names": {"type": "boolean", "default": false, "description": "lower case, _ for spaces, only a-z 0-9 . _ -"},
+                     "manifest": {"type": "string", "minLength": 1, "description": "for undo: what organize gave as undo"},
+                     "allow_destructive": {"type": "boolean", "default": false},
+                     "dry_run": {"type": "boolean", "default": false}
+                   },
+                   "additionalProperties": false
+                 })"),
+                 .output = literal(R"({
+                   "type": "object",
+                   "properties": {
+                     "status": {"enum": ["completed", "partial"]}, "dry_run": {"type": "boolean"},
+                     "files_moved": {"type": "integer"}, "files_failed": {"type": "integer"}, "total_processed": {"type": "integer"},
+                     "moved_files": {"type": "array", "description": "the first 50"}, "failed_files": {"type": "array", "description": "the first 50"},
+                     "undo": {"type": ["string", "null"], "description": "the manifest to give to undo"}
+                   }
+                 })"),
+                 .examples = literal(R"([
+                   {"target": "inbox", "allow_destructive": true},
+                   {"target": "inbox", "categories": {"pictures": ["jpg", "png"]}, "recursive": true},
+                   {"operation": "undo", "manifest": "inbox/.pawl-undo/0123456789abcdef01234567.jsonl", "allow_destructive": true}
+                 ])"),
+                 .destructive = true},
+                &parts.dependencies.pool),
+        parts_(parts) {}
+
+  // Tried again, it goes on where it was: nothing is moved twice.
+  [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override {
+    return engine::EffectClass::idempotent;
+  }
+
+ private:
+  [[nodiscard]] Result<json::Value> describe(const engine::Invocation& call) const override {
+    const std::atomic<bool> never{false};
+    const bool back = text_or(call.arguments, "operation", "organize") == "undo";
+    PAWL_TRY(place, parts_.roots->find(back ? text_or(call.arguments, "manifest", "") : text_or(call.arguments, "target", ".")));
+    PAWL_TRY(moves, back ? undo(place, true, never) : plan_moves(place, options_of(call, parts_.options.max_organized_files), never));
+    json::Value steps = json::Value::array();
+    for (std::size_t i = 0; i < std::min(moves.size(), kShownPlans); ++i) {
+      json::Value step = to_json(moves[i]);
+      step.set("action", "move");
+      steps.push_back(std::move(step));
+    }
+    steps.push_back(json::Value::object({{"action", "summary"}, {"files_planned", moves.size()}}));
+    return steps;
+  }
+
+  engine::Cancel run(engine::Invocation call, engine::Done done) override {
+    if (text_or(call.arguments, "operation", "organize") == "undo" && !call.arguments.get("manifest").is_string()) {
+      done(invalid_arguments("`undo` needs `manifest`"));
+      return {};
+    }
+    auto work = [roots = parts_.roots, limit = parts_.options.max_organized_files,
+                 call = std::move(call)](const std::atomic<bool>& cancelled) {
+      if (text_or(call.arguments, "operation", "organize") == "undo") return take_back(*roots, call, cancelled);
+      return organize_folder(*roots, call, limit, cancelled);
+    };
+    return run_on_pool(parts_.dependencies.pool, std::move(work), std::move(done));
+  }
+  Parts parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<engine::Function> make_file_organizer(const Parts& parts) { return std::make_unique<FileOrganizer>(parts); }
+
+}  // namespace pawl::functions

@@ -1,0 +1,268 @@
+#include "functions/functions.hpp"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "dsl/schema.hpp"
+#include "functions/testing/bench.hpp"
+#include "json/write.hpp"
+#include "net/scripted_outbound.hpp"
+
+namespace pawl::functions {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class Functions : public testing::Test {
+ protected:
+  [[nodiscard]] std::vector<std::string> tree() const {
+    std::vector<std::string> paths;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(bench_.root())) {
+      paths.push_back(entry.path().string() + (entry.is_regular_file() ? " " + std::to_string(entry.file_size()) : ""));
+    }
+    std::sort(paths.begin(), paths.end());
+    return paths;
+  }
+  static std::string detail(const engine::Outcome& outcome) { return json::to_text(outcome.error); }
+
+  net::ScriptedOutbound outbound_;
+  Bench bench_{outbound_};
+};
+
+TEST_F(Functions, F1EveryFunctionDescribesItself) {
+  std::set<std::string> names;
+  for (const engine::Function* function : bench_.registry.all()) {
+    const auto& info = function->info();
+    names.insert(info.name);
+    EXPECT_NE(info.summary, "") << info.name;
+    EXPECT_NE(info.version, "") << info.name;
+    EXPECT_TRUE(info.parameters.is_object()) << info.name;
+    EXPECT_TRUE(info.output.is_object()) << info.name;
+    const auto parameters = dsl::Schema::compile(info.parameters);
+    ASSERT_TRUE(parameters.has_value()) << info.name << parameters.error().message;
+    EXPECT_TRUE(dsl::Schema::compile(info.output).has_value()) << info.name;
+    ASSERT_TRUE(info.examples.is_array() && !info.examples.empty()) << info.name;
+    for (const json::Value& example : info.examples.items()) {
+      const Findings findings = parameters->validate(example);
+      EXPECT_TRUE(findings.empty()) << info.name << " " << json::to_text(example) << " "
+                                    << (findings.empty() ? "" : findings.front().message);
+    }
+  }
+  EXPECT_THAT(names, testing::ElementsAre("file-organizer", "file-read", "file-write", "http", "http-task", "log", "noop", "openapi",
+                                          "run.container", "run.script", "run.shell", "shell-command", "web-scraper"));
+}
+
+TEST_F(Functions, F3PlansChangeNothing) {
+  bench_.write("inbox/a.pdf", "x");
+  bench_.write("inbox/.pawl-undo/0123456789abcdef01234567.jsonl", "{\"from\":\"b.pdf\",\"to\":\"documents/b.pdf\"}\n");
+  bench_.write("inbox/documents/b.pdf", "y");
+  std::filesystem::create_directory(bench_.root() + "/data");
+  const auto before = tree();
+  for (const engine::Function* function : bench_.registry.all()) {
+    for (const json::Value& example : function->info().examples.items()) {
+      engine::Invocation call = bench_.invocation("{}", R"({"petId": 1})");
+      call.arguments = example;
+      const auto plan = function->plan(call);
+      ASSERT_TRUE(plan.has_value()) << function->info().name << plan.error().message;
+      ASSERT_TRUE(plan->is_array() && !plan->empty()) << function->info().name;
+      for (const json::Value& step : plan->items()) EXPECT_TRUE(step.get("action").is_string()) << function->info().name;
+      call.dry_run = true;
+      const engine::Outcome outcome = bench_.finish(function->info().name, call);
+      EXPECT_TRUE(outcome.ok()) << function->info().name << detail(outcome);
+      EXPECT_TRUE(outcome.output.get("dry_run").truthy()) << function->info().name;
+    }
+  }
+  EXPECT_EQ(tree(), before);
+  EXPECT_TRUE(outbound_.requests().empty());
+}
+
+TEST_F(Functions, S4H3WhatCanDestroyIsFlaggedAndMayBeAllowed) {
+  std::set<std::string> destructive;
+  for (const engine::Function* function : bench_.registry.all()) {
+    if (!function->info().destructive) continue;
+    destructive.insert(function->info().name);
+    EXPECT_TRUE(function->info().parameters.get("properties").get("allow_destructive").is_object()) << function->info().name;
+  }
+  EXPECT_THAT(destructive, testing::ElementsAre("file-organizer", "file-write", "shell-command"));
+}
+
+TEST_F(Functions, BadArgumentsAreNamedAndNothingStarts) {
+  for (const engine::Function* function : bench_.registry.all()) {
+    const std::string& name = function->info().name;
+    if (name == "noop") continue;
+    for (const char* arguments : {"{\"method\": 1, \"path\": 1, \"nonsense\": 1}", "[]", "null", "\"text\"", "{}"}) {
+      if (name == "file-organizer" && std::string_view(arguments) == "{}") continue;
+      const engine::Outcome outcome = bench_.call(name, arguments);
+      ASSERT_FALSE(outcome.ok()) << name << arguments;
+      EXPECT_THAT(detail(outcome), HasSubstr("validation")) << name << arguments;
+      EXPECT_TRUE(function->plan(bench_.invocation(arguments)).has_error()) << name << arguments;
+    }
+  }
+}
+
+TEST_F(Functions, NoopGivesItsArgumentsBack) {
+  EXPECT_EQ(bench_.call("noop", R"({"a": 1})").output.get("a"), json::Value(1));
+  EXPECT_EQ(bench_.registry.get("noop")->effect_class({}), engine::EffectClass::pure);
+}
+
+TEST_F(Functions, LogWritesALineAndPassesItsInputOn) {
+  const auto outcome =
+      bench_.call("log", R"({"message": "key is abcdef", "level": "warning", "data": [1]})", R"({"x": 1})", R"({"key": "abcdef"})");
+  ASSERT_EQ(outcome.logs.size(), 1U);
+  EXPECT_EQ(outcome.logs[0].text, "key is *** [1]");
+  EXPECT_EQ(outcome.logs[0].level, "warning");
+  EXPECT_EQ(outcome.output.get("x"), json::Value(1));
+}
+
+TEST_F(Functions, FilesAreReadInEveryEncoding) {
+  bench_.write("a.txt", "hi\n");
+  bench_.write("a.json", R"({"x": [1]})");
+  bench_.write("a.yaml", "x: [on]\n");
+  bench_.write("a.csv", "n\n1\n");
+  bench_.write("a.bin", "\xFF");
+  const auto content = [&](const std::string& path, const std::string& encoding) {
+    const auto outcome = bench_.call("file-read", R"({"path": ")" + path + R"(", "encoding": ")" + encoding + "\"}");
+    return outcome.ok() ? json::to_text(outcome.output.get("content")) : detail(outcome);
+  };
+  EXPECT_EQ(content("a.txt", "text"), "\"hi\\n\"");
+  EXPECT_EQ(content("a.json", "json"), R"({"x":[1]})");
+  EXPECT_EQ(content("a.yaml", "yaml"), R"({"x":["on"]})");
+  EXPECT_EQ(content("a.csv", "csv"), R"([{"n":"1"}])");
+  EXPECT_EQ(content("a.bin", "base64"), "\"/w==\"");
+  EXPECT_THAT(content("a.bin", "text"), HasSubstr("base64"));
+  EXPECT_THAT(content("a.txt", "json"), HasSubstr("not JSON"));
+  EXPECT_THAT(content("missing", "text"), HasSubstr("there is no"));
+  EXPECT_THAT(content("../outside", "text"), HasSubstr("authorization"));
+}
+
+TEST_F(Functions, FilesAreWritten) {
+  const auto outcome =
+      bench_.call("file-write", R"({"path": "out/a.csv", "content": [{"a": 1}], "encoding": "csv", "allow_destructive": true})");
+  EXPECT_TRUE(outcome.ok()) << detail(outcome);
+  EXPECT_EQ(bench_.read("out/a.csv"), "a\r\n1\r\n");
+  EXPECT_THAT(detail(bench_.call("file-write", R"({"path": "out/a.csv", "content": ""})")), HasSubstr("exists already"));
+  EXPECT_TRUE(bench_.call("file-write", R"({"path": "out/b", "content": "aGk=", "encoding": "base64"})").ok());
+  EXPECT_EQ(bench_.read("out/b"), "hi");
+  const auto* write = bench_.registry.get("file-write");
+  EXPECT_EQ(write->effect_class(*json::parse(R"({"mode": "append"})")), engine::EffectClass::once);
+  EXPECT_EQ(write->effect_class(*json::parse(R"({"mode": "overwrite"})")), engine::EffectClass::idempotent);
+}
+
+TEST_F(Functions, FileOrganizerOrganizesAndUndoes) {
+  bench_.write("inbox/a.pdf", "1");
+  bench_.write("inbox/b.xyz", "2");
+  const auto before = tree();
+  const auto planned = bench_.call("file-organizer", R"({"target": "inbox", "dry_run": true})");
+  EXPECT_EQ(planned.output.get("plan").size(), 3U) << detail(planned);
+  EXPECT_EQ(tree(), before);
+  const auto outcome = bench_.call("file-organizer", R"({"target": "inbox", "allow_destructive": true})");
+  EXPECT_EQ(outcome.output.get("files_moved"), json::Value(2)) << detail(outcome);
+  EXPECT_EQ(bench_.read("inbox/documents/a.pdf"), "1");
+  const auto back =
+      bench_.call("file-organizer", json::to_text(json::Value::object({{"operation", "undo"}, {"manifest", outcome.output.get("undo")}})));
+  EXPECT_EQ(back.output.get("files_moved"), json::Value(2)) << detail(back);
+  EXPECT_EQ(tree(), before);
+}
+
+TEST_F(Functions, ShellCommandsGiveWhatIsAskedFor) {
+  const char* command =
+      R"({"command": "cat; echo \"$1-$2\"; echo bad >&2; exit 3", "arguments": ["a b", 2], "stdin": {"x": 1}, "return": ")";
+  const auto with = [&](const std::string& form) { return bench_.call("run.shell", command + form + "\"}"); };
+  EXPECT_EQ(json::to_text(with("all").output), R"({"code":3,"stdout":"{\"x\":1}a b-2\n","stderr":"bad\n"})");
+  EXPECT_EQ(with("code").output, json::Value(3));
+  const auto failed_call = with("stdout");
+  EXPECT_THAT(detail(failed_call), HasSubstr("ended with code 3: bad"));
+  EXPECT_THAT(detail(failed_call), HasSubstr("runtime"));
+  EXPECT_EQ(
+      bench_.call("run.shell", R"({"command": "echo $1 $X >&2", "arguments": {"k": "v"}, "environment": {"X": 1}, "return": "stderr"})")
+          .output,
+      json::Value("k=v 1\n"));
+}
+
+TEST_F(Functions, SecretsDoNotAppearInErrors) {
+  const auto outcome = bench_.call("run.shell", R"({"command": "echo $KEY >&2; exit 1", "environment": {"KEY": "abcdefgh"}})", "{}",
+                                   R"({"key": "abcdefgh"})");
+  EXPECT_THAT(detail(outcome), HasSubstr("***"));
+  EXPECT_THAT(detail(outcome), Not(HasSubstr("abcdefgh")));
+}
+
+TEST_F(Functions, EnvironmentNamesAreChecked) {
+  EXPECT_THAT(detail(bench_.call("run.shell", R"({"command": "true", "environment": {"A=B": "x"}})")), HasSubstr("validation"));
+}
+
+TEST_F(Functions, ScriptsRunInBothLanguages) {
+  const auto run = [&](std::string_view arguments) {
+    const auto outcome = bench_.call("run.script", arguments);
+    return outcome.ok() ? std::string(outcome.output.as_string()) : detail(outcome);
+  };
+  EXPECT_EQ(run(R"json({"language": "js", "arguments": ["x"],
+                        "code": "console.log(process.argv[2], await Promise.resolve(1), require('path').sep)"})json"),
+            "x 1 /\n");
+  EXPECT_EQ(run(R"json({"language": "js", "arguments": {"first": 1, "second": {"y": 2}},
+                        "code": "const name = first; console.log(name + second.y)"})json"),
+            "3\n");
+  EXPECT_EQ(run(R"json({"language": "python", "arguments": ["x"], "stdin": "in",
+                        "code": "import sys\nprint(sys.argv[1:], sys.stdin.read())"})json"),
+            "['x'] in\n");
+  EXPECT_EQ(run(R"json({"language": "python", "arguments": {"first": 1, "second": {"y": 2}}, "code": "print(first + second['y'])"})json"),
+            "3\n");
+  EXPECT_THAT(run(R"json({"language": "python", "code": "raise ValueError('no')"})json"), HasSubstr("ValueError: no"));
+  EXPECT_THAT(run(R"json({"language": "cobol", "code": ""})json"), HasSubstr("configuration"));
+  EXPECT_THAT(run(R"json({"language": "js", "code": "", "arguments": {"a b": 1}})json"), HasSubstr("validation"));
+}
+
+TEST_F(Functions, ScriptsComeFromFilesBelowTheRoots) {
+  bench_.write("scripts/a.py", "print('from a file')");
+  EXPECT_EQ(bench_.call("run.script", R"({"language": "python", "source": {"endpoint": "scripts/a.py"}})").output,
+            json::Value("from a file\n"));
+  const std::string absolute = R"({"language": "python", "source": {"endpoint": {"uri": "file://)" + bench_.root() + R"(/scripts/a.py"}}})";
+  EXPECT_EQ(bench_.call("run.script", absolute).output, json::Value("from a file\n"));
+  EXPECT_THAT(detail(bench_.call("run.script", R"({"language": "python", "source": {"endpoint": "/etc/passwd"}})")),
+              HasSubstr("authorization"));
+}
+
+TEST_F(Functions, CancelEndsARunningScript) {
+  auto [future, cancel] = bench_.start("run.shell", bench_.invocation(R"({"command": "sleep 60"})"));
+  cancel();
+  cancel();
+  EXPECT_THAT(detail(future.get()), HasSubstr("cancelled"));
+}
+
+TEST_F(Functions, S4M2ProcessesEndWhenTheirTimeIsUp) {
+  EXPECT_THAT(detail(bench_.call("shell-command", R"({"command": "sleep", "args": [60], "timeout": 0.1})")), HasSubstr("timeout"));
+}
+
+TEST_F(Functions, ShellCommandRunsAProgramWithoutAShell) {
+  bench_.write("sub/x", "");
+  const auto outcome = bench_.call("shell-command", R"({"command": "ls", "args": ["$HOME", "x"], "cwd": "sub", "check": false})");
+  EXPECT_EQ(outcome.output.get("stdout"), json::Value("x\n")) << detail(outcome);
+  EXPECT_NE(outcome.output.get("return_code"), json::Value(0));
+  EXPECT_THAT(detail(bench_.call("shell-command", R"({"command": "false"})")), HasSubstr("ended with code 1"));
+  EXPECT_THAT(detail(bench_.call("shell-command", R"({"command": "ls", "allow_unsafe": true})")), HasSubstr("validation"));
+  EXPECT_THAT(detail(bench_.call("shell-command", R"({"command": "ls", "cwd": "../.."})")), HasSubstr("authorization"));
+  EXPECT_THAT(detail(bench_.call("shell-command", R"({"command": "no-such-program"})")), HasSubstr("configuration"));
+}
+
+TEST_F(Functions, ContainersSayWhatIsMissing) {
+  const auto outcome = bench_.call("run.container", R"({"image": "pawl.invalid/none:0", "pullPolicy": "never"})");
+  ASSERT_FALSE(outcome.ok());
+  EXPECT_THAT(detail(outcome), HasSubstr("configuration"));
+  EXPECT_THAT(detail(bench_.call("run.container", R"({"image": "--privileged"})")),
+              testing::AnyOf(HasSubstr("validation"), HasSubstr("configuration")));
+}
+
+TEST(FunctionsOptions, RootsMustExist) {
+  net::ScriptedOutbound outbound;
+  async::BlockingPool pool("test", 1, 1);
+  SystemClock clock;
+  SystemRandom random;
+  engine::FunctionRegistry registry;
+  FunctionsOptions options;
+  options.roots = {"/no/such/folder"};
+  EXPECT_EQ(add_builtin_functions(registry, {outbound, pool, clock, random}, options).error().code, "functions.root");
+}
+
+}  // namespace
+}  // namespace pawl::functions
