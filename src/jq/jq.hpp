@@ -3,8 +3,8 @@
 ///     PAWL_TRY(program, jq::compile(".items | map(.price) | add"));
 ///     PAWL_TRY(total, jq::first(program, order, {}));
 ///
-/// `compile` makes an immutable `Program`; an `Evaluation` runs it on one input and hands out its results one at a time. Nothing an expression
-/// does can hang, exhaust memory or overflow the stack: each ends with an error once its limits are reached.
+/// `compile` makes an immutable `Program`; an `Evaluation` runs it on one input and hands out its results one at a time. Nothing an
+/// expression does can hang, exhaust memory or overflow the stack: each ends with an error once its limits are reached.
 ///
 /// Differences from jq 1.7 that matter to users are listed in `docs/jq.md`: integers keep 64 bits, there are no modules, `now` is given.
 #pragma once
@@ -47,12 +47,12 @@ class Program {
 /// Compiles `source`. `variables` are the names (without `$`) that the expression may use without binding them, in the order in
 /// which `Context::variables` gives their values.
 ///
-/// Errors: `jq.syntax`; `jq.unknown` for a function or variable that does not exist (the finding carries a suggestion where a name is near) or that
-/// is not available here (modules, environment, files). Each has one finding with line, column and message; both count from 1.
+/// Errors: `jq.syntax`; `jq.unknown` for a function or variable that does not exist (the finding carries a suggestion where a name is near)
+/// or that is not available here (modules, environment, files). Each has one finding with line, column and message; both count from 1.
 [[nodiscard]] Result<Program> compile(std::string_view source, std::span<const std::string_view> variables = {});
 
 struct Limits {
-  std::uint64_t fuel = 10'000'000;              ///< VM instructions; built-in functions also spend by the size of what they work on
+  std::uint64_t fuel = 10'000'000;           ///< VM instructions; built-in functions also spend by the size of what they work on
   std::int64_t memory_bytes = 256LL << 20U;  ///< bytes that the evaluation may hold, beyond its input
 };
 

@@ -51,7 +51,9 @@ Result<json::Value> run_simple(const detail::Code& code, json::Value input, std:
 
 bool Program::uses_now() const noexcept { return code_->uses_now; }
 bool Program::is_constant() const noexcept { return code_->constant; }
-bool Program::uses_variable(std::size_t index) const noexcept { return index < code_->used_variables.size() && code_->used_variables[index]; }
+bool Program::uses_variable(std::size_t index) const noexcept {
+  return index < code_->used_variables.size() && code_->used_variables[index];
+}
 
 Result<Program> compile(std::string_view source, std::span<const std::string_view> variables) {
   if (source.size() > kLongestSource) {

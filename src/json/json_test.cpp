@@ -26,6 +26,12 @@ TEST(Json, ReadsDoublesExactly) {
   }
 }
 
+TEST(Json, WritesDigitsWhereFewZerosFollow) {
+  EXPECT_EQ(to_text(parsed("12345678909876543212345")), "12345678909876543000000");
+  EXPECT_EQ(to_text(parsed("1e300")), "1e+300");
+  EXPECT_EQ(parsed("12345678909876543000000"), parsed("12345678909876543212345"));
+}
+
 TEST(Json, RoundTripsStructure) {
   const auto* text = R"({"b":[1,2.5,"x\n\u0001",null,true,{}],"a":{"deep":[[[]]]}})";
   EXPECT_EQ(to_text(parsed(text)), text);

@@ -16,6 +16,25 @@ void append_chars(std::string& out, Number number) {
   out.append(buffer, end);
 }
 
+/// `1.25e+20` at `begin` becomes `125000000000000000000`, unless that takes more than 15 zeros.
+void write_out_exponent(std::string& out, std::size_t begin) {
+  const auto exponent_at = out.find('e', begin);
+  if (exponent_at == std::string::npos) return;
+  int exponent = 0;
+  std::from_chars(out.data() + exponent_at + 2, out.data() + out.size(), exponent);  // after `e+`
+  std::string digits = out.substr(begin, exponent_at - begin);
+  std::size_t fraction = 0;
+  if (const auto dot = digits.find('.'); dot != std::string::npos) {
+    fraction = digits.size() - dot - 1;
+    digits.erase(dot, 1);
+  }
+  const int zeros = exponent - static_cast<int>(fraction);
+  if (zeros < 0 || zeros > 14) return;
+  out.resize(begin);
+  out += digits;
+  out.append(static_cast<std::size_t>(zeros), '0');
+}
+
 class Writer {
  public:
   Writer(std::string& out, const WriteOptions& options) : out_(out), options_(options) {}
@@ -129,7 +148,10 @@ void append_number(std::string& out, double number) {
     }
     return;
   }
+  const std::size_t begin = out.size();
   append_chars(out, number);
+  // Beyond 64-bit integers jq writes digits and zeros as long as no more than 15 zeros follow the digits.
+  if (std::fabs(number) >= 0x1p63) write_out_exponent(out, begin);
 }
 
 void append_text(std::string& out, const Value& value) {

@@ -27,24 +27,24 @@ enum class NodeKind : std::uint8_t {
   binary,       // kids[0] binary kids[1]
   logical_and,  // kids[0] and kids[1]
   logical_or,
-  alternative,  // kids[0] // kids[1]
-  update,       // kids[0] |= kids[1]
-  assign,       // kids[0] = kids[1]
+  alternative,         // kids[0] // kids[1]
+  update,              // kids[0] |= kids[1]
+  assign,              // kids[0] = kids[1]
   arithmetic_update,   // kids[0] binary= kids[1]
   alternative_update,  // kids[0] //= kids[1]
-  comma,        // kids, left to right
-  pipe,         // kids, left to right
-  array,        // [kids[0]]; no kid: []
-  object,       // kids: key, value, key, value ...
-  conditional,  // if kids[0] then kids[1] else kids[2] end
-  try_catch,    // try kids[0] catch kids[1]; no handler: kids[1] is nullptr
-  reduce,       // reduce kids[0] as patterns (kids[1]; kids[2])
-  foreach,      // foreach kids[0] as patterns (kids[1]; kids[2]; kids[3]), kids[3] may be nullptr
-  label,        // label $text | kids[0]
-  break_out,    // break $text
-  call,         // text(kids...)
-  bind,         // kids[0] as patterns | kids[1]
-  define,       // def function; kids[0]
+  comma,               // kids, left to right
+  pipe,                // kids, left to right
+  array,               // [kids[0]]; no kid: []
+  object,              // kids: key, value, key, value ...
+  conditional,         // if kids[0] then kids[1] else kids[2] end
+  try_catch,           // try kids[0] catch kids[1]; no handler: kids[1] is nullptr
+  reduce,              // reduce kids[0] as patterns (kids[1]; kids[2])
+  foreach,             // foreach kids[0] as patterns (kids[1]; kids[2]; kids[3]), kids[3] may be nullptr
+  label,               // label $text | kids[0]
+  break_out,           // break $text
+  call,                // text(kids...)
+  bind,                // kids[0] as patterns | kids[1]
+  define,              // def function; kids[0]
 };
 
 struct Node;
@@ -78,9 +78,9 @@ struct Function {
 struct Node {
   NodeKind kind = NodeKind::identity;
   Binary binary = Binary::add;
-  bool optional = false;       // index, slice, iterate: followed by `?`
-  std::uint16_t depth = 1;    // of the tree below: bounds the recursion of every pass
-  std::uint32_t offset = 0;   // in the source, in bytes
+  bool optional = false;     // index, slice, iterate: followed by `?`
+  std::uint16_t depth = 1;   // of the tree below: bounds the recursion of every pass
+  std::uint32_t offset = 0;  // in the source, in bytes
   std::uint32_t length = 1;
   std::string text;
   json::Value value;

@@ -130,6 +130,20 @@ bool Compiler::is_single(const Node& node, Scope scope) const {
 
 Compiler::Done Compiler::emit_aside(const Node& node, Scope scope) {
   if (pathless_ > 0) return emit(node, scope);
+  switch (node.kind) {
+    case NodeKind::identity:
+    case NodeKind::constant:
+    case NodeKind::variable:
+    case NodeKind::text:
+    case NodeKind::format:
+    case NodeKind::negate:
+    case NodeKind::binary:
+    case NodeKind::logical_and:
+    case NodeKind::logical_or:
+    case NodeKind::array:
+    case NodeKind::object: return emit(node, scope);  // these look after their parts themselves
+    default: break;
+  }
   put(Op::inside);
   ++pathless_;
   Done done = emit(node, scope);
@@ -188,12 +202,7 @@ Compiler::Done Compiler::emit(const Node& node, Scope scope) {
       put(Op::negate);
       return {};
     }
-    case NodeKind::binary: {
-      PAWL_TRY_VOID(emit_under(*node.kids[1], scope));
-      PAWL_TRY_VOID(emit_aside(*node.kids[0], scope));
-      put(Op::binary, 0, 0, static_cast<std::uint8_t>(node.binary));
-      return {};
-    }
+    case NodeKind::binary: return emit_binary(node, scope);
     case NodeKind::logical_and:
     case NodeKind::logical_or: return emit_logical(node, scope);
     case NodeKind::alternative: return emit_alternative(node, scope);
@@ -218,6 +227,27 @@ Compiler::Done Compiler::emit(const Node& node, Scope scope) {
     case NodeKind::bind: return emit_bind(node, scope);
     case NodeKind::define: return emit_define(node, scope);
   }
+  return {};
+}
+
+Compiler::Done Compiler::emit_binary(const Node& node, Scope scope) {
+  const auto which = static_cast<std::uint8_t>(node.binary);
+  json::Value constant;
+  if (constant_value(*node.kids[1], constant)) {
+    PAWL_TRY_VOID(emit_aside(*node.kids[0], scope));
+    put(Op::binary_constant, add_constant(std::move(constant)), 0, which);
+    return {};
+  }
+  const Binding* variable =
+      node.kids[1]->kind == NodeKind::variable ? find_name(node.kids[1]->text, Binding::Kind::variable, scope) : nullptr;
+  if (variable) {
+    PAWL_TRY_VOID(emit_aside(*node.kids[0], scope));
+    put(Op::binary_load, static_cast<std::int32_t>(variable->slot), up(variable->level), which);
+    return {};
+  }
+  PAWL_TRY_VOID(emit_under(*node.kids[1], scope));
+  PAWL_TRY_VOID(emit_aside(*node.kids[0], scope));
+  put(Op::binary, 0, 0, which);
   return {};
 }
 

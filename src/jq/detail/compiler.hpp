@@ -21,11 +21,11 @@ struct Binding {
   Kind kind = Kind::variable;
   std::string_view name;
   std::size_t arity = 0;
-  int level = 0;               // of the frame that holds the slot, or that the function is defined in
-  std::uint32_t slot = 0;      // variable, label, parameter; function: number of its proto
-  const Node* argument = nullptr;            // inlined: the expression that the name stands for,
-  const Binding* argument_scope = nullptr;   // and where it was written
-  bool in_prelude = false;                   // whether that was one of our own functions
+  int level = 0;                            // of the frame that holds the slot, or that the function is defined in
+  std::uint32_t slot = 0;                   // variable, label, parameter; function: number of its proto
+  const Node* argument = nullptr;           // inlined: the expression that the name stands for,
+  const Binding* argument_scope = nullptr;  // and where it was written
+  bool in_prelude = false;                  // whether that was one of our own functions
   const Binding* next = nullptr;
 };
 
@@ -47,9 +47,10 @@ class Compiler {
 
   // Expressions: each consumes its input on the stack and leaves its result.
   Done emit(const Node& node, Scope scope);
-  Done emit_under(const Node& node, Scope scope);   // keeps the input, puts the result below it
-  Done emit_aside(const Node& node, Scope scope);   // like emit, without path tracking
+  Done emit_under(const Node& node, Scope scope);  // keeps the input, puts the result below it
+  Done emit_aside(const Node& node, Scope scope);  // like emit, without path tracking
   Done emit_access(const Node& node, Scope scope);
+  Done emit_binary(const Node& node, Scope scope);
   Done emit_text(const Node& node, Scope scope);
   Done emit_logical(const Node& node, Scope scope);
   Done emit_alternative(const Node& node, Scope scope);
@@ -85,6 +86,7 @@ class Compiler {
 
   // Functions with code of their own (compiler_special.cpp).
   Done emit_recurse(const Node& step, Scope scope);
+  Done emit_repeat(const Node& body, Scope scope);
   Done emit_loop_body(const Node& body, Scope scope);
   bool slot_free(const Node& node, Scope scope) const;
   Done emit_while(const Node& node, Scope scope);
@@ -97,16 +99,18 @@ class Compiler {
   Done emit_any(const Node& generator, const Node& condition, Scope scope, bool all);
   Done emit_range(const Node& node, Scope scope);
   Done emit_path(const Node& node, Scope scope);  // [v] -> [path]
+  bool is_single_path(const Node& node, Scope scope) const;
+  Done emit_single_path(const Node& target, std::int32_t state, Scope scope);
   Done emit_assign(const Node& target, const Node& value, Scope scope);
   Done emit_update(const Node& target, const Node& change, Scope scope);
   Done emit_operator_update(const Node& node, Scope scope);
   template <class EmitChange>
-  Done emit_update_with(const Node& target, Scope scope, const EmitChange& change);
+  Done emit_update_with(const Node& target, Scope scope, bool single_change, const EmitChange& change);
 
   // Helpers.
   std::size_t put(Op op, std::int32_t b = 0, std::size_t a = 0, std::uint8_t flag = 0);
   std::size_t here() const { return now_->code.size(); }
-  void land(std::size_t jump);            // the jump at this place leads here
+  void land(std::size_t jump);  // the jump at this place leads here
   void jump_back(Op op, std::size_t to);
   std::int32_t add_constant(json::Value value);
   std::uint32_t new_slot() { return now_->slots++; }
@@ -127,9 +131,9 @@ class Compiler {
   std::deque<Buffer> buffers_;
   Buffer* now_ = nullptr;
   std::map<const Function*, std::uint32_t> prelude_protos_;
-  int pathless_ = 0;       // > 0: no path tracking can be on here
+  int pathless_ = 0;  // > 0: no path tracking can be on here
   bool in_prelude_ = false;
-  int depth_ = 0;          // inlining makes the recursion of the compiler deeper than the tree
+  int depth_ = 0;  // inlining makes the recursion of the compiler deeper than the tree
 };
 
 }  // namespace pawl::jq::detail

@@ -28,9 +28,9 @@ constexpr Absent kAbsent[] = {
 
 // What `emit_special` knows; for suggestions and `builtins`.
 constexpr std::array<std::string_view, 27> kSpecial = {
-    "empty/0",  "error/0", "error/1", "path/1",   "recurse/0", "recurse/1", "first/1", "last/1",   "until/2", "while/2",
-    "repeat/1", "isempty/1", "any/0", "any/1",    "any/2",     "all/0",     "all/1",   "all/2",    "range/1", "range/2",
-    "range/3",  "getpath/1", "now/0", "builtins/0", "limit/2", "skip/2",    "nth/2"};
+    "empty/0", "error/0",  "error/1",   "path/1",    "recurse/0", "recurse/1",  "first/1", "last/1", "until/2",
+    "while/2", "repeat/1", "isempty/1", "any/0",     "any/1",     "any/2",      "all/0",   "all/1",  "all/2",
+    "range/1", "range/2",  "range/3",   "getpath/1", "now/0",     "builtins/0", "limit/2", "skip/2", "nth/2"};
 
 }  // namespace
 
@@ -38,9 +38,7 @@ Compiler::Done Compiler::emit_call(const Node& node, Scope scope) {
   if (const Binding* found = find_callable(node.text, node.kids.size(), scope)) {
     switch (found->kind) {
       case Binding::Kind::function: return emit_proto_call(node, scope, *found);
-      case Binding::Kind::parameter:
-        put(Op::call_closure, static_cast<std::int32_t>(found->slot), up(found->level));
-        return {};
+      case Binding::Kind::parameter: put(Op::call_closure, static_cast<std::int32_t>(found->slot), up(found->level)); return {};
       default: break;
     }
     const bool in_prelude = std::exchange(in_prelude_, found->in_prelude);
@@ -200,7 +198,8 @@ std::optional<Compiler::Done> Compiler::emit_special(const Node& node, Scope sco
         for (const auto special : kSpecial) list.push_back(special);
         list_prelude(
             [](void* context, std::string_view function, std::size_t arity) {
-              if (function.front() != '_') static_cast<json::Value*>(context)->push_back(std::string(function) + "/" + std::to_string(arity));
+              if (function.front() != '_')
+                static_cast<json::Value*>(context)->push_back(std::string(function) + "/" + std::to_string(arity));
             },
             &list);
         return put(Op::constant, add_constant(std::move(list))), Done();
@@ -212,7 +211,8 @@ std::optional<Compiler::Done> Compiler::emit_special(const Node& node, Scope sco
         return put(Op::raise), Done();
       }
       if (name == "path") return emit_path(*arguments[0], scope);
-      if (name == "recurse" || name == "repeat") return emit_recurse(*arguments[0], scope);
+      if (name == "recurse") return emit_recurse(*arguments[0], scope);
+      if (name == "repeat") return emit_repeat(*arguments[0], scope);
       if (name == "first") return emit_first(*arguments[0], scope);
       if (name == "last") return emit_last(*arguments[0], scope);
       if (name == "isempty") return emit_is_empty(*arguments[0], scope);

@@ -56,6 +56,18 @@ Compiler::Done Compiler::emit_recurse(const Node& step, Scope scope) {
   return {};
 }
 
+/// `def r: body, r; r`. The next round begins when nothing of the last is left, so the body may use slots.
+Compiler::Done Compiler::emit_repeat(const Node& body, Scope scope) {
+  const std::size_t again = here();
+  const std::size_t next = put(Op::fork);
+  PAWL_TRY_VOID(emit(body, scope));
+  const std::size_t out = put(Op::jump);
+  land(next);
+  jump_back(Op::jump, again);
+  land(out);
+  return {};
+}
+
 Compiler::Done Compiler::emit_while(const Node& node, Scope scope) {
   const std::size_t again = here();
   put(Op::duplicate);
@@ -202,6 +214,43 @@ Compiler::Done Compiler::emit_path(const Node& node, Scope scope) {
   return done;
 }
 
+/// A target such as `.a[$i].b`, which is exactly one path.
+bool Compiler::is_single_path(const Node& node, Scope scope) const {
+  switch (node.kind) {
+    case NodeKind::identity: return true;
+    case NodeKind::index:
+    case NodeKind::slice:
+      return !node.optional && is_single_path(*node.kids[0], scope) &&
+             std::all_of(node.kids.begin() + 1, node.kids.end(), [&](const Node* key) { return !key || is_single(*key, scope); });
+    case NodeKind::pipe:
+      return std::all_of(node.kids.begin(), node.kids.end(), [&](const Node* stage) { return is_single_path(*stage, scope); });
+    default: return false;
+  }
+}
+
+/// [v] -> []: slot `state` = v, slot `state + 1` = the one path of `target`. Nothing else holds on to v, so it can be changed in place.
+Compiler::Done Compiler::emit_single_path(const Node& target, std::int32_t state, Scope scope) {
+  json::Value path = json::Value::array();
+  const auto constant = [&](const auto& self, const Node& node) -> bool {
+    if (node.kind == NodeKind::identity) return true;
+    if (node.kind == NodeKind::pipe)
+      return std::all_of(node.kids.begin(), node.kids.end(), [&](const Node* kid) { return self(self, *kid); });
+    if (node.kind != NodeKind::index || node.kids[1]->kind != NodeKind::constant || !self(self, *node.kids[0])) return false;
+    path.push_back(node.kids[1]->value);
+    return true;
+  };
+  if (constant(constant, target)) {
+    put(Op::store, state);
+    put(Op::store_constant, add_constant(std::move(path)), static_cast<std::size_t>(state + 1));
+    return {};
+  }
+  put(Op::duplicate);
+  PAWL_TRY_VOID(emit_path(target, scope));
+  put(Op::store, state + 1);
+  put(Op::store, state);
+  return {};
+}
+
 Compiler::Done Compiler::emit_assign(const Node& target, const Node& value, Scope scope) {
   const auto state = static_cast<std::int32_t>(now_->slots);
   now_->slots += 2;  // the changing value, the path
@@ -213,6 +262,12 @@ Compiler::Done Compiler::emit_assign(const Node& target, const Node& value, Scop
     put(Op::duplicate);
     PAWL_TRY_VOID(emit_aside(value, scope));
     put(Op::store, static_cast<std::int32_t>(assigned));
+  }
+  if (is_single_path(target, scope)) {
+    PAWL_TRY_VOID(emit_single_path(target, state, scope));
+    put(Op::assign, state, assigned);
+    put(Op::push_take, state);
+    return {};
   }
   put(Op::duplicate);
   put(Op::store, state);
@@ -227,10 +282,26 @@ Compiler::Done Compiler::emit_assign(const Node& target, const Node& value, Scop
 }
 
 template <class EmitChange>
-Compiler::Done Compiler::emit_update_with(const Node& target, Scope scope, const EmitChange& change) {
+Compiler::Done Compiler::emit_update_with(const Node& target, Scope scope, bool single_change, const EmitChange& change) {
   const auto state = static_cast<std::int32_t>(now_->slots);
   now_->slots += 3;  // the changing value, the path, the paths to delete
   const auto mark = static_cast<std::int32_t>(new_slot());
+  const auto emit_change = [&]() -> Done {
+    if (pathless_ == 0) put(Op::inside);
+    ++pathless_;
+    Done changed = change();
+    --pathless_;
+    if (pathless_ == 0) put(Op::outside);
+    return changed;
+  };
+  if (single_change && is_single_path(target, scope)) {
+    PAWL_TRY_VOID(emit_single_path(target, state, scope));
+    put(Op::update_take, state);
+    PAWL_TRY_VOID(emit_change());
+    put(Op::update_put, state);
+    put(Op::push_take, state);
+    return {};
+  }
   put(Op::duplicate);
   put(Op::store, state);
   put(Op::store_constant, add_constant(json::Value()), static_cast<std::size_t>(state + 2));
@@ -240,12 +311,7 @@ Compiler::Done Compiler::emit_update_with(const Node& target, Scope scope, const
   put(Op::mark, mark);
   const std::size_t none = put(Op::fork);
   put(Op::update_take, state);
-  if (pathless_ == 0) put(Op::inside);
-  ++pathless_;
-  Done changed = change();
-  --pathless_;
-  if (changed.has_error()) return changed;
-  if (pathless_ == 0) put(Op::outside);
+  PAWL_TRY_VOID(emit_change());
   put(Op::cut, mark);
   put(Op::update_put, state);
   put(Op::backtrack);
@@ -258,7 +324,7 @@ Compiler::Done Compiler::emit_update_with(const Node& target, Scope scope, const
 }
 
 Compiler::Done Compiler::emit_update(const Node& target, const Node& change, Scope scope) {
-  return emit_update_with(target, scope, [&] { return emit(change, scope); });
+  return emit_update_with(target, scope, is_single(change, scope), [&] { return emit(change, scope); });
 }
 
 /// `target op= value`: `value` is evaluated once, on the whole input.
@@ -272,10 +338,9 @@ Compiler::Done Compiler::emit_operator_update(const Node& node, Scope scope) {
     PAWL_TRY_VOID(emit_aside(*node.kids[1], scope));
     put(Op::store, static_cast<std::int32_t>(operand));
   }
-  return emit_update_with(*node.kids[0], scope, [&]() -> Done {
+  return emit_update_with(*node.kids[0], scope, true, [&]() -> Done {
     if (node.kind == NodeKind::arithmetic_update) {
-      put(Op::under_load, static_cast<std::int32_t>(operand));
-      put(Op::binary, 0, 0, static_cast<std::uint8_t>(node.binary));
+      put(Op::binary_load, static_cast<std::int32_t>(operand), 0, static_cast<std::uint8_t>(node.binary));
       return {};
     }
     put(Op::duplicate);

@@ -8,8 +8,8 @@
 namespace pawl::jq::detail {
 namespace {
 
-constexpr std::array<std::string_view, 12> kFormats = {"text", "json",   "csv",     "tsv",    "html",    "uri",
-                                                       "urid", "sh",     "base64",  "base64d", "base32", "base32d"};
+constexpr std::array<std::string_view, 12> kFormats = {"text", "json", "csv",    "tsv",     "html",   "uri",
+                                                       "urid", "sh",   "base64", "base64d", "base32", "base32d"};
 enum Format : int { text, json_text, csv, tsv, html, uri, urid, sh, base64, base64d, base32, base32d };
 
 constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

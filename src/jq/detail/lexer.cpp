@@ -8,13 +8,13 @@
 namespace pawl::jq::detail {
 namespace {
 
-constexpr std::array<std::string_view, 19> kKeywords = {"and",    "as",   "break", "catch", "def",    "elif", "else",
-                                                        "end",    "foreach", "if", "import", "include", "label", "module",
-                                                        "or",     "reduce", "then", "try",  "__loc__"};
+constexpr std::array<std::string_view, 19> kKeywords = {"and", "as",      "break", "catch",  "def",     "elif",  "else",
+                                                        "end", "foreach", "if",    "import", "include", "label", "module",
+                                                        "or",  "reduce",  "then",  "try",    "__loc__"};
 // Longest first.
-constexpr std::array<std::string_view, 31> kOperators = {"?//", "//=", "|=", "+=", "-=", "*=", "/=", "%=", "==", "!=", "<=",
-                                                         ">=",  "//",  "|",  ",",  "+",  "-",  "*",  "/",  "%",  "=",  "<",
-                                                         ">",   "(",   ")",  "[",  "]",  "{",  "}",  ":",  ";"};
+constexpr std::array<std::string_view, 31> kOperators = {
+    "?//", "//=", "|=", "+=", "-=", "*=", "/=", "%=", "==", "!=", "<=", ">=", "//", "|", ",", "+",
+    "-",   "*",   "/",  "%",  "=",  "<",  ">",  "(",  ")",  "[",  "]",  "{",  "}",  ":", ";"};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }

@@ -14,7 +14,8 @@ const std::vector<Native>& table() {
     for (const auto part : {collection_natives(), date_natives(), math_natives(), path_natives(), regex_natives(), string_natives()}) {
       list.insert(list.end(), part.begin(), part.end());
     }
-    std::sort(list.begin(), list.end(), [](const Native& a, const Native& b) { return a.name != b.name ? a.name < b.name : a.arity < b.arity; });
+    std::sort(list.begin(), list.end(),
+              [](const Native& a, const Native& b) { return a.name != b.name ? a.name < b.name : a.arity < b.arity; });
     return list;
   }();
   return all;

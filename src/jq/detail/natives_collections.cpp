@@ -249,36 +249,37 @@ Value flatten_levels(Runtime& runtime, Arguments in) {
 }
 
 Value to_entries(Runtime& runtime, Arguments in) {
-  if (!in[0].is_object()) return runtime.fail(describe(in[0]) + " has no keys");
-  if (!runtime.reserve(in[0].size() * 200)) return {};
+  const Value& whole = in[0];
+  if (!whole.is_object() && !whole.is_array()) return runtime.fail(describe(whole) + " has no keys");
+  if (!runtime.reserve(whole.size() * 200)) return {};
   std::vector<Value> entries;
-  entries.reserve(in[0].size());
+  entries.reserve(whole.size());
   static const Value kKey("key");
   static const Value kValue("value");
-  for (const auto& member : in[0].members()) {
+  const auto add_entry = [&](const Value& key, const Value& value) {
     Value entry = Value::object();
-    entry.set_shared(kKey, member.key);
-    entry.set_shared(kValue, member.value);
+    entry.set_shared(kKey, key);
+    entry.set_shared(kValue, value);
     entries.push_back(std::move(entry));
+  };
+  if (whole.is_object()) {
+    for (const auto& member : whole.members()) add_entry(member.key, member.value);
+  } else {
+    for (std::size_t i = 0; i < whole.size(); ++i) add_entry(static_cast<std::int64_t>(i), whole.at(i));
   }
   return Value::array(std::move(entries));
 }
 
-/// The name of an entry as a key: `key`, `k`, `name`, `Name`, `Key`, `K`, the first that is neither false nor null (null and false too, at last).
+/// `key`, else the first of its other names that is true; what is no string is written as JSON.
 Value entry_key(Runtime& runtime, const Value& entry) {
-  Value key;
-  for (const auto* name : {"key", "k", "name", "Name", "Key", "K"}) {
-    const Value* found = entry.find(name);
-    if (!found) continue;
-    if (key.is_null()) key = *found;
-    if (found->truthy()) {
-      key = *found;
-      break;
+  Value key = entry.get("key");
+  if (key.is_null()) {
+    for (const auto* name : {"k", "name", "Name", "K", "Key"}) {
+      key = entry.get(name);
+      if (key.truthy()) break;
     }
   }
-  if (key.is_string()) return key;
-  if (key.is_null() || key.is_bool() || key.is_number()) return Value(to_json(runtime, key));
-  return runtime.fail("Cannot use " + describe(key) + " as object key");
+  return to_string(runtime, std::move(key));
 }
 
 Value from_entries(Runtime& runtime, Arguments in) {

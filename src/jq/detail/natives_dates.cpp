@@ -73,7 +73,8 @@ void complete(Time& time) {
 }
 
 std::int64_t to_seconds(const Time& time) {
-  return days_from_civil(time.year, time.month, time.day) * kDay + time.hour * 3600 + time.minute * 60 + static_cast<std::int64_t>(std::floor(time.second));
+  return days_from_civil(time.year, time.month, time.day) * kDay + time.hour * 3600 + time.minute * 60 +
+         static_cast<std::int64_t>(std::floor(time.second));
 }
 
 Value to_array(const Time& time) {
@@ -201,9 +202,7 @@ void format_item(std::string& out, char item, const Time& time) {
     case 'z': out += "+0000"; break;
     case 'Z': out += "UTC"; break;
     case '%': out += '%'; break;
-    default:
-      out += '%';
-      out += item;
+    default: out += '%'; out += item;
   }
 }
 
@@ -426,7 +425,11 @@ Value strptime(Runtime& runtime, Arguments in) {
 }
 
 constexpr Native kNatives[] = {
-    {"gmtime", 0, gmtime},     {"localtime", 0, gmtime}, {"mktime", 0, mktime}, {"strftime", 1, strftime}, {"strflocaltime", 1, strflocaltime},
+    {"gmtime", 0, gmtime},
+    {"localtime", 0, gmtime},
+    {"mktime", 0, mktime},
+    {"strftime", 1, strftime},
+    {"strflocaltime", 1, strflocaltime},
     {"strptime", 1, strptime},
 };
 

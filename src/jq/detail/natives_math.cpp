@@ -69,10 +69,7 @@ Value fabs_of(Runtime& runtime, Arguments in) {
   return std::fabs(in[0].as_double());
 }
 
-Value abs(Runtime& runtime, Arguments in) {
-  if (!in[0].is_number()) return runtime.fail(describe(in[0]) + " has no absolute value");
-  return fabs_of(runtime, in);
-}
+Value abs(Runtime& runtime, Arguments in) { return in[0].is_number() ? fabs_of(runtime, in) : in[0]; }
 
 Value fma_of(Runtime& runtime, Arguments in) {
   return numbers(runtime, in, 1) ? integral(std::fma(in[1].as_double(), in[2].as_double(), in[3].as_double())) : Value();

@@ -77,8 +77,8 @@ Value stream_of(Runtime& runtime, Arguments in) {
 }
 
 constexpr Native kNatives[] = {
-    {"setpath", 2, setpath},          {"delpaths", 1, delpaths},  {"indices", 1, indices_of}, {"_strindices", 1, string_indices},
-    {"index", 1, first_index},        {"rindex", 1, last_index},  {"_stream", 0, stream_of},
+    {"setpath", 2, setpath},   {"delpaths", 1, delpaths}, {"indices", 1, indices_of}, {"_strindices", 1, string_indices},
+    {"index", 1, first_index}, {"rindex", 1, last_index}, {"_stream", 0, stream_of},
 };
 
 }  // namespace

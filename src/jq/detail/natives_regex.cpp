@@ -56,7 +56,8 @@ int remember_name(const OnigUChar* name, const OnigUChar* end, int count, int* g
   auto& names = *static_cast<std::vector<std::string>*>(context);
   for (int i = 0; i < count; ++i) {
     const auto group = static_cast<std::size_t>(groups[i]);
-    if (group >= 1 && group <= names.size()) names[group - 1].assign(reinterpret_cast<const char*>(name), static_cast<std::size_t>(end - name));
+    if (group >= 1 && group <= names.size())
+      names[group - 1].assign(reinterpret_cast<const char*>(name), static_cast<std::size_t>(end - name));
   }
   return 0;
 }
@@ -247,8 +248,8 @@ Value split_2(Runtime& runtime, Arguments in) {
   return parts;
 }
 
-/// `_substitute(matches; inserts)`: the input with each match replaced. `inserts[m]` are the results for match m; result i of the whole takes
-/// the i-th of each.
+/// `_substitute(matches; inserts)`: the input with each match replaced. `inserts[m]` are the results for match m; result i of the whole
+/// takes the i-th of each.
 Value substitute(Runtime& runtime, Arguments in) {
   const auto text = in[0].as_string();
   const Value& found = in[1];
@@ -259,7 +260,7 @@ Value substitute(Runtime& runtime, Arguments in) {
   Value out = Value::array();
   for (std::size_t i = 0; i < results; ++i) {
     std::string built;
-    std::size_t begin = 0;   // byte after the previous match
+    std::size_t begin = 0;    // byte after the previous match
     std::int64_t points = 0;  // and the same in code points
     for (std::size_t m = 0; m < found.size(); ++m) {
       const Value& match = found.at(m);
@@ -285,8 +286,13 @@ Value substitute(Runtime& runtime, Arguments in) {
 }
 
 constexpr Native kNatives[] = {
-    {"_match", 1, match_1}, {"_match", 2, match_2}, {"test", 1, test_1}, {"test", 2, test_2},
-    {"_capture_object", 0, capture_object}, {"split", 2, split_2}, {"_substitute", 2, substitute},
+    {"_match", 1, match_1},
+    {"_match", 2, match_2},
+    {"test", 1, test_1},
+    {"test", 2, test_2},
+    {"_capture_object", 0, capture_object},
+    {"split", 2, split_2},
+    {"_substitute", 2, substitute},
 };
 
 }  // namespace

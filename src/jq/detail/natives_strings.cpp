@@ -78,8 +78,12 @@ Value ascii(Runtime& runtime, Arguments in) {
   return implode(runtime, std::span<Value>(&list, 1));
 }
 
-bool starts(const Value& text, const Value& part) { return text.is_string() && part.is_string() && text.as_string().starts_with(part.as_string()); }
-bool ends(const Value& text, const Value& part) { return text.is_string() && part.is_string() && text.as_string().ends_with(part.as_string()); }
+bool starts(const Value& text, const Value& part) {
+  return text.is_string() && part.is_string() && text.as_string().starts_with(part.as_string());
+}
+bool ends(const Value& text, const Value& part) {
+  return text.is_string() && part.is_string() && text.as_string().ends_with(part.as_string());
+}
 
 Value ltrimstr(Runtime& runtime, Arguments in) {
   if (!starts(in[0], in[1]) || in[1].empty()) return in[0];
@@ -157,13 +161,27 @@ Value join(Runtime& runtime, Arguments in) {
 }
 
 constexpr Native kNatives[] = {
-    {"tostring", 0, tostring},     {"tojson", 0, tojson},           {"fromjson", 0, fromjson},
-    {"tonumber", 0, tonumber},     {"toboolean", 0, toboolean},     {"ascii_downcase", 0, ascii_downcase},
-    {"ascii_upcase", 0, ascii_upcase}, {"explode", 0, explode},     {"implode", 0, implode},
-    {"ascii", 0, ascii},           {"ltrimstr", 1, ltrimstr},       {"rtrimstr", 1, rtrimstr},
-    {"trimstr", 1, trimstr},       {"startswith", 1, startswith},   {"endswith", 1, endswith},
-    {"trim", 0, trim},             {"ltrim", 0, ltrim},             {"rtrim", 0, rtrim},
-    {"split", 1, split},           {"utf8bytelength", 0, utf8bytelength}, {"join", 1, join},
+    {"tostring", 0, tostring},
+    {"tojson", 0, tojson},
+    {"fromjson", 0, fromjson},
+    {"tonumber", 0, tonumber},
+    {"toboolean", 0, toboolean},
+    {"ascii_downcase", 0, ascii_downcase},
+    {"ascii_upcase", 0, ascii_upcase},
+    {"explode", 0, explode},
+    {"implode", 0, implode},
+    {"ascii", 0, ascii},
+    {"ltrimstr", 1, ltrimstr},
+    {"rtrimstr", 1, rtrimstr},
+    {"trimstr", 1, trimstr},
+    {"startswith", 1, startswith},
+    {"endswith", 1, endswith},
+    {"trim", 0, trim},
+    {"ltrim", 0, ltrim},
+    {"rtrim", 0, rtrim},
+    {"split", 1, split},
+    {"utf8bytelength", 0, utf8bytelength},
+    {"join", 1, join},
 };
 
 }  // namespace

@@ -11,8 +11,6 @@ namespace {
 
 using json::Kind;
 
-constexpr std::size_t kDescribedBytes = 29;
-
 /// 2^63 as a double: the first that does not fit.
 constexpr double kIntegerEnd = 9223372036854775808.0;
 
@@ -174,7 +172,8 @@ Value remainder(Runtime& runtime, const Value& left, const Value& right) {
   if (!right.is_integer() && std::isnan(right.as_double())) return right;
   const std::int64_t a = left.is_integer() ? left.as_integer() : saturated(left.as_double());
   const std::int64_t b = right.is_integer() ? right.as_integer() : saturated(right.as_double());
-  if (b == 0) return runtime.fail(describe(left) + " and " + describe(right) + " cannot be divided (remainder) because the divisor is zero");
+  if (b == 0)
+    return runtime.fail(describe(left) + " and " + describe(right) + " cannot be divided (remainder) because the divisor is zero");
   return b == -1 ? std::int64_t{0} : a % b;
 }
 

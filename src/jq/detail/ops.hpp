@@ -1,4 +1,5 @@
-/// The operators of the language on values: arithmetic, comparison, access, text. All walk without recursion and pay the runtime for what they touch.
+/// The operators of the language on values: arithmetic, comparison, access, text. All walk without recursion and pay the runtime for what
+/// they touch.
 #pragma once
 
 #include <optional>

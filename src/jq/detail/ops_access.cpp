@@ -134,7 +134,8 @@ Value slice(Runtime& runtime, const Value& base, const Value& from, const Value&
     if (range->from == 0 && range->to == base.size()) return base;
     if (!runtime.reserve((range->to - range->from) * sizeof(Value))) return {};
     const auto begin = base.items().begin();
-    return Value::array(std::vector<Value>(begin + static_cast<std::ptrdiff_t>(range->from), begin + static_cast<std::ptrdiff_t>(range->to)));
+    return Value::array(
+        std::vector<Value>(begin + static_cast<std::ptrdiff_t>(range->from), begin + static_cast<std::ptrdiff_t>(range->to)));
   }
   if (base.is_string()) {
     const auto text = base.as_string();

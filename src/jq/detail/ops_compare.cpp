@@ -57,6 +57,20 @@ Pair pair_of_objects(const Value& a, const Value& b, int& order) {
 
 }  // namespace
 
+namespace {
+
+/// Arrays of scalars, such as the keys of `sort_by`.
+int compare_flat(Runtime& runtime, std::span<const Value> left, std::span<const Value> right) {
+  const std::size_t common = std::min(left.size(), right.size());
+  if (!runtime.spend(1 + common / 8)) return 0;
+  for (std::size_t i = 0; i < common; ++i) {
+    if (const int order = json::compare(left[i], right[i])) return order;
+  }
+  return sign(left.size(), right.size());
+}
+
+}  // namespace
+
 bool equal(Runtime& runtime, const Value& left, const Value& right) {
   if (!both_arrays(left, right) && !both_objects(left, right)) return left == right;
   if (std::min(left.depth(), right.depth()) > kMaxDepth) {
@@ -92,6 +106,7 @@ int compare(Runtime& runtime, const Value& left, const Value& right) {
     runtime.fail("Comparison too deep");
     return 0;
   }
+  if (left.is_array() && left.depth() == 1 && right.depth() == 1) return compare_flat(runtime, left.items(), right.items());
   std::vector<Pair> open;
   const Value* a = &left;
   const Value* b = &right;
@@ -124,10 +139,11 @@ int compare(Runtime& runtime, const Value& left, const Value& right) {
 bool sort_order(Runtime& runtime, std::span<const Value> keys, std::vector<std::uint32_t>& order) {
   order.resize(keys.size());
   std::iota(order.begin(), order.end(), 0U);
-  // A merge sort of our own: the standard ones need a strict order, and nan (less than itself) is none; a broken order must not break the sort.
+  // A merge sort of our own: the standard ones need a strict order, and nan (less than itself) is none; a broken order must not break the
+  // sort.
   std::vector<std::uint32_t> merged(order.size());
   for (std::size_t width = 1; width < order.size(); width *= 2) {
-    if (!runtime.spend(order.size())) return false;
+    if (!runtime.spend(1 + order.size() / 8)) return false;
     for (std::size_t low = 0; low < order.size(); low += 2 * width) {
       const std::size_t middle = std::min(low + width, order.size());
       const std::size_t high = std::min(low + 2 * width, order.size());

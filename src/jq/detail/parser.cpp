@@ -650,7 +650,8 @@ Result<const Function*> Parser::definition() {
   if (now_.is("(")) {
     do {
       PAWL_TRY_VOID(advance());
-      if (now_.token != Token::identifier && now_.token != Token::variable && now_.token != Token::keyword) return unexpected("a parameter");
+      if (now_.token != Token::identifier && now_.token != Token::variable && now_.token != Token::keyword)
+        return unexpected("a parameter");
       function.parameters.push_back({std::string(now_.text), now_.token == Token::variable});
       PAWL_TRY_VOID(advance());
     } while (now_.is(";"));

@@ -4,8 +4,7 @@
 
 namespace pawl::jq::detail {
 
-Runtime::Runtime(std::uint64_t fuel, std::int64_t memory, std::optional<TimePoint> now)
-    : fuel_(fuel), memory_limit_(memory), now_(now) {}
+Runtime::Runtime(std::uint64_t fuel, std::int64_t memory, std::optional<TimePoint> now) : fuel_(fuel), memory_limit_(memory), now_(now) {}
 Runtime::~Runtime() = default;
 
 Value Runtime::raise(Value error) {

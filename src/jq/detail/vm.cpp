@@ -185,9 +185,7 @@ bool Machine::backtrack(Index& pc) {
         restore(last, false);
         forks_.pop_back();
         return true;
-      case Fork::Kind::each:
-        pc = last.resume;
-        return yield_each(last);
+      case Fork::Kind::each: pc = last.resume; return yield_each(last);
       case Fork::Kind::range: {
         pc = last.resume;
         Value number = last.current;

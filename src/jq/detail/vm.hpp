@@ -1,7 +1,7 @@
 /// The machine that runs compiled expressions.
 ///
-/// Results come one at a time: where an expression has several, a *fork* remembers how to go on, and `backtrack` resumes the youngest. Values,
-/// frames and slots live in three stacks that forks freeze: what lies below a fork is never overwritten, only shadowed, so a
+/// Results come one at a time: where an expression has several, a *fork* remembers how to go on, and `backtrack` resumes the youngest.
+/// Values, frames and slots live in three stacks that forks freeze: what lies below a fork is never overwritten, only shadowed, so a
 /// fork costs the same whatever it protects. What is not frozen is moved instead of copied, so that `. + [$x]` in a `reduce` changes the
 /// accumulator in place.
 #pragma once
@@ -92,7 +92,7 @@ class Machine {
   [[nodiscard]] bool begin_each(Index after, bool optional);
   [[nodiscard]] bool yield_each(Fork& fork);
   [[nodiscard]] bool begin_range(Index after, bool with_step);
-  void binary(Binary op);
+  void binary(Binary op, Value right);
   void call_native(const Instruction& instruction);
   void make_text(const TextPlan& plan);
   void make_array(std::size_t count);

@@ -38,7 +38,7 @@ void Machine::end_path(std::int32_t saved) {
     return;
   }
   set_top(std::move(tracking_.path));
-  tracking_.path = slot(saved);
+  tracking_.path = slot(saved);  // copied: the body may come here again
   tracking_.at = slot(saved + 1);
   tracking_.active = slot(saved + 2).at(0).as_bool();
   tracking_.paused = static_cast<std::int32_t>(slot(saved + 2).at(1).as_integer());
@@ -78,9 +78,25 @@ bool Machine::access(const Value& key, bool optional) {
   return true;
 }
 
-void Machine::binary(Binary op) {
+void Machine::binary(Binary op, Value right) {
   Value left = pop();
-  Value right = pop();
+  if (left.is_integer() && right.is_integer()) {
+    const std::int64_t a = left.as_integer();
+    const std::int64_t b = right.as_integer();
+    std::int64_t result = 0;
+    switch (op) {
+      case Binary::add:
+        if (!__builtin_add_overflow(a, b, &result)) return push(result);
+        break;
+      case Binary::subtract:
+        if (!__builtin_sub_overflow(a, b, &result)) return push(result);
+        break;
+      case Binary::equal: return push(a == b);
+      case Binary::less: return push(a < b);
+      case Binary::greater: return push(a > b);
+      default: break;
+    }
+  }
   if (op < Binary::equal) {
     push(arithmetic(runtime_, op, std::move(left), std::move(right)));
   } else {
@@ -235,7 +251,17 @@ bool Machine::run(Value& result) {
         break;
       }
       case Op::each: goes_on = begin_each(pc, now.flag == kOptional); break;
-      case Op::binary: binary(static_cast<Binary>(now.flag)); break;
+      case Op::binary: {
+        Value left = pop();
+        Value right = pop();
+        push(std::move(left));
+        binary(static_cast<Binary>(now.flag), std::move(right));
+        break;
+      }
+      case Op::binary_constant: binary(static_cast<Binary>(now.flag), constants[now.b]); break;
+      case Op::binary_load:
+        binary(static_cast<Binary>(now.flag), slots_[frames_[frame_up(now.a)].slots + static_cast<Index>(now.b)]);
+        break;
       case Op::negate:
         if (top().is_number()) {
           set_top(negated(top()));

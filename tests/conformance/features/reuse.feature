@@ -39,6 +39,8 @@ Feature: Functions, extensions and sub-workflows
     n: 2
     """
 
+  # What an extension's tasks put out is theirs: only `then: exit` and what they export reaches the workflow. The DSL's own example, a log call before
+  # and after every task, would otherwise replace the data of each task by the log service's answer.
   # proves: W1
   Scenario: An extension runs before and after
     Given a workflow with definition:
@@ -48,15 +50,17 @@ Feature: Functions, extensions and sub-workflows
       extensions:
         - note:
             extend: set
-            before: [{pre: {set: {trace: '${ (.trace // []) + ["before"] }'}}}]
-            after: [{post: {set: {trace: '${ .trace + ["after"] }'}}}]
+            before: [{pre: {set: {x: 1}, export: {as: '$context + {before: true}'}}}]
+            after: [{post: {set: {x: 2}, export: {as: '$context + {after: $input.trace}'}}}]
     do:
       - work: {set: {trace: '${ .trace + ["work"] }'}}
+      - show: {set: {trace: '${ .trace }', context: '${ $context }'}}
     """
     When the workflow is executed
     Then the workflow should complete with output:
     """yaml
-    trace: [before, work, after]
+    trace: [work]
+    context: {before: true, after: [work]}
     """
 
   # proves: W1
