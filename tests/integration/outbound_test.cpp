@@ -48,7 +48,10 @@ class CurlOutboundTest : public ::testing::Test {
     }
   }
   void TearDown() override {
-    stalled_.clear();
+    {
+      const std::lock_guard lock(mutex_);  // a request that nobody waited for may be arriving
+      stalled_.clear();
+    }
     for (auto& server : servers_) server.reset();
     threads_.stop();
   }
