@@ -44,8 +44,8 @@ RequestParser::Fed RequestParser::feed(std::string_view data) {
       header_reported_ = true;
       return {Outcome::header_done, consumed};
     }
+    if (chunked_) return feed_chunks(data.substr(consumed), consumed);
     if (Base::is_done()) return {Outcome::done, consumed};
-    // Beast's chunk parser must see at least one byte; its header parser says need_more itself.
     if (data.size() == consumed) return {Outcome::need_more, consumed};
     error_code failure;
     const bool in_header = !Base::is_header_done();
@@ -57,15 +57,24 @@ RequestParser::Fed RequestParser::feed(std::string_view data) {
       if (header_bytes_ + pending > limits_.header_bytes) return {Outcome::header_too_large, consumed};
     }
     if (!failure) continue;
-    if (failure == beast_http::error::need_more) {
-      // A chunk header (with its extensions) or trailer that never ends must not grow the buffer.
-      if (!in_header && data.size() - consumed > limits_.header_bytes) return {Outcome::malformed, consumed};
-      return {Outcome::need_more, consumed};
-    }
+    if (failure == beast_http::error::need_more) return {Outcome::need_more, consumed};
     if (failure == beast_http::error::header_limit) return {Outcome::header_too_large, consumed};
     if (failure == beast_http::error::bad_version) return {Outcome::bad_version, consumed};
     return {refusal_, consumed};
   }
+}
+
+RequestParser::Fed RequestParser::feed_chunks(std::string_view data, std::size_t consumed) {
+  std::size_t taken = 0;
+  const auto outcome = chunks_.feed(data, request_.body, taken);
+  consumed += taken;
+  switch (outcome) {
+    case ChunkDecoder::Outcome::need_more: return {Outcome::need_more, consumed};
+    case ChunkDecoder::Outcome::done: return {Outcome::done, consumed};
+    case ChunkDecoder::Outcome::malformed: return {Outcome::malformed, consumed};
+    case ChunkDecoder::Outcome::too_large: return {Outcome::body_too_large, consumed};
+  }
+  return {Outcome::malformed, consumed};
 }
 
 std::optional<std::uint64_t> RequestParser::content_length() const {
@@ -87,7 +96,6 @@ void RequestParser::on_request_impl(beast_http::verb verb, string_view, string_v
 }
 
 void RequestParser::on_field_impl(beast_http::field field, string_view name, string_view value, error_code& ec) {
-  if (Base::is_header_done()) return;  // a trailer: nothing here may change what the header said
   if (request_.headers.size() == limits_.header_fields) {
     refusal_ = Outcome::header_too_large;
     ec = beast_http::error::header_limit;
@@ -109,6 +117,7 @@ void RequestParser::on_header_impl(error_code& ec) {
   // Any transfer coding but a final `chunked` leaves the message's length in doubt, and with it where the next request begins
   // (RFC 9112 section 6.3). HTTP/1.0 has no transfer codings.
   if (transfer_encoding_ && (!Base::chunked() || request_.version < 11)) ec = beast_http::error::bad_transfer_encoding;
+  chunked_ = Base::chunked();
 }
 
 void RequestParser::on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) {

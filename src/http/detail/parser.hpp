@@ -1,4 +1,5 @@
-// Beast's parser core, writing straight into our Request: no field container of Beast's, no stream, no composed operation.
+// Beast's parser core, writing straight into our Request: no field container of Beast's, no stream, no composed operation. Chunked bodies
+// are ours (detail/chunks.hpp).
 #pragma once
 
 #include <boost/beast/http/basic_parser.hpp>
@@ -8,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/detail/chunks.hpp"
 #include "http/request.hpp"
 
 namespace pawl::http::detail {
@@ -43,7 +45,10 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   [[nodiscard]] Fed feed(std::string_view data);
 
   // After header_done.
-  void set_body_limit(std::size_t bytes) { body_bytes_left_ = bytes; }
+  void set_body_limit(std::size_t bytes) {
+    body_bytes_left_ = bytes;
+    chunks_.set_limits(bytes, limits_.header_bytes);
+  }
   [[nodiscard]] std::optional<std::uint64_t> content_length() const;
   [[nodiscard]] bool has_body() const { return !Base::is_done(); }
   [[nodiscard]] bool keep_alive() const { return Base::keep_alive(); }
@@ -52,6 +57,7 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   [[nodiscard]] bool started() const { return Base::got_some(); }
 
  private:
+  [[nodiscard]] Fed feed_chunks(std::string_view data, std::size_t consumed);
   using error_code = boost::beast::error_code;
   using string_view = boost::beast::string_view;
   void on_request_impl(boost::beast::http::verb, string_view method, string_view target, int version, error_code& ec) override;
@@ -61,7 +67,7 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code& ec) override;
   std::size_t on_body_impl(string_view body, error_code& ec) override;
   void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, string_view body, error_code& ec) override { return on_body_impl(body, ec); }
+  std::size_t on_chunk_body_impl(std::uint64_t, string_view, error_code&) override { return 0; }
   void on_finish_impl(error_code&) override {}
 
   Request& request_;
@@ -72,6 +78,8 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   bool header_reported_ = false;
   bool expects_continue_ = false;
   bool transfer_encoding_ = false;
+  bool chunked_ = false;
+  ChunkDecoder chunks_;
   Outcome refusal_ = Outcome::malformed;  ///< why a callback set an error
 };
 
