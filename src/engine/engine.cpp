@@ -301,40 +301,48 @@ void Engine::publish(const OrganizationId& organization, json::Value event, Ackn
 /// some twice, which the machine's memory of source and id makes harmless.
 void Engine::Impl::publish(const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) {
   struct Joint {
+    std::atomic<std::size_t> left{0};         // who has still to arrive: shards, sleepers, the question to storage
+    std::atomic<std::size_t> shards_left{0};  // shards that have not looked yet
     std::function<void(Result<void>)> done;
     std::mutex mutex;
     std::optional<Error> failed;
-    std::atomic<std::size_t> shards_left{0};
-    ~Joint() { done(failed ? Result<void>(*failed) : Result<void>()); }
-    Joint() = default;
-    Joint(const Joint&) = delete;
-    Joint& operator=(const Joint&) = delete;
+    void arrive() {
+      if (--left > 0) return;
+      done(failed ? Result<void>(*failed) : Result<void>());
+    }
+    void fail(const Error& error) {
+      {
+        const std::lock_guard lock(mutex);
+        failed = error;
+      }
+      arrive();
+    }
   };
-  const auto joint = std::make_shared<Joint>();  // ends with its last holder: everything that is still to become durable holds it
+  const auto joint = std::make_shared<Joint>();
   joint->done = std::move(done);
+  joint->left = shards.size() + 1;
   joint->shards_left = shards.size();
-  const auto ask_storage = [this, joint, organization, event] {
-    if (!sleepers_listen) return;
+  const auto wake_sleepers = [this, joint, organization, event] {
     const std::string type(event.get("type").is_string() ? event.get("type").as_string() : std::string_view());
-    const bool accepted = readers.try_post([this, joint, organization, event, type] {
-      const auto sleepers = store.listeners(organization, type);
-      if (sleepers.has_error()) {
-        const std::lock_guard lock(joint->mutex);
-        joint->failed = sleepers.error();
-        return;
-      }
-      for (const auto& run : sleepers.value()) {
-        shard_of(run).run([=](Shard& shard) { shard.deliver(organization, run, event, [joint](Result<void>) {}); });
-      }
-    });
-    if (accepted) return;
-    const std::lock_guard lock(joint->mutex);
-    joint->failed = Error{ErrorClass::unavailable, "engine.overloaded", "too many runs are being read"};
+    const auto sleepers = store.listeners(organization, type);
+    if (sleepers.has_error()) return joint->fail(sleepers.error());
+    joint->left += sleepers->size();
+    for (const auto& run : sleepers.value()) {
+      shard_of(run).run(
+          [=](Shard& shard) { shard.deliver(organization, run, event, [joint](Result<void>) { joint->arrive(); }); });
+    }
+    joint->arrive();
+  };
+  const auto ask_storage = [this, joint, wake_sleepers] {
+    if (!sleepers_listen) return joint->arrive();
+    if (!readers.try_post(wake_sleepers)) {
+      joint->fail(Error{ErrorClass::unavailable, "engine.overloaded", "too many runs are being read"});
+    }
   };
   const auto first = dependencies.threads.current().value_or(0);
   for (std::size_t i = 0; i < shards.size(); ++i) {
     shards[i]->run([this, joint, organization, event, ask_storage, tells = i == first](Shard& shard) {
-      shard.deliver_to_listeners(organization, event, [joint] {});
+      shard.deliver_to_listeners(organization, event, [joint] { joint->arrive(); });
       if (tells) tell_listeners(organization, event);
       if (--joint->shards_left == 0) ask_storage();
     });

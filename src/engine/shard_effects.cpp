@@ -206,6 +206,7 @@ void Shard::cancel_effect(Run& run, EffectId id) {
 
 /// After recovery. Everything that is journaled is durable already, so what only waited for that goes on with the next turn.
 void Shard::restart_effects(Run& run) {
+  run.advancing = true;  // answers wait: the first of them may cancel effects that this loop has still to set up
   for (auto& action : run.machine->pending_effects()) {
     const auto id = action.effect;
     if (run.machine->has_begun(id)) {
@@ -214,6 +215,8 @@ void Shard::restart_effects(Run& run) {
       begin_effect(run, std::move(action), true);
     }
   }
+  run.advancing = false;
+  if (!run.inbox.empty()) advance(run);
 }
 
 // ---- run: workflow --------------------------------------------------------------------------------------------------------------

@@ -204,8 +204,20 @@ void Shard::set_listens(Run& run) {
 }
 
 void Shard::deliver_to_listeners(const OrganizationId& organization, const json::Value& event, std::function<void()> done) {
-  // `done` after the last holder of this is gone: one per run that the event goes to, and one for this call.
-  const std::shared_ptr<void> pending(nullptr, [done = std::move(done)](void*) { done(); });
+  // `done` when everybody has arrived: each run that the event goes to, and this call itself. Nobody arrives by being destroyed: what never becomes
+  // durable is never acknowledged.
+  struct Joint {
+    std::size_t left = 1;
+    std::function<void()> done;
+    void arrive() {
+      if (--left == 0) done();
+    }
+  };
+  const auto joint = std::make_shared<Joint>();
+  joint->done = std::move(done);
+  const auto deliver_to = [this, organization, event, joint](const RunId& id) {
+    deliver(organization, id, event, [joint](Result<void>) { joint->arrive(); });
+  };
   const std::string type(event.get("type").is_string() ? event.get("type").as_string() : std::string_view());
   std::vector<RunId> targets;
   for (const auto& key : {listener_key(organization, type), listener_key(organization, {})}) {
@@ -213,16 +225,20 @@ void Shard::deliver_to_listeners(const OrganizationId& organization, const json:
     if (entry == listeners_.end()) continue;
     for (const auto* run : entry->second) targets.push_back(run->identity.id);
   }
-  for (const auto& id : targets) deliver(organization, id, event, [pending](Result<void>) {});
+  joint->left += targets.size() + wanted_.size();
   for (auto& [id, waiting] : wanted_) {
-    waiting.push_back([this, organization, event, type, pending, run_id = id](Result<StoredRun>&) {
+    waiting.push_back([this, organization, type, joint, deliver_to, run_id = id](Result<StoredRun>&) {
       const auto run = runs_.find(run_id);
-      if (run == runs_.end() || run->second->identity.organization != organization) return;
+      if (run == runs_.end() || run->second->identity.organization != organization) return joint->arrive();
       const auto& types = run->second->listens;
-      const bool listens = std::any_of(types.begin(), types.end(), [&](const std::string& each) { return each.empty() || each == type; });
-      if (listens) deliver(organization, run_id, event, [pending](Result<void>) {});
+      const bool listens =
+          std::any_of(types.begin(), types.end(), [&](const std::string& each) { return each.empty() || each == type; });
+      if (!listens) return joint->arrive();
+      deliver_to(run_id);
     });
   }
+  for (const auto& id : targets) deliver_to(id);
+  joint->arrive();
 }
 
 }  // namespace pawl::engine

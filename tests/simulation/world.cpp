@@ -173,11 +173,13 @@ void World::load_one() {
 void World::publish_one() {
   auto publication = std::move(publications_.front());
   publications_.pop_front();
-  const auto joint = std::shared_ptr<void>(nullptr, [done = std::move(publication.done)](void*) { done({}); });
-  shard_->deliver_to_listeners(publication.organization, publication.event, [joint] {});
-  for (const auto& run : disk_.listeners(std::string(publication.event.get("type").as_string()))) {
-    shard_->deliver(publication.organization, run, publication.event, [joint](Result<void>) {});
-  }
+  const auto sleepers = disk_.listeners(std::string(publication.event.get("type").as_string()));
+  const auto left = std::make_shared<std::size_t>(1 + sleepers.size());
+  const auto arrive = [left, done = std::move(publication.done)] {
+    if (--*left == 0) done({});
+  };
+  shard_->deliver_to_listeners(publication.organization, publication.event, arrive);
+  for (const auto& run : sleepers) shard_->deliver(publication.organization, run, publication.event, [arrive](Result<void>) { arrive(); });
 }
 
 void World::ping() {
@@ -262,13 +264,9 @@ std::optional<Outcome> World::start_function(engine::Function& /*function*/, eng
   check(!ended_.contains(step), "a step whose end is durable does not run again: " + step);
   if (!call.idempotency_key.empty()) {
     check(call.idempotency_key == step, "a repeated call has the same key");
-    const auto events = disk_.durable_events(call.run);
-    check(disk_.open().contains(call.run), "a step that writes begins after what it follows from is durable");
-    bool is_once = false;
-    for (const auto& event : events) {
-      const auto* marked = std::get_if<engine::EffectBegun>(&event.body);
-      is_once = is_once || (marked != nullptr && marked->effect == effect);
-    }
+    check(disk_.open().contains(call.run), "a step that writes begins after what it follows from is durable: " + step);
+    const auto machine = durable_machine(call.run);
+    const bool is_once = machine && machine->has_begun(effect);
     if (begun > 1) {
       check(!is_once, "a `once` step begins but once: " + step);
       ++result_.repeated_idempotent;
@@ -282,6 +280,32 @@ std::optional<Outcome> World::start_function(engine::Function& /*function*/, eng
   if (call.arguments.get("inline").truthy()) return outcome;
   answers_.push_back({clock_.now() + Millis(dice_.below(50)), call.run, effect, std::move(outcome)});
   return std::nullopt;
+}
+
+/// The run as a crash at this moment would leave it.
+std::optional<engine::Machine> World::durable_machine(const RunId& run) const {
+  const auto stored = disk_.load(run);
+  const auto* open = std::get_if<engine::OpenRun>(&stored);
+  if (open == nullptr) return std::nullopt;
+  engine::RunInfo info;
+  info.id = run;
+  info.workflow_id = open->identity.workflow;
+  info.created_at = open->identity.created_at;
+  info.secrets = json::Value::object();
+  const auto plan = plans_.plan(open->identity.workflow, 1).value();
+  auto at = info.created_at;
+  std::optional<engine::Machine> machine;
+  if (open->snapshot.empty()) {
+    machine.emplace(plan, info);
+  } else {
+    const auto snapshot = engine::decode_snapshot(open->snapshot).value();
+    at = snapshot.at;
+    machine.emplace(engine::Machine::restore(plan, info, snapshot.data).value());
+  }
+  engine::Decoder in(open->events);
+  std::vector<engine::Action> ignored;
+  while (!in.at_end()) machine->apply(in.event(at), ignored);
+  return machine;
 }
 
 /// Steps whose end has become durable.

@@ -118,6 +118,7 @@ class World final : public engine::ShardHost {
   void start_client(std::size_t index);
   void bother(std::size_t index);
   void look_at_durable_ends();
+  [[nodiscard]] std::optional<engine::Machine> durable_machine(const RunId& run) const;
   void check(bool holds, const std::string& what);
   [[nodiscard]] bool over() const;
   [[nodiscard]] std::string unfinished();
