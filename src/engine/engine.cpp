@@ -49,6 +49,9 @@ struct Engine::Impl {
   std::atomic<bool> sleepers_listen{false};
   std::atomic<std::size_t> next_shard{0};
   std::atomic<std::uint64_t> next_subscription{1};
+  std::mutex ids_mutex;
+  TimePoint last_id_time{};      // guarded by ids_mutex
+  std::uint32_t id_counter = 0;  // guarded by ids_mutex
   std::mutex listeners_mutex;
   std::vector<std::function<void(const OrganizationId&, const json::Value&)>> event_listeners;
   bool closed = false;
@@ -56,7 +59,7 @@ struct Engine::Impl {
       std::make_shared<bool>(true);  // read and cleared on thread 0: a timer may have fired before it was cancelled
 
   [[nodiscard]] ShardDriver& shard_of(const RunId& run) const { return *shards[Shard::index_of(run, shards.size())]; }
-  [[nodiscard]] RunId foreign_id(std::size_t shard) const;
+  [[nodiscard]] RunId foreign_id(std::size_t shard);
   void publish(const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done);
   void tell_listeners(const OrganizationId& organization, const json::Value& event);
   void look_for_wakes();
@@ -85,9 +88,20 @@ struct Engine::Impl {
   }
 };
 
-/// For a caller on another thread: the shard's own counter is out of reach, so all but time and shard is random.
-RunId Engine::Impl::foreign_id(std::size_t shard) const {
-  auto uuid = make_uuid_v7(dependencies.clock.now(), dependencies.random);
+/// For a caller on another thread, who cannot reach the shard's own counter. Made the same way (Shard::make_id), so these too grow.
+RunId Engine::Impl::foreign_id(std::size_t shard) {
+  const std::lock_guard lock(ids_mutex);
+  const auto now = dependencies.clock.now();
+  if (now > last_id_time) {
+    last_id_time = now;
+    id_counter = 0;
+  } else if (++id_counter > 0xfff) {
+    last_id_time += Millis(1);
+    id_counter = 0;
+  }
+  auto uuid = make_uuid_v7(last_id_time, dependencies.random);
+  uuid.bytes[6] = static_cast<std::uint8_t>(0x70U | (id_counter >> 8U));
+  uuid.bytes[7] = static_cast<std::uint8_t>(id_counter);
   uuid.bytes[8] = static_cast<std::uint8_t>(0x80U | shard);
   return RunId{uuid};
 }
@@ -328,8 +342,7 @@ void Engine::Impl::publish(const OrganizationId& organization, json::Value event
     if (sleepers.has_error()) return joint->fail(sleepers.error());
     joint->left += sleepers->size();
     for (const auto& run : sleepers.value()) {
-      shard_of(run).run(
-          [=](Shard& shard) { shard.deliver(organization, run, event, [joint](Result<void>) { joint->arrive(); }); });
+      shard_of(run).run([=](Shard& shard) { shard.deliver(organization, run, event, [joint](Result<void>) { joint->arrive(); }); });
     }
     joint->arrive();
   };

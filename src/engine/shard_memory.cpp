@@ -204,8 +204,8 @@ void Shard::set_listens(Run& run) {
 }
 
 void Shard::deliver_to_listeners(const OrganizationId& organization, const json::Value& event, std::function<void()> done) {
-  // `done` when everybody has arrived: each run that the event goes to, and this call itself. Nobody arrives by being destroyed: what never becomes
-  // durable is never acknowledged.
+  // `done` when everybody has arrived: each run that the event goes to, and this call itself. Nobody arrives by being destroyed: what never
+  // becomes durable is never acknowledged.
   struct Joint {
     std::size_t left = 1;
     std::function<void()> done;
@@ -231,8 +231,7 @@ void Shard::deliver_to_listeners(const OrganizationId& organization, const json:
       const auto run = runs_.find(run_id);
       if (run == runs_.end() || run->second->identity.organization != organization) return joint->arrive();
       const auto& types = run->second->listens;
-      const bool listens =
-          std::any_of(types.begin(), types.end(), [&](const std::string& each) { return each.empty() || each == type; });
+      const bool listens = std::any_of(types.begin(), types.end(), [&](const std::string& each) { return each.empty() || each == type; });
       if (!listens) return joint->arrive();
       deliver_to(run_id);
     });

@@ -1,4 +1,6 @@
 // What is shown of runs: views and live updates.
+#include <algorithm>
+
 #include "engine/codec.hpp"
 #include "engine/detail/run.hpp"
 #include "engine/shard.hpp"
@@ -113,26 +115,32 @@ void Shard::publish_phase(Run& run) {
 void Shard::send_known(Run& run, std::uint64_t after, const Engine::Updated& updated) const {
   if (!run.machine) return;
   const auto& machine = *run.machine;
+  std::vector<RunUpdate> known;
   for (std::size_t i = 0; i < machine.records().size(); ++i) {
+    // Records that came out of a snapshot have no number of their own: all that is known is that they are older than it.
     const std::uint64_t sequence = i < run.record_updates.size() ? run.record_updates[i] : 0;
-    if (sequence <= after && (after > 0 || sequence > 0)) continue;
+    if (sequence <= after && after > 0) continue;
     RunUpdate update;
     update.run = run.identity.id;
     update.sequence = sequence;
     update.task = task_view(machine, i);
-    updated(update);
+    known.push_back(std::move(update));
   }
   const bool end_is_on_its_way = run.is_final() && (run.changed || run.commits > 0);
-  if (run.phase_update <= after || end_is_on_its_way) return;
-  RunUpdate update;
-  update.run = run.identity.id;
-  update.sequence = run.phase_update;
-  update.phase = machine.phase();
-  if (run.is_final()) {
-    update.output = machine.output();
-    update.error = machine.error();
+  if (run.phase_update > after && !end_is_on_its_way) {
+    RunUpdate update;
+    update.run = run.identity.id;
+    update.sequence = run.phase_update;
+    update.phase = machine.phase();
+    if (run.is_final()) {
+      update.output = machine.output();
+      update.error = machine.error();
+    }
+    known.push_back(std::move(update));
   }
-  updated(update);
+  // In order of their numbers: whoever breaks off remembers the last one.
+  std::stable_sort(known.begin(), known.end(), [](const RunUpdate& a, const RunUpdate& b) { return a.sequence < b.sequence; });
+  for (const auto& update : known) updated(update);
 }
 
 }  // namespace pawl::engine
