@@ -48,6 +48,19 @@ std::int64_t count(Database& database, std::string_view sql) {
   return answer;
 }
 
+TEST(Database, NumbersParametersByTheirNumberAndNotByTheirPlace) {
+  const TemporaryFolder folder;
+  const auto database = open(folder.path());
+  ASSERT_FALSE(run(*database, "create table t (id, a); insert into t values (1, 0), (2, 0)").has_error());
+  const auto written = database->write_and_wait([](Transaction& transaction) -> Result<void> {
+    PAWL_TRY_VOID(transaction.execute("update t set a = $2 where id = $1", {1, 7}));
+    return {};
+  });
+  ASSERT_FALSE(written.has_error());
+  EXPECT_EQ(count(*database, "select a from t where id = 1"), 7);
+  EXPECT_EQ(count(*database, "select a from t where id = 2"), 0);
+}
+
 TEST(Database, KeepsEveryTypeOfValue) {
   const TemporaryFolder folder;
   const auto database = open(folder.path());

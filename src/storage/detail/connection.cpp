@@ -120,12 +120,26 @@ Error Connection::last_error(std::string_view doing) const {
   return to_error(sqlite3_extended_errcode(database_), sqlite3_errmsg(database_), doing);
 }
 
+namespace {
+
+/// To SQLite `$2` is a name, numbered by its first appearance; `?2` is the second parameter wherever it stands. Text literals never hold `$1` here.
+std::string with_numbered_parameters(std::string_view sql) {
+  std::string text(sql);
+  for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+    if (text[i] == '$' && text[i + 1] >= '1' && text[i + 1] <= '9') text[i] = '?';
+  }
+  return text;
+}
+
+}  // namespace
+
 Result<sqlite3_stmt*> Connection::prepared(std::string_view sql) {
   const auto found = statements_.find(sql);
   if (found != statements_.end()) return found->second;
   // SQL is constant text in the program, so the cache is bounded by the program's size.
   sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v3(database_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr) !=
+  const auto text = with_numbered_parameters(sql);
+  if (sqlite3_prepare_v3(database_, text.data(), static_cast<int>(text.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr) !=
       SQLITE_OK) {
     return last_error(sql);
   }
