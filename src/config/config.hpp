@@ -21,6 +21,8 @@ namespace pawl::config {
 enum class Environment : std::uint8_t { development, staging, production };
 [[nodiscard]] std::string_view to_text(Environment environment);
 
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
 enum class Sandbox : std::uint8_t { automatic, bubblewrap, landlock, none };
 
 /// What the program runs with. Sizes in bytes, times in milliseconds.
@@ -31,6 +33,7 @@ struct Config {
   std::string host;
   std::uint16_t port = 0;
   std::vector<std::string> cors_origins;
+  LogLevel log_level = LogLevel::info;
   std::string data_dir;
   std::string database_url;   ///< empty: SQLite in the data folder
   std::uint32_t threads = 0;  ///< 0: one per core

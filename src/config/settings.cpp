@@ -59,6 +59,18 @@ const std::vector<Setting>& table() {
        .type = Type::list,
        .summary = "Origins of web pages that may call the API, comma separated. Production refuses `*` and origins without https.",
        .apply = [](Config& config, const Parsed& value) { config.cors_origins = value.list; }},
+      {.name = "LOG_LEVEL",
+       .type = Type::choice,
+       .fallback = "info",
+       .choices = {"debug", "info", "warning", "error"},
+       .summary = "Least important lines that the server writes to standard error.",
+       .apply =
+           [](Config& config, const Parsed& value) {
+             config.log_level = value.text == "debug"     ? LogLevel::debug
+                                : value.text == "warning" ? LogLevel::warning
+                                : value.text == "error"   ? LogLevel::error
+                                                          : LogLevel::info;
+           }},
       {.name = "PAWL_DATA_DIR",
        .fallback = "./pawl-data",
        .flag = "--data-dir",
@@ -120,7 +132,7 @@ const std::vector<Setting>& table() {
        .fallback = "10000",
        .min = 1,
        .max = 1'000'000,
-       .summary = "Open connections at once; further ones wait in the system's queue.",
+       .summary = "Open connections at once; one more is answered with 503 and closed.",
        .apply = [](Config& config, const Parsed& value) { config.max_connections = narrow(value.number); }},
       {.name = "PAWL_STOP_SECONDS",
        .type = Type::integer,

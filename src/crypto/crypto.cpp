@@ -41,6 +41,19 @@ Digest keyed_hash(const Key& key, std::string_view data) {
   return digest;
 }
 
+std::string hmac_sha256_hex(std::string_view key, std::string_view data) {
+  ensure_initialised();
+  crypto_auth_hmacsha256_state state;
+  std::array<unsigned char, crypto_auth_hmacsha256_BYTES> mac{};
+  crypto_auth_hmacsha256_init(&state, bytes_of(key), key.size());
+  crypto_auth_hmacsha256_update(&state, bytes_of(data), data.size());
+  crypto_auth_hmacsha256_final(&state, mac.data());
+  std::string text(mac.size() * 2 + 1, '\0');
+  sodium_bin2hex(text.data(), text.size(), mac.data(), mac.size());
+  text.pop_back();
+  return text;
+}
+
 Key derive_key(std::string_view secret, std::string_view context) {
   // The secret is long and random (config refuses others outside of development), so one keyed hash is enough: no password hash needed.
   return keyed_hash(hash(secret), context);

@@ -21,6 +21,8 @@ using Key = std::array<std::uint8_t, 32>;
 /// BLAKE2b-256.
 [[nodiscard]] Digest hash(std::string_view data);
 [[nodiscard]] Digest keyed_hash(const Key& key, std::string_view data);
+/// HMAC-SHA256 in lower-case hexadecimal, as webhooks sign with it.
+[[nodiscard]] std::string hmac_sha256_hex(std::string_view key, std::string_view data);
 /// A key for one purpose from a secret of any length; different `context` texts give unrelated keys.
 [[nodiscard]] Key derive_key(std::string_view secret, std::string_view context);
 

@@ -19,6 +19,10 @@ TEST(Crypto, HashIsBlake2b256) {
   EXPECT_EQ(digest[2], 0x81);
 }
 
+TEST(Crypto, HmacIsTheOneOfRfc4231) {
+  EXPECT_EQ(hmac_sha256_hex("Jefe", "what do ya want for nothing?"), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
 TEST(Crypto, KeysOfDifferentContextsAreUnrelated) { EXPECT_NE(derive_key("s", "a"), derive_key("s", "b")); }
 
 TEST(Crypto, ComparesWholeTexts) {
