@@ -1,0 +1,375 @@
+#include "catalog/catalog.hpp"
+
+#include <algorithm>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include <fmt/core.h>
+
+#include "catalog/bounded_cache.hpp"
+#include "catalog/detail/rows.hpp"
+#include "catalog/detail/triggers.hpp"
+#include "json/parse.hpp"
+#include "storage/database.hpp"
+
+namespace pawl::catalog {
+namespace {
+
+constexpr std::size_t kCachedPlans = 2000;
+constexpr std::string_view kTaskListNamespace = "default";
+
+Error not_found(const WorkflowId& id) {
+  return {ErrorClass::not_found, "workflow.not_found", fmt::format("There is no workflow {}.", id.to_string())};
+}
+
+struct VersionKey {
+  WorkflowId workflow;
+  std::uint32_t version = 0;
+  friend bool operator==(const VersionKey&, const VersionKey&) = default;
+};
+struct VersionKeyHash {
+  std::size_t operator()(const VersionKey& key) const noexcept {
+    return std::hash<WorkflowId>{}(key.workflow) ^ (key.version * 0x9E3779B97F4A7C15ULL);
+  }
+};
+
+detail::DocumentNames names_of(const dsl::Plan& plan) { return {plan.namespace_name, plan.name, plan.version}; }
+
+}  // namespace
+
+struct Catalog::Impl {
+  explicit Impl(const Dependencies& parts) : d(parts) {}
+
+  Dependencies d;
+  BoundedCache<WorkflowId, ExecutablePtr> current{kCachedPlans};
+  BoundedCache<VersionKey, dsl::PlanPtr, VersionKeyHash> plans{kCachedPlans};
+  mutable std::shared_mutex hooks_mutex;
+  std::unordered_map<std::string, Hook> hooks;  // by token digest
+  std::function<void(const WorkflowId&)> listener;
+
+  [[nodiscard]] Result<dsl::PlanPtr> compile(const Definition& definition, const dsl::FunctionCatalog& functions) const;
+  [[nodiscard]] Result<void> load_hooks();
+  [[nodiscard]] Result<Workflow> with_triggers(storage::Session& session, Workflow workflow) const;
+  [[nodiscard]] Result<dsl::PlanPtr> load_plan(const WorkflowId& workflow, std::uint32_t version);
+  /// After a change: forgets what is stale, reads the hooks again, tells the scheduler.
+  [[nodiscard]] Result<void> changed(const WorkflowId& workflow);
+};
+
+namespace {
+
+Checked<dsl::PlanPtr> compile_definition(const Definition& definition, const dsl::FunctionCatalog& functions) {
+  if (definition.format == Definition::Format::text) return dsl::compile(definition.text, functions);
+  const auto document = json::parse(definition.text);
+  if (document.has_value()) return dsl::compile_data(*document, functions);
+  Checked<dsl::PlanPtr> out;
+  out.findings = document.error().findings;
+  return out;
+}
+
+}  // namespace
+
+Result<dsl::PlanPtr> Catalog::Impl::compile(const Definition& definition, const dsl::FunctionCatalog& functions) const {
+  auto checked = compile_definition(definition, functions);
+  if (checked.ok()) return std::move(*checked.value);
+  Findings errors;
+  for (auto& finding : checked.findings) {
+    if (finding.severity == Severity::error) errors.push_back(std::move(finding));
+  }
+  auto message = fmt::format("The definition has {} problem{}.", errors.size(), errors.size() == 1 ? "" : "s");
+  return Error(ErrorClass::unprocessable, "workflow.invalid", std::move(message), std::move(errors));
+}
+
+Result<void> Catalog::Impl::load_hooks() {
+  std::unordered_map<std::string, Hook> loaded;
+  const auto work = [&](storage::Session& session) -> Result<void> {
+    return session.query(
+        "select h.token_hash, h.organization_id, h.workflow_id from webhooks h join workflows w on w.id = h.workflow_id "
+        "where w.deleted_at is null and w.is_active = 1",
+        {}, [&](const storage::Row& row) {
+          loaded.emplace(std::string(row.blob(0)), Hook{row.id<OrganizationId>(1), row.id<WorkflowId>(2)});
+        });
+  };
+  PAWL_TRY_VOID(d.database.read(work));
+  const std::unique_lock lock(hooks_mutex);
+  hooks = std::move(loaded);
+  return {};
+}
+
+Result<Workflow> Catalog::Impl::with_triggers(storage::Session& session, Workflow workflow) const {
+  PAWL_TRY(triggers, detail::load_triggers(session, workflow.id, d.token_key));
+  workflow.triggers = std::move(triggers);
+  return workflow;
+}
+
+Result<void> Catalog::Impl::changed(const WorkflowId& workflow) {
+  current.erase(workflow);
+  PAWL_TRY_VOID(load_hooks());
+  if (listener) listener(workflow);
+  return {};
+}
+
+Result<dsl::PlanPtr> Catalog::Impl::load_plan(const WorkflowId& workflow, std::uint32_t version) {
+  const VersionKey key{workflow, version};
+  if (auto plan = plans.get(key)) return plan;
+  const auto generation = plans.generation();
+  auto stored = d.database.read([&](storage::Session& session) { return detail::load_version(session, workflow, version); });
+  if (stored.has_error()) return stored.error();
+  if (!*stored) {
+    return Error(ErrorClass::not_found, "workflow.version_not_found",
+                 fmt::format("There is no version {} of workflow {}.", version, workflow.to_string()));
+  }
+  PAWL_TRY(plan, compile((*stored)->definition, d.functions));
+  plans.put(key, plan, generation);
+  return plan;
+}
+
+Catalog::Catalog(const Dependencies& dependencies) : impl_(std::make_unique<Impl>(dependencies)) {}
+Catalog::~Catalog() = default;
+
+Result<void> Catalog::start() { return impl_->load_hooks(); }
+
+void Catalog::on_change(std::function<void(const WorkflowId&)> listener) { impl_->listener = std::move(listener); }
+
+Checked<dsl::PlanPtr> Catalog::check(const Definition& definition) const { return compile_definition(definition, impl_->d.functions); }
+
+Result<Workflow> Catalog::create(const OrganizationId& organization, NewWorkflow request) {
+  auto& d = impl_->d;
+  PAWL_TRY(plan, impl_->compile(request.definition, d.functions));
+  PAWL_TRY(specs, specs_of(*plan));
+  Workflow workflow;
+  workflow.created_at = workflow.updated_at = d.clock.now();
+  workflow.id = WorkflowId::make(workflow.created_at, d.random);
+  workflow.organization = organization;
+  workflow.name = request.name.value_or(plan->name);
+  workflow.description = std::move(request.description);
+  workflow.active = request.active;
+  workflow.definition = std::move(request.definition);
+  Version version;
+  version.definition = workflow.definition;
+  version.change_summary = std::move(request.change_summary);
+  version.created_at = workflow.created_at;
+  const detail::TriggerContext context{d.random, workflow.created_at, d.token_key};
+  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY_VOID(detail::insert_workflow(transaction, workflow));
+    PAWL_TRY_VOID(detail::insert_version(transaction, workflow.id, version, names_of(*plan)));
+    PAWL_TRY_VOID(detail::store_triggers(transaction, workflow, *plan, specs, false, context));
+    PAWL_TRY(complete, impl_->with_triggers(transaction, workflow));
+    workflow = std::move(complete);
+    return {};
+  };
+  PAWL_TRY_VOID(d.database.write_and_wait(work));
+  PAWL_TRY_VOID(impl_->changed(workflow.id));
+  return workflow;
+}
+
+Result<Workflow> Catalog::get(const OrganizationId& organization, const WorkflowId& id) {
+  return impl_->d.database.read([&](storage::Session& session) -> Result<Workflow> {
+    PAWL_TRY(found, detail::load_workflow(session, organization, id));
+    if (!found) return not_found(id);
+    return impl_->with_triggers(session, std::move(*found));
+  });
+}
+
+Result<WorkflowPage> Catalog::list(const OrganizationId& organization, const WorkflowFilter& filter) {
+  return impl_->d.database.read([&](storage::Session& session) -> Result<WorkflowPage> {
+    PAWL_TRY(rows, detail::load_workflows(session, organization, filter));
+    WorkflowPage page;
+    for (auto& row : rows) {
+      if (page.workflows.size() == filter.limit) {
+        page.next = page.workflows.back().id;
+        break;
+      }
+      PAWL_TRY(complete, impl_->with_triggers(session, std::move(row)));
+      page.workflows.push_back(std::move(complete));
+    }
+    return page;
+  });
+}
+
+Result<Workflow> Catalog::update(const OrganizationId& organization, const WorkflowId& id, Changes changes) {
+  auto& d = impl_->d;
+  dsl::PlanPtr plan;
+  if (changes.definition) {
+    PAWL_TRY(compiled, impl_->compile(*changes.definition, d.functions));
+    plan = std::move(compiled);
+  } else {
+    PAWL_TRY(present, executable(organization, id));
+    plan = present->plan;
+  }
+  PAWL_TRY(specs, specs_of(*plan));
+  Workflow workflow;
+  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY(found, detail::load_workflow(transaction, organization, id));
+    if (!found) return not_found(id);
+    workflow = std::move(*found);
+    const bool was_active = workflow.active;
+    workflow.updated_at = d.clock.now();
+    if (changes.name) workflow.name = *changes.name;
+    if (changes.description) workflow.description = *changes.description;
+    if (changes.active) workflow.active = *changes.active;
+    if (changes.definition && *changes.definition != workflow.definition) {
+      Version version;
+      version.version = ++workflow.version;
+      version.definition = workflow.definition = *changes.definition;
+      version.change_summary = changes.change_summary;
+      version.created_at = workflow.updated_at;
+      PAWL_TRY_VOID(detail::insert_version(transaction, id, version, names_of(*plan)));
+    }
+    PAWL_TRY_VOID(detail::update_workflow(transaction, workflow));
+    const detail::TriggerContext context{d.random, workflow.updated_at, d.token_key};
+    PAWL_TRY_VOID(detail::store_triggers(transaction, workflow, *plan, specs, workflow.active && !was_active, context));
+    PAWL_TRY(complete, impl_->with_triggers(transaction, workflow));
+    workflow = std::move(complete);
+    return {};
+  };
+  PAWL_TRY_VOID(d.database.write_and_wait(work));
+  PAWL_TRY_VOID(impl_->changed(id));
+  return workflow;
+}
+
+Result<void> Catalog::remove(const OrganizationId& organization, const WorkflowId& id) {
+  auto& d = impl_->d;
+  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY(found, detail::mark_deleted(transaction, organization, id, d.clock.now()));
+    if (!found) return not_found(id);
+    return detail::remove_triggers(transaction, id);
+  };
+  PAWL_TRY_VOID(d.database.write_and_wait(work));
+  return impl_->changed(id);
+}
+
+Result<VersionPage> Catalog::versions(const OrganizationId& organization, const WorkflowId& id, std::uint32_t limit,
+                                      std::optional<std::uint32_t> before) {
+  return impl_->d.database.read([&](storage::Session& session) -> Result<VersionPage> {
+    PAWL_TRY(found, detail::load_workflow(session, organization, id));
+    if (!found) return not_found(id);
+    PAWL_TRY(rows, detail::load_versions(session, id, limit + 1, before.value_or(UINT32_MAX)));
+    VersionPage page;
+    page.versions = std::move(rows);
+    if (page.versions.size() > limit) {
+      page.versions.pop_back();
+      page.next = page.versions.back().version;
+    }
+    return page;
+  });
+}
+
+Result<Version> Catalog::version(const OrganizationId& organization, const WorkflowId& id, std::uint32_t number) {
+  return impl_->d.database.read([&](storage::Session& session) -> Result<Version> {
+    PAWL_TRY(found, detail::load_workflow(session, organization, id));
+    if (!found) return not_found(id);
+    PAWL_TRY(row, detail::load_version(session, id, number));
+    if (!row) {
+      return Error(ErrorClass::not_found, "workflow.version_not_found",
+                   fmt::format("There is no version {} of workflow {}.", number, id.to_string()));
+    }
+    return std::move(*row);
+  });
+}
+
+ExecutablePtr Catalog::cached(const OrganizationId& organization, const WorkflowId& id) const {
+  auto found = impl_->current.get(id);
+  if (found && found->organization != organization) return nullptr;
+  return found;
+}
+
+Result<ExecutablePtr> Catalog::executable(const OrganizationId& organization, const WorkflowId& id, std::optional<std::uint32_t> version) {
+  if (auto found = cached(organization, id); found && (!version || *version == found->version)) return found;
+  const auto generation = impl_->current.generation();
+  auto row = impl_->d.database.read([&](storage::Session& session) { return detail::load_workflow(session, organization, id); });
+  if (row.has_error()) return row.error();
+  if (!*row) return not_found(id);
+  Executable executable;
+  executable.id = id;
+  executable.organization = organization;
+  executable.name = (*row)->name;
+  executable.active = (*row)->active;
+  executable.version = version.value_or((*row)->version);
+  PAWL_TRY(plan, impl_->load_plan(id, executable.version));
+  executable.plan = std::move(plan);
+  const bool newest = executable.version == (*row)->version;
+  auto shared = std::make_shared<const Executable>(std::move(executable));
+  if (newest) impl_->current.put(id, shared, generation);
+  return shared;
+}
+
+Result<ExecutablePtr> Catalog::keep_unlisted(const OrganizationId& organization, const Definition& definition, dsl::PlanPtr plan) {
+  auto& d = impl_->d;
+  // The document names its row: the id is made of its digest, so nothing needs to be searched. RFC 9562: version 8.
+  const auto digest = crypto::hash(organization.to_string() + "\n" + definition.text);
+  Workflow workflow;
+  std::copy_n(digest.begin(), workflow.id.uuid.bytes.size(), workflow.id.uuid.bytes.begin());
+  workflow.id.uuid.bytes[6] = static_cast<std::uint8_t>((workflow.id.uuid.bytes[6] & 0x0FU) | 0x80U);
+  workflow.id.uuid.bytes[8] = static_cast<std::uint8_t>((workflow.id.uuid.bytes[8] & 0x3FU) | 0x80U);
+  workflow.organization = organization;
+  workflow.name = plan->name;
+  workflow.active = false;
+  workflow.created_at = workflow.updated_at = d.clock.now();
+  Version version;
+  version.definition = definition;
+  version.created_at = workflow.created_at;
+  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    bool exists = false;
+    PAWL_TRY_VOID(transaction.query("select 1 from workflows where id = $1", {workflow.id}, [&](const storage::Row&) { exists = true; }));
+    if (exists) return {};
+    PAWL_TRY_VOID(detail::insert_workflow(transaction, workflow));
+    PAWL_TRY_VOID(detail::insert_version(transaction, workflow.id, version, names_of(*plan)));
+    PAWL_TRY_VOID(detail::mark_deleted(transaction, organization, workflow.id, workflow.created_at));
+    return {};
+  };
+  PAWL_TRY_VOID(d.database.write_and_wait(work));
+  Executable executable;
+  executable.id = workflow.id;
+  executable.organization = organization;
+  executable.name = plan->name;
+  impl_->plans.put(VersionKey{workflow.id, 1}, plan, impl_->plans.generation());
+  executable.plan = std::move(plan);
+  return std::make_shared<const Executable>(std::move(executable));
+}
+
+std::optional<Hook> Catalog::find_hook(std::string_view token) const {
+  const auto digest = detail::token_digest(token);  // the lookup's time then says nothing about the token
+  const std::shared_lock lock(impl_->hooks_mutex);
+  const auto it = impl_->hooks.find(digest);
+  if (it == impl_->hooks.end()) return std::nullopt;
+  return it->second;
+}
+
+Result<dsl::PlanPtr> Catalog::plan(const WorkflowId& workflow, std::uint32_t version) { return impl_->load_plan(workflow, version); }
+
+Result<Catalog::Resolved> Catalog::find(const OrganizationId& organization, std::string_view namespace_name, std::string_view name,
+                                        std::string_view version) {
+  detail::DocumentNames names;
+  names.namespace_name = std::string(namespace_name.empty() ? kTaskListNamespace : namespace_name);
+  names.name = std::string(name);
+  names.version = std::string(version);
+  auto found = impl_->d.database.read([&](storage::Session& session) { return detail::find_by_name(session, organization, names); });
+  if (found.has_error()) return found.error();
+  if (!*found) {
+    return Error(ErrorClass::not_found, "workflow.not_found",
+                 fmt::format("There is no active workflow `{}/{}`{}{}.", names.namespace_name, names.name,
+                             names.version.empty() ? "" : " of version ", names.version));
+  }
+  PAWL_TRY(plan, impl_->load_plan((*found)->workflow, (*found)->version));
+  Resolved resolved;
+  resolved.workflow = (*found)->workflow;
+  resolved.version = (*found)->version;
+  resolved.plan = std::move(plan);
+  return resolved;
+}
+
+Result<OrganizationId> ensure_organization(storage::Database& database, Clock& clock, Random& random) {
+  const auto fresh = OrganizationId::make(clock.now(), random).to_string();
+  std::string text;
+  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY_VOID(transaction.execute("insert into settings (key, value) values ('organization_id', $1) on conflict do nothing", {fresh}));
+    return transaction.query("select value from settings where key = 'organization_id'", {},
+                             [&](const storage::Row& row) { text = std::string(row.text(0)); });
+  };
+  PAWL_TRY_VOID(database.write_and_wait(work));
+  const auto parsed = OrganizationId::parse(text);
+  if (!parsed) return Error(ErrorClass::internal, "storage.corrupt", "The setting `organization_id` is not a UUID.");
+  return *parsed;
+}
+
+}  // namespace pawl::catalog

@@ -1,0 +1,124 @@
+/// Workflows and their versions: kept, checked, compiled, and found again.
+///
+/// Definitions are checked completely before anything is stored; a version never changes, and a new one is made only when the definition does.
+/// Every call names the organization; what belongs to another one does not exist. `cached` never blocks; all others read or write the
+/// database and belong on a worker thread. Thread-safe.
+///
+/// Errors: `workflow.not_found`, `workflow.invalid` (422, all findings), `workflow.version_not_found`, those of storage.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "catalog/workflow.hpp"
+#include "crypto/crypto.hpp"
+#include "dsl/compile.hpp"
+#include "engine/engine.hpp"
+
+namespace pawl::storage {
+class Database;
+}
+
+namespace pawl::catalog {
+
+struct NewWorkflow {
+  std::optional<std::string> name;  ///< default: the document's
+  std::string description;
+  Definition definition;
+  bool active = true;
+  std::string change_summary;
+};
+struct Changes {
+  std::optional<std::string> name;
+  std::optional<std::string> description;
+  std::optional<Definition> definition;
+  std::optional<bool> active;
+  std::string change_summary;
+};
+
+struct WorkflowFilter {
+  std::string text;  ///< part of the name
+  std::uint32_t limit = 50;
+  std::optional<WorkflowId> before;  ///< cursor: newest first
+};
+struct WorkflowPage {
+  std::vector<Workflow> workflows;
+  std::optional<WorkflowId> next;
+};
+struct VersionPage {
+  std::vector<Version> versions;
+  std::optional<std::uint32_t> next;
+};
+
+/// Where a webhook's token leads.
+struct Hook {
+  OrganizationId organization;
+  WorkflowId workflow;
+};
+
+class Catalog final : public engine::PlanSource {
+ public:
+  struct Dependencies {
+    storage::Database& database;
+    const dsl::FunctionCatalog& functions;
+    Clock& clock;
+    Random& random;
+    crypto::Key token_key;  ///< seals webhook tokens
+  };
+  explicit Catalog(const Dependencies& dependencies);
+  ~Catalog() override;
+
+  /// Loads the webhooks. Once, before the others.
+  [[nodiscard]] Result<void> start();
+
+  [[nodiscard]] Result<Workflow> create(const OrganizationId& organization, NewWorkflow workflow);
+  [[nodiscard]] Result<Workflow> get(const OrganizationId& organization, const WorkflowId& id);
+  [[nodiscard]] Result<WorkflowPage> list(const OrganizationId& organization, const WorkflowFilter& filter);
+  [[nodiscard]] Result<Workflow> update(const OrganizationId& organization, const WorkflowId& id, Changes changes);
+  /// The workflow leaves every list and starts nothing any more; its runs go on and stay readable.
+  [[nodiscard]] Result<void> remove(const OrganizationId& organization, const WorkflowId& id);
+  /// Newest first, those older than `before`.
+  [[nodiscard]] Result<VersionPage> versions(const OrganizationId& organization, const WorkflowId& id, std::uint32_t limit,
+                                             std::optional<std::uint32_t> before);
+  [[nodiscard]] Result<Version> version(const OrganizationId& organization, const WorkflowId& id, std::uint32_t number);
+
+  /// Checks and compiles without storing.
+  [[nodiscard]] Checked<dsl::PlanPtr> check(const Definition& definition) const;
+
+  /// The current version where it is in memory, else null. Never blocks; safe on io threads.
+  [[nodiscard]] ExecutablePtr cached(const OrganizationId& organization, const WorkflowId& id) const;
+  /// The current version, or the one named.
+  [[nodiscard]] Result<ExecutablePtr> executable(const OrganizationId& organization, const WorkflowId& id,
+                                                 std::optional<std::uint32_t> version = {});
+
+  /// For `pawl run`: keeps the document so that recovery finds it, without listing it anywhere; nothing starts it by itself. The same document is
+  /// kept once. `plan` is what `check` gave for it.
+  [[nodiscard]] Result<ExecutablePtr> keep_unlisted(const OrganizationId& organization, const Definition& definition, dsl::PlanPtr plan);
+
+  /// Never blocks.
+  [[nodiscard]] std::optional<Hook> find_hook(std::string_view token) const;
+
+  /// Called on the changing thread after a workflow's schedules may have changed.
+  void on_change(std::function<void(const WorkflowId&)> listener);
+
+  // engine::PlanSource
+  [[nodiscard]] Result<dsl::PlanPtr> plan(const WorkflowId& workflow, std::uint32_t version) override;
+  [[nodiscard]] Result<Resolved> find(const OrganizationId& organization, std::string_view namespace_name, std::string_view name,
+                                      std::string_view version) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The one organization of this installation: made at first start.
+[[nodiscard]] Result<OrganizationId> ensure_organization(storage::Database& database, Clock& clock, Random& random);
+
+}  // namespace pawl::catalog

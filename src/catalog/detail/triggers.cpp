@@ -1,0 +1,126 @@
+#include "catalog/detail/triggers.hpp"
+
+#include <algorithm>
+
+#include "json/parse.hpp"
+#include "json/write.hpp"
+
+namespace pawl::catalog::detail {
+namespace {
+
+struct StoredSchedule {
+  ScheduleId id;
+  std::string kind;
+  std::string spec;
+  bool wanted = false;
+};
+
+Result<std::vector<StoredSchedule>> load_stored(storage::Session& session, const WorkflowId& workflow) {
+  std::vector<StoredSchedule> rows;
+  PAWL_TRY_VOID(session.query("select id, kind, spec from schedules where workflow_id = $1", {workflow}, [&](const storage::Row& row) {
+    rows.push_back({row.id<ScheduleId>(0), std::string(row.text(1)), std::string(row.text(2)), false});
+  }));
+  return rows;
+}
+
+Result<void> insert_schedule(storage::Transaction& transaction, const Workflow& workflow, const ScheduleSpec& spec, const std::string& text,
+                             const TriggerContext& context) {
+  PAWL_TRY(policy, policy_of(spec, context.now));
+  const auto due = policy.next ? policy.next(context.now) : std::nullopt;
+  const auto id = ScheduleId::make(context.now, context.random);
+  PAWL_TRY(count, transaction.execute("insert into schedules (id, organization_id, workflow_id, kind, spec, next_due, enabled, created_at) "
+                                      "values ($1, $2, $3, $4, $5, $6, 1, $7)",
+                                      {id, workflow.organization, workflow.id, spec.kind, text, due, context.now}));
+  static_cast<void>(count);
+  return {};
+}
+
+Result<void> store_schedules(storage::Transaction& transaction, const Workflow& workflow, const std::vector<ScheduleSpec>& specs,
+                             bool restart, const TriggerContext& context) {
+  PAWL_TRY(rows, load_stored(transaction, workflow.id));
+  for (const auto& spec : specs) {
+    const auto text = json::to_text(spec.details);
+    const auto same = std::find_if(rows.begin(), rows.end(),
+                                   [&](const StoredSchedule& row) { return !row.wanted && row.kind == spec.kind && row.spec == text; });
+    if (same != rows.end() && !restart) {
+      same->wanted = true;
+    } else {
+      PAWL_TRY_VOID(insert_schedule(transaction, workflow, spec, text, context));
+    }
+  }
+  for (const auto& row : rows) {
+    if (row.wanted) continue;
+    PAWL_TRY_VOID(transaction.execute("delete from schedules where id = $1", {row.id}));
+  }
+  return {};
+}
+
+Result<void> store_webhook(storage::Transaction& transaction, const Workflow& workflow, const dsl::Plan& plan,
+                           const TriggerContext& context) {
+  const auto& wish = plan.metadata.get("webhook");
+  if (!wish.is_object() && !(wish.is_bool() && wish.as_bool())) {
+    PAWL_TRY_VOID(transaction.execute("delete from webhooks where workflow_id = $1", {workflow.id}));
+    return {};
+  }
+  bool exists = false;
+  PAWL_TRY_VOID(
+      transaction.query("select 1 from webhooks where workflow_id = $1", {workflow.id}, [&](const storage::Row&) { exists = true; }));
+  if (exists) return {};
+  const auto token = crypto::random_token();
+  const auto digest = token_digest(token);
+  const auto sealed = crypto::seal(context.token_key, token, workflow.id.to_string());
+  PAWL_TRY_VOID(transaction.execute(
+      "insert into webhooks (token_hash, workflow_id, organization_id, created_at, sealed_token) "
+      "values ($1, $2, $3, $4, $5)",
+      {storage::Parameter::blob(digest), workflow.id, workflow.organization, context.now, storage::Parameter::blob(sealed)}));
+  return {};
+}
+
+}  // namespace
+
+std::string token_digest(std::string_view token) {
+  const auto digest = crypto::hash(token);
+  return {digest.begin(), digest.end()};
+}
+
+Result<void> store_triggers(storage::Transaction& transaction, const Workflow& workflow, const dsl::Plan& plan,
+                            const std::vector<ScheduleSpec>& specs, bool restart, const TriggerContext& context) {
+  PAWL_TRY_VOID(store_schedules(transaction, workflow, specs, restart, context));
+  return store_webhook(transaction, workflow, plan, context);
+}
+
+Result<void> remove_triggers(storage::Transaction& transaction, const WorkflowId& workflow) {
+  PAWL_TRY_VOID(transaction.execute("delete from schedules where workflow_id = $1", {workflow}));
+  PAWL_TRY_VOID(transaction.execute("delete from webhooks where workflow_id = $1", {workflow}));
+  return {};
+}
+
+Result<std::vector<Trigger>> load_triggers(storage::Session& session, const WorkflowId& workflow, const crypto::Key& token_key) {
+  std::vector<Trigger> triggers;
+  PAWL_TRY_VOID(session.query("select id, kind, spec, next_due, last_fired, enabled from schedules where workflow_id = $1 order by id",
+                              {workflow}, [&](const storage::Row& row) {
+                                auto details = json::Value::object({{"id", row.id<ScheduleId>(0).to_string()}, {"kind", row.text(1)}});
+                                const auto spec = json::parse(row.text(2));
+                                if (spec.has_value() && spec->is_object()) {
+                                  for (const auto& member : spec->members()) details.set(member.name(), member.value);
+                                }
+                                const auto time = [&](int column) {
+                                  const auto value = row.optional_time(column);
+                                  return value ? json::Value(to_rfc3339(*value)) : json::Value();
+                                };
+                                details.set("next_due", time(3));
+                                details.set("last_fired", time(4));
+                                details.set("enabled", row.boolean(5));
+                                triggers.push_back({"schedule", std::move(details)});
+                              }));
+  PAWL_TRY_VOID(session.query("select sealed_token from webhooks where workflow_id = $1", {workflow}, [&](const storage::Row& row) {
+    auto details = json::Value::object();
+    // Sealed under another SECRET_KEY, the address works as before but can no longer be shown.
+    const auto token = crypto::open(token_key, row.blob(0), workflow.to_string());
+    details.set("url", token ? json::Value("/hooks/" + *token) : json::Value());
+    triggers.push_back({"webhook", std::move(details)});
+  }));
+  return triggers;
+}
+
+}  // namespace pawl::catalog::detail

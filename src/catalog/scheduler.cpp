@@ -1,0 +1,418 @@
+#include "catalog/scheduler.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include <fmt/core.h>
+
+#include "base/assert.hpp"
+#include "catalog/catalog.hpp"
+#include "catalog/detail/schedule_rows.hpp"
+#include "catalog/event_trigger.hpp"
+#include "crypto/crypto.hpp"
+#include "engine/engine.hpp"
+#include "storage/database.hpp"
+
+namespace pawl::catalog {
+namespace {
+
+using detail::PendingStart;
+using detail::ScheduleRow;
+
+constexpr std::size_t kMaxQueuedJobs = 10'000;
+/// The longest sleep: a wall clock that is set forward is noticed after this.
+constexpr Millis kLongestSleep{10'000};
+/// How often starts that were refused and runs from before a restart are looked at.
+constexpr Millis kRetryEvery{1000};
+
+Error stopped() { return {ErrorClass::unavailable, "scheduler.stopped", "The scheduler is not running."}; }
+
+std::string event_digest(const json::Value& event) {
+  const auto& source = event.get("source");
+  const auto& id = event.get("id");
+  std::string text;
+  if (source.is_string()) text += source.as_string();
+  text += '\n';
+  if (id.is_string()) text += id.as_string();
+  const auto digest = crypto::hash(text);
+  return fmt::format("{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3], digest[4], digest[5],
+                     digest[6], digest[7]);
+}
+
+/// A schedule in memory.
+struct Entry {
+  ScheduleRow row;
+  SchedulePolicy policy;
+  dsl::PlanPtr plan;  ///< of `on` schedules: holds the event strategy
+  bool dirty = false;
+  std::vector<RunId> starting;  ///< handed to the engine, not yet durable
+  std::vector<RunId> watched;   ///< from before a restart: nobody tells us of their end
+  [[nodiscard]] bool tracks_runs() const { return policy.overlap != Overlap::allow || policy.after_completion; }
+};
+
+}  // namespace
+
+struct Scheduler::Impl {
+  using Job = std::function<void()>;
+
+  explicit Impl(Dependencies parts) : d(std::move(parts)) {}
+
+  Dependencies d;
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::deque<Job> jobs;
+  bool stopping = false;
+  std::thread thread;
+  // Below: the scheduler's thread only.
+  std::map<ScheduleId, Entry> entries;
+  TimePoint next_retry{};
+
+  bool post(Job job);
+  void run();
+  void take_jobs(Millis patience);
+  [[nodiscard]] Millis sleep_time() const;
+  [[nodiscard]] bool needs_retry() const;
+
+  [[nodiscard]] Result<void> load(std::optional<WorkflowId> workflow);
+  void adopt(ScheduleRow row);
+  void fire_due();
+  void apply(Entry& entry, const ScheduleDecision& decision, const json::Value& input);
+  [[nodiscard]] Result<void> persist();
+  void begin_pending();
+  void begin(Entry& entry, const PendingStart& start);
+  void settled(const ScheduleId& id, const RunId& run, const Result<RunId>& result);
+  void ended(const ScheduleId& id, const RunId& run);
+  void retry();
+  void look_at(const Entry& entry, const RunId& run);
+  void offer(const OrganizationId& organization, const json::Value& event, const std::function<void(Result<void>)>& done);
+  void report(const Entry& entry, std::string_view what) const;
+};
+
+bool Scheduler::Impl::post(Job job) {
+  {
+    const std::lock_guard lock(mutex);
+    if (stopping || jobs.size() >= kMaxQueuedJobs) return false;
+    jobs.push_back(std::move(job));
+  }
+  wake.notify_one();
+  return true;
+}
+
+void Scheduler::Impl::report(const Entry& entry, std::string_view what) const {
+  if (d.report) d.report(fmt::format("schedule {} of workflow {}: {}", entry.row.id.to_string(), entry.row.workflow.to_string(), what));
+}
+
+Millis Scheduler::Impl::sleep_time() const {
+  Millis patience = needs_retry() ? kRetryEvery : kLongestSleep;
+  const auto now = d.clock.now();
+  for (const auto& [id, entry] : entries) {
+    if (!entry.row.enabled || !entry.row.progress.times.next_due) continue;
+    patience = std::min(patience, *entry.row.progress.times.next_due - now);
+  }
+  return std::max(patience, Millis(0));
+}
+
+void Scheduler::Impl::take_jobs(Millis patience) {
+  std::deque<Job> taken;
+  {
+    std::unique_lock lock(mutex);
+    wake.wait_for(lock, patience, [this] { return stopping || !jobs.empty(); });
+    taken.swap(jobs);
+  }
+  for (auto& job : taken) job();
+}
+
+void Scheduler::Impl::run() {
+  for (;;) {
+    take_jobs(sleep_time());
+    {
+      const std::lock_guard lock(mutex);
+      if (stopping) return;
+    }
+    fire_due();
+    if (d.clock.now() >= next_retry) retry();
+    if (const auto stored = persist(); stored.has_error()) {
+      // Nothing starts that is not durable; the decision stays in memory and is stored with the next attempt.
+      if (d.report) d.report("schedules cannot be stored: " + stored.error().message);
+      continue;
+    }
+    begin_pending();
+  }
+}
+
+Result<void> Scheduler::Impl::load(std::optional<WorkflowId> workflow) {
+  auto rows = d.database.read([&](storage::Session& session) { return detail::load_schedule_rows(session, workflow); });
+  if (rows.has_error()) return rows.error();
+  if (workflow) {
+    std::erase_if(entries, [&](const auto& item) {
+      if (item.second.row.workflow != *workflow) return false;
+      return std::none_of(rows->begin(), rows->end(), [&](const ScheduleRow& row) { return row.id == item.first; });
+    });
+  }
+  for (auto& row : *rows) adopt(std::move(row));
+  return {};
+}
+
+/// Takes a row into memory; of one that is there already only what others may change.
+void Scheduler::Impl::adopt(ScheduleRow row) {
+  if (const auto known = entries.find(row.id); known != entries.end()) {
+    auto& entry = known->second;
+    if (entry.row.enabled != row.enabled) {
+      entry.row.enabled = row.enabled;
+      entry.row.progress.times.next_due = row.progress.times.next_due;
+    }
+    return;
+  }
+  Entry entry;
+  entry.row = std::move(row);
+  auto policy = policy_of(entry.row.spec, entry.row.created_at);
+  if (policy.has_error()) return report(entry, policy.error().message);
+  entry.policy = std::move(*policy);
+  if (entry.row.spec.kind == "on") {
+    auto executable = d.catalog.executable(entry.row.organization, entry.row.workflow);
+    if (executable.has_error()) return report(entry, executable.error().message);
+    entry.plan = (*executable)->plan;
+    if (!entry.plan->schedule || !entry.plan->schedule->on) return report(entry, "the document does not wait for events");
+  }
+  entry.watched = entry.row.progress.times.running;
+  const auto id = entry.row.id;
+  entries.emplace(id, std::move(entry));
+}
+
+void Scheduler::Impl::fire_due() {
+  const auto now = d.clock.now();
+  for (auto& [id, entry] : entries) {
+    if (!entry.row.enabled) continue;
+    const auto& due = entry.row.progress.times.next_due;
+    if (!due || *due > now) continue;
+    apply(entry, on_time(entry.policy, entry.row.progress.times, now), json::Value::object());
+  }
+}
+
+/// Turns a decision into pending starts. They begin once they are durable.
+void Scheduler::Impl::apply(Entry& entry, const ScheduleDecision& decision, const json::Value& input) {
+  entry.dirty = true;
+  for (const auto& run : decision.cancel) {
+    d.engine.cancel(entry.row.organization, run, "replaced by the next scheduled run", [](const Result<void>&) {});
+  }
+  for (const auto due : decision.start) {
+    const auto run = RunId::make(d.clock.now(), d.random);
+    entry.row.progress.pending.push_back({run, due, input});
+    if (entry.tracks_runs()) entry.row.progress.times.running.push_back(run);
+  }
+}
+
+Result<void> Scheduler::Impl::persist() {
+  std::vector<Entry*> changed;
+  for (auto& [id, entry] : entries) {
+    if (entry.dirty) changed.push_back(&entry);
+  }
+  if (changed.empty()) return {};
+  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    for (const auto* entry : changed) PAWL_TRY_VOID(detail::store_progress(transaction, entry->row.id, entry->row.progress));
+    return {};
+  };
+  PAWL_TRY_VOID(d.database.write_and_wait(work));
+  for (auto* entry : changed) entry->dirty = false;
+  return {};
+}
+
+void Scheduler::Impl::begin_pending() {
+  for (auto& [id, entry] : entries) {
+    for (const auto& start : entry.row.progress.pending) {
+      const bool begun = std::find(entry.starting.begin(), entry.starting.end(), start.run) != entry.starting.end();
+      if (!begun) begin(entry, start);
+    }
+  }
+}
+
+void Scheduler::Impl::begin(Entry& entry, const PendingStart& start) {
+  auto executable = d.catalog.executable(entry.row.organization, entry.row.workflow);
+  entry.starting.push_back(start.run);
+  const auto id = entry.row.id;
+  const auto run = start.run;
+  if (executable.has_error()) {
+    static_cast<void>(post([this, id, run, error = executable.error()] { settled(id, run, error); }));
+    return;
+  }
+  engine::StartRequest request;
+  request.plan = (*executable)->plan;
+  request.organization = entry.row.organization;
+  request.workflow = entry.row.workflow;
+  request.version = (*executable)->version;
+  request.input = start.input;
+  request.trigger = json::Value::object(
+      {{"type", entry.row.spec.kind == "on" ? "event" : "schedule"}, {"schedule_id", id.to_string()}, {"due", to_rfc3339(start.due)}});
+  if (d.secrets) request.secrets = d.secrets(entry.row.organization, *(*executable)->plan);
+  request.id = run;
+  engine::Engine::Finished finished;
+  if (entry.tracks_runs()) {
+    finished = [this, id, run](const engine::RunView&) { static_cast<void>(post([this, id, run] { ended(id, run); })); };
+  }
+  d.engine.start_run(
+      std::move(request),
+      [this, id, run](Result<RunId> result) {
+        static_cast<void>(post([this, id, run, result = std::move(result)] { settled(id, run, result); }));
+      },
+      std::move(finished));
+}
+
+/// The engine has taken a start, or refused it.
+void Scheduler::Impl::settled(const ScheduleId& id, const RunId& run, const Result<RunId>& result) {
+  const auto it = entries.find(id);
+  if (it == entries.end()) return;
+  auto& entry = it->second;
+  if (result.has_error() && result.error().kind == ErrorClass::unavailable) {
+    // Overloaded or stopping: the start stays pending and is tried again.
+    next_retry = d.clock.now() + kRetryEvery;
+    return;
+  }
+  std::erase(entry.starting, run);
+  std::erase_if(entry.row.progress.pending, [&](const PendingStart& start) { return start.run == run; });
+  entry.dirty = true;
+  if (result.has_error()) {
+    report(entry, result.error().message);
+    ended(id, run);
+  }
+}
+
+void Scheduler::Impl::ended(const ScheduleId& id, const RunId& run) {
+  const auto it = entries.find(id);
+  if (it == entries.end()) return;
+  auto& entry = it->second;
+  std::erase(entry.watched, run);
+  if (!entry.tracks_runs()) return;
+  apply(entry, on_ended(entry.policy, entry.row.progress.times, run, d.clock.now()), json::Value::object());
+}
+
+bool Scheduler::Impl::needs_retry() const {
+  return std::any_of(entries.begin(), entries.end(),
+                     [](const auto& item) { return !item.second.watched.empty() || !item.second.row.progress.pending.empty(); });
+}
+
+/// Starts that were refused are tried again; runs from before a restart are asked whether they have ended.
+void Scheduler::Impl::retry() {
+  next_retry = d.clock.now() + kRetryEvery;
+  for (auto& [id, entry] : entries) {
+    for (const auto& run : entry.watched) look_at(entry, run);
+    for (const auto& start : entry.row.progress.pending) look_at(entry, start.run);
+  }
+}
+
+void Scheduler::Impl::look_at(const Entry& entry, const RunId& run) {
+  d.engine.view(entry.row.organization, run, false, [this, id = entry.row.id, run](Result<engine::RunView> view) {
+    const bool missing = view.has_error() && view.error().kind == ErrorClass::not_found;
+    if (view.has_error() && !missing) return;
+    const bool over = missing || engine::is_final(view->phase);
+    static_cast<void>(post([this, id, run, missing, over] {
+      const auto it = entries.find(id);
+      if (it == entries.end()) return;
+      auto& present = it->second;
+      const auto is_run = [&](const PendingStart& start) { return start.run == run; };
+      const auto& pending = present.row.progress.pending;
+      const bool is_pending = std::any_of(pending.begin(), pending.end(), is_run);
+      if (is_pending && missing) {
+        std::erase(present.starting, run);  // begins again with the next round
+        return;
+      }
+      if (is_pending) settled(id, run, run);
+      if (over) ended(id, run);
+    }));
+  });
+}
+
+void Scheduler::Impl::offer(const OrganizationId& organization, const json::Value& event, const std::function<void(Result<void>)>& done) {
+  const auto now = d.clock.now();
+  const auto digest = event_digest(event);
+  for (auto& [id, entry] : entries) {
+    if (!entry.plan || !entry.row.enabled || entry.row.organization != organization) continue;
+    auto& seen = entry.row.progress.seen;
+    if (std::find(seen.begin(), seen.end(), digest) != seen.end()) continue;
+    const auto& schedule = *entry.plan->schedule;
+    auto decision = on_event(*schedule.on, schedule.read, event, now, entry.row.progress.collected);
+    if (!decision.matched) continue;
+    entry.dirty = true;
+    seen.push_back(digest);
+    if (seen.size() > kRememberedEvents) seen.pop_front();
+    if (!decision.input) continue;
+    entry.row.progress.times.last_fired = now;
+    ScheduleDecision start;
+    start.start.push_back(now);
+    apply(entry, start, *decision.input);
+  }
+  if (done) done(persist());
+}
+
+Scheduler::Scheduler(Dependencies dependencies) : impl_(std::make_unique<Impl>(std::move(dependencies))) {}
+Scheduler::~Scheduler() { stop(); }
+
+Result<void> Scheduler::start() {
+  PAWL_TRY_VOID(impl_->load(std::nullopt));
+  for (auto& [id, entry] : impl_->entries) {
+    // Perhaps started before the restart, perhaps not: the engine knows.
+    for (const auto& start : entry.row.progress.pending) entry.starting.push_back(start.run);
+  }
+  impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
+  return {};
+}
+
+void Scheduler::stop() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+  }
+  impl_->wake.notify_one();
+  if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+void Scheduler::changed(const WorkflowId& workflow) {
+  static_cast<void>(impl_->post([impl = impl_.get(), workflow] {
+    if (const auto loaded = impl->load(workflow); loaded.has_error() && impl->d.report) impl->d.report(loaded.error().message);
+  }));
+}
+
+void Scheduler::take_event(const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) {
+  const auto shared = std::make_shared<std::function<void(Result<void>)>>(std::move(done));
+  const bool taken =
+      impl_->post([impl = impl_.get(), organization, event = std::move(event), shared] { impl->offer(organization, event, *shared); });
+  if (!taken && *shared) (*shared)(stopped());
+}
+
+Result<SchedulePage> Scheduler::list(const OrganizationId& organization, const ScheduleFilter& filter) {
+  auto views =
+      impl_->d.database.read([&](storage::Session& session) { return detail::load_schedule_views(session, organization, filter); });
+  if (views.has_error()) return views.error();
+  SchedulePage page;
+  page.schedules = std::move(*views);
+  if (page.schedules.size() > filter.limit) {
+    page.schedules.pop_back();
+    page.next = page.schedules.back().id;
+  }
+  return page;
+}
+
+Result<ScheduleView> Scheduler::get(const OrganizationId& organization, const ScheduleId& id) {
+  auto view = impl_->d.database.read([&](storage::Session& session) { return detail::load_schedule_view(session, organization, id); });
+  if (view.has_error()) return view.error();
+  if (!*view) return Error(ErrorClass::not_found, "schedule.not_found", fmt::format("There is no schedule {}.", id.to_string()));
+  return std::move(**view);
+}
+
+Result<ScheduleView> Scheduler::change(const OrganizationId& organization, const ScheduleId& id, bool enabled) {
+  std::optional<WorkflowId> workflow;
+  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY(found, detail::set_enabled(transaction, organization, id, enabled, impl_->d.clock.now()));
+    workflow = found;
+    return {};
+  };
+  PAWL_TRY_VOID(impl_->d.database.write_and_wait(work));
+  if (!workflow) return Error(ErrorClass::not_found, "schedule.not_found", fmt::format("There is no schedule {}.", id.to_string()));
+  changed(*workflow);
+  return get(organization, id);
+}
+
+}  // namespace pawl::catalog

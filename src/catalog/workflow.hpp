@@ -1,0 +1,62 @@
+/// What the catalog keeps: workflows, their versions, and what starts them.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "dsl/plan.hpp"
+#include "json/value.hpp"
+
+namespace pawl::catalog {
+
+/// A document as its author gave it: text in YAML or JSON, or data.
+struct Definition {
+  enum class Format : std::uint8_t { text, data };
+  std::string text;  ///< for `data`: compact JSON
+  Format format = Format::text;
+
+  friend bool operator==(const Definition&, const Definition&) = default;
+};
+
+/// What starts runs of a workflow by itself, as the API shows it.
+struct Trigger {
+  std::string type;     ///< `schedule` or `webhook`
+  json::Value details;  ///< object
+};
+
+struct Workflow {
+  WorkflowId id;
+  OrganizationId organization;
+  std::string name;
+  std::string description;
+  std::uint32_t version = 1;
+  Definition definition;
+  bool active = true;
+  TimePoint created_at{};
+  TimePoint updated_at{};
+  std::vector<Trigger> triggers;
+};
+
+struct Version {
+  std::uint32_t version = 1;
+  Definition definition;
+  std::string change_summary;
+  TimePoint created_at{};
+};
+
+/// One version of a workflow, ready to run. Immutable and shared.
+struct Executable {
+  WorkflowId id;
+  OrganizationId organization;
+  std::string name;
+  std::uint32_t version = 1;
+  bool active = true;
+  dsl::PlanPtr plan;
+};
+using ExecutablePtr = std::shared_ptr<const Executable>;
+
+}  // namespace pawl::catalog
