@@ -1,0 +1,108 @@
+/// The HTTP contract (`docs/api.md`): every route once, in a table of method, path, permission, summary and handler.
+///
+///     api::Api api({...});
+///     http::Server server(threads, api.router(), options);
+///
+/// Nothing is reachable without a row in the table, and each row names its permission; one function, `authorize`, decides. Paths under `/api` are
+/// served under `/api/v1` as well. Handlers that read or write the catalog run on the blocking pool; those that only talk to the engine stay
+/// on the connection's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "http/router.hpp"
+#include "json/fwd.hpp"
+
+namespace pawl {
+class Clock;
+class Random;
+}  // namespace pawl
+namespace pawl::async {
+class BlockingPool;
+class IoThreads;
+}  // namespace pawl::async
+namespace pawl::dsl {
+struct Plan;
+}
+namespace pawl::catalog {
+class Catalog;
+class Scheduler;
+}  // namespace pawl::catalog
+namespace pawl::engine {
+class Engine;
+class FunctionRegistry;
+}  // namespace pawl::engine
+namespace pawl::storage {
+class Database;
+}
+
+namespace pawl::api {
+
+/// Who may use a route.
+enum class Permission : std::uint8_t {
+  open,  ///< anybody: health, the start page, webhooks (whose token is the permission)
+  read,
+  write,
+  execute,
+};
+[[nodiscard]] std::string_view to_text(Permission permission);
+
+struct Options {
+  std::string version;                ///< of the program
+  std::string environment;            ///< `development` ...
+  std::vector<std::string> api_keys;  ///< accepted bearer keys; the administrator's
+  std::vector<std::string> cors_origins;
+  std::uint64_t min_free_disk_bytes = 0;
+  std::size_t max_body_bytes = 4U << 20U;
+  std::size_t max_definition_bytes = 1U << 20U;
+};
+
+struct Dependencies {
+  async::IoThreads& threads;
+  async::BlockingPool& pool;
+  storage::Database& database;
+  engine::Engine& engine;
+  catalog::Catalog& catalog;
+  catalog::Scheduler& scheduler;
+  const engine::FunctionRegistry& functions;
+  Clock& clock;
+  Random& random;
+  OrganizationId organization;
+  std::function<json::Value(const OrganizationId&, const dsl::Plan&)> secrets;  ///< `$secrets` of a run; may be empty
+};
+
+/// A row of the route table, for tests and documents.
+struct RouteInfo {
+  http::Method method;
+  std::string_view path;  ///< `/api/...` without the version
+  Permission permission;
+  std::string_view summary;
+};
+
+class Api {
+ public:
+  Api(Dependencies dependencies, Options options);
+  ~Api();
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  /// All routes. The Api must outlive the server that gets them.
+  [[nodiscard]] http::Router router();
+  /// Only health: what a worker without a public listener offers.
+  [[nodiscard]] http::Router health_router();
+
+  [[nodiscard]] static std::span<const RouteInfo> routes();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pawl::api

@@ -1,0 +1,161 @@
+#include "api/detail/execution.hpp"
+
+#include "api/detail/render.hpp"
+#include "catalog/idempotency.hpp"
+#include "json/write.hpp"
+
+namespace pawl::api::detail {
+namespace {
+
+/// The reply of a webhook that waits: the run's output alone. What went wrong inside is not the caller's business.
+http::Response output_reply(const engine::RunView& view, const http::Request& request) {
+  if (view.phase != engine::Phase::completed) {
+    return http::problem(Error(ErrorClass::internal, "webhook.failed", "The workflow did not complete."), request);
+  }
+  std::string out;
+  json::append_text(out, view.output);
+  return http::Response::json(200, std::move(out));
+}
+
+/// Runs `job` on the connection's thread: at once where that is this thread.
+template <class Job>
+void on_home(const ExecutionPtr& execution, Job job) {
+  auto& threads = execution->context.d.threads;
+  const auto shard = execution->call.request.shard;
+  if (threads.on_thread(shard)) {
+    job(*execution);
+  } else {
+    threads.post(shard, [execution, job = std::move(job)]() mutable { job(*execution); });
+  }
+}
+
+void start(const ExecutionPtr& execution, std::optional<RunId> id) {
+  auto& context = execution->context;
+  const auto& executable = *execution->executable;
+  engine::StartRequest request;
+  request.plan = executable.plan;
+  request.organization = executable.organization;
+  request.workflow = executable.id;
+  request.version = executable.version;
+  request.input = std::move(execution->wish.input);
+  request.trigger = execution->wish.trigger;
+  if (context.d.secrets) request.secrets = context.d.secrets(executable.organization, *executable.plan);
+  request.dry_run = execution->wish.dry_run;
+  request.id = id;
+  request.shard = execution->call.request.shard;
+  const auto started = [execution](Result<RunId> result) {
+    on_home(execution, [result = std::move(result)](Execution& e) {
+      if (result.has_error()) return e.answer_error(result.error());
+      e.run = *result;
+      e.accepted = true;
+      if (e.wish.wait == Millis(0) || e.timed_out) e.answer_accepted(engine::Phase::running);
+    });
+  };
+  if (execution->wish.wait == Millis(0)) {
+    context.d.engine.start_run(std::move(request), started, {});
+    return;
+  }
+  on_home(execution, [execution](Execution& e) {
+    e.wait = e.context.waits->of(e.call.request.shard).add(e.wish.wait, [execution] {
+      execution->wait = 0;
+      execution->timed_out = true;
+      if (execution->accepted) execution->answer_accepted(engine::Phase::running);
+    });
+  });
+  context.d.engine.start_run(std::move(request), started, [execution](const engine::RunView& view) {
+    if (execution->context.d.threads.on_thread(execution->call.request.shard)) return execution->answer_finished(view);
+    on_home(execution, [view](Execution& e) { e.answer_finished(view); });
+  });
+}
+
+/// The key names a run already: its outcome, or that it goes on. A run that was claimed but never started (the process died in
+/// between) starts now under the same id.
+void answer_known(const ExecutionPtr& execution, const RunId& run) {
+  execution->run = run;
+  execution->context.d.engine.view(execution->executable->organization, run, false, [execution](Result<engine::RunView> view) {
+    on_home(execution, [view = std::move(view), execution](Execution& e) {
+      if (view.has_error() && view.error().kind == ErrorClass::not_found) return start(execution, e.run);
+      if (view.has_error()) return e.answer_error(view.error());
+      if (engine::is_final(view->phase)) return e.answer_finished(*view);
+      e.answer_accepted(view->phase);
+    });
+  });
+}
+
+void claim_and_start(const ExecutionPtr& execution) {
+  auto& context = execution->context;
+  const auto& request = execution->call.request;
+  const auto now = context.d.clock.now();
+  const auto digest = crypto::hash(request.path + "\n" + request.body);
+  // On the writer's thread, and not posted home first: a second request with this key is told of the claim after this call, so its view comes
+  // after this start.
+  const auto claimed = [execution](Result<catalog::IdempotencyClaim> claim) {
+    if (claim.has_error()) {
+      on_home(execution, [error = claim.error()](Execution& e) { e.answer_error(error); });
+    } else if (claim->is_new) {
+      start(execution, claim->run);
+    } else {
+      answer_known(execution, claim->run);
+    }
+  };
+  catalog::claim_idempotency_key(context.d.database, execution->executable->organization, execution->wish.idempotency_key, digest,
+                                 RunId::make(now, context.d.random), now, claimed);
+}
+
+/// On the connection's thread, with the plan at hand.
+void begin(const ExecutionPtr& execution) {
+  if (!execution->executable->active) {
+    return execution->answer_error(Error(ErrorClass::conflict, "workflow.inactive", "The workflow is not active."));
+  }
+  if (execution->wish.idempotency_key.empty()) return start(execution, std::nullopt);
+  claim_and_start(execution);
+}
+
+}  // namespace
+
+void Execution::answer_accepted(engine::Phase phase) {
+  if (std::exchange(answered, true)) return;
+  std::string out;
+  append_run_status(out, run, phase);
+  auto response = http::Response::json(202, std::move(out));
+  if (reply == Reply::outcome) response.headers.add("Location", "/api/runs/" + run.to_string());
+  call.reply(std::move(response));
+}
+
+void Execution::answer_finished(const engine::RunView& view) {
+  stop_waiting();
+  if (std::exchange(answered, true)) return;
+  if (reply == Reply::output_only) return call.reply(output_reply(view, call.request));
+  std::string out;
+  out.reserve(512);
+  append_outcome(out, view);
+  call.reply(200, std::move(out));
+}
+
+void Execution::answer_error(const Error& error) {
+  stop_waiting();
+  if (std::exchange(answered, true)) return;
+  call.fail(error);
+}
+
+void Execution::stop_waiting() {
+  if (wait != 0) context.waits->of(call.request.shard).remove(std::exchange(wait, 0));
+}
+
+void execute(const ExecutionPtr& execution, const OrganizationId& organization, const WorkflowId& workflow) {
+  auto& context = execution->context;
+  execution->executable = context.d.catalog.cached(organization, workflow);
+  const auto version = execution->wish.version;
+  if (execution->executable && (!version || *version == execution->executable->version)) return begin(execution);
+  const bool taken = context.d.pool.try_post([execution, organization, workflow, version] {
+    auto loaded = execution->context.d.catalog.executable(organization, workflow, version);
+    on_home(execution, [execution, loaded = std::move(loaded)](Execution& e) {
+      if (loaded.has_error()) return e.answer_error(loaded.error());
+      e.executable = *loaded;
+      begin(execution);
+    });
+  });
+  if (!taken) execution->answer_error(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
+}
+
+}  // namespace pawl::api::detail

@@ -1,0 +1,57 @@
+// One request that starts a run and perhaps waits for its end: `execute` and webhooks.
+//
+// A request whose plan is in memory starts on the connection's own shard without a lock that another request could hold, and its reply is written there
+// when the run's end is durable.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/detail/context.hpp"
+#include "api/detail/wait_list.hpp"
+
+namespace pawl::api::detail {
+
+inline constexpr Millis kMaxWait{60'000};
+
+/// What the client asks for.
+struct Wish {
+  json::Value input = json::Value::object();
+  Millis wait{0};  ///< 0: answer when the run is accepted
+  bool dry_run = false;
+  std::optional<std::uint32_t> version;
+  std::string idempotency_key;
+  json::Value trigger;
+};
+
+/// Touched by one thread at a time: first by the one that reads the request, then by the io thread of its connection.
+struct Execution {
+  enum class Reply : std::uint8_t { outcome, output_only };
+
+  Context& context;
+  Call call;
+  Wish wish;
+  Reply reply = Reply::outcome;
+  catalog::ExecutablePtr executable;
+  RunId run;
+  WaitList::Token wait = 0;
+  bool accepted = false;  ///< the start is durable
+  bool timed_out = false;
+  bool answered = false;
+
+  Execution(Context& a_context, Call a_call) : context(a_context), call(std::move(a_call)) {}
+
+  void answer_accepted(engine::Phase phase);
+  void answer_finished(const engine::RunView& view);
+  void answer_error(const Error& error);
+
+ private:
+  void stop_waiting();
+};
+using ExecutionPtr = std::shared_ptr<Execution>;
+
+/// Finds the plan and starts the run. On the connection's thread.
+void execute(const ExecutionPtr& execution, const OrganizationId& organization, const WorkflowId& workflow);
+
+}  // namespace pawl::api::detail

@@ -1,0 +1,186 @@
+// Health: is the process alive, is it ready for work, what is wrong.
+#include <sys/statvfs.h>
+
+#include "api/detail/context.hpp"
+#include "api/json_writer.hpp"
+#include "storage/migrations.hpp"
+
+namespace pawl::api::detail::handlers {
+namespace {
+
+constexpr Millis kPingTimeout{2000};
+
+struct Check {
+  std::string_view name;
+  std::string status = "ok";  ///< `ok`, `failed`, `not_configured`
+  std::string detail;
+  [[nodiscard]] bool failed() const { return status == "failed"; }
+};
+
+Check check_database(Context& context) {
+  Check check{.name = "database", .detail = {}};
+  if (context.d.database.is_poisoned()) {
+    check.status = "failed";
+    check.detail = "a commit has failed; the process must restart";
+  } else if (const auto ping = context.d.database.ping(kPingTimeout); ping.has_error()) {
+    check.status = "failed";
+    check.detail = ping.error().message;
+  }
+  return check;
+}
+
+Check check_readers(Context& context) {
+  Check check{.name = "database_pool", .detail = {}};
+  const auto read =
+      context.d.database.read([](storage::Session& session) { return session.query("select 1", {}, [](const storage::Row&) {}); });
+  if (read.has_error()) {
+    check.status = "failed";
+    check.detail = read.error().message;
+  }
+  return check;
+}
+
+Check check_migrations(Context& context) {
+  Check check{.name = "migrations", .detail = {}};
+  if (const auto verified = storage::verify_migrations(context.d.database); verified.has_error()) {
+    check.status = "failed";
+    check.detail = verified.error().message;
+  }
+  return check;
+}
+
+Check check_disk(Context& context) {
+  Check check{.name = "disk", .detail = {}};
+  struct statvfs disk {};
+  if (::statvfs(context.d.database.folder().c_str(), &disk) != 0) {
+    check.status = "failed";
+    check.detail = "the data folder cannot be read";
+    return check;
+  }
+  const auto free_bytes = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  if (free_bytes < context.options.min_free_disk_bytes) {
+    check.status = "failed";
+    check.detail = std::to_string(free_bytes) + " bytes are free";
+  }
+  return check;
+}
+
+std::vector<Check> run_checks(Context& context) {
+  Check redis{.name = "redis", .detail = {}};
+  redis.status = "not_configured";
+  return {check_database(context), std::move(redis), check_readers(context), check_migrations(context), check_disk(context)};
+}
+
+bool ready(const std::vector<Check>& checks) {
+  for (const auto& check : checks) {
+    if (check.failed()) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void health(Context& context, Call call) {
+  std::string out;
+  {
+    ObjectWriter object(out);
+    object.text("status", context.d.database.is_poisoned() ? "failed" : "healthy");
+    object.text("version", context.options.version);
+    object.text("environment", context.options.environment);
+    object.time("timestamp", context.d.clock.now());
+  }
+  call.reply(context.d.database.is_poisoned() ? 503 : 200, std::move(out));
+}
+
+void liveness(Context& context, Call call) {
+  std::string out;
+  {
+    ObjectWriter object(out);
+    object.text("status", "alive");
+    object.time("timestamp", context.d.clock.now());
+  }
+  call.reply(200, std::move(out));
+}
+
+void readiness(Context& context, Call call) {
+  const auto checks = run_checks(context);
+  const bool fine = ready(checks);
+  std::string out;
+  {
+    ObjectWriter object(out);
+    object.text("status", fine ? "ready" : "not_ready");
+    object.time("timestamp", context.d.clock.now());
+    {
+      // Statuses only: this route is open, and details belong to the administrator (`/health/detailed`).
+      ObjectWriter members(object.raw("checks"));
+      for (const auto& check : checks) members.text(check.name, check.status);
+    }
+  }
+  call.reply(fine ? 200 : 503, std::move(out));
+}
+
+void migrations(Context& context, Call call) {
+  const auto status = storage::migration_status(context.d.database);
+  if (status.has_error()) return call.fail(status.error());
+  std::int64_t current = 0;
+  std::int64_t head = 0;
+  std::int64_t pending = 0;
+  bool drift = false;
+  for (const auto& migration : *status) {
+    if (migration.known) head = std::max<std::int64_t>(head, migration.version);
+    if (migration.applied_at) current = std::max<std::int64_t>(current, migration.version);
+    if (!migration.applied_at) ++pending;
+    drift |= migration.changed || !migration.known;
+  }
+  std::string out;
+  {
+    ObjectWriter object(out);
+    object.text("status", drift ? "drift" : pending > 0 ? "pending" : "up_to_date");
+    object.integer("current_revision", current);
+    object.integer("head_revision", head);
+    object.integer("pending_migrations", pending);
+  }
+  call.reply(pending == 0 && !drift ? 200 : 503, std::move(out));
+}
+
+void detailed(Context& context, Call call) {
+  const auto checks = run_checks(context);
+  const auto engine = context.d.engine.statistics();
+  const auto database = context.d.database.statistics();
+  std::string out;
+  {
+    ObjectWriter object(out);
+    object.text("status", ready(checks) ? "ready" : "not_ready");
+    object.text("version", context.options.version);
+    append_array(object.raw("checks"), checks, [&](const Check& check) {
+      ObjectWriter item(out);
+      item.text("name", check.name);
+      item.text("status", check.status);
+      item.text("detail", check.detail);
+    });
+    {
+      ObjectWriter members(object.raw("engine"));
+      members.integer("runs_in_memory", static_cast<std::int64_t>(engine.runs_in_memory));
+      members.integer("runs_started", static_cast<std::int64_t>(engine.runs_started));
+      members.integer("runs_finished", static_cast<std::int64_t>(engine.runs_finished));
+      members.integer("effects_in_flight", static_cast<std::int64_t>(engine.effects_in_flight));
+      members.integer("journal_rows", static_cast<std::int64_t>(engine.journal_rows));
+    }
+    {
+      ObjectWriter members(object.raw("database"));
+      members.integer("commits", static_cast<std::int64_t>(database.commits));
+      members.integer("writes", static_cast<std::int64_t>(database.writes));
+      members.integer("queue_bytes", static_cast<std::int64_t>(context.d.database.queue_bytes()));
+    }
+    object.integer("blocking_jobs_queued", static_cast<std::int64_t>(context.d.pool.queued()));
+  }
+  call.reply(200, std::move(out));
+}
+
+void start_page(Context& context, Call call) {
+  call.reply(http::Response::text(
+      200, "Pawl " + context.options.version +
+               ": durable workflows. The HTTP API is under /api, its description in docs/api.md; health is at /health.\n"));
+}
+
+}  // namespace pawl::api::detail::handlers

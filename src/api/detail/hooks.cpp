@@ -1,0 +1,100 @@
+// ANY /hooks/{token}: starts the workflow that declares `metadata.webhook` in its document.
+//
+//     document:
+//       metadata:
+//         webhook: {wait: true, secret: GITHUB}
+//
+// The token is the permission; with `secret`, the body must also be signed (`X-Hub-Signature-256`, HMAC-SHA256). The run's input is
+// {method, query, headers, body}. Without `wait` the answer is 202, else the run's output. Whatever is wrong with token, signature or state of the workflow: 404.
+#include "api/body.hpp"
+#include "api/detail/execution.hpp"
+#include "json/parse.hpp"
+
+namespace pawl::api::detail::handlers {
+namespace {
+
+Error unknown_hook() { return {ErrorClass::not_found, "webhook.not_found", "There is no such webhook."}; }
+
+bool is_credential(std::string_view name) {
+  return http::equals_ignoring_case(name, "authorization") || http::equals_ignoring_case(name, "cookie") ||
+         http::equals_ignoring_case(name, "proxy-authorization");
+}
+
+Result<json::Value> body_value(const http::Request& request) {
+  if (request.body.empty()) return json::Value();
+  const auto type = request.content_type();
+  if (!http::equals_ignoring_case(type, "application/json") && !type.ends_with("+json")) return json::Value(request.body);
+  json::ParseLimits limits;
+  limits.max_depth = kMaxBodyDepth;
+  auto parsed = json::parse(request.body, limits);
+  if (parsed.has_error()) return Error(ErrorClass::invalid, "request.malformed", "The body is not valid JSON.");
+  return parsed;
+}
+
+json::Value object_of(const http::NameValues& pairs) {
+  auto object = json::Value::object();
+  for (const auto& [name, value] : pairs) object.set(name, value);
+  return object;
+}
+
+Result<json::Value> input_of(const http::Request& request) {
+  PAWL_TRY(body, body_value(request));
+  auto headers = json::Value::object();
+  for (const auto field : request.headers) {
+    if (is_credential(field.name)) continue;
+    std::string name(field.name);
+    for (char& c : name) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    headers.set(name, field.value);
+  }
+  return json::Value::object({{"method", http::to_string(request.method)},
+                              {"query", object_of(request.query)},
+                              {"headers", std::move(headers)},
+                              {"body", std::move(body)}});
+}
+
+/// Fails closed: a workflow that asks for a signature with a secret that is not there takes nothing.
+bool signature_fits(const Context& context, const catalog::Executable& executable, const http::Request& request) {
+  const auto& wish = executable.plan->metadata.get("webhook").get("secret");
+  if (wish.is_null()) return true;
+  if (!wish.is_string() || !context.d.secrets) return false;
+  const auto secrets = context.d.secrets(executable.organization, *executable.plan);
+  const auto& secret = secrets.get(wish.as_string());
+  if (!secret.is_string() || secret.empty()) return false;
+  return crypto::equal(request.header("X-Hub-Signature-256"), "sha256=" + crypto::hmac_sha256_hex(secret.as_string(), request.body));
+}
+
+void start_hook(Context& context, Call call, const catalog::Hook& hook, const catalog::Executable& executable) {
+  if (!executable.active || !signature_fits(context, executable, call.request)) return call.fail(unknown_hook());
+  PAWL_API_TRY(input, input_of(call.request));
+  const auto execution = std::make_shared<Execution>(context, std::move(call));
+  execution->reply = Execution::Reply::output_only;
+  execution->wish.input = std::move(input);
+  execution->wish.trigger = json::Value::object({{"type", "webhook"}, {"remote_address", execution->call.request.remote_address}});
+  const auto& wait = executable.plan->metadata.get("webhook").get("wait");
+  if (wait.truthy()) execution->wish.wait = kMaxWait;
+  execute(execution, hook.organization, hook.workflow);
+}
+
+}  // namespace
+
+void webhook(Context& context, Call call) {
+  const auto hook = context.d.catalog.find_hook(call.request.param("token"));
+  if (!hook) return call.fail(unknown_hook());
+  if (const auto cached = context.d.catalog.cached(hook->organization, hook->workflow)) {
+    return start_hook(context, std::move(call), *hook, *cached);
+  }
+  const auto shared = std::make_shared<Call>(std::move(call));
+  const bool taken = context.d.pool.try_post([&context, shared, hook = *hook] {
+    auto loaded = context.d.catalog.executable(hook.organization, hook.workflow);
+    const auto shard = shared->request.shard;
+    context.d.threads.post(shard, [&context, shared, hook, loaded = std::move(loaded)] {
+      if (loaded.has_error()) return shared->fail(unknown_hook());
+      start_hook(context, std::move(*shared), hook, **loaded);
+    });
+  });
+  if (!taken) shared->fail(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
+}
+
+}  // namespace pawl::api::detail::handlers

@@ -1,0 +1,134 @@
+#include "api/detail/render.hpp"
+
+#include "api/json_writer.hpp"
+#include "json/parse.hpp"
+
+namespace pawl::api::detail {
+namespace {
+
+void append_definition(std::string& out, const catalog::Definition& definition) {
+  if (definition.format == catalog::Definition::Format::data) {
+    out += definition.text;  // compact JSON already
+  } else {
+    json::append_quoted(out, definition.text);
+  }
+}
+
+void write_run_members(ObjectWriter& object, const engine::RunView& run) {
+  object.text("id", run.id.to_string());
+  object.text("workflow_id", run.workflow.to_string());
+  object.text("workflow_name", run.workflow_name);
+  object.integer("version", run.version);
+  object.text("status", engine::to_text(run.phase));
+  if (!run.waiting_reason.empty()) object.text("waiting_reason", run.waiting_reason);
+}
+
+void write_run_times(ObjectWriter& object, const engine::RunView& run) {
+  object.time("created_at", run.created_at);
+  object.time("started_at", run.started_at);
+  object.time("ended_at", run.ended_at);
+}
+
+}  // namespace
+
+void append_workflow(std::string& out, const catalog::Workflow& workflow) {
+  ObjectWriter object(out);
+  object.text("id", workflow.id.to_string());
+  object.text("organization_id", workflow.organization.to_string());
+  object.text("name", workflow.name);
+  object.text("description", workflow.description);
+  object.integer("version", workflow.version);
+  append_definition(object.raw("definition"), workflow.definition);
+  object.boolean("is_active", workflow.active);
+  append_array(object.raw("triggers"), workflow.triggers, [&](const catalog::Trigger& trigger) {
+    ObjectWriter item(out);
+    item.text("type", trigger.type);
+    for (const auto& member : trigger.details.members()) item.value(member.name(), member.value);
+  });
+  object.time("created_at", workflow.created_at);
+  object.time("updated_at", workflow.updated_at);
+}
+
+void append_version(std::string& out, const catalog::Version& version) {
+  ObjectWriter object(out);
+  object.integer("version", version.version);
+  object.text("change_summary", version.change_summary);
+  append_definition(object.raw("definition"), version.definition);
+  object.time("created_at", version.created_at);
+}
+
+void append_outcome(std::string& out, const engine::RunView& run) {
+  ObjectWriter object(out);
+  object.text("id", run.id.to_string());
+  object.text("workflow_id", run.workflow.to_string());
+  object.integer("version", run.version);
+  object.text("status", engine::to_text(run.phase));
+  if (run.phase == engine::Phase::completed) {
+    object.value("output", run.output);
+  } else {
+    object.value("error", run.error);
+  }
+  if (run.dry_run) object.boolean("dry_run", true);
+  write_run_times(object, run);
+}
+
+void append_run_item(std::string& out, const engine::RunView& run) {
+  ObjectWriter object(out);
+  write_run_members(object, run);
+  object.boolean("dry_run", run.dry_run);
+  write_run_times(object, run);
+}
+
+void append_run(std::string& out, const engine::RunView& run) {
+  ObjectWriter object(out);
+  write_run_members(object, run);
+  object.value("input", run.input);
+  object.value("output", run.output);
+  object.value("error", run.error);
+  object.boolean("dry_run", run.dry_run);
+  object.value("trigger", run.trigger);
+  write_run_times(object, run);
+  append_array(object.raw("tasks"), run.tasks, [&](const engine::RunView::TaskView& task) { append_task(out, task); });
+  if (run.tasks_dropped > 0) object.integer("tasks_dropped", static_cast<std::int64_t>(run.tasks_dropped));
+}
+
+void append_task(std::string& out, const engine::RunView::TaskView& task) {
+  const auto& record = task.record;
+  ObjectWriter object(out);
+  object.text("reference", task.reference);
+  append_array(object.raw("iteration"), record.iteration, [&](std::uint32_t round) { out += std::to_string(round); });
+  object.text("name", task.name);
+  object.text("type", task.type);
+  object.text("status", engine::to_text(record.status));
+  object.integer("attempt", record.attempt);
+  object.value("input", record.input);
+  object.value("output", record.output);
+  object.value("error", record.error);
+  object.time("started_at", record.started_at);
+  object.time("ended_at", record.ended_at);
+  append_array(object.raw("logs"), record.logs, [&](const engine::LogLine& line) {
+    ObjectWriter item(out);
+    item.time("at", line.at);
+    item.text("level", line.level);
+    item.text("text", line.text);
+  });
+}
+
+void append_finding(std::string& out, const Finding& finding) {
+  ObjectWriter object(out);
+  object.text("severity", finding.severity == Severity::error ? "error" : "warning");
+  object.text("pointer", finding.pointer);
+  object.integer("line", finding.line);
+  object.integer("column", finding.column);
+  object.text("message", finding.message);
+  object.text("rule", finding.rule);
+  if (!finding.suggestion.empty()) object.text("suggestion", finding.suggestion);
+}
+
+void append_run_status(std::string& out, const RunId& run, engine::Phase phase) {
+  ObjectWriter object(out);
+  object.text("id", run.to_string());
+  object.text("status", engine::to_text(phase));
+}
+
+}  // namespace pawl::api::detail

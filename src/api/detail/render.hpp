@@ -1,0 +1,23 @@
+// Replies as JSON text.
+#pragma once
+
+#include <string>
+
+#include "base/error.hpp"
+#include "catalog/workflow.hpp"
+#include "engine/engine.hpp"
+
+namespace pawl::api::detail {
+
+void append_workflow(std::string& out, const catalog::Workflow& workflow);
+void append_version(std::string& out, const catalog::Version& version);
+/// The short form of a finished or running run: reply of `execute`.
+void append_outcome(std::string& out, const engine::RunView& run);
+/// Without tasks, input, output and trigger: an item of a list.
+void append_run_item(std::string& out, const engine::RunView& run);
+void append_run(std::string& out, const engine::RunView& run);
+void append_task(std::string& out, const engine::RunView::TaskView& task);
+void append_finding(std::string& out, const Finding& finding);
+void append_run_status(std::string& out, const RunId& run, engine::Phase phase);
+
+}  // namespace pawl::api::detail
