@@ -7,26 +7,124 @@
 namespace pawl::app {
 namespace {
 
-void add_config(CLI::App& app, CommandLine& line) {
-  auto* command = app.add_subcommand("config", "Check the configuration; write the example file or the reference page");
-  command->callback([&line] {
-    if (!std::holds_alternative<ConfigOptions>(line.command)) line.command = ConfigOptions{};
+/// A subcommand whose options fill `options`; chosen, they become the command.
+template <class Options>
+CLI::App* add_command(CLI::App& app, CommandLine& line, const std::string& name, const std::string& summary,
+                      std::shared_ptr<Options> options) {
+  auto* command = app.add_subcommand(name, summary);
+  command->callback([&line, options] { line.command = *options; });
+  return command;
+}
+
+/// A flag that is a setting of the configuration.
+void add_setting(CLI::App& command, CommandLine& line, const std::string& flag, const std::string& setting, const std::string& summary,
+                 const std::string& type) {
+  command
+      .add_option_function<std::string>(
+          flag, [&line, setting](const std::string& value) { line.common.flags[setting] = value; }, summary)
+      ->type_name(type);
+}
+
+void add_database_settings(CLI::App& command, CommandLine& line) {
+  add_setting(command, line, "--data-dir", "PAWL_DATA_DIR", "Folder of the database (default: PAWL_DATA_DIR, else ./pawl-data)", "DIR");
+  add_setting(command, line, "--database-url", "DATABASE_URL", "Database, `sqlite:///path` (default: in the data folder)", "URL");
+}
+
+void add_run(CLI::App& app, CommandLine& line) {
+  auto options = std::make_shared<RunOptions>();
+  auto* command = add_command(app, line, "run", "Run one workflow to its end; its output goes to standard output", options);
+  command->add_option("file", options->file, "Workflow (YAML or JSON)")->required()->type_name("FILE");
+  command->add_option("--input", options->input, "Input: JSON, @FILE, or - for standard input")->type_name("JSON");
+  command->add_option("--data-dir", options->data_dir, "Keep the run in this folder (default: a temporary one)")->type_name("DIR");
+  command->add_option("--timeout", options->timeout, "Cancel the run after this time, for example 30s or 5m")->type_name("TIME");
+  command->add_flag("--dry-run", options->dry_run, "Touch nothing: show what each step would do");
+  command->add_flag("--json", options->json, "Progress as JSON lines on standard error");
+  command->footer("Exit code: 0 completed, 1 faulted, 2 invalid document or usage, 3 cancelled or timed out");
+}
+
+void add_validate(CLI::App& app, CommandLine& line) {
+  auto options = std::make_shared<ValidateOptions>();
+  auto* command = add_command(app, line, "validate", "Check workflows without running anything", options);
+  command->add_option("files", options->files, "Workflows (YAML or JSON)")->required()->type_name("FILE");
+  command->add_flag("--json", options->json, "Findings as JSON");
+}
+
+void add_eval(CLI::App& app, CommandLine& line) {
+  auto options = std::make_shared<EvalOptions>();
+  auto* command = add_command(app, line, "eval", "Evaluate a jq expression, one compact result a line", options);
+  command->callback([&line, options, command] {
+    if (command->count("expression") + command->count("--run-tests") == 0) throw CLI::RequiredError("EXPR");
+    line.command = *options;
   });
-  const auto show = [&line](ConfigOptions::Show what) { return [&line, what] { line.command = ConfigOptions{what}; }; };
-  command->add_flag_callback("--example", show(ConfigOptions::Show::example), "Print .env.example");
-  command->add_flag_callback("--docs", show(ConfigOptions::Show::reference), "Print docs/configuration.md");
+  auto* expression = command->add_option("expression", options->expression, "The expression")->type_name("EXPR");
+  command->add_option("--input", options->input, "Input: JSON, @FILE, or - for standard input (default: null)")->type_name("JSON");
+  command->add_option("--args", options->arguments, "Object whose members become variables")->type_name("JSON");
+  auto* tests =
+      command->add_option("--run-tests", options->test_file, "Run the cases of a file in jq's own test format")->type_name("FILE");
+  tests->excludes(expression);
+  command->footer("Exit code: 0, 2 usage, 3 the expression does not compile, 5 it failed");
+}
+
+void add_serve(CLI::App& app, CommandLine& line, bool worker) {
+  auto options = std::make_shared<ServeOptions>();
+  options->worker = worker;
+  auto* command =
+      add_command(app, line, worker ? "worker" : "serve",
+                  worker ? "Engine and scheduler only; the listener offers health" : "API, scheduler and engine in one process", options);
+  add_setting(*command, line, "--host", "API_HOST", "Address to listen on (default 127.0.0.1)", "H");
+  add_setting(*command, line, "--port", "API_PORT", "Port (default 8000; 0: any free one)", "N");
+  add_database_settings(*command, line);
+}
+
+void add_migrate(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("migrate", "Migrations of the database");
+  command->require_subcommand(1);
+  add_database_settings(*command, line);
+  const auto add = [&](const std::string& name, MigrateOptions::Action action, const std::string& summary) {
+    auto options = std::make_shared<MigrateOptions>();
+    options->action = action;
+    add_database_settings(*add_command(*command, line, name, summary, options), line);
+  };
+  add("up", MigrateOptions::Action::up, "Apply what is pending");
+  add("down", MigrateOptions::Action::down, "Take back the newest");
+  add("status", MigrateOptions::Action::status, "List all; 1 if one is pending");
+  add("verify", MigrateOptions::Action::verify, "Compare with the program; 1 on pending ones or drift");
+}
+
+void add_bench(CLI::App& app, CommandLine& line) {
+  auto options = std::make_shared<BenchOptions>();
+  auto* command = add_command(app, line, "bench", "The built-in benchmarks", options);
+  command->add_option("name", options->name, "Only this one")->type_name("NAME");
+  command->add_flag("--json", options->json, "Machine-readable");
+}
+
+void add_config(CLI::App& app, CommandLine& line) {
+  auto options = std::make_shared<ConfigOptions>();
+  auto* command = add_command(app, line, "config", "Check the configuration; write the example file or the reference page", options);
+  command->add_flag_callback(
+      "--example", [options] { options->show = ConfigOptions::Show::example; }, "Print .env.example");
+  command->add_flag_callback(
+      "--docs", [options] { options->show = ConfigOptions::Show::reference; }, "Print docs/configuration.md");
 }
 
 }  // namespace
 
 ParsedCommandLine parse_command_line(int argc, char** argv) {
   ParsedCommandLine parsed;
+  auto& line = parsed.line;
   CLI::App app("Pawl: durable workflows. Every step a workflow finishes stays finished.", "pawl");
   app.set_version_flag("--version", std::string("pawl ") + PAWL_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
-  app.add_option("--config", parsed.line.common.config_file, "File with settings (NAME=value lines)")->type_name("FILE");
-  add_config(app, parsed.line);
+  app.add_option("--config", line.common.config_file, "File with settings (NAME=value lines)")->type_name("FILE");
+  add_run(app, line);
+  add_validate(app, line);
+  add_eval(app, line);
+  add_serve(app, line, false);
+  add_serve(app, line, true);
+  add_migrate(app, line);
+  add_bench(app, line);
+  add_config(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -40,6 +138,12 @@ int dispatch(const CommandLine& line) {
   struct Visitor {
     const CommonOptions& common;
     int operator()(std::monostate) const { return kUsage; }
+    int operator()(const RunOptions& options) const { return run_run(common, options); }
+    int operator()(const ValidateOptions& options) const { return run_validate(common, options); }
+    int operator()(const EvalOptions& options) const { return run_eval(options); }
+    int operator()(const ServeOptions& options) const { return run_serve(common, options); }
+    int operator()(const MigrateOptions& options) const { return run_migrate(common, options); }
+    int operator()(const BenchOptions& options) const { return run_bench(common, options); }
     int operator()(const ConfigOptions& options) const { return run_config(common, options); }
   };
   return std::visit(Visitor{line.common}, line.command);

@@ -1,4 +1,4 @@
-/// The commands of `pawl`: options as the command line gives them, and one function each, which returns the exit code.
+/// The commands of `pawl`: options as the command line gives them, and one function each, which returns the exit code (exit_codes.hpp).
 ///
 /// Results go to standard output, everything else to standard error.
 #pragma once
@@ -12,8 +12,38 @@
 
 namespace pawl::app {
 
+struct RunOptions {
+  std::string file;
+  std::string input;     ///< `JSON`, `@FILE` or `-`; empty: none
+  std::string data_dir;  ///< empty: a temporary folder
+  std::string timeout;
+  bool dry_run = false;
+  bool json = false;
+};
+struct ValidateOptions {
+  std::vector<std::string> files;
+  bool json = false;
+};
+struct EvalOptions {
+  std::string expression;
+  std::string input;
+  std::string arguments;
+  std::string test_file;
+};
+struct ServeOptions {
+  bool worker = false;  ///< no API: engine, scheduler and health only
+};
+struct MigrateOptions {
+  enum class Action : std::uint8_t { up, down, status, verify };
+  Action action = Action::status;
+};
+struct BenchOptions {
+  std::string name;
+  bool json = false;
+};
 struct ConfigOptions {
-  enum class Show { example, reference, check } show = Show::check;
+  enum class Show : std::uint8_t { check, example, reference };
+  Show show = Show::check;
 };
 
 /// What every command shares.
@@ -22,7 +52,8 @@ struct CommonOptions {
   config::Values flags;  ///< settings given as flags, by the setting's name
 };
 
-using Command = std::variant<std::monostate, ConfigOptions>;
+using Command =
+    std::variant<std::monostate, RunOptions, ValidateOptions, EvalOptions, ServeOptions, MigrateOptions, BenchOptions, ConfigOptions>;
 
 struct CommandLine {
   CommonOptions common;
@@ -39,6 +70,12 @@ struct ParsedCommandLine {
 /// Reads environment, file and flags; prints every problem on standard error.
 [[nodiscard]] std::optional<config::Config> load_config(const CommonOptions& common, config::Purpose purpose);
 
+[[nodiscard]] int run_run(const CommonOptions& common, const RunOptions& options);
+[[nodiscard]] int run_validate(const CommonOptions& common, const ValidateOptions& options);
+[[nodiscard]] int run_eval(const EvalOptions& options);
+[[nodiscard]] int run_serve(const CommonOptions& common, const ServeOptions& options);
+[[nodiscard]] int run_migrate(const CommonOptions& common, const MigrateOptions& options);
+[[nodiscard]] int run_bench(const CommonOptions& common, const BenchOptions& options);
 [[nodiscard]] int run_config(const CommonOptions& common, const ConfigOptions& options);
 
 /// Runs what the command line asks for.

@@ -1,0 +1,236 @@
+#include "app/application.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "api/api.hpp"
+#include "app/key_files.hpp"
+#include "app/log.hpp"
+#include "async/blocking_pool.hpp"
+#include "async/io_threads.hpp"
+#include "catalog/scheduler.hpp"
+#include "engine/function.hpp"
+#include "functions/functions.hpp"
+#include "http/server.hpp"
+#include "net/curl_outbound.hpp"
+#include "storage/database.hpp"
+#include "storage/migrations.hpp"
+
+namespace pawl::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kBlockingThreads = 4;
+constexpr std::size_t kBlockingQueue = 10'000;
+constexpr std::string_view kSqliteScheme = "sqlite:///";
+
+std::size_t thread_count(const config::Config& config) {
+  return config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
+}
+
+Result<net::CurlOptions> outbound_options(const config::Config& config, const ApplicationOptions& options) {
+  net::CurlOptions curl;
+  curl.policy.allow_private = options.allow_private_addresses || config.allow_private_addresses;
+  for (const auto& entry : config.allowed_addresses) PAWL_TRY_VOID(curl.policy.allow(entry));
+  return curl;
+}
+
+functions::SandboxMode sandbox_mode(config::Sandbox sandbox) {
+  switch (sandbox) {
+    case config::Sandbox::automatic: return functions::SandboxMode::automatic;
+    case config::Sandbox::bubblewrap: return functions::SandboxMode::bubblewrap;
+    case config::Sandbox::landlock: return functions::SandboxMode::landlock;
+    case config::Sandbox::none: return functions::SandboxMode::waived;
+  }
+  return functions::SandboxMode::automatic;
+}
+
+bool is_below(const fs::path& path, const fs::path& folder) {
+  const auto relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+/// The data folder is never shown to a workflow, unless what it may touch was put below it on purpose.
+std::vector<std::string> hidden_folders(const std::string& data, const std::vector<std::string>& roots) {
+  for (const auto& root : roots) {
+    if (is_below(root, data)) return {};
+  }
+  return {data};
+}
+
+Result<std::unique_ptr<storage::Database>> open_database(const config::Config& config, const ApplicationOptions& options,
+                                                         const Clock& clock) {
+  storage::DatabaseOptions database_options;
+  database_options.folder = data_folder(config);
+  database_options.synchronous = options.durable;
+  PAWL_TRY(database, storage::Database::open(database_options));
+  if (config.auto_migrate || options.always_migrate) {
+    PAWL_TRY_VOID(storage::migrate_up(*database, clock));
+  } else if (const auto verified = storage::verify_migrations(*database); verified.has_error()) {
+    const auto& error = verified.error();
+    return Error(error.kind, error.code, error.message + " (run `pawl migrate up`, or set PAWL_AUTO_MIGRATE=true)");
+  }
+  return database;
+}
+
+Result<crypto::Key> token_key(const config::Config& config, const std::string& folder) {
+  constexpr std::string_view kPurpose = "pawl webhook tokens";
+  if (!config.secret_key.empty()) return crypto::derive_key(config.secret_key, kPurpose);
+  PAWL_TRY(file, ensure_key_file(folder, "secret.key"));
+  return crypto::derive_key(file.key, kPurpose);
+}
+
+}  // namespace
+
+std::string data_folder(const config::Config& config) {
+  if (config.database_url.empty()) return config.data_dir;
+  return config.database_url.substr(kSqliteScheme.size() - 1);
+}
+
+// Members are destroyed from the last to the first: whoever uses a part stands below it.
+struct Application::Impl {
+  Impl(const config::Config& a_config, ApplicationOptions a_options, net::CurlOptions curl, std::unique_ptr<storage::Database> a_database)
+      : config(a_config),
+        options(std::move(a_options)),
+        threads(thread_count(a_config)),
+        pool("pawl-work", kBlockingThreads, kBlockingQueue),
+        outbound(std::move(curl)),
+        database(std::move(a_database)) {}
+
+  config::Config config;
+  ApplicationOptions options;
+  SystemClock clock;
+  SystemRandom random;
+  OrganizationId organization;
+  async::IoThreads threads;
+  async::BlockingPool pool;
+  net::CurlOutbound outbound;
+  std::unique_ptr<storage::Database> database;
+  engine::FunctionRegistry functions;
+  std::unique_ptr<catalog::Catalog> catalog;
+  std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<catalog::Scheduler> scheduler;
+  std::unique_ptr<api::Api> api;
+  std::unique_ptr<http::Server> server;
+  bool stopped = false;
+
+  [[nodiscard]] json::Value secrets_of(const dsl::Plan& plan) const {
+    auto secrets = json::Value::object();
+    for (const auto& name : plan.secrets) {
+      if (const auto it = config.secrets.find(name); it != config.secrets.end()) secrets.set(name, it->second);
+    }
+    return secrets;
+  }
+  [[nodiscard]] auto secrets_provider() const {
+    return [this](const OrganizationId&, const dsl::Plan& plan) { return secrets_of(plan); };
+  }
+  [[nodiscard]] Result<void> build();
+};
+
+Result<void> Application::Impl::build() {
+  PAWL_TRY(key, token_key(config, data_folder(config)));
+  PAWL_TRY(owner, catalog::ensure_organization(*database, clock, random));
+  organization = owner;
+  functions::FunctionsOptions function_options;
+  function_options.roots = options.file_roots;
+  function_options.hidden = hidden_folders(data_folder(config), options.file_roots);
+  function_options.sandbox = sandbox_mode(config.sandbox);
+  PAWL_TRY_VOID(functions::add_builtin_functions(functions, {outbound, pool, clock, random}, function_options));
+  catalog = std::make_unique<catalog::Catalog>(catalog::Catalog::Dependencies{*database, functions, clock, random, key});
+  engine = std::make_unique<engine::Engine>(engine::Engine::Dependencies{.threads = threads,
+                                                                         .database = *database,
+                                                                         .functions = functions,
+                                                                         .plans = *catalog,
+                                                                         .clock = clock,
+                                                                         .random = random,
+                                                                         .on_fatal = options.on_fatal,
+                                                                         .secrets = secrets_provider()},
+                                            engine::EngineOptions{});
+  if (!options.schedules) return {};
+  scheduler = std::make_unique<catalog::Scheduler>(
+      catalog::Scheduler::Dependencies{.database = *database,
+                                       .engine = *engine,
+                                       .catalog = *catalog,
+                                       .clock = clock,
+                                       .random = random,
+                                       .secrets = secrets_provider(),
+                                       .report = [](const std::string& sentence) { log(Level::warning, sentence); }});
+  catalog->on_change([this](const WorkflowId& workflow) { scheduler->changed(workflow); });
+  engine->on_event(
+      [this](const OrganizationId& owner_of_event, const json::Value& event) { scheduler->take_event(owner_of_event, event, {}); });
+  return {};
+}
+
+Application::Application(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Application::~Application() { stop(Millis(0)); }
+
+Result<std::unique_ptr<Application>> Application::create(const config::Config& config, ApplicationOptions options) {
+  PAWL_TRY(curl, outbound_options(config, options));
+  PAWL_TRY(database, open_database(config, options, SystemClock()));
+  auto impl = std::make_unique<Impl>(config, std::move(options), std::move(curl), std::move(database));
+  PAWL_TRY_VOID(impl->build());
+  return std::unique_ptr<Application>(new Application(std::move(impl)));
+}
+
+Result<void> Application::start() {
+  auto& impl = *impl_;
+  PAWL_TRY_VOID(impl.catalog->start());
+  impl.threads.start();
+  PAWL_TRY_VOID(impl.engine->start());
+  if (impl.scheduler) PAWL_TRY_VOID(impl.scheduler->start());
+  return {};
+}
+
+Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, bool health_only) {
+  auto& impl = *impl_;
+  api::Options api_options;
+  api_options.version = PAWL_VERSION;
+  api_options.environment = std::string(config::to_text(impl.config.environment));
+  api_options.api_keys = std::move(api_keys);
+  api_options.cors_origins = impl.config.cors_origins;
+  api_options.min_free_disk_bytes = impl.config.min_free_disk_bytes;
+  api_options.max_body_bytes = impl.config.max_body_bytes;
+  impl.api =
+      std::make_unique<api::Api>(api::Dependencies{impl.threads, impl.pool, *impl.database, *impl.engine, *impl.catalog, *impl.scheduler,
+                                                   impl.functions, impl.clock, impl.random, impl.organization, impl.secrets_provider()},
+                                 std::move(api_options));
+  http::ServerOptions server_options;
+  server_options.host = impl.config.host;
+  server_options.port = impl.config.port;
+  server_options.max_connections = impl.config.max_connections;
+  server_options.max_body_bytes = impl.config.max_body_bytes;
+  server_options.on_exception = [](std::string_view request, std::string_view what) {
+    log(Level::error, fmt::format("request {}: {}", request, what));
+  };
+  auto router = health_only ? impl.api->health_router() : impl.api->router();
+  impl.server = std::make_unique<http::Server>(impl.threads, std::move(router), std::move(server_options));
+  PAWL_TRY_VOID(impl.server->start());
+  return impl.server->port();
+}
+
+void Application::stop(Millis patience) {
+  auto& impl = *impl_;
+  if (std::exchange(impl.stopped, true)) return;
+  const auto end = std::chrono::steady_clock::now() + patience;
+  const auto left = [end] { return std::max(Millis(0), std::chrono::duration_cast<Millis>(end - std::chrono::steady_clock::now())); };
+  if (impl.server) impl.server->stop(left());
+  if (impl.scheduler) impl.scheduler->stop();
+  impl.engine->stop(left());
+  impl.pool.stop();
+  impl.threads.stop();
+  impl.server.reset();
+}
+
+engine::Engine& Application::engine() { return *impl_->engine; }
+catalog::Catalog& Application::catalog() { return *impl_->catalog; }
+const engine::FunctionRegistry& Application::functions() const { return impl_->functions; }
+const OrganizationId& Application::organization() const { return impl_->organization; }
+Clock& Application::clock() { return impl_->clock; }
+json::Value Application::secrets_of(const dsl::Plan& plan) const { return impl_->secrets_of(plan); }
+
+}  // namespace pawl::app

@@ -1,0 +1,102 @@
+// pawl serve and pawl worker.
+#include <fmt/core.h>
+
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+
+#include "app/application.hpp"
+#include "app/commands.hpp"
+#include "app/exit_codes.hpp"
+#include "app/interrupts.hpp"
+#include "app/key_files.hpp"
+#include "app/log.hpp"
+
+namespace pawl::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+Level level_of(config::LogLevel level) {
+  switch (level) {
+    case config::LogLevel::debug: return Level::debug;
+    case config::LogLevel::info: return Level::info;
+    case config::LogLevel::warning: return Level::warning;
+    case config::LogLevel::error: return Level::error;
+  }
+  return Level::info;
+}
+
+int fail(const Error& error) {
+  fmt::print(stderr, "pawl: {}\n", error.message);
+  return kFailed;
+}
+
+/// The folders of the configuration, or `files` in the data folder, made when missing.
+Result<std::vector<std::string>> file_roots(const config::Config& config) {
+  if (!config.file_roots.empty()) return config.file_roots;
+  const auto folder = fs::path(data_folder(config)) / "files";
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    return Error(ErrorClass::internal, "file.folder", fmt::format("cannot make the folder {}: {}", folder.string(), error.message()));
+  return std::vector<std::string>{folder.string()};
+}
+
+struct ApiKey {
+  std::string key;
+  bool show = false;
+};
+
+/// Config demands PAWL_API_KEY outside of development.
+Result<ApiKey> api_key(const config::Config& config) {
+  if (!config.api_key.empty()) return ApiKey{config.api_key, false};
+  PAWL_TRY(file, ensure_key_file(data_folder(config), "api.key"));
+  return ApiKey{file.key, file.is_new};
+}
+
+std::string url_of(const std::string& host, std::uint16_t port) {
+  return host.find(':') == std::string::npos ? fmt::format("http://{}:{}", host, port) : fmt::format("http://[{}]:{}", host, port);
+}
+
+void greet(const config::Config& config, const ServeOptions& options, std::uint16_t port, const ApiKey& key) {
+  if (key.show) {
+    fmt::print("A key for the API was made and is kept in {}/api.key; it is shown only now:\n\n  {}\n\n", data_folder(config), key.key);
+  }
+  fmt::print("Pawl {} ({}) listens on {}{}\n", PAWL_VERSION, config::to_text(config.environment), url_of(config.host, port),
+             options.worker ? " (health only)" : "");
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int run_serve(const CommonOptions& common, const ServeOptions& options) {
+  const auto config = load_config(common, config::Purpose::server);
+  if (!config) return kUsage;
+  set_log_level(level_of(config->log_level));
+  Interrupts interrupts;
+  std::atomic<bool> broken = false;
+  ApplicationOptions application;
+  application.on_fatal = [&](const Error& error) {
+    log(Level::error, "the database has failed; the process ends, and the next start recovers: " + error.message);
+    broken = true;
+    interrupts.wake();
+  };
+  auto roots = file_roots(*config);
+  if (roots.has_error()) return fail(roots.error());
+  application.file_roots = std::move(*roots);
+  auto app = Application::create(*config, std::move(application));
+  if (app.has_error()) return fail(app.error());
+  const auto key = api_key(*config);
+  if (key.has_error()) return fail(key.error());
+  if (const auto started = (*app)->start(); started.has_error()) return fail(started.error());
+  const auto port = (*app)->listen({key->key}, options.worker);
+  if (port.has_error()) return fail(port.error());
+  greet(*config, options, *port, *key);
+  while (interrupts.signal() == 0 && !broken) interrupts.wait();
+  if (!broken) log(Level::info, "stopping: requests and steps in flight may finish; a second signal ends the process at once");
+  (*app)->stop(broken ? Millis(0) : std::chrono::seconds(config->stop_seconds));
+  return broken ? kFailed : kOk;
+}
+
+}  // namespace pawl::app
