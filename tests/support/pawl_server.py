@@ -37,7 +37,7 @@ class Server:
             **(extra_environment or {}),
         }
         self.process = None
-        self.log = open(os.path.join(data_dir, "..", f"serve-{self.port}.log"), "ab")
+        self.log = open(os.path.join(os.path.dirname(os.path.abspath(data_dir)), f"serve-{self.port}.log"), "ab")
 
     def start(self, deadline_seconds=20):
         self.process = subprocess.Popen(
