@@ -150,10 +150,10 @@ Feature: HTTP calls
     """
     And given the workflow input is:
     """yaml
-    id: 'a/b c'
+    id: 'a?b c'
     """
     When the workflow is executed
     Then the workflow should complete with output:
     """yaml
-    /anything/a%2Fb%20c
+    /anything/a%3Fb%20c
     """

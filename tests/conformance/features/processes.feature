@@ -88,7 +88,7 @@ Feature: Processes
     document: {dsl: '1.0.3', namespace: default, name: case-67, version: '1.0.0'}
     do:
       - add: {run: {script: {language: python, code: 'import sys; print(int(sys.argv[1]) + int(sys.argv[2]))', arguments: ['2', '3']}}}
-      - show: {set: {sum: '${ . | tonumber }'}}
+      - show: {set: {sum: '${ rtrimstr("\n") | tonumber }'}}
     """
     When the workflow is executed
     Then the workflow should complete with output:
