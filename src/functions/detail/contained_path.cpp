@@ -50,6 +50,7 @@ Result<Fd> check_not_hidden(Fd fd, const Place& place) {
   const auto& hidden = place.roots->hidden();
   if (hidden.empty()) return fd;
   std::array<char, PATH_MAX> path{};
+  // Flawfinder: ignore (a link of the kernel's own)
   const ssize_t length = readlink(fmt::format("/proc/self/fd/{}", fd.get()).c_str(), path.data(), path.size());
   if (length <= 0) return file_error(errno, place.display());
   const std::string_view real(path.data(), static_cast<std::size_t>(length));

@@ -27,7 +27,7 @@ class Arena {
  public:
   Arena(std::size_t budget, Millis max_time) : budget_(budget), deadline_(std::chrono::steady_clock::now() + max_time) {}
 
-  jmp_buf give_up;  // NOLINT: C's idiom
+  jmp_buf give_up{};
 
   static void* allocate(void* self, std::size_t size) { return static_cast<Arena*>(self)->take(size); }
   static void release(void* /*self*/, void* /*memory*/) {}

@@ -40,7 +40,8 @@ std::string_view version2_separator(const json::Value& parameter) {
 // Style `simple`: header parameters.
 std::string simple(const json::Value& parameter, const json::Value& value, bool version2) {
   if (value.is_array()) return joined(value, version2 ? version2_separator(parameter) : ",");
-  if (value.is_object()) return parameter.get("content").is_object() ? json::to_text(value) : flattened(value, flag_or(parameter, "explode", false));
+  if (value.is_object())
+    return parameter.get("content").is_object() ? json::to_text(value) : flattened(value, flag_or(parameter, "explode", false));
   return as_text(value);
 }
 
