@@ -35,8 +35,8 @@ engine::Outcome write_file(const Roots& roots, const json::Value& arguments) {
   if (bytes.has_error()) return failed(bytes.error());
   const auto written = write_whole(*place, *bytes, mode_of(arguments));
   if (written.has_error()) return failed(written.error());
-  return engine::Outcome::success(json::Value::object(
-      {{"path", place->display()}, {"created", written->created}, {"bytes_written", bytes->size()}, {"size", written->size}}));
+  return engine::Outcome::success(
+      json::Value::object({{"path", place->display()}, {"created", written->created}, {"bytes", bytes->size()}, {"size", written->size}}));
 }
 
 class FileWrite final : public Builtin {
@@ -60,7 +60,7 @@ class FileWrite final : public Builtin {
                  })"),
                  .output = literal(R"({
                    "type": "object",
-                   "properties": {"path": {"type": "string"}, "created": {"type": "boolean"}, "bytes_written": {"type": "integer"}, "size": {"type": "integer"}}
+                   "properties": {"path": {"type": "string"}, "created": {"type": "boolean"}, "bytes": {"type": "integer", "description": "written by this call"}, "size": {"type": "integer"}}
                  })"),
                  .examples = literal(R"([
                    {"path": "out/report.txt", "content": "done\n", "allow_destructive": true},

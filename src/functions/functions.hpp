@@ -46,7 +46,9 @@ struct FunctionsOptions {
   std::vector<std::string> hidden;
 
   SandboxMode sandbox = SandboxMode::automatic;
-  bool processes_may_write_roots = true;
+  /// `run.shell` and `run.script` may write the roots too. Otherwise they read them, and results leave through standard output;
+  /// `shell-command`, which must be allowed to be destructive, always may.
+  bool scripts_may_write_roots = false;
   bool processes_may_use_network = false;
 
   Millis process_timeout = std::chrono::hours(1);  ///< upper limit and default of shell commands and scripts

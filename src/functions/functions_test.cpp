@@ -245,6 +245,13 @@ TEST_F(Functions, ShellCommandRunsAProgramWithoutAShell) {
   EXPECT_THAT(detail(bench_.call("shell-command", R"({"command": "no-such-program"})")), HasSubstr("configuration"));
 }
 
+TEST_F(Functions, S4H3OnlyWhatIsAllowedToDestroyWritesTheRoots) {
+  EXPECT_FALSE(bench_.call("run.shell", R"({"command": "echo x > made"})").ok());
+  EXPECT_FALSE(bench_.call("run.script", R"json({"language": "python", "code": "open('made', 'w')"})json").ok());
+  EXPECT_TRUE(bench_.call("shell-command", R"({"command": "touch", "args": ["made"], "allow_destructive": true})").ok());
+  EXPECT_TRUE(std::filesystem::exists(bench_.root() + "/made"));
+}
+
 TEST_F(Functions, ContainersSayWhatIsMissing) {
   const auto outcome = bench_.call("run.container", R"({"image": "pawl.invalid/none:0", "pullPolicy": "never"})");
   ASSERT_FALSE(outcome.ok());

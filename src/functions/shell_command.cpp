@@ -65,6 +65,7 @@ class ShellCommand final : public Builtin {
     spec.command = [words = std::move(words)](const std::string&) { return words; };
     spec.timeout = timeout.value_or(Millis(30'000));
     spec.network = parts_.options.processes_may_use_network;
+    spec.write_roots = true;
     if (arguments.get("cwd").is_string()) {
       PAWL_TRY(place, parts_.roots->find(arguments.get("cwd").as_string()));
       PAWL_TRY(folder, open_place(place, O_PATH | O_DIRECTORY));

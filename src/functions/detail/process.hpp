@@ -28,6 +28,7 @@ struct ProcessSpec {
   std::string input;              ///< all of standard input
   Millis timeout{0};              ///< 0: the runner's limit
   bool network = false;
+  bool write_roots = false;
   bool contained = true;  ///< false: no sandbox and no resource limits, for trusted command lines only (a container engine's client)
 };
 

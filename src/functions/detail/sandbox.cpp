@@ -121,7 +121,7 @@ void add_view(BubblewrapArguments& arguments, const ProcessSpec& spec, const Fun
     for (const char* path : kEtcNetwork) arguments.add("--ro-bind-try", path, path);
   }
   arguments.add("--proc", "/proc", "--dev", "/dev", "--size", std::to_string(options.max_scratch), "--tmpfs", "/tmp");
-  for (const std::string& root : options.roots) arguments.add(options.processes_may_write_roots ? "--bind" : "--ro-bind", root, root);
+  for (const std::string& root : options.roots) arguments.add(spec.write_roots ? "--bind" : "--ro-bind", root, root);
   for (const std::string& hidden : options.hidden) {
     const bool visible =
         std::any_of(options.roots.begin(), options.roots.end(), [&](const std::string& root) { return hidden.starts_with(root + "/"); });
@@ -223,7 +223,7 @@ Result<PreparedProcess> prepare_landlock(const ProcessSpec& spec, const Function
   if (spec.network) rules.read_and_run.insert(rules.read_and_run.end(), kEtcNetwork.begin(), kEtcNetwork.end());
   for (const char* path : kDevices) rules.devices.emplace_back(path);
   rules.write.push_back(prepared.scratch);
-  auto& roots = options.processes_may_write_roots ? rules.write : rules.read_and_run;
+  auto& roots = spec.write_roots ? rules.write : rules.read_and_run;
   roots.insert(roots.end(), options.roots.begin(), options.roots.end());
   rules.network = spec.network;
   PAWL_TRY(ruleset, make_ruleset(rules));

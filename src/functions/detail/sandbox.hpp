@@ -1,7 +1,7 @@
 /// What stands between a script and the machine: bubblewrap (namespaces) or Landlock, with seccomp and resource limits on top of either.
 ///
-/// What a sandboxed process has: the system's programs and libraries read-only, a private empty /tmp, the roots (writable unless told
-/// otherwise), and nothing else: not the data folder, no network unless asked for, no environment but what the call gives.
+/// What a sandboxed process has: the system's programs and libraries read-only, a private empty /tmp, the roots (read-only unless the call
+/// may write them), and nothing else: not the data folder, no network unless asked for, no environment but what the call gives.
 ///
 /// | | bubblewrap | Landlock |
 /// | --- | --- | --- |
