@@ -1,7 +1,5 @@
 #include <oniguruma.h>
 
-#include <mutex>
-
 #include "jq/detail/native.hpp"
 #include "jq/detail/ops.hpp"
 #include "jq/detail/regex.hpp"
@@ -26,13 +24,14 @@ constexpr unsigned kParseDepth = 250;
 
 const OnigUChar* bytes(const char* text) { return reinterpret_cast<const OnigUChar*>(text); }
 
+/// Sets the library up, once.
 void prepare() {
-  static std::once_flag once;
-  std::call_once(once, [] {
+  [[maybe_unused]] static const bool kReady = [] {
     OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
     onig_initialize(encodings, 1);
     onig_set_parse_depth_limit(kParseDepth);
-  });
+    return true;
+  }();
 }
 
 bool read_flags(Runtime& runtime, std::string_view flags, OnigOptionType& options, bool& global) {

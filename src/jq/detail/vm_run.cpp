@@ -24,10 +24,9 @@ void Machine::follow(const Value& key, const Value& value) {
 }
 
 void Machine::begin_path(std::int32_t saved) {
-  Value state = Value::array({Value(tracking_.active), Value(static_cast<std::int64_t>(tracking_.paused))});
   slot(saved) = std::exchange(tracking_.path, Value::array());
   slot(saved + 1) = std::exchange(tracking_.at, top());
-  slot(saved + 2) = std::move(state);
+  slot(saved + 2) = tracking_.paused * 2 + (tracking_.active ? 1 : 0);
   tracking_.active = true;
   tracking_.paused = 0;
 }
@@ -40,8 +39,9 @@ void Machine::end_path(std::int32_t saved) {
   set_top(std::move(tracking_.path));
   tracking_.path = slot(saved);  // copied: the body may come here again
   tracking_.at = slot(saved + 1);
-  tracking_.active = slot(saved + 2).at(0).as_bool();
-  tracking_.paused = static_cast<std::int32_t>(slot(saved + 2).at(1).as_integer());
+  const std::int64_t state = slot(saved + 2).as_integer();
+  tracking_.active = (state & 1) != 0;
+  tracking_.paused = static_cast<std::int32_t>(state >> 1);
 }
 
 void Machine::get_path() {
