@@ -143,7 +143,8 @@ void Core::rebuild_chain(const RestartPoint& point) {
     fresh.first_child = kNone;
     fresh.next_sibling = kNone;
     fresh.previous_sibling = kNone;
-    fresh.context_owner = fresh.owns_context ? fresh.id : parent->context_owner;
+    PAWL_ASSERT(fresh.owns_context || parent != nullptr, "the outermost activation of a run owns its context");
+    fresh.context_owner = parent == nullptr || fresh.owns_context ? fresh.id : parent->context_owner;
     fresh.attempt = attempt;
     fresh.max_attempt = attempt;
     fresh.effect = 0;
