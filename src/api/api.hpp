@@ -3,9 +3,9 @@
 ///     api::Api api({...});
 ///     http::Server server(threads, api.router(), options);
 ///
-/// Nothing is reachable without a row in the table, and each row names its permission; one function, `authorize`, decides. Paths under `/api` are
-/// served under `/api/v1` as well. Handlers that read or write the catalog run on the blocking pool; those that only talk to the engine stay
-/// on the connection's thread.
+/// Nothing is reachable without a row in the table, and each row names its permission; one function, `authorize`, decides. Paths under
+/// `/api` are served under `/api/v1` as well. Handlers that read or write the catalog run on the blocking pool; those that only talk to the
+/// engine stay on the connection's thread.
 #pragma once
 
 #include <functional>

@@ -7,8 +7,8 @@
 
 namespace pawl::api {
 
-/// The event in its structured JSON form. Errors: `request.malformed` (400), `event.invalid` (422, all findings), `request.media_type` (415; batches are not
-/// taken).
+/// The event in its structured JSON form. Errors: `request.malformed` (400), `event.invalid` (422, all findings), `request.media_type`
+/// (415; batches are not taken).
 [[nodiscard]] Result<json::Value> read_cloud_event(const http::Request& request);
 
 }  // namespace pawl::api

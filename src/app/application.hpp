@@ -4,7 +4,8 @@
 ///     (*app)->start();                                     // engine (recovery) and scheduler
 ///     (*app)->listen();                                    // HTTP
 ///     ...
-///     (*app)->stop(patience);                              // in reverse: no new requests, no new firings, runs come to rest, data is flushed
+///     (*app)->stop(patience);                              // in reverse: no new requests, no new firings, runs come to rest, data is
+///     flushed
 ///
 /// `create`, `start`, `listen` and `stop` are called on the main thread.
 #pragma once

@@ -1,4 +1,5 @@
-// pawl bench: how fast this machine runs durable workflows, inside of one process. `bench/` in the sources measures over HTTP and beside peers.
+// pawl bench: how fast this machine runs durable workflows, inside of one process. `bench/` in the sources measures over HTTP and beside
+// peers.
 #include <fmt/core.h>
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX
 

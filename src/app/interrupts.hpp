@@ -1,7 +1,7 @@
 /// Waiting for Ctrl-C, SIGTERM, or another thread.
 ///
-/// The first signal wakes `wait`; a second one ends the process at once (the journal is recovered at the next start). Handlers, not a blocked mask, so that
-/// child processes start with the default behaviour.
+/// The first signal wakes `wait`; a second one ends the process at once (the journal is recovered at the next start). Handlers, not a
+/// blocked mask, so that child processes start with the default behaviour.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,7 @@
 /// What `pawl run` shows of a run: a tree of tasks with state, time and attempts.
 ///
-/// `TaskTree` is plain data: it takes the engine's updates and draws lines for a width and a moment. `Progress` (progress_view.hpp) puts them on a terminal.
+/// `TaskTree` is plain data: it takes the engine's updates and draws lines for a width and a moment. `Progress` (progress_view.hpp) puts
+/// them on a terminal.
 #pragma once
 
 #include <map>

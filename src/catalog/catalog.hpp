@@ -1,7 +1,7 @@
 /// Workflows and their versions: kept, checked, compiled, and found again.
 ///
-/// Definitions are checked completely before anything is stored; a version never changes, and a new one is made only when the definition does.
-/// Every call names the organization; what belongs to another one does not exist. `cached` never blocks; all others read or write the
+/// Definitions are checked completely before anything is stored; a version never changes, and a new one is made only when the definition
+/// does. Every call names the organization; what belongs to another one does not exist. `cached` never blocks; all others read or write the
 /// database and belong on a worker thread. Thread-safe.
 ///
 /// Errors: `workflow.not_found`, `workflow.invalid` (422, all findings), `workflow.version_not_found`, those of storage.
@@ -98,8 +98,8 @@ class Catalog final : public engine::PlanSource {
   [[nodiscard]] Result<ExecutablePtr> executable(const OrganizationId& organization, const WorkflowId& id,
                                                  std::optional<std::uint32_t> version = {});
 
-  /// For `pawl run`: keeps the document so that recovery finds it, without listing it anywhere; nothing starts it by itself. The same document is
-  /// kept once. `plan` is what `check` gave for it.
+  /// For `pawl run`: keeps the document so that recovery finds it, without listing it anywhere; nothing starts it by itself. The same
+  /// document is kept once. `plan` is what `check` gave for it.
   [[nodiscard]] Result<ExecutablePtr> keep_unlisted(const OrganizationId& organization, const Definition& definition, dsl::PlanPtr plan);
 
   /// Never blocks.

@@ -1,7 +1,7 @@
 /// Which events start a workflow (`schedule.on`): matching and collecting, without storage or threads.
 ///
-/// `one` and `any`: each matching event starts a run. `all`: a run starts when every filter has had its event; with correlation, events are collected apart
-/// for each correlation key. `until` has no meaning for a schedule.
+/// `one` and `any`: each matching event starts a run. `all`: a run starts when every filter has had its event; with correlation, events are
+/// collected apart for each correlation key. `until` has no meaning for a schedule.
 #pragma once
 
 #include <optional>

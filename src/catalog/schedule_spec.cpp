@@ -33,7 +33,8 @@ Result<const date::time_zone*> find_zone(const std::string& name) {
 
 using Utc = date::sys_seconds;
 
-/// UTC of a wall-clock time. A time that the clock skips (spring) counts at the moment of the change, one that comes twice (autumn) the first time only.
+/// UTC of a wall-clock time. A time that the clock skips (spring) counts at the moment of the change, one that comes twice (autumn) the
+/// first time only.
 Utc to_utc(const date::time_zone& zone, date::local_seconds local) {
   const auto info = zone.get_info(local);
   if (info.result == date::local_info::nonexistent) return info.first.end;

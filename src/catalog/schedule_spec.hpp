@@ -19,8 +19,8 @@ struct ScheduleSpec {
   json::Value details;  ///< {cron, timezone} | {every} | {after} (milliseconds) | {}; with `misfire` and `overlap`
 };
 
-/// All ways of a plan; none where it has no `schedule`. Error `workflow.schedule`: an interval that is not a constant, or shorter than 100 ms; an unknown time
-/// zone.
+/// All ways of a plan; none where it has no `schedule`. Error `workflow.schedule`: an interval that is not a constant, or shorter than 100
+/// ms; an unknown time zone.
 [[nodiscard]] Result<std::vector<ScheduleSpec>> specs_of(const dsl::Plan& plan);
 
 /// `anchor`: when the schedule was made; intervals count from it. For `on` the policy has no times.

@@ -1,8 +1,8 @@
 /// When a schedule fires: a pure core without clock, storage or threads.
 ///
 /// The scheduler asks `on_time` when a schedule is due and `on_ended` when one of its runs has ended; both return what is to be
-/// done and change the state, which the scheduler makes durable. Misfire means: the time passed while nobody was there (the server was down, or
-/// the machine slept). Overlap means: a run of the schedule is still going on.
+/// done and change the state, which the scheduler makes durable. Misfire means: the time passed while nobody was there (the server was
+/// down, or the machine slept). Overlap means: a run of the schedule is still going on.
 #pragma once
 
 #include <cstdint>

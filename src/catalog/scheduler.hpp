@@ -1,8 +1,9 @@
 /// Starts runs by itself: cron, intervals, delays after completion, and events.
 ///
-/// One thread owns all schedules. What is due is decided by the pure core (`schedule_state.hpp`); each firing is exactly one run: the run's id is made durable
-/// together with the next due time *before* the run starts, so after a crash in between the scheduler asks the engine for that id and starts
-/// it only where it is missing. Events are taken at most once per `source` and `id` (within the last `kRememberedEvents` of a schedule).
+/// One thread owns all schedules. What is due is decided by the pure core (`schedule_state.hpp`); each firing is exactly one run: the run's
+/// id is made durable together with the next due time *before* the run starts, so after a crash in between the scheduler asks the engine
+/// for that id and starts it only where it is missing. Events are taken at most once per `source` and `id` (within the last
+/// `kRememberedEvents` of a schedule).
 ///
 /// Thread-safe. `list`, `get` and `change` block: worker threads only.
 #pragma once

@@ -1,7 +1,7 @@
 /// The one place where configuration enters: environment, an optional file and command line flags become an immutable, typed `Config`.
 ///
-/// Order of precedence: flags, environment, file, built-in defaults. Every setting is one row of the table in `settings.cpp`; `.env.example` and
-/// `docs/configuration.md` are written from that table and a test compares them. All problems are reported at once.
+/// Order of precedence: flags, environment, file, built-in defaults. Every setting is one row of the table in `settings.cpp`;
+/// `.env.example` and `docs/configuration.md` are written from that table and a test compares them. All problems are reported at once.
 ///
 /// No other module reads the environment. Values are read once at start and never change.
 #pragma once

@@ -63,8 +63,8 @@ struct OutboundRequest {
       true;  ///< at most ten; 303, and 301/302 after POST, become GET without body; credentials, Authorization and Cookie
              ///< fields do not go to another origin
   std::size_t max_response_bytes = 16U * 1024 * 1024;  ///< after decompression
-  /// libcurl repeats a request, POST too, when a kept connection breaks before the answer begins: the peer may then see it twice. True: this
-  /// request gets a connection of its own and is never repeated (effects of class `once`); costs a connect.
+  /// libcurl repeats a request, POST too, when a kept connection breaks before the answer begins: the peer may then see it twice. True:
+  /// this request gets a connection of its own and is never repeated (effects of class `once`); costs a connect.
   bool at_most_once = false;
   Credentials credentials{};
   bool verify_tls = true;  ///< only an administrator's integration may turn this off

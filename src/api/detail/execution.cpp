@@ -87,8 +87,8 @@ void claim_and_start(const ExecutionPtr& execution) {
   const auto& request = execution->call.request;
   const auto now = context.d.clock.now();
   const auto digest = crypto::hash(request.path + "\n" + request.body);
-  // On the writer's thread, and not posted home first: a second request with this key is told of the claim after this call, so its view comes
-  // after this start.
+  // On the writer's thread, and not posted home first: a second request with this key is told of the claim after this call, so its view
+  // comes after this start.
   const auto claimed = [execution](Result<catalog::IdempotencyClaim> claim) {
     if (claim.has_error()) {
       on_home(execution, [error = claim.error()](Execution& e) { e.answer_error(error); });

@@ -1,7 +1,7 @@
 // One request that starts a run and perhaps waits for its end: `execute` and webhooks.
 //
-// A request whose plan is in memory starts on the connection's own shard without a lock that another request could hold, and its reply is written there
-// when the run's end is durable.
+// A request whose plan is in memory starts on the connection's own shard without a lock that another request could hold, and its reply is
+// written there when the run's end is durable.
 #pragma once
 
 #include <memory>

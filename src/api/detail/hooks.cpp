@@ -5,7 +5,8 @@
 //         webhook: {wait: true, secret: GITHUB}
 //
 // The token is the permission; with `secret`, the body must also be signed (`X-Hub-Signature-256`, HMAC-SHA256). The run's input is
-// {method, query, headers, body}. Without `wait` the answer is 202, else the run's output. Whatever is wrong with token, signature or state of the workflow: 404.
+// {method, query, headers, body}. Without `wait` the answer is 202, else the run's output. Whatever is wrong with token, signature or state
+// of the workflow: 404.
 #include "api/body.hpp"
 #include "api/detail/execution.hpp"
 #include "json/parse.hpp"

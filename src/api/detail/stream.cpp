@@ -4,8 +4,8 @@
 //     event: task | status
 //     data: {...}
 //
-// `id` is the update's number within the run. A client that comes back with `Last-Event-ID` gets what it missed; where those updates are no longer
-// in memory it gets the run's present records instead, which contain them. The stream ends with the run.
+// `id` is the update's number within the run. A client that comes back with `Last-Event-ID` gets what it missed; where those updates are no
+// longer in memory it gets the run's present records instead, which contain them. The stream ends with the run.
 #include <charconv>
 
 #include "api/detail/context.hpp"

@@ -1,5 +1,5 @@
-// The chunked transfer coding (RFC 9112 section 7.1), strictly. Our own, because Beast's chunk parser (1.81) has an assertion that a client can
-// reach: tests/fuzz/http_fuzz.cpp found it within seconds.
+// The chunked transfer coding (RFC 9112 section 7.1), strictly. Our own, because Beast's chunk parser (1.81) has an assertion that a client
+// can reach: tests/fuzz/http_fuzz.cpp found it within seconds.
 #pragma once
 
 #include <cstddef>

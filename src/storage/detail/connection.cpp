@@ -122,7 +122,8 @@ Error Connection::last_error(std::string_view doing) const {
 
 namespace {
 
-/// To SQLite `$2` is a name, numbered by its first appearance; `?2` is the second parameter wherever it stands. Text literals never hold `$1` here.
+/// To SQLite `$2` is a name, numbered by its first appearance; `?2` is the second parameter wherever it stands. Text literals never hold
+/// `$1` here.
 std::string with_numbered_parameters(std::string_view sql) {
   std::string text(sql);
   for (std::size_t i = 0; i + 1 < text.size(); ++i) {
