@@ -16,6 +16,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "base/assert.hpp"
 
@@ -25,9 +26,27 @@
 namespace pawl::functions {
 namespace {
 
+// ThreadSanitizer takes every clone for a fork and keeps books about it.
+#if defined(__SANITIZE_THREAD__)
+constexpr int kShareMemory = 0;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+constexpr int kShareMemory = 0;
+#else
+constexpr int kShareMemory = CLONE_VM;
+#endif
+#else
+constexpr int kShareMemory = CLONE_VM;
+#endif
+
 constexpr int kNiceness = 5;  // the server's own threads go first
 constexpr std::size_t kStackBytes = 64 * 1024;
 constexpr std::size_t kMaxInherited = 29;
+
+struct Failure {
+  const char* step = nullptr;
+  int error = 0;
+};
 
 // What the child sees of the parent's memory. It runs on it (CLONE_VM) while the parent's thread stands still.
 struct ChildView {
@@ -43,13 +62,11 @@ struct ChildView {
   int ruleset = -1;
   sock_fprog filter{};
   bool drop_capabilities = false;
-  const char* failed_step = nullptr;  // written by the child
-  int failed_errno = 0;
+  Failure* failure = nullptr;  // written by the child
 };
 
 [[nodiscard]] bool fail(ChildView& view, const char* step) {
-  view.failed_step = step;
-  view.failed_errno = errno;
+  *view.failure = {step, errno};
   return false;
 }
 
@@ -146,18 +163,21 @@ void make_non_blocking(const Fd& fd) { fcntl(fd.get(), F_SETFL, fcntl(fd.get(), 
 
 // Runs child_main in a new process that shares our memory until it executes the program, as posix_spawn does: a plain fork would copy the
 // page tables of the whole server.
-pid_t clone_child(ChildView& view, int& pidfd) {
-  void* const stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (stack == MAP_FAILED) return -1;
+pid_t clone_child(ChildView& view, int& pidfd, Failure& failure) {
+  // Shared, so that the failure comes back where the rest of the memory is not.
+  void* const memory = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return -1;
+  view.failure = new (memory) Failure;
   sigset_t all;
   sigset_t previous;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &previous);
-  const pid_t pid =
-      clone(child_main, static_cast<char*>(stack) + kStackBytes, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &view, &pidfd);
+  char* const stack_top = static_cast<char*>(memory) + kStackBytes;
+  const pid_t pid = clone(child_main, stack_top, kShareMemory | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &view, &pidfd);
   const int error = errno;
   pthread_sigmask(SIG_SETMASK, &previous, nullptr);
-  munmap(stack, kStackBytes);
+  failure = *view.failure;
+  munmap(memory, kStackBytes);
   errno = error;
   return pid;
 }
@@ -187,13 +207,14 @@ Result<Launched> launch(const LaunchPlan& plan) {
   view.drop_capabilities = plan.drop_capabilities;
 
   int pidfd = -1;
-  const pid_t pid = clone_child(view, pidfd);
+  Failure failure;
+  const pid_t pid = clone_child(view, pidfd, failure);
   if (pid < 0) return Error(ErrorClass::unavailable, "process.start", fmt::format("no process can be made: {}", std::strerror(errno)));
   Launched launched{pid, Fd(pidfd), std::move(input.write), std::move(output.read), std::move(error_output.read)};
-  if (view.failed_step != nullptr) {
+  if (failure.step != nullptr) {
     waitpid(pid, nullptr, 0);
     return Error(ErrorClass::internal, "process.start",
-                 fmt::format("{} cannot be started: {}: {}", plan.program, view.failed_step, std::strerror(view.failed_errno)));
+                 fmt::format("{} cannot be started: {}: {}", plan.program, failure.step, std::strerror(failure.error)));
   }
   for (const Fd* end : {&launched.input, &launched.output, &launched.error_output}) make_non_blocking(*end);
   return launched;
