@@ -96,6 +96,8 @@ void add_bench(CLI::App& app, CommandLine& line) {
   auto* command = add_command(app, line, "bench", "The built-in benchmarks", options);
   command->add_option("name", options->name, "Only this one")->type_name("NAME");
   command->add_flag("--json", options->json, "Machine-readable");
+  command->add_flag("--quick", options->quick, "A tenth of the load: a smoke test, no figures to quote");
+  command->add_option("--hello", options->hello_port, "Be the bare server on this port that the figures are compared with")->group("");
 }
 
 void add_config(CLI::App& app, CommandLine& line) {
@@ -143,7 +145,7 @@ int dispatch(const CommandLine& line) {
     int operator()(const EvalOptions& options) const { return run_eval(options); }
     int operator()(const ServeOptions& options) const { return run_serve(common, options); }
     int operator()(const MigrateOptions& options) const { return run_migrate(common, options); }
-    int operator()(const BenchOptions& options) const { return run_bench(common, options); }
+    int operator()(const BenchOptions& options) const { return run_bench(options); }
     int operator()(const ConfigOptions& options) const { return run_config(common, options); }
   };
   return std::visit(Visitor{line.common}, line.command);

@@ -3,6 +3,7 @@
 /// Results go to standard output, everything else to standard error.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -38,8 +39,10 @@ struct MigrateOptions {
   Action action = Action::status;
 };
 struct BenchOptions {
-  std::string name;
+  std::string name;  ///< empty: all
   bool json = false;
+  bool quick = false;            ///< a tenth of the load
+  std::uint16_t hello_port = 0;  ///< > 0: be the bare server that others are compared with
 };
 struct ConfigOptions {
   enum class Show : std::uint8_t { check, example, reference };
@@ -75,7 +78,7 @@ struct ParsedCommandLine {
 [[nodiscard]] int run_eval(const EvalOptions& options);
 [[nodiscard]] int run_serve(const CommonOptions& common, const ServeOptions& options);
 [[nodiscard]] int run_migrate(const CommonOptions& common, const MigrateOptions& options);
-[[nodiscard]] int run_bench(const CommonOptions& common, const BenchOptions& options);
+[[nodiscard]] int run_bench(const BenchOptions& options);
 [[nodiscard]] int run_config(const CommonOptions& common, const ConfigOptions& options);
 
 /// Runs what the command line asks for.
