@@ -40,7 +40,8 @@ class CommandLine(unittest.TestCase):
         return self.path(name)
 
     def pawl(self, *arguments, stdin="", environment=None):
-        return subprocess.run([binary(), *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False, cwd=self.folder.name,
+        return subprocess.run([binary(), *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False,
+                              cwd=self.folder.name,
                               env={"PATH": os.environ["PATH"], **(environment or {})})
 
     def expect(self, done, code, stdout=None):
@@ -126,7 +127,8 @@ class CommandLine(unittest.TestCase):
         self.assertIn("timed out", done.stderr)
 
     def test_run_is_cancelled_by_an_interrupt(self):
-        process = subprocess.Popen([binary(), "run", self.write("sleep.yaml", SLEEP), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        process = subprocess.Popen([binary(), "run", self.write("sleep.yaml", SLEEP), "--json"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE,
                                    text=True, env={"PATH": os.environ["PATH"]})
         for line in process.stderr:
             if "/do/0/nap" in line:
@@ -142,7 +144,8 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(lines[-1].get("run"), "completed")
 
     def test_run_dry_touches_nothing(self):
-        file = self.write("write.yaml", HEADER + "do:\n  - save: {call: file-write, with: {path: out.txt, content: hi, allow_destructive: true}}\n")
+        file = self.write("write.yaml",
+                          HEADER + "do:\n  - save: {call: file-write, with: {path: out.txt, content: hi, allow_destructive: true}}\n")
         self.expect(self.pawl("run", file, "--dry-run"), 0)
         self.assertFalse(os.path.exists(self.path("out.txt")))
         self.expect(self.pawl("run", file), 0)
@@ -167,7 +170,8 @@ class CommandLine(unittest.TestCase):
         for settings, names in [
             ({"ENVIRONMENT": "production"}, ["SECRET_KEY", "PAWL_API_KEY"]),
             ({"ENVIRONMENT": "production", "SECRET_KEY": "change-me-in-production", "PAWL_API_KEY": OTHER}, ["SECRET_KEY"]),
-            ({"ENVIRONMENT": "production", "SECRET_KEY": STRONG, "PAWL_API_KEY": "short", "CORS_ORIGINS": "*"}, ["PAWL_API_KEY", "CORS_ORIGINS"]),
+            ({"ENVIRONMENT": "production", "SECRET_KEY": STRONG, "PAWL_API_KEY": "short", "CORS_ORIGINS": "*"},
+             ["PAWL_API_KEY", "CORS_ORIGINS"]),
             ({"ENVIRONMENT": "production", "SECRET_KEY": STRONG, "PAWL_API_KEY": OTHER, "CORS_ORIGINS": "http://a.org"}, ["CORS_ORIGINS"]),
             ({"ENVIRONMENT": "prod"}, ["ENVIRONMENT"]),
         ]:

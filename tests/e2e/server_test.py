@@ -33,6 +33,10 @@ UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$"
 NOBODY = "01900000-0000-7000-8000-000000000000"
 
 
+def completed(view):
+    return view if view["status"] == "completed" else None
+
+
 class ServerTest(unittest.TestCase):
     """One server for all tests of a class; each test makes its own workflows."""
 
@@ -80,7 +84,8 @@ class ServerTest(unittest.TestCase):
 
 class Health(ServerTest):
     def test_health_routes_are_open_and_readiness_names_its_checks(self):
-        for path in ("/health", "/health/liveness", "/health/readiness", "/health/migrations", "/api/health", "/api/ready", "/api/live", "/"):
+        for path in ("/health", "/health/liveness", "/health/readiness", "/health/migrations", "/api/health", "/api/ready", "/api/live",
+                     "/"):
             status, _, _ = self.server.request("GET", path, headers={"Authorization": ""})
             self.assertEqual(status, 200, path)
         checks = self.call("GET", "/health/readiness", expect=200)["checks"]
@@ -95,7 +100,8 @@ class Surface(ServerTest):
 
     def test_every_route_but_the_open_ones_needs_the_key(self):
         for key in ("", "Bearer wrong", "Bearer " + API_KEY + "x", "Basic " + API_KEY, "Bearer"):
-            for method, path in (("GET", "/api/workflows"), ("POST", "/api/workflows"), ("GET", f"/api/runs/{NOBODY}"), ("GET", "/api/plugins"),
+            for method, path in (("GET", "/api/workflows"), ("POST", "/api/workflows"), ("GET", f"/api/runs/{NOBODY}"),
+                                 ("GET", "/api/plugins"),
                                  ("POST", "/api/events"), ("GET", "/api/schedules"), ("GET", "/health/detailed"), ("GET", "/api/v1/runs"),
                                  ("GET", f"/api/runs/{NOBODY}/events"), ("POST", f"/api/workflows/{NOBODY}/execute")):
                 self.problem(method, path, {} if method == "POST" else None, 401, headers={"Authorization": key})
@@ -105,10 +111,12 @@ class Surface(ServerTest):
         self.problem("GET", "/api/nothing", expect=404)
         self.problem("PATCH", "/api/workflows", {}, 405)
         self.assertIn("POST", self.fields["Allow"])
-        for path in ("/api//workflows", "/api/workflows/../runs", "/api/%2e%2e/runs", "/api/workflows%2f1", "/api;x/workflows", "/api/runs/%00"):
+        for path in ("/api//workflows", "/api/workflows/../runs", "/api/%2e%2e/runs", "/api/workflows%2f1", "/api;x/workflows",
+                     "/api/runs/%00"):
             status, _, _ = self.server.request("GET", path)
             self.assertIn(status, (400, 404), path)
-        for path in ("/api/workflows/not-an-id", f"/api/workflows/{NOBODY}", "/api/runs/1", f"/api/runs/{NOBODY}", f"/api/schedules/{NOBODY}",
+        for path in ("/api/workflows/not-an-id", f"/api/workflows/{NOBODY}", "/api/runs/1", f"/api/runs/{NOBODY}",
+                     f"/api/schedules/{NOBODY}",
                      "/api/plugins/nope", f"/api/workflows/{NOBODY}/versions", f"/api/runs/{NOBODY}/events"):
             self.problem("GET", path, expect=404)
         for action in ("cancel", "suspend", "resume", "retry"):
@@ -152,7 +160,8 @@ class Surface(ServerTest):
         self.assertEqual(self.fields["Access-Control-Allow-Origin"], "https://app.example.org")
         self.call("GET", "/api/workflows", headers={"Origin": "https://evil.example.org"})
         self.assertNotIn("Access-Control-Allow-Origin", self.fields)
-        self.call("OPTIONS", "/api/workflows", expect=204, headers={"Origin": "https://app.example.org", "Access-Control-Request-Method": "POST"})
+        self.call("OPTIONS", "/api/workflows", expect=204, headers={"Origin": "https://app.example.org",
+                                                                    "Access-Control-Request-Method": "POST"})
         self.assertIn("POST", self.fields["Access-Control-Allow-Methods"])
 
     def test_lists_the_plug_ins_with_their_schemas(self):
@@ -168,7 +177,8 @@ class Workflows(ServerTest):
     def test_create_read_change_delete(self):
         made = self.create(ECHO, description="says it again")
         self.assertRegex(made["id"], UUID)
-        self.assertEqual(set(made), {"id", "organization_id", "name", "description", "version", "definition", "is_active", "triggers", "created_at",
+        self.assertEqual(set(made), {"id", "organization_id", "name", "description", "version", "definition", "is_active", "triggers",
+                                     "created_at",
                                      "updated_at"})
         self.assertEqual((made["name"], made["version"], made["definition"], made["is_active"]), ("echo", 1, ECHO, True))
         path = f"/api/workflows/{made['id']}"
@@ -191,7 +201,8 @@ class Workflows(ServerTest):
         self.problem("DELETE", path, expect=404)
 
     def test_takes_definitions_as_data(self):
-        document = {"document": {"dsl": "1.0.3", "namespace": "test", "name": "data", "version": "1.0.0"}, "do": [{"say": {"set": {"n": 1}}}]}
+        document = {"document": {"dsl": "1.0.3", "namespace": "test", "name": "data", "version": "1.0.0"},
+                    "do": [{"say": {"set": {"n": 1}}}]}
         made = self.create(document)
         self.assertEqual(made["definition"], document)
         self.assertEqual(self.execute(made, wait=True)["output"], {"n": 1})
@@ -252,7 +263,8 @@ class Runs(ServerTest):
     def test_detail_shows_tasks(self):
         run = self.execute(self.create(ECHO), input={"a": 1}, wait=True)
         view = self.call("GET", f"/api/runs/{run['id']}", expect=200)
-        for member in ("id", "workflow_id", "version", "status", "input", "output", "error", "dry_run", "trigger", "created_at", "started_at", "ended_at",
+        for member in ("id", "workflow_id", "version", "status", "input", "output", "error", "dry_run", "trigger", "created_at",
+                       "started_at", "ended_at",
                        "tasks"):
             self.assertIn(member, view)
         task = view["tasks"][0]
@@ -388,7 +400,7 @@ class Life(unittest.TestCase):
         server.kill()
         server.start()
         for run in runs:
-            view = poll(lambda run=run: (lambda v: v if v["status"] == "completed" else None)(server.request("GET", f"/api/runs/{run}")[1]), 10, run)
+            view = poll(lambda path=f"/api/runs/{run}": completed(server.request("GET", path)[1]), 10, run)
             self.assertEqual(view["output"], {"done": True})
 
     def test_stops_gracefully(self):
@@ -436,14 +448,16 @@ class Life(unittest.TestCase):
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             port = taken.getsockname()[1]
-            done = subprocess.run([binary(), "serve", "--port", str(port), "--data-dir", self.data], capture_output=True, text=True, timeout=20,
+            done = subprocess.run([binary(), "serve", "--port", str(port), "--data-dir", self.data], capture_output=True, text=True,
+                                  timeout=20,
                                   check=False, env={"PATH": os.environ["PATH"]})
         self.assertEqual(done.returncode, 1)
         self.assertIn(str(port), done.stderr)
         server = Server(self.data)
         self.addCleanup(server.stop)
         server.start()
-        done = subprocess.run([binary(), "serve", "--port", "0", "--data-dir", self.data], capture_output=True, text=True, timeout=20, check=False,
+        done = subprocess.run([binary(), "serve", "--port", "0", "--data-dir", self.data], capture_output=True, text=True, timeout=20,
+                              check=False,
                               env={"PATH": os.environ["PATH"]})
         self.assertEqual(done.returncode, 1)
         self.assertTrue(done.stderr.startswith("pawl: "))

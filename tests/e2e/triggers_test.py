@@ -105,7 +105,8 @@ do:
 
     def test_an_emitted_event_starts_another_workflow(self):
         follower = self.create(document("follower", "schedule: {on: {one: {with: {type: com.example.said}}}}\ndo:\n  - a: {set: {x: 1}}\n"))
-        emitter = self.create(document("emitter", "do:\n  - tell: {emit: {event: {with: {type: com.example.said, source: /test, data: 1}}}}\n"))
+        emitter = self.create(document("emitter",
+                                       "do:\n  - tell: {emit: {event: {with: {type: com.example.said, source: /test, data: 1}}}}\n"))
         self.call("POST", f"/api/workflows/{emitter['id']}/execute", {"wait": True}, 200)
         self.wait_for_runs(follower, 1)
 
@@ -142,7 +143,8 @@ do:
         self.call("POST", url, body, 404)
 
     def test_schedules_and_webhooks_survive_a_restart(self):
-        made = self.create(document("steady", "schedule: {every: {milliseconds: 200}}\ndo:\n  - say: {set: {x: 1}}\n", ", metadata: {webhook: {wait: true}}"))
+        made = self.create(document("steady", "schedule: {every: {milliseconds: 200}}\ndo:\n  - say: {set: {x: 1}}\n",
+                                    ", metadata: {webhook: {wait: true}}"))
         url = next(trigger["url"] for trigger in made["triggers"] if trigger["type"] == "webhook")
         self.wait_for_runs(made, 1)
         self.server.kill()

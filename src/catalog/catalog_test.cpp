@@ -1,0 +1,237 @@
+#include "catalog/catalog.hpp"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX
+
+#include <filesystem>
+#include <future>
+
+#include "catalog/bounded_cache.hpp"
+#include "catalog/idempotency.hpp"
+#include "storage/database.hpp"
+#include "storage/migrations.hpp"
+
+namespace pawl::catalog {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class NoFunctions final : public dsl::FunctionCatalog {
+ public:
+  [[nodiscard]] const Signature* find(std::string_view) const override { return nullptr; }
+  [[nodiscard]] std::vector<std::string> names() const override { return {}; }
+};
+
+class SettableClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override { return time; }
+  TimePoint time{Millis(1'700'000'000'000)};
+};
+
+class CatalogTest : public testing::Test {
+ protected:
+  CatalogTest() {
+    auto pattern = (std::filesystem::temp_directory_path() / "pawl-catalog-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+    storage::DatabaseOptions options;
+    options.folder = folder_;
+    options.synchronous = false;
+    auto opened = storage::Database::open(options);
+    EXPECT_TRUE(opened.has_value());
+    database_ = std::move(*opened);
+    EXPECT_TRUE(storage::migrate_up(*database_, clock_).has_value());
+    catalog_ = open();
+    const auto owner = ensure_organization(*database_, clock_, random_);
+    EXPECT_TRUE(owner.has_value());
+    organization_ = *owner;
+  }
+  ~CatalogTest() override {
+    catalog_.reset();
+    database_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  std::unique_ptr<Catalog> open() {
+    auto catalog =
+        std::make_unique<Catalog>(Catalog::Dependencies{*database_, functions_, clock_, random_, crypto::derive_key("test", "tokens")});
+    EXPECT_TRUE(catalog->start().has_value());
+    return catalog;
+  }
+
+  static Definition document(std::string_view name, std::string_view body, std::string_view metadata = "") {
+    Definition definition;
+    definition.text = "document: {dsl: '1.0.3', namespace: test, name: " + std::string(name) + ", version: '1.0.0'" +
+                      std::string(metadata) + "}\n" + std::string(body);
+    return definition;
+  }
+  static Definition simple(std::string_view word = "x") {
+    return document("simple", "do:\n  - a: {set: {" + std::string(word) + ": 1}}\n");
+  }
+
+  Workflow create(Definition definition, std::optional<std::string> name = std::nullopt) {
+    NewWorkflow request;
+    request.name = std::move(name);
+    request.definition = std::move(definition);
+    auto made = catalog_->create(organization_, std::move(request));
+    EXPECT_TRUE(made.has_value()) << made.error().message;
+    return *made;
+  }
+  Workflow change(const WorkflowId& id, Changes changes) {
+    auto changed = catalog_->update(organization_, id, std::move(changes));
+    EXPECT_TRUE(changed.has_value()) << changed.error().message;
+    return *changed;
+  }
+  OrganizationId stranger() { return OrganizationId::make(clock_.now(), random_); }
+
+  SettableClock clock_;
+  SystemRandom random_;
+  NoFunctions functions_;
+  std::filesystem::path folder_;
+  std::unique_ptr<storage::Database> database_;
+  std::unique_ptr<Catalog> catalog_;
+  OrganizationId organization_;
+};
+
+TEST_F(CatalogTest, MakesANewVersionOnlyWhenTheDefinitionChanges) {
+  const auto made = create(simple());
+  EXPECT_EQ(made.name, "simple");
+  EXPECT_EQ(change(made.id, {.name = "other", .description = {}, .definition = simple(), .active = {}, .change_summary = {}}).version, 1U);
+  EXPECT_EQ(change(made.id, {.name = {}, .description = {}, .definition = simple("y"), .active = {}, .change_summary = "why"}).version, 2U);
+  EXPECT_EQ(catalog_->executable(organization_, made.id).value()->version, 2U);
+  EXPECT_EQ(catalog_->executable(organization_, made.id, 1).value()->version, 1U);
+  EXPECT_THAT(catalog_->versions(organization_, made.id, 10, {}).value().versions, SizeIs(2));
+  EXPECT_EQ(catalog_->version(organization_, made.id, 1).value().definition, simple());
+}
+
+TEST_F(CatalogTest, RefusesADefinitionWithAllFindings) {
+  NewWorkflow request;
+  request.definition = document("bad", "do:\n  - a: {set: {x: '${ | }'}}\n  - b: {set: {x: 1}, then: nowhere}\n");
+  const auto made = catalog_->create(organization_, std::move(request));
+  ASSERT_TRUE(made.has_error());
+  EXPECT_EQ(made.error().code, "workflow.invalid");
+  EXPECT_THAT(made.error().findings, SizeIs(2));
+}
+
+TEST_F(CatalogTest, WhatBelongsToAnotherOrganizationDoesNotExist) {
+  const auto made = create(simple());
+  const auto other = stranger();
+  EXPECT_EQ(catalog_->get(other, made.id).error().code, "workflow.not_found");
+  EXPECT_EQ(catalog_->executable(other, made.id).error().code, "workflow.not_found");
+  EXPECT_EQ(catalog_->update(other, made.id, {}).error().code, "workflow.not_found");
+  EXPECT_EQ(catalog_->remove(other, made.id).error().code, "workflow.not_found");
+  EXPECT_EQ(catalog_->cached(other, made.id), nullptr);
+  EXPECT_THAT(catalog_->list(other, {}).value().workflows, SizeIs(0));
+  EXPECT_TRUE(catalog_->find(other, "test", "simple", "").has_error());
+}
+
+TEST_F(CatalogTest, ARemovedWorkflowIsGoneButItsVersionsServeRecovery) {
+  const auto made = create(simple());
+  ASSERT_TRUE(catalog_->remove(organization_, made.id).has_value());
+  EXPECT_TRUE(catalog_->get(organization_, made.id).has_error());
+  EXPECT_TRUE(catalog_->executable(organization_, made.id).has_error());
+  EXPECT_TRUE(open()->plan(made.id, 1).has_value());
+}
+
+TEST_F(CatalogTest, FindsADocumentByNameAndVersion) {
+  const auto first = create(simple());
+  create(document("another", "do:\n  - a: {set: {x: 1}}\n"));
+  EXPECT_EQ(catalog_->find(organization_, "test", "simple", "").value().workflow, first.id);
+  EXPECT_EQ(catalog_->find(organization_, "test", "simple", "1.0.0").value().workflow, first.id);
+  EXPECT_TRUE(catalog_->find(organization_, "test", "simple", "9.9.9").has_error());
+  change(first.id, {.name = {}, .description = {}, .definition = {}, .active = false, .change_summary = {}});
+  EXPECT_TRUE(catalog_->find(organization_, "test", "simple", "").has_error());
+}
+
+TEST_F(CatalogTest, ListsNewestFirstByCursor) {
+  std::vector<std::string> names;
+  for (int n = 0; n < 5; ++n) {
+    clock_.time += Millis(10);
+    create(simple(), "page " + std::to_string(n));
+  }
+  WorkflowFilter filter;
+  filter.limit = 2;
+  do {
+    const auto page = catalog_->list(organization_, filter).value();
+    for (const auto& workflow : page.workflows) names.push_back(workflow.name);
+    filter.before = page.next;
+  } while (filter.before);
+  EXPECT_THAT(names, ElementsAre("page 4", "page 3", "page 2", "page 1", "page 0"));
+}
+
+TEST_F(CatalogTest, AWebhookKeepsItsTokenAndIsStoredSealed) {
+  const auto made = create(document("hooked", "do:\n  - a: {set: {x: 1}}\n", ", metadata: {webhook: {wait: true}}"));
+  ASSERT_THAT(made.triggers, SizeIs(1));
+  const auto url = std::string(made.triggers[0].details.get("url").as_string());
+  ASSERT_THAT(url, HasSubstr("/hooks/"));
+  const auto token = url.substr(7);
+  EXPECT_EQ(catalog_->find_hook(token)->workflow, made.id);
+  EXPECT_EQ(open()->find_hook(token)->workflow, made.id);
+  EXPECT_FALSE(catalog_->find_hook(token.substr(1)).has_value());
+  EXPECT_FALSE(catalog_->find_hook("").has_value());
+  const auto renamed = change(made.id, {.name = "renamed", .description = {}, .definition = {}, .active = {}, .change_summary = {}});
+  EXPECT_EQ(renamed.triggers[0].details.get("url"), json::Value(url));
+  change(made.id, {.name = {}, .description = {}, .definition = {}, .active = false, .change_summary = {}});
+  EXPECT_FALSE(catalog_->find_hook(token).has_value());
+}
+
+TEST_F(CatalogTest, AnUnchangedScheduleKeepsItsTimes) {
+  const auto scheduled = [](std::string_view word) {
+    return document("timed", "schedule: {every: {hours: 1}}\ndo:\n  - a: {set: {" + std::string(word) + ": 1}}\n");
+  };
+  const auto made = create(scheduled("x"));
+  const auto due = made.triggers[0].details.get("next_due");
+  EXPECT_EQ(due, json::Value(to_rfc3339(clock_.time + Millis(3'600'000))));
+  clock_.time += Millis(60'000);
+  const auto changed = change(made.id, {.name = {}, .description = {}, .definition = scheduled("y"), .active = {}, .change_summary = {}});
+  EXPECT_EQ(changed.triggers[0].details.get("next_due"), due);
+  EXPECT_EQ(changed.triggers[0].details.get("id"), made.triggers[0].details.get("id"));
+}
+
+TEST_F(CatalogTest, KeepsADocumentOfPawlRunOnceAndUnlisted) {
+  const auto checked = catalog_->check(simple());
+  const auto first = catalog_->keep_unlisted(organization_, simple(), *checked.value);
+  const auto second = catalog_->keep_unlisted(organization_, simple(), *checked.value);
+  EXPECT_EQ(first.value()->id, second.value()->id);
+  EXPECT_THAT(catalog_->list(organization_, {}).value().workflows, SizeIs(0));
+  EXPECT_TRUE(open()->plan(first.value()->id, 1).has_value());
+}
+
+TEST_F(CatalogTest, AnIdempotencyKeyNamesOneRunForADay) {
+  const auto claim = [this](std::string_view request) {
+    std::promise<Result<IdempotencyClaim>> answer;
+    claim_idempotency_key(*database_, organization_, "key", crypto::hash(request), RunId::make(clock_.time, random_), clock_.time,
+                          [&answer](Result<IdempotencyClaim> result) { answer.set_value(std::move(result)); });
+    return answer.get_future().get();
+  };
+  const auto first = claim("a").value();
+  EXPECT_TRUE(first.is_new);
+  const auto again = claim("a").value();
+  EXPECT_FALSE(again.is_new);
+  EXPECT_EQ(again.run, first.run);
+  EXPECT_EQ(claim("b").error().code, "request.idempotency_conflict");
+  clock_.time += kIdempotencyWindow + Millis(1);
+  EXPECT_TRUE(claim("b").value().is_new);
+}
+
+TEST(BoundedCache, DropsWhatWasUnusedLongest) {
+  BoundedCache<int, std::shared_ptr<int>> cache(2);
+  cache.put(1, std::make_shared<int>(1), cache.generation());
+  cache.put(2, std::make_shared<int>(2), cache.generation());
+  EXPECT_NE(cache.get(1), nullptr);
+  cache.put(3, std::make_shared<int>(3), cache.generation());
+  EXPECT_EQ(cache.get(2), nullptr);
+  EXPECT_NE(cache.get(1), nullptr);
+}
+
+TEST(BoundedCache, DoesNotKeepWhatWasLoadedBeforeAChange) {
+  BoundedCache<int, std::shared_ptr<int>> cache(2);
+  const auto before = cache.generation();
+  cache.erase(1);
+  cache.put(1, std::make_shared<int>(1), before);
+  EXPECT_EQ(cache.get(1), nullptr);
+}
+
+}  // namespace
+}  // namespace pawl::catalog
