@@ -211,7 +211,8 @@ void Engine::stop(Millis drain) {
   }
   {
     std::unique_lock lock(waiting->mutex);
-    waiting->changed.wait_for(lock, drain, [&] { return waiting->left == 0; });
+    // Where commits fail nothing becomes idle any more.
+    waiting->changed.wait_for(lock, impl.is_poisoned ? Millis(0) : drain, [&] { return waiting->left == 0; });
   }
   impl.close();
 }

@@ -199,9 +199,11 @@ bool Shard::append_batch() {
   }
   in_flight_.push_back(std::move(in_flight));
   world_.host.append(std::move(batch));
+  // `group` durability: told before the fsync.
   for (auto& commit : at_once) {
     for (auto& started : commit.started) started(commit.run->identity.id);
     for (auto& acknowledged : commit.acknowledged) acknowledged({});
+    if (commit.run->ended) tell_end(*commit.run);
   }
   return true;
 }
@@ -304,12 +306,15 @@ void Shard::committed(Commit& commit) {
   consider_sleep(run);
 }
 
+void Shard::tell_end(Run& run) {
+  if (run.finished.empty()) return;
+  const auto view = view_of(run, false);
+  for (const auto& finished : std::exchange(run.finished, {})) finished(view);
+}
+
 void Shard::finish(Run& run) {
   ++counters_.runs_finished;
-  if (!run.finished.empty()) {
-    const auto view = view_of(run, false);
-    for (const auto& finished : std::exchange(run.finished, {})) finished(view);
-  }
+  tell_end(run);
   for (const auto& waiting : std::exchange(run.at_end, {})) waiting(run);
   if (!run.subscribers.empty()) {
     RunUpdate update;
@@ -336,63 +341,6 @@ void Shard::drop(Run& run) {
   remove_listens(run);
   forget_timers(run.timers.size());
   runs_.erase(run.identity.id);
-}
-
-// ---- time ---------------------------------------------------------------------------------------------------------------------
-
-void Shard::push_timer(Timer timer) {
-  timers_.push_back(timer);
-  std::push_heap(timers_.begin(), timers_.end(), Later{});
-}
-
-void Shard::schedule(Run& run, TimerId timer, TimePoint due) {
-  run.timers.push_back(timer);
-  push_timer({due, run.identity.id, Timer::Kind::machine, timer});
-}
-
-void Shard::unschedule(Run& run, TimerId timer) { forget_timers(std::erase(run.timers, timer)); }
-
-/// A timer that is not wanted any more stays in the heap until it is due; when most of the heap is such, it is built anew.
-void Shard::forget_timers(std::size_t count) {
-  stale_timers_ += count;
-  if (stale_timers_ < 1024 || stale_timers_ < timers_.size() / 2) return;
-  std::erase_if(timers_, [this](const Timer& timer) {
-    if (timer.kind == Timer::Kind::wake) return false;
-    const auto run = runs_.find(timer.run);
-    if (run == runs_.end()) return true;
-    if (timer.kind == Timer::Kind::sleep_check) return !run->second->sleep_check;
-    return std::find(run->second->timers.begin(), run->second->timers.end(), timer.timer) == run->second->timers.end();
-  });
-  std::make_heap(timers_.begin(), timers_.end(), Later{});
-  stale_timers_ = 0;
-}
-
-void Shard::wake_at(const RunId& run, TimePoint due) { push_timer({due, run, Timer::Kind::wake, 0}); }
-
-std::optional<TimePoint> Shard::next_due() {
-  if (timers_.empty()) return std::nullopt;
-  return timers_.front().due;
-}
-
-void Shard::tick() {
-  const auto now = world_.clock.now();
-  while (!timers_.empty() && timers_.front().due <= now) {
-    std::pop_heap(timers_.begin(), timers_.end(), Later{});
-    const auto timer = timers_.back();
-    timers_.pop_back();
-    const auto found = runs_.find(timer.run);
-    if (found == runs_.end()) {
-      if (timer.kind == Timer::Kind::wake) want(timer.run, [](Result<StoredRun>&) {});
-      continue;
-    }
-    auto& run = *found->second;
-    if (timer.kind == Timer::Kind::sleep_check) {
-      run.sleep_check = false;
-      consider_sleep(run);
-    } else if (timer.kind == Timer::Kind::machine && std::erase(run.timers, timer.timer) > 0) {
-      input(run, TimerFired{timer.timer});
-    }
-  }
 }
 
 void Shard::drain() { draining_ = true; }

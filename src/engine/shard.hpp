@@ -141,6 +141,7 @@ class Shard {
   [[nodiscard]] RunWrite write_of(Run& run);
   [[nodiscard]] RunWrite::Finish finish_of(Run& run);
   void committed(Commit& commit);
+  void tell_end(Run& run);
   void finish(Run& run);
   void drop(Run& run);
 

@@ -28,7 +28,7 @@ Outcome failed(std::string_view kind, int status, std::string_view title, std::s
 }
 
 /// Whether the machine goes on without the call's answer.
-bool detached(const dsl::Plan& plan, const StartEffect& action) {
+bool unawaited(const dsl::Plan& plan, const StartEffect& action) {
   const auto* call = std::get_if<dsl::CallTask>(&plan.task(action.step.task).body);
   return call != nullptr && !call->await;
 }
@@ -133,7 +133,7 @@ void Shard::launch(Run& run, EffectId id) {
   auto& effect = run.effects.at(id);
   effect.state = Effect::State::running;
   if (!is_internal(effect.action.function)) ++counters_.effects_in_flight;
-  const bool waits = !detached(run.machine->plan(), effect.action);
+  const bool waits = !unawaited(run.machine->plan(), effect.action);
   if (effect.action.function == kEmit) {
     launch_emit(run, effect);
   } else if (effect.action.function == kRunWorkflow) {
