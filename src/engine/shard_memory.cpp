@@ -65,11 +65,11 @@ void Shard::loaded(const RunId& id, Result<StoredRun> stored) {
   wanted_.erase(found);
   if (stored.has_error() && stored.error().kind == ErrorClass::unavailable) wake_at(id, world_.clock.now() + kTryAgain);
   if (stored.has_value() && std::holds_alternative<OpenRun>(stored.value()) && !runs_.contains(id)) {
-    auto& run = add_run(revive(std::get<OpenRun>(std::move(stored).value())));
-    set_world(run);
-    consider_sleep(run);
+    set_world(add_run(revive(std::get<OpenRun>(std::move(stored).value()))));
   }
   for (const auto& then : waiting) then(stored);
+  // Not before those who asked for it have had their say.
+  if (const auto here = runs_.find(id); here != runs_.end()) consider_sleep(*here->second);
 }
 
 void Shard::with_run(const OrganizationId& organization, const RunId& id, Found found, Missing missing) {
