@@ -91,9 +91,10 @@ std::string short_duration(Millis duration) {
 
 TaskTree::TaskTree(dsl::PlanPtr plan) : plan_(std::move(plan)) {
   for (const auto& task : plan_->tasks) {
-    std::size_t depth = 0;
-    for (auto parent = task.parent; parent != dsl::kNoTask; parent = plan_->task(parent).parent) ++depth;
-    depth_of_.emplace(task.reference, depth);
+    Place place;
+    if (task.parent != dsl::kNoTask) place.parent = plan_->task(task.parent).reference;
+    for (auto parent = task.parent; parent != dsl::kNoTask; parent = plan_->task(parent).parent) ++place.depth;
+    places_.emplace(task.reference, std::move(place));
   }
 }
 
@@ -104,8 +105,38 @@ void TaskTree::update(const engine::RunView::TaskView& task) {
     entries_[it->second].view = task;
     return;
   }
-  const auto depth = depth_of_.find(task.reference);
-  entries_.push_back({task, depth == depth_of_.end() ? 0 : depth->second});
+  const auto place = places_.find(task.reference);
+  entries_.push_back({task, place == places_.end() ? 0 : place->second.depth});
+}
+
+/// The entry that encloses this one: of the nearest enclosing task that has one, in the same rounds of the loops around it.
+std::optional<std::size_t> TaskTree::parent_of(const Entry& entry) const {
+  for (auto place = places_.find(entry.view.reference); place != places_.end(); place = places_.find(place->second.parent)) {
+    for (auto rounds = entry.view.record.iteration;; rounds.pop_back()) {
+      const auto found = index_.find({place->second.parent, rounds});
+      if (found != index_.end()) return found->second;
+      if (rounds.empty()) break;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Parents before their children, siblings as they appeared.
+std::vector<const TaskTree::Entry*> TaskTree::in_tree_order() const {
+  std::vector<std::vector<std::size_t>> children(entries_.size());
+  std::vector<std::size_t> waiting;  // a stack: the next one last
+  for (auto at = entries_.size(); at-- > 0;) {
+    const auto parent = parent_of(entries_[at]);
+    (parent ? children[*parent] : waiting).push_back(at);
+  }
+  std::vector<const Entry*> ordered;
+  while (!waiting.empty()) {
+    const auto at = waiting.back();
+    waiting.pop_back();
+    ordered.push_back(&entries_[at]);
+    waiting.insert(waiting.end(), children[at].begin(), children[at].end());
+  }
+  return ordered;
 }
 
 std::string TaskTree::line(const Entry& entry, const DrawOptions& options) const {
@@ -126,8 +157,7 @@ std::string TaskTree::line(const Entry& entry, const DrawOptions& options) const
 }
 
 std::vector<std::string> TaskTree::draw(const DrawOptions& options) const {
-  std::vector<const Entry*> shown;
-  for (const auto& entry : entries_) shown.push_back(&entry);
+  auto shown = in_tree_order();
   std::size_t hidden = 0;
   if (shown.size() > options.max_lines && options.max_lines > 1) {
     // What is over and lies furthest back goes first: what runs now must be seen.

@@ -39,11 +39,17 @@ class TaskTree {
     std::size_t depth = 0;
   };
   using Key = std::pair<std::string, std::vector<std::uint32_t>>;
+  struct Place {
+    std::size_t depth = 0;
+    std::string parent;  // reference; empty at the top
+  };
   [[nodiscard]] std::string line(const Entry& entry, const DrawOptions& options) const;
+  [[nodiscard]] std::optional<std::size_t> parent_of(const Entry& entry) const;
+  [[nodiscard]] std::vector<const Entry*> in_tree_order() const;
 
   dsl::PlanPtr plan_;
-  std::map<std::string, std::size_t> depth_of_;  // by reference
-  std::vector<Entry> entries_;                   // in order of appearance
+  std::map<std::string, Place> places_;  // by reference
+  std::vector<Entry> entries_;           // in order of appearance
   std::map<Key, std::size_t> index_;
 };
 

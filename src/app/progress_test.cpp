@@ -51,6 +51,16 @@ TEST(TaskTree, ShowsNestingStateTimeAndAttempts) {
   EXPECT_THAT(tree.draw(wide()), ElementsAre("⠋ all  call  12 ms", "  ✓ fetch  call  attempt 3  1.5 s"));
 }
 
+TEST(TaskTree, ShowsWhatRunsSideBySideBelowItsOwnParent) {
+  TaskTree tree(nested_plan());
+  tree.update(task("/do/0/all", "all", TaskStatus::running, {0}));
+  tree.update(task("/do/0/all", "all", TaskStatus::running, {1}));
+  tree.update(task("/do/0/all/do/0/fetch", "fetch", TaskStatus::running, {1}));
+  tree.update(task("/do/0/all/do/0/fetch", "fetch", TaskStatus::running, {0}));
+  EXPECT_THAT(tree.draw(wide()),
+              ElementsAre("⠋ all[0]  call  12 ms", "  ⠋ fetch[0]  call  12 ms", "⠋ all[1]  call  12 ms", "  ⠋ fetch[1]  call  12 ms"));
+}
+
 TEST(TaskTree, KeepsOneLineForEachRoundAndChangesItInPlace) {
   TaskTree tree(nested_plan());
   tree.update(task("/do/0/all", "all", TaskStatus::running, {0}));
