@@ -135,6 +135,7 @@ Result<std::string> write_csv(const json::Value& rows) {
   for (const json::Value& row : rows.items()) {
     if (row.is_object()) {
       std::vector<json::Value> fields;
+      fields.reserve(columns.size());
       for (const json::Value& column : columns) fields.push_back(row.get(column.as_string()));
       line(fields);
     } else if (row.is_array() && columns.empty()) {
