@@ -34,7 +34,7 @@ struct CompileLimits {
   std::uint32_t max_findings = 200;
 };
 
-/// Reads YAML or JSON text in either form (Open Workflow DSL, task list) and compiles it. All findings at once, in document order; warnings may
+/// Reads YAML or JSON text in either form (Open Workflow DSL, task list) and compiles it. All findings in document order; warnings may
 /// accompany a plan.
 [[nodiscard]] Checked<PlanPtr> compile(std::string_view text, const FunctionCatalog& functions, const CompileLimits& limits = {});
 /// The same for a document that is data already; findings then have pointers but no lines.

@@ -165,7 +165,12 @@ TEST(Compile, SeesLoopAndCatchVariablesWhereTheyAreBound) {
 TEST(Compile, CopiesRetriesErrorsAndTimeoutsFromUse) {
   const auto plan = plan_of(document(R"(use:
   errors: {gone: {type: https://example.org/gone, status: 410, detail: "${ .why }"}}
-  retries: {patient: {delay: PT2S, backoff: {exponential: {multiplier: 3}}, limit: {attempt: {count: 4}, duration: {minutes: 1}}, jitter: {from: PT0S, to: PT1S}}}
+  retries:
+    patient:
+      delay: PT2S
+      backoff: {exponential: {multiplier: 3}}
+      limit: {attempt: {count: 4}, duration: {minutes: 1}}
+      jitter: {from: PT0S, to: PT1S}
   timeouts: {short: {after: {seconds: 5}}}
 do:
   - a:
@@ -198,9 +203,9 @@ do:
         endpoint: {uri: https://example.org, authentication: {use: shop}}
         body: {authentication: {use: mine}}
 )"));
-  EXPECT_EQ(
-      value_of(body_of<CallTask>(*plan).arguments),
-      R"({"method":"post","endpoint":{"uri":"https://example.org","authentication":{"bearer":{"token":null}}},"body":{"authentication":{"use":"mine"}}})");
+  EXPECT_EQ(value_of(body_of<CallTask>(*plan).arguments),
+            R"({"method":"post","endpoint":{"uri":"https://example.org","authentication":{"bearer":{"token":null}}},)"
+            R"("body":{"authentication":{"use":"mine"}}})");
 }
 
 TEST(Compile, GivesEachCallItsOwnCopyOfAFunction) {
@@ -500,11 +505,11 @@ TEST(Compile, IsDeterministic) {
 TEST(Describe, DrawsListsSwitchesAndGraphs) {
   const auto plan = plan_of(
       document("do: [{a: {switch: [{x: {when: .x, then: c}}, {y: {then: end}}]}}, {b: {set: {x: 1}}}, {c: {do: [{d: {set: {x: 1}}}]}}]\n"));
-  EXPECT_EQ(
-      json::to_text(graph(*plan)),
-      R"({"nodes":[{"id":"/do/0/a","name":"a","type":"switch"},{"id":"/do/1/b","name":"b","type":"set"},{"id":"/do/2/c","name":"c","type":"do"},)"
-      R"({"id":"/do/2/c/do/0/d","name":"d","type":"set","parent":"/do/2/c"}],"edges":[{"from":"/do/0/a","to":"/do/2/c","label":"x"},)"
-      R"({"from":"/do/0/a","to":"end","label":"y"},{"from":"/do/1/b","to":"/do/2/c"}]})");
+  EXPECT_EQ(json::to_text(graph(*plan)),
+            R"({"nodes":[{"id":"/do/0/a","name":"a","type":"switch"},{"id":"/do/1/b","name":"b","type":"set"},)"
+            R"({"id":"/do/2/c","name":"c","type":"do"},)"
+            R"({"id":"/do/2/c/do/0/d","name":"d","type":"set","parent":"/do/2/c"}],"edges":[{"from":"/do/0/a","to":"/do/2/c","label":"x"},)"
+            R"({"from":"/do/0/a","to":"end","label":"y"},{"from":"/do/1/b","to":"/do/2/c"}]})");
 }
 
 }  // namespace

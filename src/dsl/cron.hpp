@@ -1,9 +1,9 @@
-/// Cron schedules: five fields (minute hour day month weekday) or six with seconds first; `*`, lists, ranges, steps, names (`JAN`, `MON`), `?`
-/// for "any day", and `@hourly @daily @midnight @weekly @monthly @yearly @annually`. Sunday is 0 or 7. Where both day fields are restricted, a day that fits
-/// either counts, as in Vixie cron.
+/// Cron schedules: five fields (minute hour day month weekday) or six with seconds first; `*`, lists, ranges, steps, names (`JAN`,
+/// `MON`), `?` for "any day", and `@hourly @daily @midnight @weekly @monthly @yearly @annually`. Sunday is 0 or 7. Where both day fields
+/// are restricted, a day that fits either counts, as in Vixie cron.
 ///
-/// Works on local time without a zone: what a wall clock shows. Who knows the zone turns local time into UTC (and decides what a time that a clock change
-/// skips or repeats means); `next_utc` is the short way for UTC.
+/// Works on local time without a zone: what a wall clock shows. Who knows the zone turns local time into UTC (and decides what a time
+/// that a clock change skips or repeats means); `next_utc` is the short way for UTC.
 #pragma once
 
 #include <bitset>

@@ -6,9 +6,9 @@
 
 namespace pawl::dsl {
 
-/// `{nodes: [{id, name, type, parent?}], edges: [{from, to, label?}]}`. `id` is the task's reference; `parent` the reference of the task that holds it. Edges
-/// run between tasks of one list: the next task, the targets of `then` (label: the directive's condition or case), and dependencies of a task list. `to` is
-/// `end` where the run ends there. Copies (functions, extensions) are not drawn.
+/// `{nodes: [{id, name, type, parent?}], edges: [{from, to, label?}]}`. `id` is the task's reference; `parent` the reference of the task
+/// that holds it. Edges run between tasks of one list: the next task, the targets of `then` (label: the directive's condition or case),
+/// and dependencies of a task list. `to` is `end` where the run ends there. Copies (functions, extensions) are not drawn.
 [[nodiscard]] json::Value graph(const Plan& plan);
 
 }  // namespace pawl::dsl

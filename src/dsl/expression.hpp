@@ -86,8 +86,8 @@ class Template {
   Node node_;
 };
 
-/// A duration as a document writes it, evaluated: an object of days ... milliseconds, ISO 8601 text, short text (`30s`, `1h30m`, `500ms`), or a
-/// number of seconds. Error `dsl.duration`. Negative and absurd values (> 100 years) are errors.
+/// A duration as a document writes it, evaluated: an object of days ... milliseconds, ISO 8601 or short text (`30s`, `1h30m`, `500ms`),
+/// or a number of seconds. Error `dsl.duration`. Negative and absurd values (> 100 years) are errors.
 [[nodiscard]] Result<Millis> to_duration(const json::Value& value);
 
 }  // namespace pawl::dsl

@@ -1,13 +1,14 @@
 /// The compiled form of one workflow version: what the machine interprets.
 ///
-/// A plan is immutable, shared by all its runs and safe to read from any thread. It is a tree of tasks held in one vector; tasks name each other by
+/// A plan is immutable, shared by all its runs, safe to read from any thread: a tree of tasks held in one vector; tasks name each other by
 /// index. Everything that the document leaves to references is resolved here: `use.errors`, `use.retries`, `use.timeouts`,
-/// `use.authentications`, `use.functions` (each call has a copy of the function's task below it), and extensions (each extended task has copies of
-/// the extension's tasks below it). So a task index alone identifies a place in the program, and with the iteration numbers a step.
+/// `use.authentications`, `use.functions` (each call has a copy of the function's task below it), extensions (each extended task has
+/// copies of the extension's tasks below it). So a task index alone identifies a place in the program, and with the iteration numbers a
+/// step.
 ///
 /// References of copies: the task of function `f` called by the task at `/do/0/x` is `/do/0/x/call/f`, what is below it goes on from there
-/// (`/do/0/x/call/f/do/1/y`); tasks of the extension at position 2, named `e`, of that same task are `/do/0/x/extensions/2/e/before/0/z` and
-/// `.../after/0/z`. All other references are JSON pointers into the document; of the task-list form `/tasks/0`, below the root task `/tasks`.
+/// (`/do/0/x/call/f/do/1/y`); tasks of the extension at position 2, named `e`, of that task are `/do/0/x/extensions/2/e/before/0/z` and
+/// `.../after/0/z`. All other references are JSON pointers into the document; in a task list `/tasks/0`, below the root task `/tasks`.
 ///
 /// The task-list form compiles to the same plan: one root `GraphTask`.
 #pragma once
@@ -108,7 +109,7 @@ struct EmitTask {
 };
 
 struct EventFilter {
-  /// Attribute -> what it must be. Constant: literal equality; text `/.../`: regular expression; expression: evaluated on the attribute's value,
+  /// Attribute -> what it must be. Constant: equality; text `/.../`: regular expression; expression: evaluated on the attribute's value,
   /// boolean result = predicate, other result = equality.
   std::vector<std::pair<std::string, Template>> with;
   struct Correlation {
@@ -147,8 +148,8 @@ struct CallTask {
   std::optional<EffectClass> effect;  ///< `metadata.effect`; else the function decides by its arguments
   bool await = true;                  ///< `run: ... await: false`: output is the input
   bool keep_input = false;            ///< `return: none`: output is the input
-  /// `call: asyncapi` with `subscription.foreach`: the tasks to run for each item of the call's output array, as for `listen`. The arguments then hold
-  /// the subscription without it, and its `filter`, `while` and `until` as they are written: they are about messages that only the call sees.
+  /// `call: asyncapi` with `subscription.foreach`: tasks to run for each item of the call's output array, as `listen` does. The arguments
+  /// hold the rest of the subscription, its `filter`, `while` and `until` as written: they are about messages that only the call sees.
   std::optional<ForeachClause> foreach;
 };
 /// `call` of a task in `use.functions`.

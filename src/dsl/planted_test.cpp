@@ -1,7 +1,7 @@
 /// Whole documents: the specification's examples, planted mistakes (tests/planted), and damaged documents.
 ///
-/// A planted document names its mistakes in comments: `# expect: RULE...` at the end of the line where they are to be found, or `# expect-line: N RULE...`
-/// anywhere. Exactly these errors must be found.
+/// A planted document names its mistakes in comments: `# expect: RULE...` at the end of the line where they are to be found, or `#
+/// expect-line: N RULE...` anywhere. Exactly these errors must be found.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -162,7 +162,7 @@ std::string mutate(std::string text, std::mt19937_64& random) {
 }
 
 TEST_F(Examples, W3_S4_M1_RandomMutationsGiveCleanFindings) {
-#ifdef NDEBUG
+#ifdef __OPTIMIZE__
   constexpr std::size_t kRounds = 10'000;
 #else
   constexpr std::size_t kRounds = 2'000;

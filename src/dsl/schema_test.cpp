@@ -56,12 +56,12 @@ TEST(Schema, CombinesSchemas) {
 }
 
 TEST(Schema, KnowsTheKeywordsOfLaterDrafts) {
-  EXPECT_EQ(
-      problems(
-          R"({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": {"n": {"type": "number"}}, "prefixItems": [{"$ref": "#/$defs/n"}],
+  EXPECT_EQ(problems(
+                R"({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": {"n": {"type": "number"}},
+                        "prefixItems": [{"$ref": "#/$defs/n"}],
                         "items": false})",
-          R"([1, 2])"),
-      "/1 invalid-value");
+                R"([1, 2])"),
+            "/1 invalid-value");
   EXPECT_EQ(problems(R"({"allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": false})", R"({"a": 1, "b": 2})"),
             "/b unknown-property");
   EXPECT_EQ(problems(R"({"dependentRequired": {"a": ["b"]}})", R"({"a": 1})"), " missing-property");

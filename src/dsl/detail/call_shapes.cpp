@@ -8,8 +8,8 @@
 namespace pawl::dsl::detail {
 namespace {
 
-// Differences from the official schema, all in the direction of accepting more: numbers and booleans as header and query values, `arguments` as list
-// or map, `version` of a sub-workflow optional (default: latest), `retry`-free members as in DSL 1.0.0.
+// Differences from the official schema, all in the direction of accepting more: numbers and booleans as header and query values,
+// `arguments` as list or map, `version` of a sub-workflow optional (default: latest), `retry`-free members as in DSL 1.0.0.
 constexpr std::string_view kShapes = R"yaml(
 $defs:
   text: {type: string}
@@ -44,7 +44,9 @@ $defs:
     properties:
       use: {$ref: '#/$defs/name'}
       authority: {$ref: '#/$defs/uri'}
-      grant: {type: string, enum: [authorization_code, client_credentials, password, refresh_token, 'urn:ietf:params:oauth:grant-type:token-exchange']}
+      grant:
+        type: string
+        enum: [authorization_code, client_credentials, password, refresh_token, 'urn:ietf:params:oauth:grant-type:token-exchange']
       endpoints:
         type: object
         properties: {token: {$ref: '#/$defs/uri'}, revocation: {$ref: '#/$defs/uri'}, introspection: {$ref: '#/$defs/uri'}}
@@ -156,7 +158,10 @@ $defs:
         additionalProperties: false
         required: [name]
         properties: {name: {$ref: '#/$defs/name'}, variables: {type: object}}
-      protocol: {type: string, enum: [amqp, amqp1, anypointmq, googlepubsub, http, ibmmq, jms, kafka, mercure, mqtt, mqtt5, nats, pulsar, redis, sns, solace, sqs, stomp, ws]}
+      protocol:
+        type: string
+        enum: [amqp, amqp1, anypointmq, googlepubsub, http, ibmmq, jms, kafka, mercure, mqtt, mqtt5, nats, pulsar, redis, sns, solace, sqs,
+          stomp, ws]
       message:
         type: object
         additionalProperties: false
@@ -170,7 +175,11 @@ $defs:
           consume:
             type: object
             additionalProperties: false
-            properties: {for: {$ref: '#/$defs/duration'}, amount: {type: integer, minimum: 1}, while: {$ref: '#/$defs/text'}, until: {$ref: '#/$defs/text'}}
+            properties:
+              for: {$ref: '#/$defs/duration'}
+              amount: {type: integer, minimum: 1}
+              while: {$ref: '#/$defs/text'}
+              until: {$ref: '#/$defs/text'}
             oneOf: [{required: [amount]}, {required: [while]}, {required: [until]}]
           foreach: {type: object}
       authentication: {$ref: '#/$defs/authentication'}
@@ -187,7 +196,8 @@ $defs:
       method:
         type: string
         enum: [message/send, message/stream, tasks/get, tasks/list, tasks/cancel, tasks/resubscribe, tasks/pushNotificationConfig/set,
-          tasks/pushNotificationConfig/get, tasks/pushNotificationConfig/list, tasks/pushNotificationConfig/delete, agent/getAuthenticatedExtendedCard]
+          tasks/pushNotificationConfig/get, tasks/pushNotificationConfig/list, tasks/pushNotificationConfig/delete,
+          agent/getAuthenticatedExtendedCard]
       parameters: {type: [object, string]}
     anyOf: [{required: [agentCard]}, {required: [server]}]
   mcp:
@@ -195,7 +205,9 @@ $defs:
     required: [method, transport]
     properties:
       protocolVersion: {$ref: '#/$defs/text'}
-      method: {type: string, enum: [tools/list, tools/call, prompts/list, prompts/get, resources/list, resources/read, resources/templates/list]}
+      method:
+        type: string
+        enum: [tools/list, tools/call, prompts/list, prompts/get, resources/list, resources/read, resources/templates/list]
       parameters: {type: [object, string]}
       timeout: {$ref: '#/$defs/duration'}
       transport:

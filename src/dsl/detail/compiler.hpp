@@ -1,7 +1,7 @@
 /// One compilation: the state that the parts of the compiler share. Each group of functions has a file of its own (`compile_*.cpp`).
 ///
-/// Total over all input: whatever is wrong becomes a finding, something harmless stands in its place, and the compilation goes on. Recursion is bounded
-/// by the depth of the document and by kMaxCopies (functions within functions).
+/// Total over all input: whatever is wrong becomes a finding, something harmless stands in its place, and the compilation goes on.
+/// Recursion is bounded by the depth of the document and by kMaxCopies (functions within functions).
 #pragma once
 
 #include <map>

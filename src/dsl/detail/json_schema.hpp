@@ -1,9 +1,9 @@
 /// JSON Schema, drafts 4 to 2020-12, over our own values.
 ///
-/// Own code and not valijson, for three reasons: valijson 1.0 matches `pattern` with std::regex, which overflows the stack on long text; it cannot
-/// be told that `${ ... }` may become anything, which checking a call's arguments before a run needs; and it knows no draft after 7.
-/// Not supported, and refused when compiled: references outside the document, `$dynamicRef`, `$recursiveRef`, anchors, `unevaluatedItems`.
-/// `format` is checked for date-time, date and time only; the other names are annotations.
+/// Own code and not valijson, for three reasons: valijson 1.0 matches `pattern` with std::regex, which overflows the stack on long text;
+/// it cannot be told that `${ ... }` may become anything, which checking a call's arguments before a run needs; and it knows no draft
+/// after 7. Not supported, and refused when compiled: references outside the document, `$dynamicRef`, `$recursiveRef`, anchors,
+/// `unevaluatedItems`. `format` is checked for date-time, date and time only; the other names are annotations.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ class JsonSchema {
   /// Error `dsl.schema` with one finding whose pointer leads into `document`.
   [[nodiscard]] static Result<JsonSchema> compile(const json::Value& document);
 
-  /// Appends what is wrong with `value`, with pointers that begin with `pointer`. Rules: `wrong-type`, `missing-property`, `unknown-property`,
-  /// `invalid-value`. Does bounded work: a value too deep or a schema too costly is a finding.
+  /// Appends what is wrong with `value`, with pointers that begin with `pointer`. Rules: `wrong-type`, `missing-property`,
+  /// `unknown-property`, `invalid-value`. Does bounded work: a value too deep or a schema too costly is a finding.
   void check(const json::Value& value, std::string_view pointer, const SchemaCheckOptions& options, Findings& findings) const;
 
   using NodeId = std::uint32_t;

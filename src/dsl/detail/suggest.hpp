@@ -8,7 +8,8 @@
 
 namespace pawl::dsl::detail {
 
-/// The candidate with the smallest edit distance (insert, delete, replace, swap of neighbours; case counts little), or nothing where none is near.
+/// The candidate with the smallest edit distance (insert, delete, replace, swap of neighbours; case counts little), or nothing where none
+/// is near.
 [[nodiscard]] std::string nearest(std::string_view name, std::span<const std::string_view> candidates);
 [[nodiscard]] std::string nearest(std::string_view name, const std::vector<std::string>& candidates);
 
