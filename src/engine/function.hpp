@@ -40,8 +40,9 @@ struct Outcome {
 struct Invocation {
   RunId run;
   StepKey step;
-  std::string reference;        ///< of the task, for messages
-  std::string idempotency_key;  ///< to be sent with an `idempotent` effect
+  std::string reference;                   ///< of the task, for messages
+  EffectClass effect = EffectClass::read;  ///< of this very step: what the task declares, else what the function says
+  std::string idempotency_key;             ///< to be sent with an `idempotent` or `once` effect; empty for the others
   json::Value arguments;
   json::Value input;     ///< the task's input (URI templates expand over it)
   json::Value secrets;   ///< object; values never go to logs, errors or outputs

@@ -55,6 +55,7 @@ Invocation Shard::invocation_of(const Run& run, const Effect& effect) const {
   call.run = run.identity.id;
   call.step = action.step;
   call.reference = run.machine->plan().task(action.step.task).reference;
+  call.effect = effect.effect_class;
   if (effect.effect_class >= EffectClass::idempotent) call.idempotency_key = idempotency_key(run.identity.id, action.step);
   call.arguments = action.arguments;
   call.input = action.input;

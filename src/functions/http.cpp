@@ -29,10 +29,7 @@ Result<HttpCall> read_call(const engine::Invocation& invocation, std::size_t max
   call.request.url = query.empty() ? std::move(endpoint.uri) : net::with_query(endpoint.uri, query);
   call.request.headers = std::move(headers);
   set_body(call.request, arguments.get("body"));
-  if (!only_reads(call.request.method) && !invocation.idempotency_key.empty() &&
-      !net::find_header(call.request.headers, "Idempotency-Key")) {
-    call.request.headers.emplace_back("Idempotency-Key", invocation.idempotency_key);
-  }
+  carry_effect(call.request, invocation);
   call.request.follow_redirects = flag_or(arguments, "redirect", false);
   call.request.max_response_bytes = max_response;
   PAWL_TRY(timeout, duration_argument(arguments, "timeout"));

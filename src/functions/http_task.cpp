@@ -28,9 +28,7 @@ Result<HttpCall> read_call(const engine::Invocation& invocation, std::size_t max
   call.request.url = query.empty() ? text_or(arguments, "url", "") : net::with_query(text_or(arguments, "url", ""), query);
   call.request.headers = std::move(headers);
   set_body(call.request, arguments.find("payload") != nullptr ? arguments.get("payload") : arguments.get("body"));
-  if (!only_reads(call.request.method) && !invocation.idempotency_key.empty()) {
-    call.request.headers.emplace_back("Idempotency-Key", invocation.idempotency_key);
-  }
+  carry_effect(call.request, invocation);
   call.request.follow_redirects = flag_or(arguments, "redirect", true);
   call.request.max_response_bytes = max_response;
   call.request.timeout = timeout.value_or(Millis(10'000));

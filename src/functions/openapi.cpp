@@ -128,9 +128,7 @@ class OpenApiCall : public std::enable_shared_from_this<OpenApiCall> {
     auto request = document.request(text_or(call_.arguments, "operationId", ""), call_.arguments.get("parameters"));
     if (request.has_error()) return done_(failed(request.error()));
     call.request = std::move(request).value();
-    if (!only_reads(call.request.method) && !call_.idempotency_key.empty() && !net::find_header(call.request.headers, "Idempotency-Key")) {
-      call.request.headers.emplace_back("Idempotency-Key", call_.idempotency_key);
-    }
+    carry_effect(call.request, call_);
     call.request.follow_redirects = flag_or(call_.arguments, "redirect", false);
     call.request.max_response_bytes = parts_.options.max_response;
     call.authentication = call_.arguments.get("authentication");

@@ -109,6 +109,12 @@ bool only_reads(std::string_view method) {
   return name == "get" || name == "head" || name == "options";
 }
 
+void carry_effect(net::OutboundRequest& request, const engine::Invocation& call) {
+  request.at_most_once = call.effect == engine::EffectClass::once;
+  if (only_reads(request.method) || call.idempotency_key.empty() || net::find_header(request.headers, "Idempotency-Key")) return;
+  request.headers.emplace_back("Idempotency-Key", call.idempotency_key);
+}
+
 std::string without_userinfo(std::string_view uri) {
   const std::size_t scheme = uri.find("://");
   if (scheme == std::string_view::npos) return std::string(uri);

@@ -30,6 +30,10 @@ struct HttpCall {
 /// GET, HEAD, OPTIONS.
 [[nodiscard]] bool only_reads(std::string_view method);
 
+/// Gives a request what the step's effect class asks for: a writing one carries the step's key unless the workflow sets its own, and a
+/// `once` one is never sent a second time behind our back when a kept connection breaks.
+void carry_effect(net::OutboundRequest& request, const engine::Invocation& call);
+
 /// An endpoint of the DSL: URI (a template over the top-level names of the task's input) or `{uri, authentication}`.
 struct Endpoint {
   std::string uri;
