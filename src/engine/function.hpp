@@ -30,6 +30,10 @@ struct Outcome {
   [[nodiscard]] static Outcome success(json::Value output, std::vector<LogLine> logs = {}) {
     return {std::move(output), {}, std::move(logs)};
   }
+  /// What a dry run answers: `{"dry_run": true, "plan": steps}`.
+  [[nodiscard]] static Outcome planned(json::Value steps) {
+    return success(json::Value::object({{"dry_run", true}, {"plan", std::move(steps)}}));
+  }
   [[nodiscard]] static Outcome failure(json::Value error, std::vector<LogLine> logs = {}) {
     return {{}, std::move(error), std::move(logs)};
   }
@@ -46,7 +50,7 @@ struct Invocation {
   json::Value arguments;
   json::Value input;     ///< the task's input (URI templates expand over it)
   json::Value secrets;   ///< object; values never go to logs, errors or outputs
-  bool dry_run = false;  ///< start nothing: the output is the plan
+  bool dry_run = false;  ///< start nothing: answer `Outcome::planned`
   TimePoint now{};
 };
 

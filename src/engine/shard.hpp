@@ -159,7 +159,6 @@ class Shard {
   void cancel_effect(Run& run, EffectId effect);
   void launch_waiting();
   void restart_effects(Run& run);
-  [[nodiscard]] Outcome plan_of(const Run& run, const Effect& effect, const Function* function) const;
   [[nodiscard]] Invocation invocation_of(const Run& run, const Effect& effect) const;
 
   // shard_memory.cpp: residence of runs

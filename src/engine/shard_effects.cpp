@@ -47,6 +47,11 @@ RunId child_id(const RunId& parent, const StepKey& step) {
   return child;
 }
 
+/// What a message or a child workflow would be, instead of sending or starting it.
+Outcome plan_of(const StartEffect& action) {
+  return Outcome::planned(json::Value::array({json::Value::object({{"action", action.function}, {"arguments", action.arguments}})}));
+}
+
 }  // namespace
 
 Invocation Shard::invocation_of(const Run& run, const Effect& effect) const {
@@ -60,23 +65,9 @@ Invocation Shard::invocation_of(const Run& run, const Effect& effect) const {
   call.arguments = action.arguments;
   call.input = action.input;
   call.secrets = run.machine->info().secrets;
-  call.dry_run = run.identity.dry_run;
+  call.dry_run = effect.plan_only;
   call.now = world_.clock.now();
   return call;
-}
-
-/// What a call would do, instead of doing it: in a dry run, and where a destructive function was not allowed to act.
-Outcome Shard::plan_of(const Run& run, const Effect& effect, const Function* function) const {
-  auto plan = json::Value::array();
-  if (function == nullptr) {
-    plan.push_back(json::Value::object({{"action", effect.action.function}, {"arguments", effect.action.arguments}}));
-  } else {
-    auto planned = function->plan(invocation_of(run, effect));
-    if (planned.has_error())
-      return failed("runtime", http_status(planned.error().kind), "The call cannot be planned", planned.error().message);
-    plan = std::move(planned).value();
-  }
-  return Outcome::success(json::Value::object({{"dry_run", true}, {"plan", std::move(plan)}}));
 }
 
 void Shard::begin_effect(Run& run, StartEffect action, bool restarted) {
@@ -96,7 +87,9 @@ void Shard::begin_effect(Run& run, StartEffect action, bool restarted) {
     effect.effect_class = effect.action.declared.value_or(own_class);
     const bool forbidden =
         function != nullptr && function->info().destructive && !effect.action.arguments.get("allow_destructive").truthy();
-    if (run.identity.dry_run || forbidden) return answer(run, id, plan_of(run, effect, function));
+    effect.plan_only = run.identity.dry_run || forbidden;
+    if (effect.plan_only && internal) return answer(run, id, plan_of(effect.action));
+    if (effect.plan_only) effect.effect_class = EffectClass::read;
   } catch (const std::exception& error) {
     return answer(run, id, failed("runtime", 500, "The function failed", error.what()));
   }

@@ -23,6 +23,7 @@ struct Shard::Effect {
   EffectClass effect_class = EffectClass::once;
   State state = State::gated;
   bool restarted = false;  ///< after recovery: a child may exist already
+  bool plan_only = false;  ///< a dry run, or a destructive function that was not allowed to act
   Cancel cancel;
   std::optional<RunId> child;  ///< of `run.workflow`
 };

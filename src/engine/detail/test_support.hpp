@@ -63,6 +63,10 @@ class ManualFunction final : public Function {
     return json::Value::array({json::Value::object({{"action", "wait for the test"}})});
   }
   [[nodiscard]] Cancel start(Invocation call, Done done) override {
+    if (call.dry_run) {
+      done(Outcome::planned(plan(call).value()));
+      return {};
+    }
     const std::lock_guard lock(calls_->mutex);
     calls_->waiting.push_back(std::move(done));
     calls_->keys.push_back(call.idempotency_key);
@@ -92,7 +96,7 @@ class InlineFunction final : public Function {
     return json::Value::array({json::Value::object({{"action", info_.name}})});
   }
   [[nodiscard]] Cancel start(Invocation call, Done done) override {
-    done(answer_(call));
+    done(call.dry_run ? Outcome::planned(plan(call).value()) : answer_(call));
     return {};
   }
 

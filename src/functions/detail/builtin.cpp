@@ -20,7 +20,7 @@ engine::Cancel Builtin::start(engine::Invocation call, engine::Done done) {
   if (!call.dry_run && (trusted_ || !flag_or(call.arguments, "dry_run", false))) return run(std::move(call), std::move(done));
   auto work = [this, call = std::move(call)](const std::atomic<bool>&) {
     auto steps = describe(call);
-    return steps.has_value() ? engine::Outcome::success(plan_output(std::move(steps).value())) : failed(steps.error());
+    return steps.has_value() ? engine::Outcome::planned(std::move(steps).value()) : failed(steps.error());
   };
   if (pool_ != nullptr) return run_on_pool(*pool_, std::move(work), std::move(done));
   done(work(false));
@@ -72,8 +72,6 @@ engine::Outcome failed(const Error& error) { return engine::Outcome::failure(to_
 engine::Outcome invalid_arguments(std::string_view detail) {
   return engine::Outcome::failure(engine::make_error("validation", 400, "Invalid arguments", detail));
 }
-
-json::Value plan_output(json::Value plan) { return json::Value::object({{"dry_run", true}, {"plan", std::move(plan)}}); }
 
 engine::Cancel run_on_pool(async::BlockingPool& pool, BlockingWork work, engine::Done done) {
   auto cancelled = std::make_shared<std::atomic<bool>>(false);

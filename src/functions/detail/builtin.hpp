@@ -63,9 +63,6 @@ class Builtin : public engine::Function {
 [[nodiscard]] engine::Outcome failed(const Error& error);
 [[nodiscard]] engine::Outcome invalid_arguments(std::string_view detail);
 
-/// `{"dry_run": true, "plan": plan}`.
-[[nodiscard]] json::Value plan_output(json::Value plan);
-
 /// Runs blocking `work` on the pool and answers with its outcome. The flag goes up when the call is cancelled.
 using BlockingWork = std::function<engine::Outcome(const std::atomic<bool>& cancelled)>;
 [[nodiscard]] engine::Cancel run_on_pool(async::BlockingPool& pool, BlockingWork work, engine::Done done);
