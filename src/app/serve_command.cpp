@@ -35,9 +35,12 @@ int fail(const Error& error) {
 /// The folders of the configuration, or `files` in the data folder, made when missing.
 Result<std::vector<std::string>> file_roots(const config::Config& config) {
   if (!config.file_roots.empty()) return config.file_roots;
-  const auto folder = fs::path(data_folder(config)) / "files";
+  const fs::path data(data_folder(config));
+  const auto folder = data / "files";
   std::error_code error;
-  fs::create_directories(folder, error);
+  // The data folder holds keys: nobody but its owner looks into it.
+  if (fs::create_directories(data, error)) fs::permissions(data, fs::perms::owner_all, error);
+  if (!error) fs::create_directories(folder, error);
   if (error)
     return Error(ErrorClass::internal, "file.folder", fmt::format("cannot make the folder {}: {}", folder.string(), error.message()));
   return std::vector<std::string>{folder.string()};
