@@ -35,7 +35,7 @@ class SystemRandom final : public Random {
 struct Uuid {
   std::array<std::uint8_t, 16> bytes{};
 
-  friend auto operator<=>(const Uuid&, const Uuid&) = default;
+  friend auto operator<=>(const Uuid&, const Uuid&) = default;  // NOLINT(modernize-use-nullptr): the check misreads the operator
   [[nodiscard]] bool is_nil() const { return *this == Uuid{}; }
   /// Lower-case 8-4-4-4-12 text.
   [[nodiscard]] std::string to_string() const;
@@ -51,7 +51,7 @@ template <class Tag>
 struct Id {
   Uuid uuid{};
 
-  friend auto operator<=>(const Id&, const Id&) = default;
+  friend auto operator<=>(const Id&, const Id&) = default;  // NOLINT(modernize-use-nullptr): the check misreads the operator
   [[nodiscard]] std::string to_string() const { return uuid.to_string(); }
   [[nodiscard]] bool is_nil() const { return uuid.is_nil(); }
   [[nodiscard]] static std::optional<Id> parse(std::string_view text) {

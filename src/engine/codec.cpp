@@ -9,33 +9,33 @@ namespace pawl::engine {
 namespace {
 
 enum Mark : std::uint8_t {
-  kText = 0x40,
-  kArray = 0x80,
-  kObject = 0x90,
-  kNull = 0xa0,
-  kFalse = 0xa1,
-  kTrue = 0xa2,
-  kInteger = 0xa3,
-  kDouble = 0xa4,
-  kLongText = 0xa5,
-  kLongArray = 0xa6,
-  kLongObject = 0xa7,
+  mark_text = 0x40,
+  mark_array = 0x80,
+  mark_object = 0x90,
+  mark_null = 0xa0,
+  mark_false = 0xa1,
+  mark_true = 0xa2,
+  mark_integer = 0xa3,
+  mark_double = 0xa4,
+  mark_long_text = 0xa5,
+  mark_long_array = 0xa6,
+  mark_long_object = 0xa7,
 };
 
 enum EventKind : std::uint8_t {
-  kRunStarted = 1,
-  kEffectBegun,
-  kEffectSucceeded,
-  kEffectSucceededWithLogs,
-  kEffectFailed,
-  kEffectFailedWithLogs,
-  kTimerFired,
-  kMessageArrived,
-  kCancelRequested,
-  kSuspendRequested,
-  kResumeRequested,
-  kRetryRequested,
-  kRetryRequestedWithInput,
+  event_run_started = 1,
+  event_effect_begun,
+  event_effect_succeeded,
+  event_effect_succeeded_with_logs,
+  event_effect_failed,
+  event_effect_failed_with_logs,
+  event_timer_fired,
+  event_message_arrived,
+  event_cancel_requested,
+  event_suspend_requested,
+  event_resume_requested,
+  event_retry_requested,
+  event_retry_requested_with_input,
 };
 
 constexpr std::uint64_t kLongDelta = 15;
@@ -46,16 +46,18 @@ constexpr std::int64_t kMaxDelta = 10'000'000'000'000;
 
 EventKind kind_of(const Event& event) {
   struct Visitor {
-    EventKind operator()(const RunStarted&) const { return kRunStarted; }
-    EventKind operator()(const EffectBegun&) const { return kEffectBegun; }
-    EventKind operator()(const EffectSucceeded& e) const { return e.logs.empty() ? kEffectSucceeded : kEffectSucceededWithLogs; }
-    EventKind operator()(const EffectFailed& e) const { return e.logs.empty() ? kEffectFailed : kEffectFailedWithLogs; }
-    EventKind operator()(const TimerFired&) const { return kTimerFired; }
-    EventKind operator()(const MessageArrived&) const { return kMessageArrived; }
-    EventKind operator()(const CancelRequested&) const { return kCancelRequested; }
-    EventKind operator()(const SuspendRequested&) const { return kSuspendRequested; }
-    EventKind operator()(const ResumeRequested&) const { return kResumeRequested; }
-    EventKind operator()(const RetryRequested& e) const { return e.input ? kRetryRequestedWithInput : kRetryRequested; }
+    EventKind operator()(const RunStarted&) const { return event_run_started; }
+    EventKind operator()(const EffectBegun&) const { return event_effect_begun; }
+    EventKind operator()(const EffectSucceeded& e) const {
+      return e.logs.empty() ? event_effect_succeeded : event_effect_succeeded_with_logs;
+    }
+    EventKind operator()(const EffectFailed& e) const { return e.logs.empty() ? event_effect_failed : event_effect_failed_with_logs; }
+    EventKind operator()(const TimerFired&) const { return event_timer_fired; }
+    EventKind operator()(const MessageArrived&) const { return event_message_arrived; }
+    EventKind operator()(const CancelRequested&) const { return event_cancel_requested; }
+    EventKind operator()(const SuspendRequested&) const { return event_suspend_requested; }
+    EventKind operator()(const ResumeRequested&) const { return event_resume_requested; }
+    EventKind operator()(const RetryRequested& e) const { return e.input ? event_retry_requested_with_input : event_retry_requested; }
   };
   return std::visit(Visitor{}, event.body);
 }
@@ -87,28 +89,28 @@ void Encoder::text(std::string_view value) {
 
 void Encoder::text_value(std::string_view value) {
   if (value.size() < 64) {
-    byte(static_cast<std::uint8_t>(kText + value.size()));
+    byte(static_cast<std::uint8_t>(mark_text + value.size()));
     out_.append(value);
   } else {
-    byte(kLongText);
+    byte(mark_long_text);
     text(value);
   }
 }
 
 void Encoder::value(const json::Value& value) {
   switch (value.kind()) {
-    case json::Kind::null: byte(kNull); break;
-    case json::Kind::boolean: byte(value.as_bool() ? kTrue : kFalse); break;
+    case json::Kind::null: byte(mark_null); break;
+    case json::Kind::boolean: byte(value.as_bool() ? mark_true : mark_false); break;
     case json::Kind::integer:
       if (value.as_integer() >= 0 && value.as_integer() < 64) {
         byte(static_cast<std::uint8_t>(value.as_integer()));
       } else {
-        byte(kInteger);
+        byte(mark_integer);
         signed_number(value.as_integer());
       }
       break;
     case json::Kind::number: {
-      byte(kDouble);
+      byte(mark_double);
       auto bits = std::bit_cast<std::uint64_t>(value.as_double());
       for (int i = 0; i < 8; ++i, bits >>= 8U) byte(static_cast<std::uint8_t>(bits));
       break;
@@ -116,18 +118,18 @@ void Encoder::value(const json::Value& value) {
     case json::Kind::string: text_value(value.as_string()); break;
     case json::Kind::array:
       if (value.size() < 16) {
-        byte(static_cast<std::uint8_t>(kArray + value.size()));
+        byte(static_cast<std::uint8_t>(mark_array + value.size()));
       } else {
-        byte(kLongArray);
+        byte(mark_long_array);
         number(value.size());
       }
       for (const auto& item : value.items()) this->value(item);
       break;
     case json::Kind::object:
       if (value.size() < 16) {
-        byte(static_cast<std::uint8_t>(kObject + value.size()));
+        byte(static_cast<std::uint8_t>(mark_object + value.size()));
       } else {
-        byte(kLongObject);
+        byte(mark_long_object);
         number(value.size());
       }
       for (const auto& member : value.members()) {
@@ -228,24 +230,24 @@ json::Value Decoder::value(std::uint32_t depth) {
     return {};
   }
   const auto mark = byte();
-  if (mark < kText) return failed_ ? json::Value() : json::Value(static_cast<std::int64_t>(mark));
-  if (mark < kArray) return take(mark - kText);
-  if (mark < kObject) return array(mark - kArray, depth);
-  if (mark < kNull) return object(mark - kObject, depth);
+  if (mark < mark_text) return failed_ ? json::Value() : json::Value(static_cast<std::int64_t>(mark));
+  if (mark < mark_array) return take(mark - mark_text);
+  if (mark < mark_object) return array(mark - mark_array, depth);
+  if (mark < mark_null) return object(mark - mark_object, depth);
   switch (mark) {
-    case kNull: return {};
-    case kFalse: return false;
-    case kTrue: return true;
-    case kInteger: return signed_number();
-    case kDouble: {
+    case mark_null: return {};
+    case mark_false: return false;
+    case mark_true: return true;
+    case mark_integer: return signed_number();
+    case mark_double: {
       const auto bytes = take(8);
       std::uint64_t bits = 0;
       for (std::size_t i = bytes.size(); i > 0; --i) bits = (bits << 8U) | static_cast<std::uint8_t>(bytes[i - 1]);
       return std::bit_cast<double>(bits);
     }
-    case kLongText: return text();
-    case kLongArray: return array(number(), depth);
-    case kLongObject: return object(number(), depth);
+    case mark_long_text: return text();
+    case mark_long_array: return array(number(), depth);
+    case mark_long_object: return object(number(), depth);
     default: fail(); return {};
   }
 }
@@ -263,9 +265,9 @@ json::Value Decoder::object(std::uint64_t count, std::uint32_t depth) {
   if (count > bytes_.size()) fail();
   for (std::uint64_t i = 0; i < count && !failed_; ++i) {
     const auto mark = byte();
-    const bool is_short = mark >= kText && mark < kArray;
-    if (!is_short && mark != kLongText) fail();
-    const auto key = is_short ? take(mark - kText) : text();
+    const bool is_short = mark >= mark_text && mark < mark_array;
+    if (!is_short && mark != mark_long_text) fail();
+    const auto key = is_short ? take(mark - mark_text) : text();
     auto member = value(depth + 1);
     if (!failed_) object.set(key, std::move(member));
   }
@@ -298,33 +300,33 @@ Event Decoder::event(TimePoint& previous) {
   event.at = previous;
   const auto id = [this] { return static_cast<std::uint32_t>(number()); };
   switch (head & 0x0fU) {
-    case kRunStarted: event.body = RunStarted{value()}; break;
-    case kEffectBegun: event.body = EffectBegun{id()}; break;
-    case kEffectSucceeded:
-    case kEffectSucceededWithLogs: {
+    case event_run_started: event.body = RunStarted{value()}; break;
+    case event_effect_begun: event.body = EffectBegun{id()}; break;
+    case event_effect_succeeded:
+    case event_effect_succeeded_with_logs: {
       EffectSucceeded body;
       body.effect = id();
       body.output = value();
-      if ((head & 0x0fU) == kEffectSucceededWithLogs) body.logs = logs(event.at);
+      if ((head & 0x0fU) == event_effect_succeeded_with_logs) body.logs = logs(event.at);
       event.body = std::move(body);
       break;
     }
-    case kEffectFailed:
-    case kEffectFailedWithLogs: {
+    case event_effect_failed:
+    case event_effect_failed_with_logs: {
       EffectFailed body;
       body.effect = id();
       body.error = value();
-      if ((head & 0x0fU) == kEffectFailedWithLogs) body.logs = logs(event.at);
+      if ((head & 0x0fU) == event_effect_failed_with_logs) body.logs = logs(event.at);
       event.body = std::move(body);
       break;
     }
-    case kTimerFired: event.body = TimerFired{id()}; break;
-    case kMessageArrived: event.body = MessageArrived{value()}; break;
-    case kCancelRequested: event.body = CancelRequested{std::string(text())}; break;
-    case kSuspendRequested: event.body = SuspendRequested{}; break;
-    case kResumeRequested: event.body = ResumeRequested{}; break;
-    case kRetryRequested: event.body = RetryRequested{std::string(text()), {}}; break;
-    case kRetryRequestedWithInput: {
+    case event_timer_fired: event.body = TimerFired{id()}; break;
+    case event_message_arrived: event.body = MessageArrived{value()}; break;
+    case event_cancel_requested: event.body = CancelRequested{std::string(text())}; break;
+    case event_suspend_requested: event.body = SuspendRequested{}; break;
+    case event_resume_requested: event.body = ResumeRequested{}; break;
+    case event_retry_requested: event.body = RetryRequested{std::string(text()), {}}; break;
+    case event_retry_requested_with_input: {
       RetryRequested body;
       body.from = text();
       body.input = value();

@@ -15,7 +15,7 @@ constexpr std::size_t kWorthCompressing = 192;
 constexpr int kLevel = 1;
 constexpr std::size_t kMaxUnpacked = 1U << 30U;
 
-enum Packing : std::uint8_t { kPlain = 0, kZstd = 1 };
+enum Packing : std::uint8_t { packing_plain = 0, packing_zstd = 1 };
 
 struct FreeCompressor {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
@@ -31,7 +31,7 @@ std::string pack(std::string_view bytes) {
     if (ZSTD_isError(size) == 0 && size < bytes.size()) {
       out.resize(2 + size);
       out[0] = kVersion;
-      out[1] = kZstd;
+      out[1] = packing_zstd;
       out.shrink_to_fit();
       return out;
     }
@@ -39,7 +39,7 @@ std::string pack(std::string_view bytes) {
   }
   out.reserve(2 + bytes.size());
   out.push_back(kVersion);
-  out.push_back(kPlain);
+  out.push_back(packing_plain);
   out.append(bytes);
   return out;
 }
@@ -47,8 +47,8 @@ std::string pack(std::string_view bytes) {
 Result<std::string> unpack(std::string_view bytes) {
   if (bytes.size() < 2 || bytes[0] != kVersion) return damaged("unknown version");
   const auto content = bytes.substr(2);
-  if (bytes[1] == kPlain) return std::string(content);
-  if (bytes[1] != kZstd) return damaged("unknown packing");
+  if (bytes[1] == packing_plain) return std::string(content);
+  if (bytes[1] != packing_zstd) return damaged("unknown packing");
   const auto size = ZSTD_getFrameContentSize(content.data(), content.size());
   if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > kMaxUnpacked) return damaged("compressed size");
   std::string out(static_cast<std::size_t>(size), '\0');

@@ -23,7 +23,7 @@ void Shard::view(const OrganizationId& organization, const RunId& id, bool with_
   const auto found = [this, with_tasks, done](Run& run) {
     if (!run.is_final()) return done(view_of(run, with_tasks));
     // Nobody is told of an end that a crash could still take back.
-    run.at_end.push_back([this, with_tasks, done](Run& at_end) { done(view_of(at_end, with_tasks)); });
+    run.at_end.emplace_back([this, with_tasks, done](Run& at_end) { done(view_of(at_end, with_tasks)); });
   };
   const auto missing = [this, id, with_tasks, done](Result<StoredRun>& stored) {
     if (stored.has_value() && std::holds_alternative<FinishedRun>(stored.value()))
@@ -94,7 +94,7 @@ void Shard::retry(const OrganizationId& organization, const RunId& id, RetryRequ
   const auto found = [this, organization, id, request, done](Run& run) {
     if (!run.is_final()) return done(Error{ErrorClass::conflict, "run.not_retryable", "run " + id.to_string() + " has not ended"});
     // Its end is on the way to the disk: again from there.
-    run.at_end.push_back([this, organization, id, request, done](Run&) {
+    run.at_end.emplace_back([this, organization, id, request, done](Run&) {
       want(id, [this, organization, id, request, done](Result<StoredRun>&) { retry(organization, id, request, done); });
     });
   };

@@ -37,7 +37,7 @@ void Compiler::list_form(const Node& root) {
                                                          "timeout", "schedule", "use",   "evaluate"};
   plan_.task_list_form = true;
   std::vector<std::string_view> known(kMembers.begin(), kMembers.end());
-  known.push_back("max_parallel");
+  known.emplace_back("max_parallel");
   check_members(root, known, "A workflow in task-list form");
   const auto id = member(root, "id");
   const auto name = member(root, "name");

@@ -233,9 +233,8 @@ json::Value Writer::encode(T& field) {
     return json::Value(static_cast<std::int64_t>(field));
   } else if constexpr (std::is_same_v<T, TimePoint>) {
     return json::Value(std::int64_t{field.time_since_epoch().count()});
-  } else if constexpr (requires { field.has_value(); }) {
-    return field ? encode(*field) : json::Value();
-  } else if constexpr (requires { field.get(); }) {  // unique_ptr
+  } else if constexpr (
+      requires { field.has_value(); } || requires { field.get(); }) {  // optional, unique_ptr
     return field ? encode(*field) : json::Value();
   } else if constexpr (requires { field.begin()->second; }) {  // map
     auto array = json::Value::array();

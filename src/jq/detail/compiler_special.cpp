@@ -241,7 +241,7 @@ Compiler::Done Compiler::emit_single_path(const Node& target, std::int32_t state
   };
   if (constant(constant, target)) {
     put(Op::store, state);
-    put(Op::store_constant, add_constant(std::move(path)), static_cast<std::size_t>(state + 1));
+    put(Op::store_constant, add_constant(std::move(path)), static_cast<std::size_t>(state) + 1);
     return {};
   }
   put(Op::duplicate);
@@ -304,7 +304,7 @@ Compiler::Done Compiler::emit_update_with(const Node& target, Scope scope, bool 
   }
   put(Op::duplicate);
   put(Op::store, state);
-  put(Op::store_constant, add_constant(json::Value()), static_cast<std::size_t>(state + 2));
+  put(Op::store_constant, add_constant(json::Value()), static_cast<std::size_t>(state) + 2);
   const std::size_t done = put(Op::fork);
   PAWL_TRY_VOID(emit_path(target, scope));
   put(Op::store, state + 1);

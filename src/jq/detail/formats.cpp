@@ -219,7 +219,7 @@ Value apply_format(Runtime& runtime, int format, Value value) {
     case sh: return shell(runtime, value);
     default: break;
   }
-  const Value in = to_string(runtime, std::move(value));
+  Value in = to_string(runtime, std::move(value));
   if (!runtime.ok() || format == text) return in;
   if (!runtime.reserve(in.size() * 6)) return {};
   switch (format) {
