@@ -155,6 +155,8 @@ Api::~Api() = default;
 http::Router Api::router() { return impl_->build(false); }
 http::Router Api::health_router() { return impl_->build(true); }
 
+void Api::release_waiting() { impl_->context.waits->release(impl_->context.d.threads); }
+
 std::span<const RouteInfo> Api::routes() {
   static const std::vector<RouteInfo> infos = route_infos();
   return infos;

@@ -98,6 +98,10 @@ class Api {
   /// Only health: what a worker without a public listener offers.
   [[nodiscard]] http::Router health_router();
 
+  /// Answers the requests that wait for the end of a run with 202, and later ones at once: call it before the server's graceful stop, which
+  /// would wait for them.
+  void release_waiting();
+
   [[nodiscard]] static std::span<const RouteInfo> routes();
 
  private:

@@ -218,6 +218,7 @@ void Application::stop(Millis patience) {
   if (std::exchange(impl.stopped, true)) return;
   const auto end = std::chrono::steady_clock::now() + patience;
   const auto left = [end] { return std::max(Millis(0), std::chrono::duration_cast<Millis>(end - std::chrono::steady_clock::now())); };
+  if (impl.api) impl.api->release_waiting();
   if (impl.server) impl.server->stop(left());
   if (impl.scheduler) impl.scheduler->stop();
   impl.engine->stop(left());

@@ -79,6 +79,7 @@ struct Scheduler::Impl {
 
   [[nodiscard]] Result<void> load(std::optional<WorkflowId> workflow);
   void adopt(ScheduleRow row);
+  [[nodiscard]] bool take_plan(Entry& entry) const;
   void fire_due();
   void apply(Entry& entry, const ScheduleDecision& decision, const json::Value& input);
   [[nodiscard]] Result<void> persist();
@@ -157,10 +158,28 @@ Result<void> Scheduler::Impl::load(std::optional<WorkflowId> workflow) {
   return {};
 }
 
+/// Events are matched by the current version. False where there is nothing to match; that was reported.
+bool Scheduler::Impl::take_plan(Entry& entry) const {
+  if (entry.row.spec.kind != "on") return true;
+  auto executable = d.catalog.executable(entry.row.organization, entry.row.workflow);
+  if (executable.has_error()) {
+    report(entry, executable.error().message);
+    return false;
+  }
+  const auto& plan = (*executable)->plan;
+  if (!plan->schedule || !plan->schedule->on) {
+    report(entry, "the document does not wait for events");
+    return false;
+  }
+  entry.plan = plan;
+  return true;
+}
+
 /// Takes a row into memory; of one that is there already only what others may change.
 void Scheduler::Impl::adopt(ScheduleRow row) {
   if (const auto known = entries.find(row.id); known != entries.end()) {
     auto& entry = known->second;
+    if (!take_plan(entry)) return;
     if (entry.row.enabled != row.enabled) {
       entry.row.enabled = row.enabled;
       entry.row.progress.times.next_due = row.progress.times.next_due;
@@ -172,12 +191,7 @@ void Scheduler::Impl::adopt(ScheduleRow row) {
   auto policy = policy_of(entry.row.spec, entry.row.created_at);
   if (policy.has_error()) return report(entry, policy.error().message);
   entry.policy = std::move(*policy);
-  if (entry.row.spec.kind == "on") {
-    auto executable = d.catalog.executable(entry.row.organization, entry.row.workflow);
-    if (executable.has_error()) return report(entry, executable.error().message);
-    entry.plan = (*executable)->plan;
-    if (!entry.plan->schedule || !entry.plan->schedule->on) return report(entry, "the document does not wait for events");
-  }
+  if (!take_plan(entry)) return;
   entry.watched = entry.row.progress.times.running;
   const auto id = entry.row.id;
   entries.emplace(id, std::move(entry));

@@ -16,7 +16,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from pawl_server import API_KEY, Server, binary, poll  # noqa: E402
+from pawl_server import API_KEY, Background, Server, binary, poll  # noqa: E402
 
 HEADER = "document: {dsl: '1.0.3', namespace: test, name: %s, version: '1.0.0'}\n"
 ECHO = HEADER % "echo" + "do:\n  - say: {set: {got: '${ $input }'}}\n"
@@ -409,7 +409,11 @@ class Life(unittest.TestCase):
         server.start()
         workflow = server.create_workflow(HEADER % "short" + "do:\n  - nap: {wait: {milliseconds: 400}}\n  - last: {set: {done: true}}\n")
         run = server.request("POST", f"/api/workflows/{workflow}/execute", {})[1]["id"]
+        long = server.create_workflow(NAP)
+        waiting = Background(lambda: self.assertEqual(server.request("POST", f"/api/workflows/{long}/execute", {"wait": True})[0], 202))
+        poll(lambda: server.request("GET", f"/api/workflows/{long}/executions")[1]["items"], 10, "the long run has begun")
         server.process.send_signal(signal.SIGTERM)
+        waiting.join(10)
         self.assertEqual(server.process.wait(timeout=20), 0, server.tail())
         server.start()
         poll(lambda: server.request("GET", f"/api/runs/{run}")[1]["status"] == "completed", 10, "the run goes on")

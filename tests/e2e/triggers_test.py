@@ -103,6 +103,16 @@ do:
         self.wait_for_runs(made, 2)
         self.assertEqual(len(self.runs(made)), 2)
 
+    def test_a_changed_document_listens_for_other_events(self):
+        body = "schedule: {on: {one: {with: {type: %s}}}}\ndo:\n  - a: {set: {x: 1}}\n"
+        made = self.create(document("changing", body % "com.example.before"))
+        self.call("PUT", f"/api/workflows/{made['id']}", {"definition": document("changing", body % "com.example.after")}, 200)
+        for number, kind in enumerate(("before", "after")):
+            event = {"specversion": "1.0", "id": f"c-{number}", "source": "/test", "type": f"com.example.{kind}"}
+            self.call("POST", "/api/events", event, 202)
+        self.wait_for_runs(made, 1)
+        self.assertEqual(len(self.runs(made)), 1)
+
     def test_an_emitted_event_starts_another_workflow(self):
         follower = self.create(document("follower", "schedule: {on: {one: {with: {type: com.example.said}}}}\ndo:\n  - a: {set: {x: 1}}\n"))
         emitter = self.create(document("emitter",

@@ -22,6 +22,7 @@ struct WaitList::Impl : std::enable_shared_from_this<WaitList::Impl> {
   std::unordered_map<Token, std::multimap<Time, Entry>::iterator> by_token;
   Token last = 0;
   Time armed = Time::max();
+  bool released = false;
 
   // The timer is set earlier when needed but never later: a wait that was removed costs at most one idle wake-up.
   void arm() {
@@ -35,7 +36,7 @@ struct WaitList::Impl : std::enable_shared_from_this<WaitList::Impl> {
 
   void fire() {
     armed = Time::max();
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = released ? Time::max() : std::chrono::steady_clock::now();
     while (!by_time.empty() && by_time.begin()->first <= now) {
       auto entry = std::move(by_time.begin()->second);
       by_token.erase(entry.token);
@@ -51,6 +52,7 @@ WaitList::~WaitList() { impl_->timer.cancel(); }
 
 WaitList::Token WaitList::add(Millis wait, async::UniqueFunction<void()> on_timeout) {
   auto& impl = *impl_;
+  if (impl.released) wait = Millis(0);
   const auto token = ++impl.last;
   const auto at = impl.by_time.emplace(std::chrono::steady_clock::now() + wait, Impl::Entry{token, std::move(on_timeout)});
   impl.by_token.emplace(token, at);
@@ -63,6 +65,17 @@ void WaitList::remove(Token token) {
   if (it == impl_->by_token.end()) return;
   impl_->by_time.erase(it->second);
   impl_->by_token.erase(it);
+}
+
+void WaitList::release() {
+  impl_->released = true;
+  impl_->fire();
+}
+
+void WaitLists::release(async::IoThreads& threads) {
+  for (std::size_t shard = 0; shard < lists_.size(); ++shard) {
+    threads.post(shard, [list = lists_[shard].get()] { list->release(); });
+  }
 }
 
 WaitLists::WaitLists(async::IoThreads& threads) {

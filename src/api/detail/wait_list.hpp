@@ -23,6 +23,8 @@ class WaitList {
   /// Calls `on_timeout` once, after `wait`, unless removed before.
   [[nodiscard]] Token add(Millis wait, async::UniqueFunction<void()> on_timeout);
   void remove(Token token);
+  /// Ends every wait now, and every later one at once: the server is stopping.
+  void release();
 
  private:
   struct Impl;
@@ -34,6 +36,8 @@ class WaitLists {
  public:
   explicit WaitLists(async::IoThreads& threads);
   [[nodiscard]] WaitList& of(std::size_t shard) { return *lists_[shard]; }
+  /// Releases all lists, each on its thread. The lists must outlive the threads' work.
+  void release(async::IoThreads& threads);
 
  private:
   std::vector<std::unique_ptr<WaitList>> lists_;
