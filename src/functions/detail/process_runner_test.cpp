@@ -130,6 +130,23 @@ TEST_P(Sandbox, CannotReadOrWriteOutside) {
   EXPECT_NE(access((outside() + "/made").c_str(), F_OK), 0);
 }
 
+TEST_P(Sandbox, CannotChangeTheKernelsSettings) {
+  // What stands there is written again, so that the test does no harm where the sandbox fails.
+  const ProcessResult result = run_shell(
+      "for f in core_pattern pid_max; do v=$(cat /proc/sys/kernel/$f 2>/dev/null) && "
+      "(echo \"$v\" > /proc/sys/kernel/$f) 2>/dev/null && echo changed $f; done; true");
+  EXPECT_EQ(result.ending, Ending::exited) << result.message;
+  EXPECT_EQ(result.output, "");
+}
+
+TEST_P(Sandbox, CannotFillTheMemoryThroughItsDevices) {
+  options_.max_scratch = 1U << 20U;
+  const ProcessResult result =
+      run_shell("for p in /dev/x /dev/shm/x; do head -c 3000000 /dev/zero > $p && echo filled $p; done 2>/dev/null; true");
+  EXPECT_EQ(result.ending, Ending::exited) << result.message;
+  EXPECT_EQ(result.output, "");
+}
+
 TEST_P(Sandbox, CannotLeaveThroughASymbolicLink) {
   ASSERT_EQ(symlink(outside().c_str(), (root() + "/link").c_str()), 0);
   EXPECT_NE(run_shell("cat link/secret").code, 0);

@@ -120,7 +120,13 @@ void add_view(BubblewrapArguments& arguments, const ProcessSpec& spec, const Fun
   if (spec.network) {
     for (const char* path : kEtcNetwork) arguments.add("--ro-bind-try", path, path);
   }
-  arguments.add("--proc", "/proc", "--dev", "/dev", "--size", std::to_string(options.max_scratch), "--tmpfs", "/tmp");
+  const std::string scratch = std::to_string(options.max_scratch);
+  // Where the server is root, the program is too for the kernel's settings below /proc/sys, whatever its number inside: only a read-only
+  // mount keeps them (core_pattern names a program that the kernel starts outside of every sandbox).
+  arguments.add("--proc", "/proc", "--remount-ro", "/proc");
+  // `--dev` is a file system in memory without a limit of its own.
+  arguments.add("--dev", "/dev", "--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev");
+  arguments.add("--size", scratch, "--tmpfs", "/tmp");
   for (const std::string& root : options.roots) arguments.add(spec.write_roots ? "--bind" : "--ro-bind", root, root);
   for (const std::string& hidden : options.hidden) {
     const bool visible =
