@@ -114,8 +114,8 @@ std::optional<Error> Fields::finish() {
     }
   }
   if (findings_.empty()) return std::nullopt;
-  return Error(ErrorClass::unprocessable, "request.invalid",
-               fmt::format("The request has {} problem{}.", findings_.size(), findings_.size() == 1 ? "" : "s"), std::move(findings_));
+  auto message = fmt::format("The request has {} problem{}.", findings_.size(), findings_.size() == 1 ? "" : "s");
+  return Error(ErrorClass::unprocessable, "request.invalid", std::move(message), std::move(findings_));
 }
 
 std::optional<std::string_view> Query::text(std::string_view name) {

@@ -46,6 +46,7 @@ TEST(Fields, CollectsEveryProblemAndRefusesUnknownMembers) {
   const auto error = fields.finish();
   ASSERT_TRUE(error.has_value());
   EXPECT_EQ(error->kind, ErrorClass::unprocessable);
+  EXPECT_EQ(error->message, "The request has 7 problems.");
   EXPECT_THAT(pointers(*error), UnorderedElementsAre("/name", "/count", "/flag", "/text", "/definition", "/id", "/a~1b"));
 }
 
