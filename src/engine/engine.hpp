@@ -152,7 +152,7 @@ class Engine {
   using Viewed = std::function<void(Result<RunView>)>;
   /// Of any run, in memory, waiting or finished. Error `run.not_found` also for another organization's run.
   void view(const OrganizationId& organization, const RunId& run, bool with_tasks, Viewed done);
-  /// Calls `finished` when the run has ended (at once if it has). Returns a token for `stop_waiting`.
+  /// Not empty, as every callback here but those of `start_run`.
   using Acknowledged = std::function<void(Result<void>)>;
   void cancel(const OrganizationId& organization, const RunId& run, std::string reason, Acknowledged done);
   void suspend(const OrganizationId& organization, const RunId& run, Acknowledged done);
