@@ -12,6 +12,10 @@ namespace {
 
 /// Inputs that one run may take before others get their turn: a loop of steps that answer at once must not hold the shard.
 constexpr std::size_t kInputsPerTurn = 256;
+/// Time after which a run pauses, within an event too (a loop of heavy expressions is one event), and a turn ends: the thread serves
+/// connections besides.
+constexpr Millis kRunTime{10};
+constexpr Millis kTurnTime{25};
 /// Batches that the host may have at a time: one that is being written and one that is ready for the writer. More would only mean smaller
 /// batches.
 constexpr std::size_t kBatchesInFlight = 2;
@@ -110,6 +114,7 @@ void Shard::input(Run& run, EventBody body) {
   if (run.is_final() || !run.machine) return;
   run.falling_asleep = false;
   run.inbox.push_back(std::move(body));
+  ++run.inputs;
   advance(run);
 }
 
@@ -117,26 +122,54 @@ void Shard::advance(Run& run) {
   if (run.advancing) return;  // an answer that came inside: the loop below takes it
   run.advancing = true;
   run.last_active = world_.clock.now();
+  const Machine::Pause pause = [&clock = world_.clock, until = run.last_active + kRunTime] { return clock.now() >= until; };
+  if (run.paused) go_on(run, pause);
   std::size_t taken = 0;
-  while (taken < run.inbox.size() && taken < kInputsPerTurn && !run.is_final()) {
+  while (!run.paused && taken < run.inbox.size() && taken < kInputsPerTurn && !run.is_final()) {
+    if (taken > 0 && pause()) break;
     auto body = std::move(run.inbox[taken++]);
-    apply(run, std::move(body));
+    apply(run, std::move(body), pause);
+    if (!run.paused) ++run.applied;
   }
   if (run.is_final()) {
     run.inbox.clear();
+    run.applied = run.inputs;
   } else {
     run.inbox.erase(run.inbox.begin(), run.inbox.begin() + static_cast<std::ptrdiff_t>(taken));
-    if (!run.inbox.empty()) unfinished_turns_.push_back(run.identity.id);
+    if ((run.paused || !run.inbox.empty()) && !std::exchange(run.queued, true)) unfinished_turns_.push_back(run.identity.id);
   }
   run.advancing = false;
+  while (!run.pending.empty() && run.pending.front().input <= run.applied) {
+    run.acknowledged.push_back(std::move(run.pending.front().done));
+    run.pending.pop_front();
+  }
+  if (run.paused) return world_.host.wake();
   touch(run);
 }
 
-void Shard::apply(Run& run, EventBody body) {
+void Shard::apply(Run& run, EventBody body, const Machine::Pause& pause) {
   const Event event{std::max(world_.clock.now(), run.last_event), std::move(body)};
-  Encoder(run.events).event(event, run.last_event);
   auto actions = std::exchange(spare_actions_, {});  // keeps its capacity from event to event
-  run.machine->apply(event, actions);
+  if (run.machine->begin(event, actions, pause)) {
+    Encoder(run.events).event(event, run.last_event);
+    return perform_all(run, std::move(actions));
+  }
+  // It goes into the journal when it is done: a batch before that would write an event whose consequences nobody knows yet.
+  run.paused = true;
+  run.paused_event = event;
+  run.paused_actions = std::move(actions);
+}
+
+void Shard::go_on(Run& run, const Machine::Pause& pause) {
+  if (!run.machine->go_on(run.paused_actions, pause)) return;
+  Encoder(run.events).event(run.paused_event, run.last_event);
+  run.paused = false;
+  run.paused_event = {};
+  ++run.applied;
+  perform_all(run, std::exchange(run.paused_actions, {}));
+}
+
+void Shard::perform_all(Run& run, std::vector<Action> actions) {
   for (auto& action : actions) perform(run, action);
   actions.clear();
   spare_actions_ = std::move(actions);
@@ -168,10 +201,18 @@ void Shard::touch(Run& run) {
 // ---- turns and commits --------------------------------------------------------------------------------------------------------
 
 void Shard::turn() {
-  const auto unfinished = std::exchange(unfinished_turns_, {});
-  for (const auto& id : unfinished) {
-    if (const auto found = runs_.find(id); found != runs_.end()) advance(*found->second);
+  auto unfinished = std::exchange(unfinished_turns_, {});
+  const auto until = world_.clock.now() + kTurnTime;
+  auto next = unfinished.begin();
+  for (; next != unfinished.end() && (next == unfinished.begin() || world_.clock.now() < until); ++next) {
+    const auto found = runs_.find(*next);
+    if (found == runs_.end()) continue;
+    auto& run = *found->second;
+    run.queued = false;
+    if (run.paused || !run.inbox.empty()) advance(run);
   }
+  // Who had no turn is first in the next one.
+  unfinished_turns_.insert(unfinished_turns_.begin(), next, unfinished.end());
   while (in_flight_.size() < kBatchesInFlight && append_batch()) {
   }
   if (!unfinished_turns_.empty()) world_.host.wake();
@@ -219,7 +260,7 @@ RunWrite Shard::write_of(Run& run) {
     run.ended = true;
     return write;
   }
-  if (run.machine && run.snapshot_due) {
+  if (run.machine && run.snapshot_due && !run.paused) {
     auto data = encode_snapshot({run.updates, run.last_event, run.machine->input(), run.machine->snapshot()});
     run.snapshot = data;
     run.events.clear();

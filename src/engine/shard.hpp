@@ -134,7 +134,9 @@ class Shard {
   [[nodiscard]] RunInfo info_of(const Run& run, const dsl::Plan& plan, json::Value secrets) const;
   void input(Run& run, EventBody body);
   void advance(Run& run);
-  void apply(Run& run, EventBody body);
+  void apply(Run& run, EventBody body, const Machine::Pause& pause);
+  void go_on(Run& run, const Machine::Pause& pause);
+  void perform_all(Run& run, std::vector<Action> actions);
   void perform(Run& run, Action& action);
   void touch(Run& run);
   [[nodiscard]] bool append_batch();

@@ -38,7 +38,7 @@ void Shard::command(const OrganizationId& organization, const RunId& id, Engine:
   const auto found = [this, id, done, body](Run& run) {
     if (run.is_final()) return done(ended(id));
     if (!run.machine) return done(Error{ErrorClass::unavailable, "run.broken", run.broken});
-    run.acknowledged.push_back(done);
+    run.pending.push_back({run.inputs + 1, done});
     input(run, body());
   };
   with_run(organization, id, found, [id, done](Result<StoredRun>& stored) { done(absent(id, stored)); });
@@ -48,7 +48,7 @@ void Shard::cancel(const OrganizationId& organization, const RunId& id, std::str
   const auto found = [this, id, done, reason = std::move(reason)](Run& run) {
     if (run.is_final()) return done(ended(id));
     if (!run.machine) return cancel_broken(run, done);
-    run.acknowledged.push_back(done);
+    run.pending.push_back({run.inputs + 1, done});
     input(run, CancelRequested{reason});
   };
   with_run(organization, id, found, [id, done](Result<StoredRun>& stored) { done(absent(id, stored)); });
@@ -68,7 +68,7 @@ void Shard::resume(const OrganizationId& organization, const RunId& id, Engine::
   const auto found = [this, id, done](Run& run) {
     if (run.is_final()) return done(ended(id));
     if (!run.machine) return mend(run, done);
-    run.acknowledged.push_back(done);
+    run.pending.push_back({run.inputs + 1, done});
     input(run, ResumeRequested{});
   };
   with_run(organization, id, found, [id, done](Result<StoredRun>& stored) { done(absent(id, stored)); });
@@ -118,7 +118,9 @@ void Shard::reopen(const FinishedRun& stored, RetryRequested request, Engine::Ac
   run.reopened = true;
   run.acknowledged.push_back(std::move(done));
   // Not by `input`: the machine is in a final phase, and this is the one event that leads out of it.
-  apply(run, std::move(request));
+  ++run.inputs;
+  apply(run, std::move(request), [] { return true; });
+  if (!run.paused) ++run.applied;
   advance(run);
 }
 

@@ -95,7 +95,7 @@ void Shard::begin_effect(Run& run, StartEffect action, bool restarted) {
   }
   if (draining_) return;  // found pending by the next process
   if (effect.effect_class <= EffectClass::read && !internal) return admit(run, id);
-  if (effect.effect_class == EffectClass::once && !internal) apply(run, EffectBegun{id});
+  if (effect.effect_class == EffectClass::once && !internal) apply(run, EffectBegun{id}, {});
   run.gated.push_back(id);
 }
 

@@ -28,7 +28,7 @@ void Shard::consider_sleep(Run& run) {
   const bool quiet = run.machine && (run.machine->phase() == Phase::waiting || run.machine->phase() == Phase::suspended) &&
                      run.effects.empty() && run.inbox.empty();
   const bool alone = run.finished.empty() && run.parents.empty() && run.subscribers.empty() && run.at_end.empty();
-  if (!quiet || !alone || run.changed || run.commits > 0 || run.advancing) return;
+  if (!quiet || !alone || run.changed || run.commits > 0 || run.advancing || run.paused) return;
   const auto now = world_.clock.now();
   if (run.falling_asleep) return leave_memory(run);  // what it leaves behind is durable
   if (now < run.last_active + options_.snapshot_after) {

@@ -1,6 +1,7 @@
 /// A run in memory, and what goes with it. Private to the shard.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -51,10 +52,16 @@ struct Shard::Run {
 
   // Progress.
   std::vector<EventBody> inbox;
+  std::uint64_t inputs = 0;   ///< that ever came into the inbox
+  std::uint64_t applied = 0;  ///< and of those: taken out and done with
   bool advancing = false;
-  bool changed = false;       ///< is in `changed_`
-  std::uint32_t commits = 0;  ///< batches in flight with something of it
-  bool ended = false;         ///< its end is in a batch
+  bool paused = false;                 ///< within an event: the machine is to go on before anything else
+  Event paused_event;                  ///< this one; its record is written when it is done
+  std::vector<Action> paused_actions;  ///< of that event, so far
+  bool queued = false;                 ///< is in `unfinished_turns_`
+  bool changed = false;                ///< is in `changed_`
+  std::uint32_t commits = 0;           ///< batches in flight with something of it
+  bool ended = false;                  ///< its end is in a batch
   bool falling_asleep = false;
   TimePoint last_active{};
   bool sleep_check = false;  ///< a timer will consider sleep
@@ -69,6 +76,11 @@ struct Shard::Run {
   std::vector<Engine::Started> started;
   std::vector<Engine::Finished> finished;
   std::vector<Engine::Acknowledged> acknowledged;
+  struct Pending {
+    std::uint64_t input = 0;
+    Engine::Acknowledged done;
+  };
+  std::deque<Pending> pending;                    ///< to acknowledge once that input was applied, and then is durable
   std::vector<std::function<void(Run&)>> at_end;  ///< once the end is durable
   struct Parent {
     RunId run;

@@ -58,7 +58,11 @@ Machine::Machine(Machine&&) noexcept = default;
 Machine& Machine::operator=(Machine&&) noexcept = default;
 Machine::~Machine() = default;
 
-void Machine::apply(const Event& event, std::vector<Action>& actions) { impl_->core.apply(event, actions); }
+void Machine::apply(const Event& event, std::vector<Action>& actions) { static_cast<void>(impl_->core.begin(event, actions, {})); }
+bool Machine::begin(const Event& event, std::vector<Action>& actions, const Pause& pause) {
+  return impl_->core.begin(event, actions, pause);
+}
+bool Machine::go_on(std::vector<Action>& actions, const Pause& pause) { return impl_->core.go_on(actions, pause); }
 
 const dsl::Plan& Machine::plan() const { return *impl_->core.plan; }
 const RunInfo& Machine::info() const { return impl_->core.info; }

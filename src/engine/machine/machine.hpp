@@ -11,6 +11,7 @@
 /// A machine belongs to one thread at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -69,6 +70,14 @@ class Machine {
 
   /// The first event is `RunStarted`. Events after a final phase (except `RetryRequested`) and answers nobody waits for are ignored.
   void apply(const Event& event, std::vector<Action>& actions);
+
+  /// `apply` in slices, for a thread that has others to serve: asked after each transition whether to stop.
+  using Pause = std::function<bool()>;
+  /// Returns whether the event is done. Where it is not, `go_on` with the same actions continues. Until one of them returns true the
+  /// actions are not to be performed, and `apply`, `begin`, `snapshot` and `listens` not to be called. In the end state and actions are
+  /// those of `apply`, wherever it stopped in between.
+  [[nodiscard]] bool begin(const Event& event, std::vector<Action>& actions, const Pause& pause);
+  [[nodiscard]] bool go_on(std::vector<Action>& actions, const Pause& pause);
 
   [[nodiscard]] const dsl::Plan& plan() const;
   [[nodiscard]] const RunInfo& info() const;

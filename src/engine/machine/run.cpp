@@ -9,9 +9,9 @@ namespace pawl::engine::detail {
 Core::Core(dsl::PlanPtr plan_of_run, RunInfo run_info, const MachineLimits& run_limits)
     : plan(std::move(plan_of_run)), info(std::move(run_info)), limits(run_limits) {}
 
-void Core::apply(const Event& event, std::vector<Action>& actions) {
+bool Core::begin(const Event& event, std::vector<Action>& actions, const Machine::Pause& pause) {
   const bool revives = std::holds_alternative<RetryRequested>(event.body);
-  if (is_final(phase) && !revives) return;
+  if (is_final(phase) && !revives) return true;
   actions_ = &actions;
   first_action_ = actions.size();
   first_effect_ = next_effect;
@@ -19,12 +19,19 @@ void Core::apply(const Event& event, std::vector<Action>& actions) {
   now = event.at;
   transitions_ = 0;
   std::visit([this](const auto& body) { handle(body); }, event.body);
-  drain();
-  announce();
-  actions_ = nullptr;
+  return go_on(actions, pause);
 }
 
-void Core::drain() {
+bool Core::go_on(std::vector<Action>& actions, const Machine::Pause& pause) {
+  actions_ = &actions;
+  const bool done = drain(pause);
+  if (done) announce();
+  actions_ = nullptr;
+  return done;
+}
+
+/// Returns false where it stopped because `pause` said so.
+bool Core::drain(const Machine::Pause& pause) {
   while (queue_head < queue.size() && !suspended && !is_final(phase)) {
     const WorkItem item = queue[queue_head++];
     Activation* act = find(item);
@@ -46,8 +53,10 @@ void Core::drain() {
       queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(queue_head));
       queue_head = 0;
     }
+    if (pause && queue_head < queue.size() && !is_final(phase) && pause()) return false;
   }
   overflow_ = false;
+  return true;
 }
 
 void Core::dispatch(Activation& act, const WorkItem& item) {

@@ -25,7 +25,8 @@ class Core {
  public:
   Core(dsl::PlanPtr plan, RunInfo info, const MachineLimits& limits);
 
-  void apply(const Event& event, std::vector<Action>& actions);
+  [[nodiscard]] bool begin(const Event& event, std::vector<Action>& actions, const Machine::Pause& pause);
+  [[nodiscard]] bool go_on(std::vector<Action>& actions, const Machine::Pause& pause);
   [[nodiscard]] std::string waiting_reason() const;
   [[nodiscard]] std::vector<StartEffect> pending_effects() const;
   [[nodiscard]] bool has_begun(EffectId effect) const;
@@ -84,7 +85,7 @@ class Core {
   void handle(const SuspendRequested& event);
   void handle(const ResumeRequested& event);
   void handle(const RetryRequested& event);
-  void drain();
+  [[nodiscard]] bool drain(const Machine::Pause& pause);
   void dispatch(Activation& act, const WorkItem& item);
   void timer_due(Activation& act, TimerUse use, std::uint32_t number);
   void announce();
@@ -231,10 +232,10 @@ class Core {
   Activation& start_beside(Activation& act, std::uint32_t number);
   void rearm_limit(Activation& act);
 
-  // What the current `apply` has to tell; empty between events.
+  // What the current event has to tell; empty between events.
   std::vector<Action>* actions_ = nullptr;
   std::size_t first_action_ = 0;
-  EffectId first_effect_ = 1;  // of this `apply`: cancelling such a one takes its start back instead
+  EffectId first_effect_ = 1;  // of this event: cancelling such a one takes its start back instead
   TimerId first_timer_ = 1;
   std::uint32_t transitions_ = 0;
   bool overflow_ = false;

@@ -158,11 +158,14 @@ class TestRun {
   }
   [[nodiscard]] std::string snapshot() const { return json::to_text(machine_.snapshot()); }
 
-  /// All events once more, into a new machine: the same state.
+  /// All events once more, into a new machine that pauses wherever it can: the same state.
   void verify() const {
     Machine replayed(plan_, test_info(), limits_);
     std::vector<Action> actions;
-    for (const auto& event : events_) replayed.apply(event, actions);
+    for (const auto& event : events_) {
+      bool done = replayed.begin(event, actions, [] { return true; });
+      while (!done) done = replayed.go_on(actions, [] { return true; });
+    }
     EXPECT_EQ(json::to_text(replayed.snapshot()), snapshot());
   }
   /// Goes on with a machine restored from the snapshot instead.
