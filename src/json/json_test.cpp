@@ -2,6 +2,7 @@
 
 #include "json/parse.hpp"
 #include "json/pointer.hpp"
+#include "json/size.hpp"
 #include "json/value.hpp"
 #include "json/write.hpp"
 
@@ -103,6 +104,15 @@ TEST(Value, OrdersLikeJq) {
     EXPECT_LT(compare(parsed(ordered[i]), parsed(ordered[i + 1])), 0) << ordered[i];
   }
   EXPECT_EQ(parsed("1"), parsed("1.0"));
+}
+
+TEST(Size, SeesThroughSharingWithoutWalkingAllOfIt) {
+  Value value("x");
+  for (int i = 0; i < 60; ++i) value = Value::array({value, value});
+  EXPECT_TRUE(larger_than(value, 1'000'000));
+  EXPECT_FALSE(larger_than(parsed(R"({"a":[1,2,{"b":"text"}]})"), 100));
+  EXPECT_TRUE(larger_than(Value(std::string(101, 'x')), 100));
+  EXPECT_FALSE(larger_than(Value(), 100));
 }
 
 TEST(Pointer, ResolvesEscapedTokens) {

@@ -3,6 +3,7 @@
 
 #include "base/assert.hpp"
 #include "engine/machine/detail/core.hpp"
+#include "json/size.hpp"
 #include "json/write.hpp"
 
 namespace pawl::engine {
@@ -66,6 +67,11 @@ json::Value expression_error(const Error& error, std::string_view source) {
   return make_error("expression", 400, "Expression failed", detail);
 }
 
+json::Value too_large_error() {
+  return make_error("expression", 400, "Value too large",
+                    "the value would be larger than " + std::to_string(kMaxValueBytes >> 20U) + " MiB as JSON");
+}
+
 void Core::fault(Activation& act, json::Value problem) {
   PAWL_ASSERT(act.kind == Kind::task, "only tasks fault; a list passes on what its task ended with");
   set_instance(problem, task_of(act).reference);
@@ -120,7 +126,17 @@ bool Core::evaluate(Activation& act, const dsl::Template& source, const json::Va
     fault(act, expression_error(evaluated.error(), expression != nullptr ? std::string_view(expression->source()) : std::string_view()));
     return false;
   }
-  result = std::move(evaluated).value();
+  return accept(act, std::move(evaluated).value(), result);
+}
+
+/// What an expression gives must stay small enough to be written down: memory shows shared parts once, the journal and every reader all of
+/// them.
+bool Core::accept(Activation& act, json::Value value, json::Value& result) {
+  if (json::larger_than(value, kMaxValueBytes)) {
+    fault(act, too_large_error());
+    return false;
+  }
+  result = std::move(value);
   return true;
 }
 
@@ -130,8 +146,7 @@ bool Core::evaluate(Activation& act, const dsl::Expression& source, const json::
     fault(act, expression_error(evaluated.error(), source.source()));
     return false;
   }
-  result = std::move(evaluated).value();
-  return true;
+  return accept(act, std::move(evaluated).value(), result);
 }
 
 bool Core::evaluate(Activation& act, const dsl::Template& source, json::Value& result) {

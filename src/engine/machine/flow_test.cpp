@@ -14,6 +14,13 @@ TEST(Flow, W1RunsASetTask) {
   run.verify();
 }
 
+TEST(Flow, S4_O4_AValueThatWouldBeTooLargeFaultsInsteadOfEatingTheServer) {
+  TestRun doubling("do: [{grow: {for: {each: i, in: '[range(40)]'}, do: [{twice: {set: {x: '${ [.x, .x] }'}}}]}}]", "{}");
+  EXPECT_EQ(doubling.machine().error().get("title"), json::Value("Value too large"));
+  TestRun text("do: [{a: {set: {n: '${ \"a\" * 40000000 }'}}}]", "{}");
+  EXPECT_EQ(text.machine().error().get("title"), json::Value("Value too large"));
+}
+
 TEST(Flow, AMissingInputIsAnEmptyObject) {
   TestRun run(testing::plan_of("do: [{a: {set: {in: '${ . }'}}}]"), json::Value());
   EXPECT_EQ(run.output(), R"({"in":{}})");

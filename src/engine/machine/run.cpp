@@ -3,6 +3,7 @@
 
 #include "base/assert.hpp"
 #include "engine/machine/detail/core.hpp"
+#include "json/size.hpp"
 
 namespace pawl::engine::detail {
 
@@ -188,6 +189,7 @@ void Core::begin_run() {
     auto transformed = plan->input.from->evaluate(input, TaskScope(*this, nullptr, input));
     if (transformed.has_error()) return refuse(expression_error(transformed.error(), {}), "/input");
     workflow_input = std::move(transformed).value();
+    if (json::larger_than(workflow_input, kMaxValueBytes)) return refuse(too_large_error(), "/input");
   }
   if (plan->timeout) {
     const auto value = plan->timeout->evaluate(workflow_input, TaskScope(*this, nullptr, workflow_input));
@@ -214,6 +216,7 @@ void Core::complete_run(json::Value result) {
     if (evaluated.has_error()) return refuse(expression_error(evaluated.error(), {}));
     transformed = std::move(evaluated).value();
   }
+  if (json::larger_than(transformed, kMaxValueBytes)) return refuse(too_large_error());
   if (plan->output.schema) {
     const auto findings = plan->output.schema->validate(transformed);
     if (!findings.empty()) return refuse(validation_error(findings, "output"));

@@ -137,6 +137,7 @@ class Core {
   void propagate(Activation& act, json::Value problem);
   void remember_fault(const Activation& act, FaultPoint::Restart restart);
   [[nodiscard]] bool is_absorbed(const Activation& act) const;
+  bool accept(Activation& act, json::Value value, json::Value& result);
   bool evaluate(Activation& act, const dsl::Template& source, const json::Value& dot, const TaskScope& scope, json::Value& result);
   bool evaluate(Activation& act, const dsl::Expression& source, const json::Value& dot, const TaskScope& scope, json::Value& result);
   bool evaluate(Activation& act, const dsl::Template& source, json::Value& result);
@@ -248,8 +249,12 @@ class Core {
   std::optional<dsl::Expression> regular_expression_;
 };
 
+/// Limit of what one expression, or a run's input or output, may come to as JSON text.
+inline constexpr std::size_t kMaxValueBytes = 32U << 20U;
+
 /// Error objects of kind `expression` and `validation` (status 400). `source`: the expression's text, may be empty; `what`: "input",
 /// "output" ...
+[[nodiscard]] json::Value too_large_error();
 [[nodiscard]] json::Value expression_error(const Error& error, std::string_view source);
 [[nodiscard]] json::Value validation_error(const Findings& findings, std::string_view what);
 
