@@ -288,7 +288,8 @@ void Scheduler::Impl::settled(const ScheduleId& id, const RunId& run, const Resu
   std::erase(entry.starting, run);
   std::erase_if(entry.row.progress.pending, [&](const PendingStart& start) { return start.run == run; });
   entry.dirty = true;
-  if (result.has_error()) {
+  const bool exists = result.has_error() && result.error().code == "run.exists";  // an earlier try did start it
+  if (result.has_error() && !exists) {
     report(entry, result.error().message);
     ended(id, run);
   }
@@ -313,7 +314,10 @@ void Scheduler::Impl::retry() {
   next_retry = d.clock.now() + kRetryEvery;
   for (auto& [id, entry] : entries) {
     for (const auto& run : entry.watched) look_at(entry, run);
-    for (const auto& start : entry.row.progress.pending) look_at(entry, start.run);
+    // Only those that the engine was given: it does not know one whose turn comes after this, and "unknown" means: start it again.
+    for (const auto& start : entry.row.progress.pending) {
+      if (std::find(entry.starting.begin(), entry.starting.end(), start.run) != entry.starting.end()) look_at(entry, start.run);
+    }
   }
 }
 
