@@ -88,6 +88,14 @@ TEST(Value, DeepValuesDieWithoutRecursion) {
   EXPECT_GT(deep.depth(), 1'000'000U);
 }
 
+/// Dies after this thread's variables, at the end of the program; AddressSanitizer watches.
+const Value& outlives_the_thread() {
+  static const Value value = Value::array({Value::array({Value::object({{"deep", Value::array({1})}})})});
+  return value;
+}
+
+TEST(Value, OfStaticStorageMayOutliveTheThreadsVariables) { EXPECT_EQ(outlives_the_thread().depth(), 4U); }
+
 TEST(Value, GivesBackEveryByteItCounted) {
   const auto before = live_bytes();
   {

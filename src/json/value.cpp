@@ -121,11 +121,9 @@ namespace {
 
 const Value kNull{};
 
-/// Containers whose last reference went away while another one is being destroyed wait here, so depth costs no stack.
-struct Graveyard {
-  std::vector<Value> waiting;
-  bool digging = false;
-};
+/// Containers whose last reference went away while another one is being destroyed wait here, so depth costs no stack. The list belongs to
+/// the outermost destruction; a pointer has no destructor, so values of static storage may still die after the thread's own variables.
+thread_local std::vector<Value>* graveyard = nullptr;
 
 bool is_container(const Value& value) { return value.kind() == Kind::array || value.kind() == Kind::object; }
 
@@ -184,9 +182,11 @@ void Value::release() noexcept {
     return;
   }
   // Children that are containers move to the graveyard instead of being destroyed inside this frame.
-  static thread_local Graveyard yard;
+  std::vector<Value> own_yard;
+  const bool outermost = graveyard == nullptr;
+  if (outermost) graveyard = &own_yard;
   const auto bury = [](Value& child) {
-    if (is_container(child)) yard.waiting.push_back(std::move(child));
+    if (is_container(child)) graveyard->push_back(std::move(child));
   };
   if (kind == Kind::array) {
     auto* array = static_cast<ArrayRep*>(rep);
@@ -201,13 +201,12 @@ void Value::release() noexcept {
     }
     delete object;
   }
-  if (yard.digging) return;
-  yard.digging = true;
-  while (!yard.waiting.empty()) {
-    const Value next = std::move(yard.waiting.back());
-    yard.waiting.pop_back();
+  if (!outermost) return;
+  while (!own_yard.empty()) {
+    const Value next = std::move(own_yard.back());
+    own_yard.pop_back();
   }
-  yard.digging = false;
+  graveyard = nullptr;
 }
 
 ArrayRep& Value::own_array() {
