@@ -66,6 +66,12 @@ using RunId = Id<struct RunTag>;
 using WorkflowId = Id<struct WorkflowTag>;
 using OrganizationId = Id<struct OrganizationTag>;
 using ScheduleId = Id<struct ScheduleTag>;
+using UserId = Id<struct UserTag>;
+using SessionId = Id<struct SessionTag>;
+using ApiKeyId = Id<struct ApiKeyTag>;
+using InvitationId = Id<struct InvitationTag>;
+using IntegrationId = Id<struct IntegrationTag>;
+using AuditId = Id<struct AuditTag>;
 
 }  // namespace pawl
 
