@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/time.hpp"
 
 namespace pawl::identity {
 
@@ -75,6 +76,7 @@ struct Principal {
   Scopes scopes = Scopes::all();        ///< narrower for API keys
   std::vector<Membership> memberships;  ///< an API key has only its own organization
   OrganizationId home;                  ///< where a request that names no organization acts
+  std::optional<TimePoint> expires_at;  ///< of the token or key: streams that it opened end then
 
   [[nodiscard]] std::optional<Role> role_in(const OrganizationId& organization) const;
   /// May this one do what asks for `permission` in `organization`? `open` is always permitted; for `account` and `administer` the
