@@ -1,0 +1,380 @@
+// The log: records on their way into the chain, and from there into the file.
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "audit/audit.hpp"
+#include "audit/detail/chain.hpp"
+#include "audit/detail/line_file.hpp"
+#include "audit/redact.hpp"
+#include "base/assert.hpp"
+#include "json/write.hpp"
+
+namespace pawl::audit {
+
+using detail::LineFile;
+using detail::Stored;
+
+namespace {
+
+constexpr std::size_t kMaxShortText = 300;
+constexpr std::size_t kMaxDetails = 8U << 10U;
+constexpr std::int64_t kPage = 500;
+/// The file is looked after this often without being asked: for records that other processes write, and after an error.
+constexpr Millis kPeriod{1000};
+
+constexpr RedactOptions kGenerous{.mask_emails = true, .max_text = 1000, .max_items = 50, .max_depth = 12};
+constexpr RedactOptions kTight{.mask_emails = true, .max_text = 200, .max_items = 10, .max_depth = 4};
+
+Error overloaded() {
+  return {ErrorClass::unavailable, "audit.overloaded", "too many audit records wait to be written; the act was not carried out"};
+}
+
+Error poisoned() {
+  return {ErrorClass::unavailable, "storage.poisoned", "a write to the database has failed; the process must restart and recover"};
+}
+
+/// Text of a client: no control characters, well-formed UTF-8 (both databases and the file depend on it), not endless.
+std::string clean(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size() && out.size() < kMaxShortText;) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t length = lead < 0x80 ? 1 : (lead & 0xE0U) == 0xC0 ? 2 : (lead & 0xF0U) == 0xE0 ? 3 : (lead & 0xF8U) == 0xF0 ? 4 : 0;
+    bool good = length > 0 && i + length <= text.size() && lead >= 0x20 && lead != 0x7f && lead != 0xC0 && lead != 0xC1;
+    for (std::size_t k = 1; good && k < length; ++k) good = (static_cast<unsigned char>(text[i + k]) & 0xC0U) == 0x80;
+    if (good) {
+      out.append(text.substr(i, length));
+      i += length;
+    } else {
+      out.push_back('?');
+      ++i;
+    }
+  }
+  return out;
+}
+
+std::string details_of(const json::Value& details, const Redactor& redactor) {
+  if (details.is_null()) return "{}";
+  PAWL_ASSERT(details.is_object(), "details of an audit record are an object");
+  auto text = json::to_text(redactor.value(details, kGenerous));
+  if (text.size() <= kMaxDetails) return text;
+  const auto size = text.size();
+  text = json::to_text(redactor.value(details, kTight));
+  if (text.size() <= kMaxDetails) return text;
+  return json::to_text(json::Value::object({{"omitted_bytes", static_cast<std::int64_t>(size)}}));
+}
+
+Stored stored_of(Record record, const Redactor& redactor, const Clock& clock) {
+  Stored stored;
+  auto& entry = stored.entry;
+  const RedactOptions masked{.mask_emails = true};
+  entry.at = record.at.value_or(clock.now());
+  entry.organization = record.organization;
+  entry.actor = record.actor;
+  entry.action = clean(record.action);
+  entry.resource = {clean(record.resource.type), clean(redactor.text(record.resource.id, masked))};
+  entry.outcome = record.outcome;
+  entry.address = clean(record.address);
+  entry.network = detail::network_of(entry.address);
+  entry.request_id = clean(redactor.text(record.request_id, masked));
+  entry.run = record.run;
+  entry.task = clean(record.task);
+  entry.duration = record.duration;
+  entry.details = details_of(record.details, redactor);
+  if (!entry.address.empty()) {
+    stored.salt = crypto::random_token(16);
+    stored.address_digest = detail::address_digest_of(*stored.salt, entry.address);
+  }
+  return stored;
+}
+
+struct Queued {
+  Stored stored;
+  Log::Done done;
+};
+
+/// What one write of the queue took. The work may run again after a rollback: it writes the same records then.
+struct Taken {
+  bool taken = false;
+  std::vector<Queued> items;
+};
+
+}  // namespace
+
+struct Log::Prepared::Items {
+  std::vector<Stored> stored;
+};
+Log::Prepared::Prepared() = default;
+Log::Prepared::Prepared(Prepared&&) noexcept = default;
+Log::Prepared& Log::Prepared::operator=(Prepared&&) noexcept = default;
+Log::Prepared::~Prepared() = default;
+std::size_t Log::Prepared::size() const { return items_ ? items_->stored.size() : 0; }
+
+void Log::Prepared::append(Prepared other) {
+  if (!items_) {
+    items_ = std::move(other.items_);
+  } else if (other.items_) {
+    auto& more = other.items_->stored;
+    items_->stored.insert(items_->stored.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  }
+}
+
+struct Log::Impl {
+  Impl(storage::Database& a_database, const Clock& a_clock, const Redactor& a_redactor, LogOptions an_options)
+      : database(a_database), clock(a_clock), redactor(a_redactor), options(std::move(an_options)) {}
+
+  storage::Database& database;
+  const Clock& clock;
+  const Redactor& redactor;
+  LogOptions options;
+
+  std::mutex queue_mutex;
+  std::vector<Queued> queue;    // guarded by queue_mutex
+  bool scheduled = false;       // guarded by queue_mutex: a write that will take the queue is on its way
+  std::size_t outstanding = 0;  // guarded by queue_mutex: queued or being written
+  std::atomic<std::uint64_t> appended{0};
+  std::atomic<std::uint64_t> refused{0};
+
+  std::optional<LineFile> file;  // the file thread's
+  std::atomic<std::uint64_t> file_sequence{0};
+  std::atomic<std::uint64_t> forget_up_to{0};  // files put aside with nothing beyond this may go
+  std::mutex file_mutex;
+  std::condition_variable file_changed;
+  std::uint64_t asked = 0;   // guarded by file_mutex
+  std::uint64_t served = 0;  // guarded by file_mutex: every wish up to this one
+  bool stopping = false;     // guarded by file_mutex
+  bool file_failing = false;
+  std::thread file_thread;
+
+  [[nodiscard]] const crypto::Key& key() const { return options.keys.front(); }
+  [[nodiscard]] Result<void> write_all(storage::Transaction& transaction, const std::vector<Stored*>& all);
+  void schedule();
+  void written(Taken& taken, const Result<void>& result);
+  void write_again();
+  void report(std::string_view sentence) const {
+    if (options.report) options.report(sentence);
+  }
+  void ask();
+  void look_after_file();
+  [[nodiscard]] Result<void> follow();
+};
+
+Result<void> Log::Impl::write_all(storage::Transaction& transaction, const std::vector<Stored*>& all) {
+  if (all.empty()) return {};
+  PAWL_TRY(head, detail::lock_head(transaction, key()));
+  for (auto* const stored : all) PAWL_TRY_VOID(detail::insert_next(transaction, key(), head, *stored));
+  return detail::set_head(transaction, key(), head);
+}
+
+// ---- appending ------------------------------------------------------------------------------------------------------------------
+
+void Log::Impl::schedule() {
+  auto taken = std::make_shared<Taken>();
+  database.write(
+      [this, taken](storage::Transaction& transaction) {
+        if (!std::exchange(taken->taken, true)) {
+          const std::lock_guard lock(queue_mutex);
+          std::swap(taken->items, queue);
+          scheduled = false;
+        }
+        std::vector<Stored*> all;
+        for (auto& item : taken->items) all.push_back(&item.stored);
+        return write_all(transaction, all);
+      },
+      [this, taken](const Result<void>& result) { written(*taken, result); });
+}
+
+void Log::Impl::written(Taken& taken, const Result<void>& result) {
+  for (auto& item : taken.items) {
+    if (item.done) std::exchange(item.done, nullptr)(result);
+  }
+  const auto count = taken.items.size();
+  if (result.has_error()) report("audit records could not be written: " + result.error().message);
+  {
+    const std::lock_guard lock(queue_mutex);
+    if (!taken.taken) scheduled = false;  // refused before it ran; what is queued stays
+    if (result.has_error() && !database.is_poisoned()) {
+      // They stay at the front and are tried again; meanwhile the queue fills, and beyond its bound acts are refused.
+      queue.insert(queue.begin(), std::make_move_iterator(taken.items.begin()), std::make_move_iterator(taken.items.end()));
+    } else {
+      outstanding -= count;
+    }
+  }
+  if (result.has_error()) return;
+  appended.fetch_add(count, std::memory_order_relaxed);
+  ask();
+}
+
+void Log::Impl::write_again() {
+  {
+    const std::lock_guard lock(queue_mutex);
+    if (queue.empty() || scheduled || database.is_poisoned()) return;
+    scheduled = true;
+  }
+  schedule();
+}
+
+Result<void> Log::append(Record record) { return append(std::move(record), {}); }
+
+Result<void> Log::append(Record record, Done done) {
+  auto& impl = *impl_;
+  if (impl.database.is_poisoned()) return poisoned();
+  Queued item{stored_of(std::move(record), impl.redactor, impl.clock), std::move(done)};
+  {
+    const std::lock_guard lock(impl.queue_mutex);
+    if (impl.outstanding >= impl.options.max_queue) {
+      impl.refused.fetch_add(1, std::memory_order_relaxed);
+      return overloaded();
+    }
+    ++impl.outstanding;
+    impl.queue.push_back(std::move(item));
+    if (std::exchange(impl.scheduled, true)) return {};
+  }
+  impl.schedule();
+  return {};
+}
+
+Result<void> Log::append(storage::Transaction& transaction, Record record) {
+  auto stored = stored_of(std::move(record), impl_->redactor, impl_->clock);
+  return impl_->write_all(transaction, {&stored});
+}
+
+void Log::prepare(Prepared& batch, Record record) const {
+  if (!batch.items_) batch.items_ = std::make_unique<Prepared::Items>();
+  batch.items_->stored.push_back(stored_of(std::move(record), impl_->redactor, impl_->clock));
+}
+
+Result<void> Log::write(storage::Transaction& transaction, Prepared& batch) {
+  if (!batch.items_) return {};
+  std::vector<Stored*> all;
+  for (auto& stored : batch.items_->stored) all.push_back(&stored);
+  return impl_->write_all(transaction, all);
+}
+
+// ---- the file -------------------------------------------------------------------------------------------------------------------
+
+void Log::Impl::ask() {
+  if (!file_thread.joinable()) return;
+  {
+    const std::lock_guard lock(file_mutex);
+    ++asked;
+  }
+  file_changed.notify_all();
+}
+
+void Log::Impl::look_after_file() {
+  std::unique_lock lock(file_mutex);
+  for (;;) {
+    file_changed.wait_for(lock, kPeriod, [this] { return stopping || asked > served; });
+    const auto wish = asked;
+    const bool last = stopping;
+    lock.unlock();
+    if (!last) write_again();
+    if (file) {
+      const auto followed = follow();
+      if (followed.has_error() && !std::exchange(file_failing, true)) report(followed.error().message);
+      if (!followed.has_error()) file_failing = false;
+      if (const auto old = forget_up_to.exchange(0); old > 0) file->forget_up_to(old);
+    }
+    lock.lock();
+    served = std::max(served, wish);
+    file_changed.notify_all();
+    if (last) return;
+  }
+}
+
+/// Appends to the file what the database has beyond it.
+Result<void> Log::Impl::follow() {
+  for (;;) {
+    std::string lines;
+    std::uint64_t last = 0;
+    std::int64_t count = 0;
+    PAWL_TRY_VOID(database.read([&](storage::Session& session) {
+      return session.query(PAWL_AUDIT_SELECT "where r.seq > $1 order by r.seq limit $2",
+                           {static_cast<std::int64_t>(file->last_sequence()), kPage}, [&](const storage::Row& row) {
+                             const auto stored = detail::read_row(row);
+                             lines += to_line(stored.entry);
+                             lines.push_back('\n');
+                             last = stored.entry.sequence;
+                             ++count;
+                           });
+    }));
+    if (count == 0) return {};
+    PAWL_TRY_VOID(file->append(lines, last));
+    file_sequence = last;
+    if (count < kPage) return {};
+  }
+}
+
+// ---- life cycle ---------------------------------------------------------------------------------------------------------------
+
+Log::Log(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<Log>> Log::open(storage::Database& database, const Clock& clock, const Redactor& redactor, LogOptions options) {
+  PAWL_ASSERT(!options.keys.empty(), "the chain is signed");
+  auto impl = std::make_unique<Impl>(database, clock, redactor, std::move(options));
+  std::uint64_t newest = 0;
+  PAWL_TRY_VOID(database.write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+    const auto head = detail::lock_head(transaction, impl->key());
+    if (head.has_error()) return head.error();
+    newest = head->sequence;
+    return {};
+  }));
+  if (!impl->options.file.empty()) {
+    PAWL_TRY(file, LineFile::open(impl->options.file, impl->options.rotate_bytes));
+    impl->file.emplace(std::move(file));
+    impl->file_sequence = impl->file->last_sequence();
+    if (impl->file->last_sequence() > newest) {
+      impl->report("the audit file " + impl->options.file.string() + " has records that the database has not: run `pawl audit verify`");
+    }
+  }
+  std::unique_ptr<Log> log(new Log(std::move(impl)));  // NOLINT: private constructor
+  log->impl_->file_thread = std::thread([&part = *log->impl_] { part.look_after_file(); });
+  log->impl_->ask();  // what a crash has left out
+  return log;
+}
+
+Log::~Log() {
+  auto& impl = *impl_;
+  if (!impl.file_thread.joinable()) return;
+  // Everything that was queued is written: an empty write stands behind it. After this nobody appends any more.
+  impl.write_again();
+  static_cast<void>(impl.database.write_and_wait([](storage::Transaction&) { return Result<void>(); }));
+  {
+    const std::lock_guard lock(impl.file_mutex);
+    impl.stopping = true;
+  }
+  impl.file_changed.notify_all();
+  impl.file_thread.join();
+}
+
+void Log::committed() { impl_->ask(); }
+
+void Log::forget_files(std::uint64_t sequence) {
+  auto& forget = impl_->forget_up_to;
+  auto known = forget.load();
+  while (known < sequence && !forget.compare_exchange_weak(known, sequence)) {
+  }
+  impl_->ask();
+}
+
+void Log::flush_file() {
+  auto& impl = *impl_;
+  std::unique_lock lock(impl.file_mutex);
+  const auto wish = ++impl.asked;
+  impl.file_changed.notify_all();
+  impl.file_changed.wait(lock, [&] { return impl.served >= wish; });
+}
+
+const Keys& Log::keys() const { return impl_->options.keys; }
+const std::filesystem::path& Log::file() const { return impl_->options.file; }
+
+Log::Statistics Log::statistics() const {
+  auto& impl = *impl_;
+  const std::lock_guard lock(impl.queue_mutex);
+  return {impl.appended, impl.refused, impl.outstanding, impl.file_sequence};
+}
+
+}  // namespace pawl::audit

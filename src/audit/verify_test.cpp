@@ -1,0 +1,274 @@
+#include "audit/verify.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "audit/detail/chain.hpp"
+#include "audit/query.hpp"
+#include "audit/testing/chain.hpp"
+
+namespace pawl::audit {
+namespace {
+
+using testing::user;
+
+class Verify : public testing::Chain {
+ protected:
+  void fill(int count) {
+    for (int i = 0; i < count; ++i) add(record("thing.done"));
+    log->flush_file();
+  }
+};
+
+// proves: S4-D4, S4-O8
+TEST_F(Verify, S4_D4_FindsAndLocatesAnAlterationOfEveryColumn) {
+  struct Case {
+    std::string column;
+    std::string value;
+  };
+  // Every column of the table; the test below compares the list with the schema.
+  const std::vector<Case> cases{{"seq", "77"},
+                                {"at", "at + 1"},
+                                {"organization_id", "null"},
+                                {"actor", "'system'"},
+                                {"actor_user", "x'00000000000070000000000000000002'"},
+                                {"actor_key", "x'00000000000070000000000000000002'"},
+                                {"action", "'thing.undone'"},
+                                {"resource_type", "'other'"},
+                                {"resource_id", "'8'"},
+                                {"outcome", "'failure'"},
+                                {"network", "'10.0.0.0/24'"},
+                                {"address_digest", "null"},
+                                {"request_id", "''"},
+                                {"run_id", "null"},
+                                {"task", "'/do/1'"},
+                                {"duration", "13"},
+                                {"details", "'{}'"},
+                                {"previous", "zeroblob(32)"},
+                                {"hash", "zeroblob(32)"},
+                                {"mac", "zeroblob(32)"}};
+  fill(7);
+  std::vector<std::string> columns;
+  const auto read = database->read([&](storage::Session& session) {
+    return session.query("select name from pragma_table_info('audit_records')", {},
+                         [&](const storage::Row& row) { columns.emplace_back(row.text(0)); });
+  });
+  ASSERT_FALSE(read.has_error());
+  std::vector<std::string> listed;
+  for (const auto& each : cases) listed.push_back(each.column);
+  EXPECT_THAT(listed, ::testing::UnorderedElementsAreArray(columns));
+
+  log.reset();  // the file is not to follow what happens now
+  ASSERT_TRUE(verified().ok);
+  for (const auto& each : cases) {
+    sql("create table saved as select * from audit_records where seq = 4");
+    sql("update audit_records set " + each.column + " = " + each.value + " where seq = 4");
+    const auto report = verified(false);
+    EXPECT_FALSE(report.ok) << each.column;
+    if (report.problem) {
+      EXPECT_EQ(report.problem->sequence, 4U) << each.column << ": " << report.problem->detail;
+    }
+    sql("delete from audit_records where seq in (4, 77)");
+    sql("insert into audit_records select * from saved");
+    sql("drop table saved");
+    ASSERT_TRUE(verified().ok) << each.column;
+  }
+}
+
+TEST_F(Verify, S4_D4_FindsEveryKindOfRewriting) {
+  struct Case {
+    std::string name;
+    std::vector<std::string> statements;
+    std::uint64_t first_bad;
+  };
+  const std::string columns =
+      "at, organization_id, actor, actor_user, actor_key, action, resource_type, resource_id, outcome, network, address_digest, "
+      "request_id, run_id, task, duration, details, previous, hash, mac";
+  const std::vector<Case> cases{
+      {"one removed from the middle", {"delete from audit_records where seq = 4"}, 4},
+      {"one removed, the rest moved up",
+       {"delete from audit_records where seq = 4", "update audit_records set seq = -seq where seq > 4",
+        "update audit_records set seq = -seq - 1 where seq < 0"},
+       4},
+      {"two exchanged",
+       {"update audit_records set seq = 100 where seq = 3", "update audit_records set seq = 3 where seq = 4",
+        "update audit_records set seq = 4 where seq = 100"},
+       3},
+      {"one doubled at the end",
+       {"insert into audit_records (seq, " + columns + ") select 8, " + columns + " from audit_records where seq = 7"},
+       8},
+      {"the newest removed", {"delete from audit_records where seq = 7"}, 7},
+      {"the oldest removed", {"delete from audit_records where seq = 1"}, 1},
+      {"all removed", {"delete from audit_records"}, 1},
+      {"an address altered", {"update audit_addresses set address = '192.0.2.78' where seq = 5"}, 5},
+      {"a salt altered", {"update audit_addresses set salt = x'00' where seq = 5"}, 5},
+      {"an address removed", {"delete from audit_addresses where seq = 5"}, 5},
+      {"the head altered", {"update audit_head set seq = 6"}, 6},
+      {"the head's signature altered", {"update audit_head set mac = zeroblob(32)"}, 7},
+      {"the head removed", {"delete from audit_head"}, 0},
+      {"a checkpoint invented",
+       {"insert into audit_checkpoint select 1, seq, hash, at, mac from audit_records where seq = 3",
+        "delete from audit_records where seq <= 3"},
+       3},
+  };
+  fill(7);
+  for (const auto table : {"audit_records", "audit_addresses", "audit_head"}) {
+    sql(std::string("create table kept_") + table + " as select * from " + table);
+  }
+  log.reset();  // the file is not to follow what happens now
+  for (const auto& each : cases) {
+    for (const auto& statement : each.statements) sql(statement);
+    const auto report = verified(false);
+    EXPECT_FALSE(report.ok) << each.name;
+    if (report.problem) {
+      EXPECT_EQ(report.problem->sequence, each.first_bad) << each.name << ": " << report.problem->detail;
+    }
+    for (const auto table : {"audit_records", "audit_addresses", "audit_head"}) {
+      sql(std::string("delete from ") + table);
+      sql(std::string("insert into ") + table + " select * from kept_" + table);
+    }
+    sql("delete from audit_checkpoint");
+    ASSERT_TRUE(verified().ok) << each.name;
+  }
+}
+
+/// Whoever can write the whole database and knows this program, but not the key.
+TEST_F(Verify, S4_D4_FindsAChainThatWasComputedAnewWithoutTheKey) {
+  fill(7);
+  const auto forged = database->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+    std::vector<detail::Stored> all;
+    PAWL_TRY_VOID(
+        transaction.query(PAWL_AUDIT_SELECT "order by r.seq", {}, [&](const storage::Row& row) { all.push_back(detail::read_row(row)); }));
+    PAWL_TRY_VOID(transaction.execute("delete from audit_records"));
+    PAWL_TRY_VOID(transaction.execute("delete from audit_head"));
+    all[3].entry.action = "nothing.happened";
+    const auto other_key = key_of("another secret");
+    detail::Head head;
+    for (auto& stored : all) PAWL_TRY_VOID(detail::insert_next(transaction, other_key, head, stored));
+    return detail::set_head(transaction, other_key, head);
+  });
+  ASSERT_FALSE(forged.has_error());
+  const auto report = verified(false);
+  ASSERT_FALSE(report.ok);
+  EXPECT_TRUE(report.problem->kind == "head" || report.problem->kind == "forged");
+  // With the old head kept, which fits no longer: the first record is already signed by somebody else.
+  sql("update audit_head set seq = 0");
+  EXPECT_FALSE(verified(false).ok);
+}
+
+TEST_F(Verify, S4_D4_FindsRecordsMissingFromTheDatabaseThatTheFileHas) {
+  fill(3);
+  // A state of the database as it was: head and records fit each other.
+  for (const auto table : {"audit_records", "audit_addresses", "audit_head"}) {
+    sql(std::string("create table kept_") + table + " as select * from " + table);
+  }
+  fill(4);
+  for (const auto table : {"audit_records", "audit_addresses", "audit_head"}) {
+    sql(std::string("delete from ") + table);
+    sql(std::string("insert into ") + table + " select * from kept_" + table);
+  }
+  EXPECT_TRUE(verified(false).ok) << "the database alone cannot know";
+  const auto report = verified();
+  ASSERT_FALSE(report.ok);
+  EXPECT_EQ(report.problem->kind, "truncated");
+  EXPECT_EQ(report.problem->sequence, 4U);
+}
+
+TEST_F(Verify, S4_D4_FindsTheTruncationOfBothAgainstAHashNotedElsewhere) {
+  fill(3);
+  const auto noted = verified();
+  VerifyOptions wish;
+  wish.keys = log->keys();
+  wish.expected_sequence = 3;
+  wish.expected_hash = noted.head;
+  EXPECT_TRUE(verify(*database, wish)->ok);
+  wish.expected_hash = std::string(64, '0');
+  EXPECT_EQ(verify(*database, wish)->problem->sequence, 3U);
+  wish.expected_sequence = 4;
+  EXPECT_EQ(verify(*database, wish)->problem->kind, "expected");
+}
+
+TEST_F(Verify, S4_D4_FindsAlterationsOfTheFile) {
+  fill(5);
+  log.reset();
+  const auto all = lines();
+  struct Case {
+    std::string name;
+    std::vector<std::string> lines;
+    std::uint64_t first_bad;
+  };
+  auto altered = all;
+  altered[2].replace(altered[2].find("because"), 7, "perhaps");
+  const std::vector<Case> cases{{"altered", altered, 3},
+                                {"removed", {all[0], all[1], all[3], all[4]}, 3},
+                                {"reordered", {all[0], all[2], all[1], all[3], all[4]}, 2},
+                                {"doubled", {all[0], all[1], all[1], all[2], all[3], all[4]}, 3},
+                                {"added", {all[0], all[1], all[2], "{\"hello\":1}", all[3], all[4]}, 4}};
+  for (const auto& each : cases) {
+    write_lines(each.lines);
+    VerifyOptions wish;
+    wish.keys = options().keys;
+    wish.file = file();
+    const auto report = verify(*database, wish);
+    ASSERT_FALSE(report.has_error());
+    ASSERT_FALSE(report->ok) << each.name;
+    EXPECT_EQ(report->problem->kind, "file") << each.name;
+    EXPECT_EQ(report->problem->sequence, each.first_bad) << each.name;
+  }
+  write_lines(all);
+}
+
+// proves: FA-17
+TEST_F(Verify, FA_17_StillFitsAfterRetentionHasRemovedTheOldest) {
+  fill(4);
+  clock.advance(std::chrono::hours(48));
+  fill(3);
+  const auto before = clock.now() - std::chrono::hours(24);
+  EXPECT_EQ(*count_older(*database, before), 4U);
+  EXPECT_EQ(*remove_older(*database, *log, before, 3), 3U);
+  EXPECT_EQ(*remove_older(*database, *log, before, 3), 1U);
+  EXPECT_EQ(*remove_older(*database, *log, before, 3), 0U);
+  const auto report = verified();
+  EXPECT_TRUE(report.ok) << report.problem->detail;
+  EXPECT_EQ(report.removed, 4U);
+  EXPECT_EQ(report.first, 5U);
+  EXPECT_EQ(report.records, 5U) << "three, and two that say that some were removed";
+  sql("delete from audit_records where seq = 5");
+  EXPECT_EQ(verified().problem->sequence, 5U);
+}
+
+TEST_F(Verify, LeavesTheChainAsItIsWhenAPersonIsErased) {
+  fill(3);
+  sql("delete from audit_addresses where seq = 2");
+  EXPECT_EQ(verified().problem->kind, "address");
+  auto erased = record("data.erased");
+  erased.actor = {};
+  erased.resource = {"user", user(1).to_string()};
+  add(erased);
+  EXPECT_TRUE(verified().ok);
+}
+
+TEST_F(Verify, AcceptsRecordsOfAnEarlierKeyAsLongAsThatIsNamed) {
+  fill(2);
+  log.reset();
+  auto changed = options();
+  changed.keys = {key_of("a new secret of the installation")};
+  log = std::move(Log::open(*database, clock, redactor, changed)).value();
+  add(record("thing.done"));
+  EXPECT_EQ(verified().problem->sequence, 1U);
+  VerifyOptions both;
+  both.keys = {key_of("a new secret of the installation"), options().keys.front()};
+  EXPECT_TRUE(verify(*database, both)->ok);
+}
+
+TEST_F(Verify, WalksManyPages) {
+  for (int i = 0; i < 2500; ++i) ASSERT_FALSE(log->append(record("thing.done")).has_error());
+  reopen();
+  const auto report = verified();
+  EXPECT_TRUE(report.ok);
+  EXPECT_EQ(report.records, 2500U);
+  EXPECT_EQ(report.file_lines, 2500U);
+}
+
+}  // namespace
+}  // namespace pawl::audit
