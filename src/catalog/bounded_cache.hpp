@@ -46,6 +46,11 @@ class BoundedCache {
     ++generation_;
     entries_.erase(key);
   }
+  void clear() {
+    const std::unique_lock lock(mutex_);
+    ++generation_;
+    entries_.clear();
+  }
   [[nodiscard]] std::size_t size() const {
     const std::shared_lock lock(mutex_);
     return entries_.size();

@@ -16,10 +16,16 @@ namespace pawl::catalog {
 namespace {
 
 constexpr std::size_t kCachedPlans = 2000;
+constexpr std::size_t kCachedOwners = 4000;
 constexpr std::string_view kTaskListNamespace = "default";
 
 Error not_found(const WorkflowId& id) {
   return {ErrorClass::not_found, "workflow.not_found", fmt::format("There is no workflow {}.", id.to_string())};
+}
+
+Error version_conflict(const Workflow& workflow) {
+  return {ErrorClass::conflict, "workflow.version_conflict",
+          fmt::format("Version {} is current: somebody has changed the workflow in the meantime.", workflow.version)};
 }
 
 struct VersionKey {
@@ -43,6 +49,7 @@ struct Catalog::Impl {
   Dependencies d;
   BoundedCache<WorkflowId, ExecutablePtr> current{kCachedPlans};
   BoundedCache<VersionKey, dsl::PlanPtr, VersionKeyHash> plans{kCachedPlans};
+  BoundedCache<WorkflowId, std::optional<OrganizationId>> owners{kCachedOwners};
   mutable std::shared_mutex hooks_mutex;
   std::unordered_map<std::string, Hook> hooks;  // by token digest
   std::function<void(const WorkflowId&)> listener;
@@ -143,10 +150,12 @@ Result<Workflow> Catalog::create(const OrganizationId& organization, NewWorkflow
   workflow.name = request.name.value_or(plan->name);
   workflow.description = std::move(request.description);
   workflow.active = request.active;
+  workflow.created_by = workflow.updated_by = request.author;
   workflow.definition = std::move(request.definition);
   Version version;
   version.definition = workflow.definition;
   version.change_summary = std::move(request.change_summary);
+  version.created_by = request.author;
   version.created_at = workflow.created_at;
   const detail::TriggerContext context{d.random, workflow.created_at, d.token_key};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
@@ -202,8 +211,10 @@ Result<Workflow> Catalog::update(const OrganizationId& organization, const Workf
     PAWL_TRY(found, detail::load_workflow(transaction, organization, id));
     if (!found) return not_found(id);
     workflow = std::move(*found);
+    if (changes.expected_version && *changes.expected_version != workflow.version) return version_conflict(workflow);
     const bool was_active = workflow.active;
     workflow.updated_at = d.clock.now();
+    workflow.updated_by = changes.author;
     if (changes.name) workflow.name = *changes.name;
     if (changes.description) workflow.description = *changes.description;
     if (changes.active) workflow.active = *changes.active;
@@ -212,6 +223,7 @@ Result<Workflow> Catalog::update(const OrganizationId& organization, const Workf
       version.version = ++workflow.version;
       version.definition = workflow.definition = *changes.definition;
       version.change_summary = changes.change_summary;
+      version.created_by = changes.author;
       version.created_at = workflow.updated_at;
       PAWL_TRY_VOID(detail::insert_version(transaction, id, version, names_of(*plan)));
     }
@@ -235,6 +247,7 @@ Result<void> Catalog::remove(const OrganizationId& organization, const WorkflowI
     return detail::remove_triggers(transaction, id);
   };
   PAWL_TRY_VOID(d.database.write_and_wait(work));
+  impl_->owners.erase(id);
   return impl_->changed(id);
 }
 
@@ -265,6 +278,21 @@ Result<Version> Catalog::version(const OrganizationId& organization, const Workf
     }
     return std::move(*row);
   });
+}
+
+std::optional<OrganizationId> Catalog::cached_owner(const WorkflowId& id) const {
+  if (const auto current = impl_->current.get(id)) return current->organization;
+  return impl_->owners.get(id);
+}
+
+Result<OrganizationId> Catalog::owner(const WorkflowId& id) {
+  if (const auto known = cached_owner(id)) return *known;
+  const auto generation = impl_->owners.generation();
+  auto found = impl_->d.database.read([&](storage::Session& session) { return detail::load_owner(session, id); });
+  if (found.has_error()) return found.error();
+  if (!*found) return not_found(id);
+  impl_->owners.put(id, *found, generation);
+  return **found;
 }
 
 ExecutablePtr Catalog::cached(const OrganizationId& organization, const WorkflowId& id) const {

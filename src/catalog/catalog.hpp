@@ -1,8 +1,8 @@
 /// Workflows and their versions: kept, checked, compiled, and found again.
 ///
 /// Definitions are checked completely before anything is stored; a version never changes, and a new one is made only when the definition
-/// does. Every call names the organization; what belongs to another one does not exist. `cached` never blocks; all others read or write the
-/// database and belong on a worker thread. Thread-safe.
+/// does. Every call names the organization; what belongs to another one does not exist. `cached`, `cached_owner` and `find_hook` never
+/// block; all others read or write the database and belong on a worker thread. Thread-safe.
 ///
 /// Errors: `workflow.not_found`, `workflow.invalid` (422, all findings), `workflow.version_not_found`, those of storage.
 #pragma once
@@ -29,18 +29,21 @@ class Database;
 namespace pawl::catalog {
 
 struct NewWorkflow {
-  std::optional<std::string> name;  ///< default: the document's
-  std::string description;
-  Definition definition;
+  std::optional<std::string> name{};  ///< default: the document's
+  std::string description{};
+  Definition definition{};
   bool active = true;
-  std::string change_summary;
+  std::string change_summary{};
+  UserId author{};  ///< nil: nobody's
 };
 struct Changes {
-  std::optional<std::string> name;
-  std::optional<std::string> description;
-  std::optional<Definition> definition;
-  std::optional<bool> active;
-  std::string change_summary;
+  std::optional<std::string> name{};
+  std::optional<std::string> description{};
+  std::optional<Definition> definition{};
+  std::optional<bool> active{};
+  std::string change_summary{};
+  UserId author{};
+  std::optional<std::uint32_t> expected_version{};  ///< `workflow.version_conflict` (409) where another one is current by now
 };
 
 struct WorkflowFilter {
@@ -91,6 +94,11 @@ class Catalog final : public engine::PlanSource {
 
   /// Checks and compiles without storing.
   [[nodiscard]] Checked<dsl::PlanPtr> check(const Definition& definition) const;
+
+  /// Whose workflow it is, for the permission check. `cached_owner` never blocks; nothing: not in memory, `owner` knows more. A removed
+  /// workflow has no owner.
+  [[nodiscard]] std::optional<OrganizationId> cached_owner(const WorkflowId& id) const;
+  [[nodiscard]] Result<OrganizationId> owner(const WorkflowId& id);
 
   /// The current version where it is in memory, else null. Never blocks; safe on io threads.
   [[nodiscard]] ExecutablePtr cached(const OrganizationId& organization, const WorkflowId& id) const;

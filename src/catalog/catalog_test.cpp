@@ -97,8 +97,8 @@ class CatalogTest : public testing::Test {
 TEST_F(CatalogTest, MakesANewVersionOnlyWhenTheDefinitionChanges) {
   const auto made = create(simple());
   EXPECT_EQ(made.name, "simple");
-  EXPECT_EQ(change(made.id, {.name = "other", .description = {}, .definition = simple(), .active = {}, .change_summary = {}}).version, 1U);
-  EXPECT_EQ(change(made.id, {.name = {}, .description = {}, .definition = simple("y"), .active = {}, .change_summary = "why"}).version, 2U);
+  EXPECT_EQ(change(made.id, {.name = "other", .definition = simple()}).version, 1U);
+  EXPECT_EQ(change(made.id, {.definition = simple("y"), .change_summary = "why"}).version, 2U);
   EXPECT_EQ(catalog_->executable(organization_, made.id).value()->version, 2U);
   EXPECT_EQ(catalog_->executable(organization_, made.id, 1).value()->version, 1U);
   EXPECT_THAT(catalog_->versions(organization_, made.id, 10, {}).value().versions, SizeIs(2));
@@ -140,7 +140,7 @@ TEST_F(CatalogTest, FindsADocumentByNameAndVersion) {
   EXPECT_EQ(catalog_->find(organization_, "test", "simple", "").value().workflow, first.id);
   EXPECT_EQ(catalog_->find(organization_, "test", "simple", "1.0.0").value().workflow, first.id);
   EXPECT_TRUE(catalog_->find(organization_, "test", "simple", "9.9.9").has_error());
-  change(first.id, {.name = {}, .description = {}, .definition = {}, .active = false, .change_summary = {}});
+  change(first.id, {.active = false});
   EXPECT_TRUE(catalog_->find(organization_, "test", "simple", "").has_error());
 }
 
@@ -170,9 +170,9 @@ TEST_F(CatalogTest, AWebhookKeepsItsTokenAndIsStoredSealed) {
   EXPECT_EQ(open()->find_hook(token)->workflow, made.id);
   EXPECT_FALSE(catalog_->find_hook(token.substr(1)).has_value());
   EXPECT_FALSE(catalog_->find_hook("").has_value());
-  const auto renamed = change(made.id, {.name = "renamed", .description = {}, .definition = {}, .active = {}, .change_summary = {}});
+  const auto renamed = change(made.id, {.name = "renamed"});
   EXPECT_EQ(renamed.triggers[0].details.get("url"), json::Value(url));
-  change(made.id, {.name = {}, .description = {}, .definition = {}, .active = false, .change_summary = {}});
+  change(made.id, {.active = false});
   EXPECT_FALSE(catalog_->find_hook(token).has_value());
 }
 
@@ -184,9 +184,41 @@ TEST_F(CatalogTest, AnUnchangedScheduleKeepsItsTimes) {
   const auto due = made.triggers[0].details.get("next_due");
   EXPECT_EQ(due, json::Value(to_rfc3339(clock_.time + Millis(3'600'000))));
   clock_.time += Millis(60'000);
-  const auto changed = change(made.id, {.name = {}, .description = {}, .definition = scheduled("y"), .active = {}, .change_summary = {}});
+  const auto changed = change(made.id, {.definition = scheduled("y")});
   EXPECT_EQ(changed.triggers[0].details.get("next_due"), due);
   EXPECT_EQ(changed.triggers[0].details.get("id"), made.triggers[0].details.get("id"));
+}
+
+TEST_F(CatalogTest, S4_O1_SaysWhoseAWorkflowIs) {
+  const auto made = create(simple());
+  EXPECT_EQ(catalog_->cached_owner(made.id), std::nullopt);
+  EXPECT_EQ(catalog_->owner(made.id).value(), organization_);
+  EXPECT_EQ(catalog_->cached_owner(made.id), organization_);
+  EXPECT_EQ(catalog_->owner(WorkflowId::make(clock_.time, random_)).error().code, "workflow.not_found");
+  ASSERT_TRUE(catalog_->remove(organization_, made.id).has_value());
+  EXPECT_EQ(catalog_->cached_owner(made.id), std::nullopt);
+  EXPECT_EQ(catalog_->owner(made.id).error().code, "workflow.not_found");
+}
+
+TEST_F(CatalogTest, W4_RemembersWhoMadeAndChangedIt) {
+  const auto author = UserId::make(clock_.time, random_);
+  const auto editor = UserId::make(clock_.time, random_);
+  const auto made = catalog_->create(organization_, {.definition = simple(), .author = author}).value();
+  change(made.id, {.definition = simple("y"), .author = editor});
+  const auto now = catalog_->get(organization_, made.id).value();
+  EXPECT_EQ(now.created_by, author);
+  EXPECT_EQ(now.updated_by, editor);
+  EXPECT_EQ(catalog_->version(organization_, made.id, 1).value().created_by, author);
+  EXPECT_EQ(catalog_->version(organization_, made.id, 2).value().created_by, editor);
+}
+
+TEST_F(CatalogTest, W4_TwoEditorsDoNotOverwriteEachOther) {
+  const auto made = create(simple());
+  change(made.id, {.definition = simple("y"), .expected_version = 1});
+  const auto late = catalog_->update(organization_, made.id, {.definition = simple("z"), .expected_version = 1});
+  EXPECT_EQ(late.error().code, "workflow.version_conflict");
+  EXPECT_EQ(late.error().kind, ErrorClass::conflict);
+  EXPECT_EQ(catalog_->get(organization_, made.id).value().definition, simple("y"));
 }
 
 TEST_F(CatalogTest, KeepsADocumentOfPawlRunOnceAndUnlisted) {

@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 
 #include "base/assert.hpp"
+#include "catalog/bounded_cache.hpp"
 #include "catalog/catalog.hpp"
 #include "catalog/detail/schedule_rows.hpp"
 #include "catalog/event_trigger.hpp"
@@ -24,10 +25,15 @@ using detail::PendingStart;
 using detail::ScheduleRow;
 
 constexpr std::size_t kMaxQueuedJobs = 10'000;
+constexpr std::size_t kCachedOwners = 1000;
 /// The longest sleep: a wall clock that is set forward is noticed after this.
 constexpr Millis kLongestSleep{10'000};
 /// How often starts that were refused and runs from before a restart are looked at.
 constexpr Millis kRetryEvery{1000};
+
+Error not_found(const ScheduleId& id) {
+  return {ErrorClass::not_found, "schedule.not_found", fmt::format("There is no schedule {}.", id.to_string())};
+}
 
 Error stopped() { return {ErrorClass::unavailable, "scheduler.stopped", "The scheduler is not running."}; }
 
@@ -62,6 +68,7 @@ struct Scheduler::Impl {
   explicit Impl(Dependencies parts) : d(std::move(parts)) {}
 
   Dependencies d;
+  BoundedCache<ScheduleId, std::optional<OrganizationId>> owners{kCachedOwners};
   std::mutex mutex;
   std::condition_variable wake;
   std::deque<Job> jobs;
@@ -388,6 +395,7 @@ void Scheduler::stop() {
 }
 
 void Scheduler::changed(const WorkflowId& workflow) {
+  impl_->owners.clear();
   static_cast<void>(impl_->post([impl = impl_.get(), workflow] {
     if (const auto loaded = impl->load(workflow); loaded.has_error() && impl->d.report) impl->d.report(loaded.error().message);
   }));
@@ -398,6 +406,18 @@ void Scheduler::take_event(const OrganizationId& organization, json::Value event
   const bool taken =
       impl_->post([impl = impl_.get(), organization, event = std::move(event), shared] { impl->offer(organization, event, *shared); });
   if (!taken && *shared) (*shared)(stopped());
+}
+
+std::optional<OrganizationId> Scheduler::cached_owner(const ScheduleId& id) const { return impl_->owners.get(id); }
+
+Result<OrganizationId> Scheduler::owner(const ScheduleId& id) {
+  if (const auto known = cached_owner(id)) return *known;
+  const auto generation = impl_->owners.generation();
+  auto found = impl_->d.database.read([&](storage::Session& session) { return detail::load_schedule_owner(session, id); });
+  if (found.has_error()) return found.error();
+  if (!*found) return not_found(id);
+  impl_->owners.put(id, *found, generation);
+  return **found;
 }
 
 Result<SchedulePage> Scheduler::list(const OrganizationId& organization, const ScheduleFilter& filter) {
@@ -416,7 +436,7 @@ Result<SchedulePage> Scheduler::list(const OrganizationId& organization, const S
 Result<ScheduleView> Scheduler::get(const OrganizationId& organization, const ScheduleId& id) {
   auto view = impl_->d.database.read([&](storage::Session& session) { return detail::load_schedule_view(session, organization, id); });
   if (view.has_error()) return view.error();
-  if (!*view) return Error(ErrorClass::not_found, "schedule.not_found", fmt::format("There is no schedule {}.", id.to_string()));
+  if (!*view) return not_found(id);
   return std::move(**view);
 }
 
@@ -428,7 +448,7 @@ Result<ScheduleView> Scheduler::change(const OrganizationId& organization, const
     return {};
   };
   PAWL_TRY_VOID(impl_->d.database.write_and_wait(work));
-  if (!workflow) return Error(ErrorClass::not_found, "schedule.not_found", fmt::format("There is no schedule {}.", id.to_string()));
+  if (!workflow) return not_found(id);
   changed(*workflow);
   return get(organization, id);
 }

@@ -5,7 +5,7 @@
 /// for that id and starts it only where it is missing. Events are taken at most once per `source` and `id` (within the last
 /// `kRememberedEvents` of a schedule).
 ///
-/// Thread-safe. `list`, `get` and `change` block: worker threads only.
+/// Thread-safe. `owner`, `list`, `get` and `change` block: worker threads only.
 #pragma once
 
 #include <functional>
@@ -82,6 +82,10 @@ class Scheduler {
 
   /// An event that may start workflows. `done` (may be empty) comes when every start that it causes is durable.
   void take_event(const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done);
+
+  /// Whose schedule it is, as in `Catalog`: `cached_owner` never blocks, `owner` does. Error `schedule.not_found`.
+  [[nodiscard]] std::optional<OrganizationId> cached_owner(const ScheduleId& id) const;
+  [[nodiscard]] Result<OrganizationId> owner(const ScheduleId& id);
 
   [[nodiscard]] Result<SchedulePage> list(const OrganizationId& organization, const ScheduleFilter& filter);
   [[nodiscard]] Result<ScheduleView> get(const OrganizationId& organization, const ScheduleId& id);

@@ -36,6 +36,8 @@ struct Workflow {
   std::uint32_t version = 1;
   Definition definition;
   bool active = true;
+  UserId created_by;  ///< nil: nobody's, as what the installation's own key made
+  UserId updated_by;
   TimePoint created_at{};
   TimePoint updated_at{};
   std::vector<Trigger> triggers;
@@ -45,6 +47,7 @@ struct Version {
   std::uint32_t version = 1;
   Definition definition;
   std::string change_summary;
+  UserId created_by;
   TimePoint created_at{};
 };
 

@@ -253,6 +253,23 @@ RunId Engine::start_run(StartRequest request, Started started, Finished finished
   return id;
 }
 
+void Engine::owner(const RunId& run, Owned done) {
+  auto& impl = *impl_;
+  auto* driver = &impl.shard_of(run);
+  driver->run([&impl, driver, run, done = std::move(done)](Shard& shard) {
+    if (const auto known = shard.owner(run)) return done(*known);
+    const bool accepted = impl.readers.try_post([&impl, driver, run, done] {
+      auto stored = impl.store.owner(run);
+      driver->run([run, done, stored = std::move(stored)](Shard&) {
+        if (stored.has_error()) return done(stored.error());
+        if (!*stored) return done(Error{ErrorClass::not_found, "run.not_found", "run " + run.to_string() + " does not exist"});
+        done(**stored);
+      });
+    });
+    if (!accepted) done(Error{ErrorClass::unavailable, "engine.overloaded", "too many runs are being read"});
+  });
+}
+
 void Engine::view(const OrganizationId& organization, const RunId& run, bool with_tasks, Viewed done) {
   impl_->command(run, done, [=](Shard& shard) { shard.view(organization, run, with_tasks, done); });
 }

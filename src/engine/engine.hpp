@@ -149,6 +149,11 @@ class Engine {
   /// wanted for a run that ends at once, `started` may come together with `finished`, after one commit.
   RunId start_run(StartRequest request, Started started, Finished finished);
 
+  /// Which organization a run belongs to, for the permission check: at once where the calling thread is that of the run's shard and the run
+  /// is in memory; else from its rows, which costs one narrow read. Error `run.not_found`.
+  using Owned = std::function<void(Result<OrganizationId>)>;
+  void owner(const RunId& run, Owned done);
+
   using Viewed = std::function<void(Result<RunView>)>;
   /// Of any run, in memory, waiting or finished. Error `run.not_found` also for another organization's run.
   void view(const OrganizationId& organization, const RunId& run, bool with_tasks, Viewed done);

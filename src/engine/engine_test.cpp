@@ -68,6 +68,16 @@ TEST_F(EngineTest, ARunOfAnotherOrganizationIsNotFound) {
   EXPECT_EQ(bench_.view_as(other, view.id).error().code, "run.not_found");
 }
 
+TEST_F(EngineTest, S4_O1_SaysWhoseARunIs) {
+  bench_.boot();
+  const auto finished = bench_.execute(bench_.add("finished", "\n  - a: {set: {x: 1}}"), {}).id;
+  const auto open = bench_.start(bench_.add("open", "\n  - a: {wait: {hours: 1}}"), {});
+  EXPECT_EQ(bench_.owner(finished).value(), bench_.view(finished, false)->organization);
+  EXPECT_EQ(bench_.owner(open).value(), bench_.view(open, false)->organization);
+  RunId unknown;
+  EXPECT_EQ(bench_.owner(unknown).error().code, "run.not_found");
+}
+
 TEST_F(EngineTest, ARunThatEndsAtOnceIsOneRowAndOneCommit) {
   bench_.boot();
   const auto workflow = bench_.add("reads", R"(

@@ -67,6 +67,9 @@ class Shard {
   /// A new id that belongs to this shard; ids of one shard grow.
   [[nodiscard]] RunId make_id();
 
+  /// Of a run in memory.
+  [[nodiscard]] std::optional<OrganizationId> owner(const RunId& run) const;
+
   // Commands, as in engine.hpp.
   void start(RunId id, StartRequest request, Engine::Started started, Engine::Finished finished);
   void view(const OrganizationId& organization, const RunId& run, bool with_tasks, Engine::Viewed done);

@@ -36,6 +36,12 @@ json::Value input_of(const RunIdentity& identity, std::string_view snapshot, std
 
 }  // namespace
 
+std::optional<OrganizationId> Shard::owner(const RunId& run) const {
+  const auto found = runs_.find(run);
+  if (found == runs_.end()) return std::nullopt;
+  return found->second->identity.organization;
+}
+
 RunView::TaskView Shard::task_view(const Machine& machine, std::size_t record) {
   RunView::TaskView view;
   view.record = machine.records()[record];

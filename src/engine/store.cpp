@@ -232,6 +232,22 @@ Result<StoredRun> RunStore::load(const RunId& run) {
   return found;
 }
 
+Result<std::optional<OrganizationId>> RunStore::owner(const RunId& run) {
+  std::optional<OrganizationId> owner;
+  const auto take = [&](const Row& row) { owner = row.id<OrganizationId>(0); };
+  const auto key = run_key(run);
+  const auto reading = [&](Session& session) -> Result<void> {
+    PAWL_TRY_VOID(
+        session.query("select w.organization_id from open_runs o join run_workflows w on w.ref = o.workflow where o.id = $1", {run}, take));
+    if (owner) return {};
+    return session.query(
+        "select w.organization_id from runs r join run_workflows w on w.ref = r.workflow where r.key >= $1 and r.key < $2 and r.id = $3",
+        {key, key + kProbes, run}, take);
+  };
+  PAWL_TRY_VOID(database_.read(reading));
+  return owner;
+}
+
 Result<void> RunStore::recover(const std::function<void(OpenRun)>& each) {
   return database_.read([&](Session& session) -> Result<void> {
     std::optional<Error> failed;

@@ -25,6 +25,8 @@ class RunStore {
 
   // Blocking reads, any worker thread.
   [[nodiscard]] Result<StoredRun> load(const RunId& run);
+  /// Whose run it is; nothing where there is none.
+  [[nodiscard]] Result<std::optional<OrganizationId>> owner(const RunId& run);
   /// Every run that was in memory, in order of id.
   [[nodiscard]] Result<void> recover(const std::function<void(OpenRun)>& each);
   struct Wake {

@@ -5,6 +5,9 @@ namespace {
 
 std::string_view format_text(Definition::Format format) { return format == Definition::Format::data ? "data" : "text"; }
 
+/// Null where nobody stands behind it.
+storage::Parameter by(const UserId& user) { return user.is_nil() ? storage::Parameter(nullptr) : storage::Parameter(user); }
+
 Definition definition_of(const storage::Row& row, int column) {
   Definition definition;
   definition.text = std::string(row.text(column));
@@ -22,7 +25,9 @@ Workflow workflow_of(const storage::Row& row) {
   workflow.version = static_cast<std::uint32_t>(row.integer(5));
   workflow.created_at = row.time(6);
   workflow.updated_at = row.time(7);
-  workflow.definition = definition_of(row, 8);
+  workflow.created_by = row.id<UserId>(8);
+  workflow.updated_by = row.id<UserId>(9);
+  workflow.definition = definition_of(row, 10);
   return workflow;
 }
 
@@ -31,18 +36,21 @@ Version version_of(const storage::Row& row) {
   version.version = static_cast<std::uint32_t>(row.integer(0));
   version.change_summary = std::string(row.text(1));
   version.created_at = row.time(2);
-  version.definition = definition_of(row, 3);
+  version.created_by = row.id<UserId>(3);
+  version.definition = definition_of(row, 4);
   return version;
 }
 
 constexpr std::string_view kSelectOne =
-    "select w.id, w.organization_id, w.name, w.description, w.is_active, w.current_version, w.created_at, w.updated_at, v.definition, "
-    "v.source_format from workflows w join workflow_versions v on v.workflow_id = w.id and v.version = w.current_version "
+    "select w.id, w.organization_id, w.name, w.description, w.is_active, w.current_version, w.created_at, w.updated_at, "
+    "w.created_by, w.updated_by, v.definition, v.source_format from workflows w join workflow_versions v on v.workflow_id = w.id and "
+    "v.version = w.current_version "
     "where w.organization_id = $1 and w.id = $2 and w.deleted_at is null";
 
 constexpr std::string_view kSelectPage =
-    "select w.id, w.organization_id, w.name, w.description, w.is_active, w.current_version, w.created_at, w.updated_at, v.definition, "
-    "v.source_format from workflows w join workflow_versions v on v.workflow_id = w.id and v.version = w.current_version "
+    "select w.id, w.organization_id, w.name, w.description, w.is_active, w.current_version, w.created_at, w.updated_at, "
+    "w.created_by, w.updated_by, v.definition, v.source_format from workflows w join workflow_versions v on v.workflow_id = w.id and "
+    "v.version = w.current_version "
     "where w.organization_id = $1 and w.deleted_at is null and ($2 is null or w.id < $2) "
     "and ($3 = '' or instr(lower(w.name), lower($3)) > 0) order by w.id desc limit $4";
 
@@ -64,6 +72,13 @@ Result<std::optional<Workflow>> load_workflow(storage::Session& session, const O
   return found;
 }
 
+Result<std::optional<OrganizationId>> load_owner(storage::Session& session, const WorkflowId& id) {
+  std::optional<OrganizationId> owner;
+  PAWL_TRY_VOID(session.query("select organization_id from workflows where id = $1 and deleted_at is null", {id},
+                              [&](const storage::Row& row) { owner = row.id<OrganizationId>(0); }));
+  return owner;
+}
+
 Result<std::vector<Workflow>> load_workflows(storage::Session& session, const OrganizationId& organization, const WorkflowFilter& filter) {
   std::vector<Workflow> page;
   PAWL_TRY_VOID(session.query(kSelectPage, {organization, filter.before, filter.text, filter.limit + 1},
@@ -73,20 +88,20 @@ Result<std::vector<Workflow>> load_workflows(storage::Session& session, const Or
 
 Result<void> insert_workflow(storage::Transaction& transaction, const Workflow& workflow) {
   PAWL_TRY(count, transaction.execute(
-                      "insert into workflows (id, organization_id, name, description, is_active, current_version, created_at, updated_at) "
-                      "values ($1, $2, $3, $4, $5, $6, $7, $8)",
+                      "insert into workflows (id, organization_id, name, description, is_active, current_version, created_at, updated_at, "
+                      "created_by, updated_by) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                       {workflow.id, workflow.organization, workflow.name, workflow.description, workflow.active ? 1 : 0, workflow.version,
-                       workflow.created_at, workflow.updated_at}));
+                       workflow.created_at, workflow.updated_at, by(workflow.created_by), by(workflow.updated_by)}));
   static_cast<void>(count);
   return {};
 }
 
 Result<void> update_workflow(storage::Transaction& transaction, const Workflow& workflow) {
   PAWL_TRY(count,
-           transaction.execute("update workflows set name = $3, description = $4, is_active = $5, current_version = $6, updated_at = $7 "
-                               "where organization_id = $1 and id = $2",
+           transaction.execute("update workflows set name = $3, description = $4, is_active = $5, current_version = $6, updated_at = $7, "
+                               "updated_by = $8 where organization_id = $1 and id = $2",
                                {workflow.organization, workflow.id, workflow.name, workflow.description, workflow.active ? 1 : 0,
-                                workflow.version, workflow.updated_at}));
+                                workflow.version, workflow.updated_at, by(workflow.updated_by)}));
   static_cast<void>(count);
   return {};
 }
@@ -102,9 +117,9 @@ Result<void> insert_version(storage::Transaction& transaction, const WorkflowId&
                             const DocumentNames& names) {
   PAWL_TRY(count, transaction.execute(
                       "insert into workflow_versions (workflow_id, version, definition, source_format, change_summary, created_at, "
-                      "document_namespace, document_name, document_version) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                      "document_namespace, document_name, document_version, created_by) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                       {workflow, version.version, version.definition.text, format_text(version.definition.format), version.change_summary,
-                       version.created_at, names.namespace_name, names.name, names.version}));
+                       version.created_at, names.namespace_name, names.name, names.version, by(version.created_by)}));
   static_cast<void>(count);
   return {};
 }
@@ -113,7 +128,7 @@ Result<std::vector<Version>> load_versions(storage::Session& session, const Work
                                            std::uint32_t before) {
   std::vector<Version> page;
   PAWL_TRY_VOID(
-      session.query("select version, change_summary, created_at, definition, source_format from workflow_versions "
+      session.query("select version, change_summary, created_at, created_by, definition, source_format from workflow_versions "
                     "where workflow_id = $1 and version < $2 order by version desc limit $3",
                     {workflow, before, limit}, [&](const storage::Row& row) { page.push_back(version_of(row)); }));
   return page;
@@ -122,7 +137,7 @@ Result<std::vector<Version>> load_versions(storage::Session& session, const Work
 Result<std::optional<Version>> load_version(storage::Session& session, const WorkflowId& workflow, std::uint32_t number) {
   std::optional<Version> found;
   PAWL_TRY_VOID(
-      session.query("select version, change_summary, created_at, definition, source_format from workflow_versions "
+      session.query("select version, change_summary, created_at, created_by, definition, source_format from workflow_versions "
                     "where workflow_id = $1 and version = $2",
                     {workflow, number}, [&](const storage::Row& row) { found = version_of(row); }));
   return found;

@@ -20,6 +20,8 @@ struct DocumentNames {
 
 [[nodiscard]] Result<std::optional<Workflow>> load_workflow(storage::Session& session, const OrganizationId& organization,
                                                             const WorkflowId& id);
+/// Of a workflow that was not removed.
+[[nodiscard]] Result<std::optional<OrganizationId>> load_owner(storage::Session& session, const WorkflowId& id);
 /// One more than `filter.limit` where there are more. Without triggers.
 [[nodiscard]] Result<std::vector<Workflow>> load_workflows(storage::Session& session, const OrganizationId& organization,
                                                            const WorkflowFilter& filter);

@@ -124,6 +124,13 @@ Result<std::optional<ScheduleView>> load_schedule_view(storage::Session& session
   return view;
 }
 
+Result<std::optional<OrganizationId>> load_schedule_owner(storage::Session& session, const ScheduleId& id) {
+  std::optional<OrganizationId> owner;
+  PAWL_TRY_VOID(session.query("select organization_id from schedules where id = $1", {id},
+                              [&](const storage::Row& row) { owner = row.id<OrganizationId>(0); }));
+  return owner;
+}
+
 Result<std::optional<WorkflowId>> set_enabled(storage::Transaction& transaction, const OrganizationId& organization, const ScheduleId& id,
                                               bool enabled, TimePoint now) {
   std::optional<WorkflowId> workflow;

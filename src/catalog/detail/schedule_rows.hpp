@@ -53,6 +53,7 @@ struct ScheduleRow {
                                                                     const ScheduleFilter& filter);
 [[nodiscard]] Result<std::optional<ScheduleView>> load_schedule_view(storage::Session& session, const OrganizationId& organization,
                                                                      const ScheduleId& id);
+[[nodiscard]] Result<std::optional<OrganizationId>> load_schedule_owner(storage::Session& session, const ScheduleId& id);
 /// Nothing where there is no such schedule; else its workflow.
 [[nodiscard]] Result<std::optional<WorkflowId>> set_enabled(storage::Transaction& transaction, const OrganizationId& organization,
                                                             const ScheduleId& id, bool enabled, TimePoint now);

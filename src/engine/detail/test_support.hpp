@@ -263,6 +263,11 @@ class TestBench final : public PlanSource {
     engine_->view(organization, run, with_tasks, [seen](Result<RunView> view) { seen->set_value(std::move(view)); });
     return get(seen->get_future());
   }
+  [[nodiscard]] Result<OrganizationId> owner(const RunId& run) {
+    const auto seen = std::make_shared<std::promise<Result<OrganizationId>>>();
+    engine_->owner(run, [seen](Result<OrganizationId> owner) { seen->set_value(std::move(owner)); });
+    return get(seen->get_future());
+  }
   [[nodiscard]] Result<void> cancel(const RunId& run) {
     return acknowledged([&](Engine::Acknowledged done) { engine_->cancel(organization_, run, "the test wants it", std::move(done)); });
   }
