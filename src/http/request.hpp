@@ -18,6 +18,13 @@ enum class Method : std::uint8_t { get, head, post, put, patch, delete_, options
 /// `GET`, `HEAD`, ...
 [[nodiscard]] std::string_view to_string(Method method) noexcept;
 
+/// What the client came by, as far as a trusted proxy in front says.
+enum class Scheme : std::uint8_t {
+  unknown,  ///< nobody says: a direct connection
+  http,
+  https,
+};
+
 using NameValues = std::vector<std::pair<std::string, std::string>>;
 
 /// Owns everything in it, except `route`: may be moved to another thread and kept as long as needed.
@@ -31,10 +38,11 @@ struct Request {
   Headers headers;
   std::string body;
   std::string host;            ///< the Host header, checked; empty for HTTP/1.0 without one
-  std::string remote_address;  ///< of the peer, without port
-  std::string request_id;      ///< the client's X-Request-Id where it is sane (1-64 of [A-Za-z0-9._-]), else a new UUIDv7
-  std::string_view route;      ///< the route's name; valid while the server lives
-  std::size_t shard = 0;       ///< index of the io thread that the connection lives on; handlers are called there
+  std::string remote_address;  ///< of the client, without port: the peer's, or what `ServerOptions::identify` made of it
+  Scheme scheme = Scheme::unknown;
+  std::string request_id;  ///< the client's X-Request-Id where it is sane (1-64 of [A-Za-z0-9._-]), else a new UUIDv7
+  std::string_view route;  ///< the route's name; valid while the server lives
+  std::size_t shard = 0;   ///< index of the io thread that the connection lives on; handlers are called there
 
   /// Value of a path parameter; empty if the route has no such parameter.
   [[nodiscard]] std::string_view param(std::string_view name) const noexcept;

@@ -28,6 +28,12 @@ std::shared_ptr<EventStream> Responder::stream(Headers headers) {
   return sink->stream(std::move(headers));
 }
 
+void Responder::upgrade(WebSocketOptions options, std::function<void(std::shared_ptr<WebSocket>)> opened) {
+  PAWL_ASSERT(sink_ != nullptr, "a responder answers once");
+  const auto sink = std::move(sink_);
+  sink->upgrade({std::move(options), std::move(opened)});
+}
+
 void Responder::abandon() noexcept {
   if (!sink_) return;
   const auto sink = std::move(sink_);

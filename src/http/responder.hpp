@@ -6,6 +6,7 @@
 #include <string>
 
 #include "http/response.hpp"
+#include "http/websocket.hpp"
 
 namespace pawl::http {
 
@@ -32,7 +33,7 @@ class EventStream {
   [[nodiscard]] virtual bool closed() const = 0;
 };
 
-/// What stands behind a Responder: the connection, or a test's recorder. Exactly one of the three functions is called, exactly once.
+/// What stands behind a Responder: the connection, or a test's recorder. Exactly one of the four functions is called, exactly once.
 class ResponseSink {
  public:
   ResponseSink() = default;
@@ -41,11 +42,12 @@ class ResponseSink {
   virtual ~ResponseSink() = default;
   virtual void send(Response response) = 0;
   [[nodiscard]] virtual std::shared_ptr<EventStream> stream(Headers headers) = 0;
+  virtual void upgrade(WebSocketUpgrade upgrade) = 0;
   /// The Responder was dropped unused. The connection answers 500 (`http.no_response`).
   virtual void abandon() = 0;
 };
 
-/// Move-only, single shot: exactly one of `send` and `stream` may be called, once, from any thread; on the connection's own thread it costs
+/// Move-only, single shot: exactly one of `send`, `stream` and `upgrade` may be called, once, from any thread; on the connection's own thread it costs
 /// no post. A Responder destroyed unused answers 500 (`http.no_response`), so a request never hangs. A client that went away
 /// meanwhile is not an error: the answer is dropped.
 ///
@@ -63,6 +65,9 @@ class Responder {
   void send(Response response);
   /// Begins an endless answer with status 200 and `Content-Type: text/event-stream` unless `headers` say another type.
   [[nodiscard]] std::shared_ptr<EventStream> stream(Headers headers = {});
+  /// Makes a WebSocket of the connection and gives it to `opened`. A request that is no handshake (`asks_for_websocket`) is answered 426
+  /// (`http.upgrade_required`) instead.
+  void upgrade(WebSocketOptions options, std::function<void(std::shared_ptr<WebSocket>)> opened);
   /// True while the answer is still owed.
   [[nodiscard]] explicit operator bool() const noexcept { return sink_ != nullptr; }
 

@@ -52,6 +52,14 @@ struct ServerOptions {
   std::chrono::milliseconds idle_timeout{60'000};    ///< between requests
   std::chrono::milliseconds write_timeout{30'000};   ///< without progress
   std::chrono::milliseconds heartbeat{15'000};       ///< silence after which a stream gets a comment line
+  /// Called on the connection's thread for every request once its header is complete: may replace `remote_address` and set `scheme` from
+  /// what a proxy says that is trusted. Must be quick and must not throw.
+  std::function<void(Request&)> identify{};
+  /// A client that came by plain http, as `identify` found out, is sent to https (GET and HEAD: 308) or refused (403), before the route's
+  /// handler.
+  bool require_https = false;
+  /// Every answer says `Strict-Transport-Security`; otherwise only those to clients that came by https.
+  bool always_https = false;
   /// Called on the connection's thread after each exchange, if set: metrics and access log. Must be quick and must not throw.
   std::function<void(const Completed&)> on_complete{};
   /// Called on the connection's thread with what() of an exception that a handler threw.

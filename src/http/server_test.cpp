@@ -195,6 +195,12 @@ TEST_F(ServerTest, RefusesMalformedRequestsAndHangsUp) {
            {"GET /hello;x HTTP/1.1\r\nHost: x\r\n\r\n", 400},
            {"GET /hello%00 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
            {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+           {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 400},  // how long would it be?
+           {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501},
+           {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501},
+           {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok", 415},
+           {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: identity, br\r\nContent-Length: 2\r\n\r\nok", 415},
+           {"POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 200-ok\r\nContent-Length: 2\r\n\r\nok", 417},
            {"BREW /hello HTTP/1.1\r\nHost: x\r\n\r\n", 501},
            {"GET /hello HTTP/3.0\r\nHost: x\r\n\r\n", 505},
            {"GET /hello HTTP/1.1\r\nHost: x\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n", 431},
@@ -287,6 +293,60 @@ TEST_F(ServerTest, RefusesLineBreaksInResponseFields) {
   EXPECT_EQ(reply.status, 500);
   EXPECT_EQ(reply.field("set-cookie"), "");
   EXPECT_THAT(reply.body, HasSubstr("http.bad_response"));
+}
+
+// proves: P11, S4-O5
+TEST_F(ServerTest, SendsTheSecurityFieldsWithEveryAnswer) {
+  start();
+  RawClient client(server_->port());
+  for (const std::string_view request : {kHello, std::string_view("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"),
+                                         std::string_view("DELETE /hello HTTP/1.1\r\nHost: x\r\n\r\n")}) {
+    const auto reply = client.exchange(request);
+    EXPECT_EQ(reply.field("X-Content-Type-Options"), "nosniff");
+    EXPECT_EQ(reply.field("Referrer-Policy"), "no-referrer");
+    EXPECT_EQ(reply.field("X-Frame-Options"), "DENY");
+    EXPECT_EQ(reply.field("Cross-Origin-Opener-Policy"), "same-origin");
+    EXPECT_EQ(reply.field("Cross-Origin-Resource-Policy"), "same-origin");
+    EXPECT_THAT(reply.field("Permissions-Policy"), HasSubstr("camera=()"));
+    EXPECT_THAT(reply.field("Content-Security-Policy"), HasSubstr("default-src 'none'"));
+    EXPECT_EQ(reply.field("Server"), "");
+    EXPECT_EQ(reply.field("Strict-Transport-Security"), "");  // nobody came by https
+  }
+}
+
+/// What a proxy would say.
+void believe_forwarded_proto(Request& request) {
+  const auto proto = request.header("X-Forwarded-Proto");
+  if (proto.empty()) return;
+  request.scheme = proto == "https" ? Scheme::https : Scheme::http;
+  request.remote_address = "192.0.2.7";
+}
+
+constexpr std::string_view kByHttps = "GET /hello HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n\r\n";
+
+// proves: S4-D2
+TEST_F(ServerTest, TellsClientsThatCameByHttpsToStayThere) {
+  start({.identify = believe_forwarded_proto});
+  RawClient client(server_->port());
+  EXPECT_EQ(client.exchange(kByHttps).field("Strict-Transport-Security"), "max-age=31536000");
+  EXPECT_EQ(client.exchange(kHello).field("Strict-Transport-Security"), "");
+}
+
+// proves: S4-D2
+TEST_F(ServerTest, SendsPlainHttpBehindAProxyToHttps) {
+  start({.identify = believe_forwarded_proto, .require_https = true, .always_https = true});
+  RawClient client(server_->port());
+  const auto moved = client.exchange("GET /things/a%20b?q=1 HTTP/1.1\r\nHost: pawl.example\r\nX-Forwarded-Proto: http\r\n\r\n");
+  EXPECT_EQ(moved.status, 308);
+  EXPECT_EQ(moved.field("Location"), "https://pawl.example/things/a%20b?q=1");
+  EXPECT_EQ(moved.field("Strict-Transport-Security"), "max-age=31536000");
+  const auto refused = client.exchange("POST /echo HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: http\r\nContent-Length: 2\r\n\r\nok");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body, HasSubstr("http.https_required"));
+  RawClient other(server_->port());
+  EXPECT_EQ(other.exchange("GET http://x/hello HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: http\r\n\r\n").status, 403);
+  EXPECT_EQ(other.exchange(kByHttps).status, 200);
+  EXPECT_EQ(other.exchange(kHello).status, 200);  // no proxy: somebody on this machine
 }
 
 TEST_F(ServerTest, TakesAnswersFromAnyThread) {

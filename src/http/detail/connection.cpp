@@ -55,6 +55,7 @@ bool Connection::step() {
     case Phase::streaming: return step_stream();
     case Phase::draining: return step_drain();
     case Phase::handling:
+    case Phase::upgraded:
     case Phase::closed: return false;
   }
   return false;
@@ -82,6 +83,15 @@ bool Connection::step_read() {
     case Outcome::unknown_method:
       refuse(501, ErrorClass::invalid, "http.unknown_method", "The request's method is not implemented.");
       return true;
+    case Outcome::unknown_coding:
+      refuse(501, ErrorClass::invalid, "http.transfer_encoding", "The only transfer coding understood here is chunked.");
+      return true;
+    case Outcome::unsupported_body:
+      refuse(415, ErrorClass::unsupported, "http.content_encoding", "A request's body must not be compressed.");
+      return true;
+    case Outcome::unknown_expectation:
+      refuse(417, ErrorClass::invalid, "http.expectation", "The only expectation understood here is 100-continue.");
+      return true;
     case Outcome::header_too_large:
       refuse(431, ErrorClass::too_large, "http.header_too_large", "The request's header is larger than this server accepts.");
       return true;
@@ -95,6 +105,8 @@ bool Connection::step_read() {
 void Connection::header_complete() {
   exchange_open_ = true;
   exchange_began_ = steady_clock::now();
+  client_address_ = remote_address_;
+  https_ = state_->options.always_https;
   method_ = request_.method;
   http11_ = request_.version >= 11;
   keep_alive_ = parser_->keep_alive() && !state_->stopping.load(std::memory_order_relaxed);
@@ -113,6 +125,12 @@ void Connection::header_complete() {
   }
   if (!authority.empty()) request_.host = authority;
   path_ = request_.path;
+
+  request_.remote_address = remote_address_;
+  if (state_->options.identify) state_->options.identify(request_);
+  client_address_ = request_.remote_address;
+  https_ = state_->options.always_https || request_.scheme == Scheme::https;
+  if (state_->options.require_https && request_.scheme == Scheme::http) return refuse_plain_http();
 
   const auto match = state_->router.find(method_, path_, request_.params);
   route_ = match.route;
@@ -144,14 +162,26 @@ void Connection::header_complete() {
   }
 }
 
+void Connection::refuse_plain_http() {
+  keep_alive_ = keep_alive_ && !parser_->has_body();
+  if (request_.host.empty() || !request_.target.starts_with('/') || (method_ != Method::get && method_ != Method::head)) {
+    // What came with it has been read by others on the way: sending it again would only hide that.
+    return begin_write(server_error(ErrorClass::denied, "http.https_required", "This server is reached by https only."));
+  }
+  begin_write(Response::empty(308).with("Location", "https://" + request_.host + request_.target));
+}
+
 void Connection::dispatch() {
   phase_ = Phase::handling;
   deadline_ = SteadyTime::max();
-  request_.remote_address = remote_address_;
   request_.request_id = request_id_;
   request_.route = route_->options.name;
   request_.shard = shard_.index;
   abandoned_ = false;
+  handshake_.reset();
+  if (parser_->asks_for_upgrade() && asks_for_websocket(request_)) {
+    handshake_.emplace(Handshake{request_.target, request_.host, std::string(request_.header("sec-websocket-key")), request_.request_id});
+  }
   std::string what;
   try {
     route_->handler(std::move(request_), Responder(shared_from_this()));
@@ -176,6 +206,8 @@ void Connection::refuse(int status, ErrorClass kind, const char* code, std::stri
     method_ = Method::get;
     http11_ = true;
     path_.clear();
+    client_address_ = remote_address_;
+    https_ = state_->options.always_https;
     shard_.new_request_id(request_id_);
   }
   begin_write(server_error(kind, code, std::move(message), status));
@@ -214,7 +246,7 @@ void Connection::begin_write(Response response) {
   if (state_->stopping.load(std::memory_order_relaxed)) keep_alive_ = false;
   const bool bodiless = method_ == Method::head || response.status == 204 || response.status == 304;
   const std::string* body = &response.body_text();
-  const HeadContext head{shard_.date(now), request_id_, http11_, keep_alive_, false};
+  const HeadContext head{shard_.date(now), request_id_, http11_, keep_alive_, false, https_};
   output_.clear();
   if (!append_head(output_, response, body->size(), head)) {
     response = server_error(ErrorClass::internal, "http.bad_response", "The server made an answer that must not be sent.");
@@ -295,7 +327,7 @@ void Connection::exchange_ended(bool delivered) {
     completed.path = path_;
     completed.status = status_;
     completed.request_id = request_id_;
-    completed.remote_address = remote_address_;
+    completed.remote_address = client_address_;
     completed.duration = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - exchange_began_);
     completed.bytes_sent = sent_;
     completed.delivered = delivered;

@@ -16,6 +16,7 @@
 #include "http/detail/parser.hpp"
 #include "http/detail/server_state.hpp"
 #include "http/detail/stream.hpp"
+#include "http/detail/websocket_session.hpp"
 #include "http/responder.hpp"
 
 namespace pawl::http::detail {
@@ -36,6 +37,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   // ResponseSink: any thread.
   void send(Response response) override;
   [[nodiscard]] std::shared_ptr<EventStream> stream(Headers headers) override;
+  void upgrade(WebSocketUpgrade upgrade) override;
   void abandon() override;
 
  private:
@@ -46,6 +48,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
     handling,   ///< the handler owns the request; its Responder brings us on
     writing,    ///< an answer is going out
     streaming,  ///< an endless answer is going out
+    upgraded,   ///< a WebSocket session has the socket
     draining,   ///< our side is shut down; what the client still sends is thrown away, so that it can read our answer
     closed,
   };
@@ -61,9 +64,12 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
 
   void header_complete();
   void dispatch();
+  void refuse_plain_http();
   void refuse(int status, ErrorClass kind, const char* code, std::string message);
   void respond(Response response);
   void begin_stream(Headers headers, const std::shared_ptr<StreamQueue>& queue);
+  void begin_upgrade(WebSocketUpgrade upgrade);
+  void websocket_ended(bool opened);
   void begin_write(Response response);
   [[nodiscard]] Response server_error(ErrorClass kind, const char* code, std::string message, int status = 0) const;
   void exchange_ended(bool delivered);
@@ -110,6 +116,8 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   Method method_ = Method::get;
   std::string path_;
   std::string request_id_;
+  std::string client_address_;  ///< of the request, see ServerOptions::identify
+  bool https_ = false;
   SteadyTime exchange_began_{};
   int status_ = 0;
   std::size_t sent_ = 0;
@@ -125,6 +133,10 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   bool stream_finishing_ = false;
   bool stream_heartbeat_ = false;
   SteadyTime last_sent_{};
+
+  // WebSocket.
+  std::optional<Handshake> handshake_;  ///< while a request that asks for one is handled
+  std::shared_ptr<WebSocketSession> websocket_;
 };
 
 }  // namespace pawl::http::detail

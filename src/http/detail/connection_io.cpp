@@ -103,6 +103,7 @@ void Connection::await(Awaiting what, std::chrono::milliseconds timeout) {
 }
 
 void Connection::check_deadline(SteadyTime now) {
+  if (phase_ == Phase::upgraded) return websocket_->check_deadline(now);
   if (now < deadline_) return;
   if (phase_ == Phase::streaming && !write_pending_) {
     // Silence, not slowness. Comments are for event streams; another type would be damaged by them, and has no heartbeat.
@@ -126,6 +127,7 @@ void Connection::wind_down() {
       if (begin_ == end_ && !(parser_ && parser_->started())) close();
       break;
     case Phase::streaming: stream_->close(); break;
+    case Phase::upgraded: websocket_->wind_down(); break;
     case Phase::handling:
     case Phase::writing: keep_alive_ = false; break;
     case Phase::draining:
@@ -139,11 +141,14 @@ void Connection::close() {
   exchange_ended(false);
   phase_ = Phase::closed;
   gone_ = true;
-  boost::system::error_code ignored;
-  socket_->close(ignored);
-  socket_.reset();
+  if (socket_) {
+    boost::system::error_code ignored;
+    socket_->close(ignored);
+    socket_.reset();
+  }
   shard_.connections.erase(place_);
   if (const auto stream = std::exchange(stream_, nullptr)) stream->ended();
+  if (const auto websocket = std::exchange(websocket_, nullptr)) websocket->abort();
   state_->connection_closed();
 }
 

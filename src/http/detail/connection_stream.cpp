@@ -39,7 +39,7 @@ void Connection::begin_stream(Headers headers, const std::shared_ptr<StreamQueue
   keep_alive_ = false;
   const auto now = steady_clock::now();
   output_.clear();
-  const HeadContext head{shard_.date(now), request_id_, http11_, false, true};
+  const HeadContext head{shard_.date(now), request_id_, http11_, false, true, https_};
   if (!append_head(output_, response, 0, head)) {
     queue->ended();
     return respond(server_error(ErrorClass::internal, "http.bad_response", "The server made an answer that must not be sent."));

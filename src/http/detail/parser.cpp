@@ -106,17 +106,35 @@ void RequestParser::on_field_impl(beast_http::field field, string_view name, str
       ++host_fields_;
       request_.host.assign(value.data(), value.size());
       break;
-    case beast_http::field::expect: expects_continue_ = equals_ignoring_case(view(value), "100-continue"); break;
-    case beast_http::field::transfer_encoding: transfer_encoding_ = true; break;
+    case beast_http::field::expect:
+      if (!equals_ignoring_case(view(value), "100-continue")) return refuse(Outcome::unknown_expectation, ec);
+      expects_continue_ = true;
+      break;
+    case beast_http::field::transfer_encoding:
+      other_coding_ = other_coding_ || transfer_encoding_ || !equals_ignoring_case(view(value), "chunked");
+      transfer_encoding_ = true;
+      break;
+    case beast_http::field::content_encoding:
+      if (!equals_ignoring_case(view(value), "identity")) return refuse(Outcome::unsupported_body, ec);
+      break;
+    case beast_http::field::upgrade: asks_for_upgrade_ = true; break;
     default: break;
   }
   request_.headers.add(view(name), view(value));
+}
+
+void RequestParser::refuse(Outcome why, error_code& ec) {
+  refusal_ = why;
+  ec = beast_http::error::bad_value;
 }
 
 void RequestParser::on_header_impl(error_code& ec) {
   // Any transfer coding but a final `chunked` leaves the message's length in doubt, and with it where the next request begins
   // (RFC 9112 section 6.3). HTTP/1.0 has no transfer codings.
   if (transfer_encoding_ && (!Base::chunked() || request_.version < 11)) ec = beast_http::error::bad_transfer_encoding;
+  // One before it would have to be undone: a handler must not get compressed bytes as if they were the body.
+  else if (other_coding_)
+    return refuse(Outcome::unknown_coding, ec);
   chunked_ = Base::chunked();
 }
 

@@ -29,6 +29,9 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
     done,         ///< the message is complete
     malformed,
     unknown_method,
+    unknown_coding,       ///< a transfer coding beside `chunked`
+    unsupported_body,     ///< a content coding
+    unknown_expectation,  ///< of the `Expect` field
     bad_version,
     header_too_large,
     body_too_large,
@@ -53,10 +56,12 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   [[nodiscard]] bool has_body() const { return !Base::is_done(); }
   [[nodiscard]] bool keep_alive() const { return Base::keep_alive(); }
   [[nodiscard]] bool expects_continue() const { return expects_continue_; }
+  [[nodiscard]] bool asks_for_upgrade() const { return asks_for_upgrade_; }
   [[nodiscard]] unsigned host_fields() const { return host_fields_; }
   [[nodiscard]] bool started() const { return Base::got_some(); }
 
  private:
+  void refuse(Outcome why, boost::beast::error_code& ec);
   [[nodiscard]] Fed feed_chunks(std::string_view data, std::size_t consumed);
   using error_code = boost::beast::error_code;
   using string_view = boost::beast::string_view;
@@ -77,7 +82,9 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   unsigned host_fields_ = 0;
   bool header_reported_ = false;
   bool expects_continue_ = false;
+  bool asks_for_upgrade_ = false;
   bool transfer_encoding_ = false;
+  bool other_coding_ = false;  ///< a Transfer-Encoding field that is not `chunked` alone
   bool chunked_ = false;
   ChunkDecoder chunks_;
   Outcome refusal_ = Outcome::malformed;  ///< why a callback set an error

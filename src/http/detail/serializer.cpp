@@ -10,8 +10,13 @@
 namespace pawl::http::detail {
 namespace {
 
-constexpr std::string_view kSecurityFields = "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nX-Frame-Options: DENY\r\n";
-constexpr std::string_view kContentPolicy = "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n";
+constexpr std::string_view kSecurityFields =
+    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nX-Frame-Options: DENY\r\n"
+    "Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n"
+    "Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()\r\n";
+constexpr std::string_view kContentPolicy =
+    "Content-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox\r\n";
+constexpr std::string_view kTransportPolicy = "Strict-Transport-Security: max-age=31536000\r\n";
 
 void append_number(std::string& out, std::size_t number) {
   std::array<char, 24> digits{};
@@ -78,6 +83,7 @@ bool append_head(std::string& out, const Response& response, std::size_t body_by
   out += "\r\n";
   out += kSecurityFields;
   if (!has_policy) out += kContentPolicy;
+  if (context.https) out += kTransportPolicy;
   out += "\r\n";
   return true;
 }

@@ -16,6 +16,7 @@ struct HeadContext {
   bool http11 = true;
   bool keep_alive = true;
   bool chunked = false;  ///< endless body: no Content-Length
+  bool https = false;    ///< the client came by https, or should
 };
 
 /// False, with nothing appended, if the response has a field name that is no token or a value with CR, LF or NUL, or a status outside

@@ -107,6 +107,15 @@ class RawClient {
     return seen;
   }
 
+  /// Reads that many bytes; fewer where the connection ends before.
+  [[nodiscard]] std::string read_exactly(std::size_t bytes) {
+    while (input_.size() < bytes && read_more()) {
+    }
+    std::string seen = input_.substr(0, bytes);
+    input_.erase(0, seen.size());
+    return seen;
+  }
+
   /// True when the server closes the connection (within 10 s) without sending anything more.
   [[nodiscard]] bool closed_by_server() { return input_.empty() && !read_more() && ended_; }
 
