@@ -29,6 +29,8 @@ class Database;
 
 namespace pawl::engine {
 
+class RunObserver;
+
 /// Where recovery finds the plans of unfinished runs. Called on shard threads and on the recovering thread; thread-safe.
 class PlanSource {
  public:
@@ -134,6 +136,7 @@ class Engine {
     Random& random;
     std::function<void(Error)> on_fatal;                                          ///< poisoned; called once, on the committer's thread
     std::function<json::Value(const OrganizationId&, const dsl::Plan&)> secrets;  ///< for recovery; may be empty
+    RunObserver* observer = nullptr;                                              ///< told of every run; outlives the engine
   };
   Engine(Dependencies dependencies, const EngineOptions& options);
   ~Engine();

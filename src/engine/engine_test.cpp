@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "engine/detail/test_support.hpp"
+#include "engine/observer.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
 
@@ -375,6 +376,69 @@ TEST_F(EngineTest, ASubscriberGetsWhatItMissedAndThenChanges) {
   late.wait_until([](const std::vector<RunUpdate>& all) { return !all.empty() && all.back().phase == Phase::completed; });
   EXPECT_EQ(late.references(), (std::set<std::string>{"/do/1/second"}));
   EXPECT_EQ(late.last_sequence(), early.last_sequence());
+}
+
+/// Writes down what it is told of the runs of one organization.
+class Watcher final : public RunObserver {
+ public:
+  [[nodiscard]] bool wants(const OrganizationId&) const override { return awake; }
+  void changed(const RunNotice& notice) override {
+    const std::lock_guard lock(mutex_);
+    auto line = notice.phase ? std::string(to_text(*notice.phase))
+                             : std::string(notice.task_name) + " " + std::string(to_text(notice.record->status));
+    lines_.push_back(std::string(notice.workflow_name) + ": " + std::move(line));
+    grows_ = grows_ && notice.sequence >= last_;
+    last_ = notice.sequence;
+  }
+  [[nodiscard]] std::vector<std::string> take() {
+    const std::lock_guard lock(mutex_);
+    last_ = 0;
+    return std::exchange(lines_, {});
+  }
+  [[nodiscard]] bool grows() {
+    const std::lock_guard lock(mutex_);
+    return grows_;
+  }
+  std::atomic<bool> awake{true};
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> lines_;
+  std::uint64_t last_ = 0;
+  bool grows_ = true;
+};
+
+TEST_F(EngineTest, P9_AnObserverIsToldOfEveryRunInOrderAndOfItsEndLast) {
+  Watcher watcher;
+  bench_.watch(watcher);
+  bench_.boot();
+  const auto workflow = bench_.add("three", kThreeSteps);
+  static_cast<void>(bench_.execute(workflow, {}));
+  std::vector<std::string> lines;
+  while (lines.empty() || lines.back() != "three: completed") {  // the caller is told a moment before
+    for (auto& line : watcher.take()) lines.push_back(std::move(line));
+  }
+  EXPECT_EQ(lines.front(), "three: running");
+  EXPECT_THAT(lines, testing::IsSupersetOf({"three: two running", "three: two completed", "three: three completed"}));
+  EXPECT_TRUE(watcher.grows());
+  watcher.awake = false;
+  static_cast<void>(bench_.execute(workflow, {}));
+  EXPECT_THAT(watcher.take(), IsEmpty());
+}
+
+TEST_F(EngineTest, AnObserverIsNotToldOfReplay) {
+  Watcher watcher;
+  bench_.watch(watcher);
+  bench_.boot();
+  const auto run = bench_.start(bench_.add("manual", kManual), {});
+  bench_.manual().wait_for(1);
+  static_cast<void>(watcher.take());
+  bench_.kill();
+  bench_.boot();
+  bench_.manual().wait_for(1);
+  for (const auto& line : watcher.take()) EXPECT_THAT(line, testing::Not(HasSubstr("first")));
+  bench_.manual().answer(Outcome::success("done"));
+  static_cast<void>(bench_.wait_for_end(run));
 }
 
 TEST_F(EngineTest, ALoopOfHeavyExpressionsDoesNotHoldItsThread) {

@@ -184,7 +184,10 @@ void Shard::perform(Run& run, Action& action) {
     void operator()(const SetTimer& set) const { shard.schedule(run, set.timer, set.due); }
     void operator()(const CancelTimer& cancel) const { shard.unschedule(run, cancel.timer); }
     void operator()(const ListenChanged&) const { shard.set_listens(run); }
-    void operator()(const RecordChanged& changed) const { shard.publish_record(run, changed.record); }
+    void operator()(const RecordChanged& changed) const {
+      shard.publish_record(run, changed.record);
+      shard.show_record(run, changed.record);
+    }
     void operator()(const PhaseChanged&) const { shard.publish_phase(run); }
   };
   std::visit(Visitor{*this, run}, action);
@@ -357,6 +360,7 @@ void Shard::finish(Run& run) {
   ++counters_.runs_finished;
   tell_end(run);
   for (const auto& waiting : std::exchange(run.at_end, {})) waiting(run);
+  show_phase(run, run.machine ? run.machine->phase() : Phase::cancelled);
   if (!run.subscribers.empty()) {
     RunUpdate update;
     update.run = run.identity.id;

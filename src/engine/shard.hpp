@@ -56,6 +56,7 @@ class Shard {
     Clock& clock;
     Random& random;
     std::function<json::Value(const OrganizationId&, const dsl::Plan&)> secrets;  ///< may be empty
+    RunObserver* observer = nullptr;
   };
   Shard(Dependencies dependencies, const EngineOptions& options, std::size_t index, std::size_t count);
   ~Shard();
@@ -196,6 +197,8 @@ class Shard {
   [[nodiscard]] static RunView::TaskView task_view(const Machine& machine, std::size_t record);
   void publish_record(Run& run, std::size_t record);
   void publish_phase(Run& run);
+  void show_record(const Run& run, std::size_t record) const;
+  void show_phase(const Run& run, Phase phase) const;
   void send_known(Run& run, std::uint64_t after, const Engine::Updated& updated) const;
 
   Dependencies world_;

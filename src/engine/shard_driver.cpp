@@ -16,7 +16,7 @@ ShardDriver::ShardDriver(World world, const Engine::Dependencies& dependencies, 
     : world_(std::move(world)),
       index_(index),
       shard_(std::make_unique<Shard>(Shard::Dependencies{*this, dependencies.functions, dependencies.plans, dependencies.clock,
-                                                         dependencies.random, dependencies.secrets},
+                                                         dependencies.random, dependencies.secrets, dependencies.observer},
                                      options, index, world_.threads.size())),
       timer_(std::in_place, world_.threads.context(index)),
       clock_(dependencies.clock) {}

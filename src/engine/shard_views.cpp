@@ -3,6 +3,7 @@
 
 #include "engine/codec.hpp"
 #include "engine/detail/run.hpp"
+#include "engine/observer.hpp"
 #include "engine/shard.hpp"
 
 namespace pawl::engine {
@@ -19,6 +20,17 @@ RunView view_of_identity(const RunIdentity& identity, const json::Value& trigger
   view.created_at = identity.created_at;
   view.trigger = trigger;
   return view;
+}
+
+RunNotice notice_of(const RunIdentity& identity) {
+  RunNotice notice;
+  notice.run = identity.id;
+  notice.organization = identity.organization;
+  notice.workflow = identity.workflow;
+  notice.workflow_name = identity.workflow_name;
+  notice.version = identity.version;
+  notice.dry_run = identity.dry_run;
+  return notice;
 }
 
 /// The input, without the help of a plan: it is in the snapshot or in the first event.
@@ -110,12 +122,34 @@ void Shard::publish_record(Run& run, std::size_t record) {
 
 void Shard::publish_phase(Run& run) {
   run.phase_update = ++run.updates;
-  if (run.subscribers.empty() || run.is_final()) return;  // an end is told when it is durable
+  if (run.is_final()) return;  // an end is told when it is durable
+  show_phase(run, run.machine->phase());
+  if (run.subscribers.empty()) return;
   RunUpdate update;
   update.run = run.identity.id;
   update.sequence = run.updates;
   update.phase = run.machine->phase();
   for (const auto& subscriber : run.subscribers) subscriber.updated(update);
+}
+
+void Shard::show_record(const Run& run, std::size_t record) const {
+  if (world_.observer == nullptr || !world_.observer->wants(run.identity.organization)) return;
+  auto notice = notice_of(run.identity);
+  notice.sequence = run.updates;
+  notice.record = &run.machine->records()[record];
+  const auto& task = run.machine->plan().task(notice.record->task);
+  notice.task_reference = task.reference;
+  notice.task_name = task.name;
+  notice.task_type = task.type;
+  world_.observer->changed(notice);
+}
+
+void Shard::show_phase(const Run& run, Phase phase) const {
+  if (world_.observer == nullptr || !world_.observer->wants(run.identity.organization)) return;
+  auto notice = notice_of(run.identity);
+  notice.sequence = run.phase_update;
+  notice.phase = phase;
+  world_.observer->changed(notice);
 }
 
 void Shard::send_known(Run& run, std::uint64_t after, const Engine::Updated& updated) const {

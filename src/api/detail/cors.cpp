@@ -1,46 +1,78 @@
 #include "api/detail/cors.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace pawl::api::detail {
 namespace {
 
-bool is_allowed(const std::vector<std::string>& origins, std::string_view origin) {
-  return !origin.empty() &&
-         std::any_of(origins.begin(), origins.end(), [&](const std::string& known) { return known == "*" || known == origin; });
+/// What a page of an origin may do.
+enum class Trust : std::uint8_t {
+  none,
+  anonymous,    ///< `*`: read what anybody may read, without the browser's cookies
+  credentials,  ///< named: with them
+};
+
+Trust trust_in(const std::vector<std::string>& origins, std::string_view origin) {
+  if (origin.empty()) return Trust::none;
+  if (origin != "null" && std::find(origins.begin(), origins.end(), origin) != origins.end()) return Trust::credentials;
+  return std::find(origins.begin(), origins.end(), "*") != origins.end() ? Trust::anonymous : Trust::none;
 }
 
-void add_fields(http::Headers& headers, std::string_view origin) {
-  headers.add("Access-Control-Allow-Origin", origin);
-  headers.add("Access-Control-Expose-Headers", "Location, X-Request-Id");
-  headers.add("Vary", "Origin");
+void add_fields(http::Headers& headers, std::string_view origin, Trust trust) {
+  headers.add("Vary", "Origin");  // also where nothing follows: a cache must not hand one origin's answer to another
+  if (trust == Trust::none) return;
+  headers.add("Access-Control-Allow-Origin", trust == Trust::credentials ? origin : std::string_view("*"));
+  if (trust == Trust::credentials) headers.add("Access-Control-Allow-Credentials", "true");
+}
+
+void add_exposed(http::Headers& headers, Trust trust) {
+  if (trust == Trust::none) return;
+  headers.add("Access-Control-Expose-Headers",
+              "Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id");
 }
 
 class CorsSink final : public http::ResponseSink {
  public:
-  CorsSink(http::Responder inner, std::string origin) : inner_(std::move(inner)), origin_(std::move(origin)) {}
+  CorsSink(http::Responder inner, std::string origin, Trust trust) : inner_(std::move(inner)), origin_(std::move(origin)), trust_(trust) {}
 
   void send(http::Response response) override {
-    add_fields(response.headers, origin_);
+    add_to(response.headers);
     inner_.send(std::move(response));
   }
   std::shared_ptr<http::EventStream> stream(http::Headers headers) override {
-    add_fields(headers, origin_);
+    add_to(headers);
     return inner_.stream(std::move(headers));
   }
+  void upgrade(http::WebSocketUpgrade upgrade) override { inner_.upgrade(std::move(upgrade.options), std::move(upgrade.opened)); }
   void abandon() override { const http::Responder dropped = std::move(inner_); }
 
  private:
+  void add_to(http::Headers& headers) const {
+    add_fields(headers, origin_, trust_);
+    add_exposed(headers, trust_);
+  }
+
   http::Responder inner_;
   std::string origin_;
+  Trust trust_;
 };
 
 }  // namespace
 
+bool is_own_or_trusted_origin(const std::vector<std::string>& origins, const http::Request& request) {
+  const auto origin = request.header("Origin");
+  if (origin.empty() || origin == "null") return false;
+  if (trust_in(origins, origin) == Trust::credentials) return true;
+  // The page came from this very host: whatever the browser calls the scheme in front of a proxy.
+  const auto mark = origin.find("://");
+  return mark != std::string_view::npos && !request.host.empty() && http::equals_ignoring_case(origin.substr(mark + 3), request.host);
+}
+
 http::Responder with_cors(const std::vector<std::string>& origins, const http::Request& request, http::Responder responder) {
   const auto origin = request.header("Origin");
-  if (!is_allowed(origins, origin)) return responder;
-  return http::Responder(std::make_shared<CorsSink>(std::move(responder), std::string(origin)));
+  if (origin.empty()) return responder;
+  return http::Responder(std::make_shared<CorsSink>(std::move(responder), std::string(origin), trust_in(origins, origin)));
 }
 
 http::Handler preflight(const std::vector<std::string>& origins, const std::vector<http::Method>& methods) {
@@ -54,10 +86,12 @@ http::Handler preflight(const std::vector<std::string>& origins, const std::vect
     auto response = http::Response::empty();
     response.headers.add("Allow", allow);
     const auto origin = request.header("Origin");
-    if (is_allowed(origins, origin)) {
-      add_fields(response.headers, origin);
+    const auto trust = trust_in(origins, origin);
+    add_fields(response.headers, origin, trust);
+    if (trust != Trust::none) {
       response.headers.add("Access-Control-Allow-Methods", allow);
-      response.headers.add("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id");
+      response.headers.add("Access-Control-Allow-Headers",
+                           "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-CSRF-Token, X-Organization-Id, X-Request-Id");
       response.headers.add("Access-Control-Max-Age", "600");
     }
     responder.send(std::move(response));

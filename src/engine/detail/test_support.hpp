@@ -174,10 +174,16 @@ class TestBench final : public PlanSource {
     ASSERT_FALSE(storage::migrate_up(*database_, clock_).has_error());
     threads_ = std::make_unique<async::IoThreads>(2);
     threads_->start();
-    engine_ = std::make_unique<Engine>(
-        Engine::Dependencies{
-            *threads_, *database_, functions_, *this, clock_, random_, [this](const Error& error) { fatal_.set_value(error.code); }, {}},
-        options_);
+    engine_ = std::make_unique<Engine>(Engine::Dependencies{*threads_,
+                                                            *database_,
+                                                            functions_,
+                                                            *this,
+                                                            clock_,
+                                                            random_,
+                                                            [this](const Error& error) { fatal_.set_value(error.code); },
+                                                            {},
+                                                            observer_},
+                                       options_);
     const auto started = engine_->start();
     ASSERT_FALSE(started.has_error()) << started.error().message;
   }
@@ -194,6 +200,7 @@ class TestBench final : public PlanSource {
   [[nodiscard]] Engine& engine() { return *engine_; }
   [[nodiscard]] EngineOptions& options() { return options_; }
   [[nodiscard]] std::size_t noops() const { return noops_; }
+  void watch(RunObserver& observer) { observer_ = &observer; }
   void limit_pages(std::uint32_t pages) { max_pages_ = pages; }
   void hide_plans(bool hidden) { hidden_ = hidden; }
 
@@ -343,6 +350,7 @@ class TestBench final : public PlanSource {
   std::atomic<bool> hidden_{false};
   std::uint32_t max_pages_ = 0;
   EngineOptions options_;
+  RunObserver* observer_ = nullptr;
   std::promise<std::string> fatal_;
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<async::IoThreads> threads_;
