@@ -1,18 +1,16 @@
-/// The HTTP contract (`docs/api.md`): every route once, in a table of method, path, permission, summary and handler.
+/// The HTTP contract: the route table (`route.hpp`) behind the gate, ready for a server.
 ///
 ///     api::Api api({...});
 ///     http::Server server(threads, api.router(), options);
 ///
-/// Nothing is reachable without a row in the table, and each row names its permission; one function, `authorize`, decides. Paths under
-/// `/api` are served under `/api/v1` as well. Handlers that read or write the catalog run on the blocking pool; those that only talk to the
+/// Nothing is reachable without a row in the table, and each row names its permission; one function, the gate, decides. Paths under `/api`
+/// are served under `/api/v1` as well. Handlers that read or write the database run on the blocking pool; those that only talk to the
 /// engine stay on the connection's thread.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -39,20 +37,14 @@ namespace pawl::engine {
 class Engine;
 class FunctionRegistry;
 }  // namespace pawl::engine
+namespace pawl::identity {
+class Authenticator;
+}
 namespace pawl::storage {
 class Database;
 }
 
 namespace pawl::api {
-
-/// Who may use a route.
-enum class Permission : std::uint8_t {
-  open,  ///< anybody: health, the start page, webhooks (whose token is the permission)
-  read,
-  write,
-  execute,
-};
-[[nodiscard]] std::string_view to_text(Permission permission);
 
 struct Options {
   std::string version;                ///< of the program
@@ -74,16 +66,9 @@ struct Dependencies {
   const engine::FunctionRegistry& functions;
   Clock& clock;
   Random& random;
-  OrganizationId organization;
+  OrganizationId organization;  ///< the one that came with the installation: where its own key acts
   std::function<json::Value(const OrganizationId&, const dsl::Plan&)> secrets;  ///< `$secrets` of a run; may be empty
-};
-
-/// A row of the route table, for tests and documents.
-struct RouteInfo {
-  http::Method method;
-  std::string_view path;  ///< `/api/...` without the version
-  Permission permission;
-  std::string_view summary;
+  identity::Authenticator* authenticator = nullptr;                             ///< null: only the installation's own keys open anything
 };
 
 class Api {
@@ -101,8 +86,6 @@ class Api {
   /// Answers the requests that wait for the end of a run with 202, and later ones at once: call it before the server's graceful stop, which
   /// would wait for them.
   void release_waiting();
-
-  [[nodiscard]] static std::span<const RouteInfo> routes();
 
  private:
   struct Impl;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/api.hpp"
+#include "api/route.hpp"
 #include "async/blocking_pool.hpp"
 #include "async/io_threads.hpp"
 #include "catalog/catalog.hpp"
@@ -17,21 +18,18 @@
 #include "http/problem.hpp"
 #include "http/request.hpp"
 #include "http/responder.hpp"
+#include "identity/principal.hpp"
 #include "storage/database.hpp"
 
 namespace pawl::api::detail {
 
 class WaitLists;
 
-/// Who asks. In this build there is one identity: the holder of an API key, administrator of the one organization.
-struct Principal {
-  OrganizationId organization;
-};
-
 struct Context {
   Dependencies d;
   Options options;
   std::vector<crypto::Digest> key_digests;
+  http::Response::SharedBody openapi;  ///< the document, as text
   json::Value manual_trigger;
   std::unique_ptr<WaitLists> waits;
 };
@@ -40,17 +38,14 @@ struct Context {
 struct Call {
   http::Request request;
   http::Responder responder;
-  Principal principal;
+  identity::Principal principal{};
+  OrganizationId organization{};  ///< that the request acts in; the principal may do there what the route asks for
+  json::Value body{};             ///< fits the route's shape, where it has one
 
   void reply(int status, std::string json) { responder.send(http::Response::json(status, std::move(json))); }
   void reply(http::Response response) { responder.send(std::move(response)); }
   void fail(const Error& error) { responder.send(http::problem(error, request)); }
 };
-
-using Handler = void (*)(Context& context, Call call);
-
-/// Decides whether the request may use a route with this permission. The only place that does.
-[[nodiscard]] Result<Principal> authorize(const Context& context, const http::Request& request, Permission permission);
 
 /// The id in the path, or an error as if it did not exist: what is not an id names nothing.
 template <class AnyId>
@@ -66,46 +61,10 @@ template <class AnyId>
   return path_id<RunId>(request, "run_id", "run.not_found", "run");
 }
 
-// Handlers, by file.
+// Handlers that stand in another file than their row.
 namespace handlers {
-void list_workflows(Context& context, Call call);
-void create_workflow(Context& context, Call call);
-void get_workflow(Context& context, Call call);
-void update_workflow(Context& context, Call call);
-void delete_workflow(Context& context, Call call);
-void validate_workflow(Context& context, Call call);
-void list_versions(Context& context, Call call);
-void get_version(Context& context, Call call);
-
 void execute_workflow(Context& context, Call call);
-
-void list_executions(Context& context, Call call);
-void list_runs(Context& context, Call call);
-void get_run(Context& context, Call call);
-void cancel_run(Context& context, Call call);
-void suspend_run(Context& context, Call call);
-void resume_run(Context& context, Call call);
-void retry_run(Context& context, Call call);
 void stream_run(Context& context, Call call);
-
-void deliver_event(Context& context, Call call);
-void publish_event(Context& context, Call call);
-
-void webhook(Context& context, Call call);
-
-void list_schedules(Context& context, Call call);
-void get_schedule(Context& context, Call call);
-void change_schedule(Context& context, Call call);
-
-void list_plugins(Context& context, Call call);
-void get_plugin(Context& context, Call call);
-
-void health(Context& context, Call call);
-void liveness(Context& context, Call call);
-void readiness(Context& context, Call call);
-void migrations(Context& context, Call call);
-void detailed(Context& context, Call call);
-void start_page(Context& context, Call call);
 }  // namespace handlers
 
 }  // namespace pawl::api::detail

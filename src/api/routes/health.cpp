@@ -3,9 +3,10 @@
 
 #include "api/detail/context.hpp"
 #include "api/json_writer.hpp"
+#include "api/routes/theme.hpp"
 #include "storage/migrations.hpp"
 
-namespace pawl::api::detail::handlers {
+namespace pawl::api::detail {
 namespace {
 
 constexpr Millis kPingTimeout{2000};
@@ -77,8 +78,6 @@ bool ready(const std::vector<Check>& checks) {
   }
   return true;
 }
-
-}  // namespace
 
 void health(Context& context, Call call) {
   std::string out;
@@ -183,4 +182,128 @@ void start_page(Context& context, Call call) {
                ": durable workflows. The HTTP API is under /api, its description in docs/api.md; health is at /health.\n"));
 }
 
-}  // namespace pawl::api::detail::handlers
+// ---- rows -----------------------------------------------------------------------------------------------------------------------
+
+Shape health_shape() {
+  return Shape::object("Health", {{"status", Shape::choice({"healthy", "failed"})},
+                                  {"version", Shape::text("0.1.0")},
+                                  {"environment", Shape::text("production")},
+                                  {"timestamp", Shape::time()}});
+}
+Shape liveness_shape() { return Shape::object("Liveness", {{"status", Shape::text("alive")}, {"timestamp", Shape::time()}}); }
+Shape readiness_shape() {
+  return Shape::object("Readiness", {{"status", Shape::choice({"ready", "not_ready"})},
+                                     {"timestamp", Shape::time()},
+                                     {"checks", Shape::map("database", Shape::choice({"ok", "warning", "failed", "not_configured"}))}});
+}
+Shape migrations_shape() {
+  return Shape::object("MigrationState", {{"status", Shape::choice({"up_to_date", "pending", "drift", "unknown"})},
+                                          {"current_revision", Shape::integer(2)},
+                                          {"head_revision", Shape::integer(2)},
+                                          {"pending_migrations", Shape::integer(0)}});
+}
+Shape detailed_shape() {
+  const auto check =
+      Shape::object("HealthCheck", {{"name", Shape::text("database")}, {"status", Shape::text("ok")}, {"detail", Shape::text("", 10'000)}})
+          .open();
+  return Shape::object(
+             "DetailedHealth",
+             {{"status", Shape::choice({"ready", "not_ready"})}, {"version", Shape::text("0.1.0")}, {"checks", Shape::array(check)}})
+      .open();
+}
+
+}  // namespace
+
+std::vector<Route> health_routes() {
+  using http::Method;
+  return {
+      {.method = Method::get,
+       .path = "/",
+       .id = "startPage",
+       .tag = "health",
+       .summary = "Where to go from here",
+       .permission = Permission::open,
+       .handler = start_page,
+       .rate = RateClass::none,
+       .reply = Shape::text("Pawl", 10'000),
+       .reply_type = "text/plain"},
+      {.method = Method::get,
+       .path = "/health",
+       .id = "health",
+       .tag = "health",
+       .summary = "Is the server healthy?",
+       .permission = Permission::open,
+       .handler = health,
+       .rate = RateClass::none,
+       .reply = health_shape()},
+      {.method = Method::get,
+       .path = "/health/liveness",
+       .id = "liveness",
+       .tag = "health",
+       .summary = "Does the process answer?",
+       .permission = Permission::open,
+       .handler = liveness,
+       .rate = RateClass::none,
+       .reply = liveness_shape()},
+      {.method = Method::get,
+       .path = "/health/readiness",
+       .id = "readiness",
+       .tag = "health",
+       .summary = "Is it ready for work? Checks what it needs",
+       .permission = Permission::open,
+       .handler = readiness,
+       .runs = Runs::pool,
+       .rate = RateClass::none,
+       .reply = readiness_shape()},
+      {.method = Method::get,
+       .path = "/health/migrations",
+       .id = "migrations",
+       .tag = "health",
+       .summary = "State of the database's schema",
+       .permission = Permission::open,
+       .handler = migrations,
+       .runs = Runs::pool,
+       .rate = RateClass::none,
+       .reply = migrations_shape()},
+      {.method = Method::get,
+       .path = "/health/detailed",
+       .id = "detailedHealth",
+       .tag = "health",
+       .summary = "All checks with details and figures",
+       .permission = Permission::administer,
+       .handler = detailed,
+       .runs = Runs::pool,
+       .rate = RateClass::none,
+       .reply = detailed_shape()},
+      {.method = Method::get,
+       .path = "/api/health",
+       .id = "apiHealth",
+       .tag = "health",
+       .summary = "The same as /health",
+       .permission = Permission::open,
+       .handler = health,
+       .rate = RateClass::none,
+       .reply = health_shape()},
+      {.method = Method::get,
+       .path = "/api/ready",
+       .id = "apiReady",
+       .tag = "health",
+       .summary = "The same as /health/readiness",
+       .permission = Permission::open,
+       .handler = readiness,
+       .runs = Runs::pool,
+       .rate = RateClass::none,
+       .reply = readiness_shape()},
+      {.method = Method::get,
+       .path = "/api/live",
+       .id = "apiLive",
+       .tag = "health",
+       .summary = "The same as /health/liveness",
+       .permission = Permission::open,
+       .handler = liveness,
+       .rate = RateClass::none,
+       .reply = liveness_shape()},
+  };
+}
+
+}  // namespace pawl::api::detail

@@ -12,13 +12,11 @@ constexpr std::size_t kMaxIdempotencyKey = 255;
 void read_wait(Fields& fields, Wish& wish) {
   const auto value = fields.value("wait");
   if (!value || value->is_null()) return;
-  if (value->is_bool()) {
-    if (value->as_bool()) wish.wait = kMaxWait;
-    return;
+  if (!value->is_bool()) {
+    wish.wait = Millis(static_cast<std::int64_t>(std::ceil(value->as_double() * 1000.0)));
+  } else if (value->as_bool()) {
+    wish.wait = kMaxWait;
   }
-  const double seconds = value->is_number() ? value->as_double() : -1.0;
-  if (!(seconds >= 0.0 && seconds <= 60.0)) return fields.problem("wait", "must be true, false, or seconds up to 60", "range");
-  wish.wait = Millis(static_cast<std::int64_t>(std::ceil(seconds * 1000.0)));
 }
 
 void check_key(Fields& fields, const Wish& wish) {
@@ -28,8 +26,7 @@ void check_key(Fields& fields, const Wish& wish) {
   }
 }
 
-Result<Wish> read_wish(const http::Request& request) {
-  PAWL_TRY(body, parse_body(request, true));
+Result<Wish> read_wish(const http::Request& request, json::Value body) {
   Fields fields(std::move(body));
   Wish wish;
   if (auto input = fields.value("input"); input && !input->is_null()) wish.input = std::move(*input);
@@ -38,8 +35,6 @@ Result<Wish> read_wish(const http::Request& request) {
   if (const auto version = fields.integer("version", 1, INT32_MAX)) wish.version = static_cast<std::uint32_t>(*version);
   wish.idempotency_key = fields.text("idempotency_key").value_or(std::string(request.header("Idempotency-Key")));
   check_key(fields, wish);
-  fields.unsupported("concurrency_key", "concurrency keys are not available in this build");
-  fields.unsupported("priority", "priorities are not available in this build");
   if (auto error = fields.finish()) return std::move(*error);
   return wish;
 }
@@ -48,9 +43,9 @@ Result<Wish> read_wish(const http::Request& request) {
 
 void execute_workflow(Context& context, Call call) {
   PAWL_API_TRY(id, workflow_id(call.request));
-  PAWL_API_TRY(wish, read_wish(call.request));
+  PAWL_API_TRY(wish, read_wish(call.request, std::move(call.body)));
   wish.trigger = context.manual_trigger;
-  const auto organization = call.principal.organization;
+  const auto organization = call.organization;
   const auto execution = std::make_shared<Execution>(context, std::move(call));
   execution->wish = std::move(wish);
   execute(execution, organization, id);

@@ -9,9 +9,10 @@
 // of the workflow: 404.
 #include "api/body.hpp"
 #include "api/detail/execution.hpp"
+#include "api/routes/theme.hpp"
 #include "json/parse.hpp"
 
-namespace pawl::api::detail::handlers {
+namespace pawl::api::detail {
 namespace {
 
 Error unknown_hook() { return {ErrorClass::not_found, "webhook.not_found", "There is no such webhook."}; }
@@ -78,8 +79,6 @@ void start_hook(Context& context, Call call, const catalog::Hook& hook, const ca
   execute(execution, hook.organization, hook.workflow);
 }
 
-}  // namespace
-
 void webhook(Context& context, Call call) {
   const auto hook = context.d.catalog.find_hook(call.request.param("token"));
   if (!hook) return call.fail(unknown_hook());
@@ -98,4 +97,59 @@ void webhook(Context& context, Call call) {
   if (!taken) shared->fail(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
 }
 
-}  // namespace pawl::api::detail::handlers
+// ---- rows -----------------------------------------------------------------------------------------------------------------------
+
+}  // namespace
+
+std::vector<Route> hook_routes() {
+  using http::Method;
+  return {
+      {.method = Method::get,
+       .path = "/hooks/{token}",
+       .id = "hookGet",
+       .tag = "webhooks",
+       .summary = "Start the workflow of a webhook",
+       .permission = Permission::open,
+       .handler = webhook,
+       .rate = RateClass::hook,
+       .body = Body::raw},
+      {.method = Method::post,
+       .path = "/hooks/{token}",
+       .id = "hookPost",
+       .tag = "webhooks",
+       .summary = "Start the workflow of a webhook",
+       .permission = Permission::open,
+       .handler = webhook,
+       .rate = RateClass::hook,
+       .body = Body::raw},
+      {.method = Method::put,
+       .path = "/hooks/{token}",
+       .id = "hookPut",
+       .tag = "webhooks",
+       .summary = "Start the workflow of a webhook",
+       .permission = Permission::open,
+       .handler = webhook,
+       .rate = RateClass::hook,
+       .body = Body::raw},
+      {.method = Method::patch,
+       .path = "/hooks/{token}",
+       .id = "hookPatch",
+       .tag = "webhooks",
+       .summary = "Start the workflow of a webhook",
+       .permission = Permission::open,
+       .handler = webhook,
+       .rate = RateClass::hook,
+       .body = Body::raw},
+      {.method = Method::delete_,
+       .path = "/hooks/{token}",
+       .id = "hookDelete",
+       .tag = "webhooks",
+       .summary = "Start the workflow of a webhook",
+       .permission = Permission::open,
+       .handler = webhook,
+       .rate = RateClass::hook,
+       .body = Body::raw},
+  };
+}
+
+}  // namespace pawl::api::detail

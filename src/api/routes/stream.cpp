@@ -81,7 +81,7 @@ std::uint64_t last_event(const http::Request& request) {
 void stream_run(Context& context, Call call) {
   PAWL_API_TRY(id, run_id(call.request));
   const auto shared = std::make_shared<Call>(std::move(call));
-  context.d.engine.view(shared->principal.organization, id, true, [&context, shared, id](Result<engine::RunView> view) {
+  context.d.engine.view(shared->organization, id, true, [&context, shared, id](Result<engine::RunView> view) {
     if (view.has_error()) return shared->fail(view.error());
     http::Headers headers;
     headers.add("Cache-Control", "no-store");
@@ -92,7 +92,7 @@ void stream_run(Context& context, Call call) {
                                                      [subscription](const engine::RunUpdate& update) { subscription->send(update); });
     stream->on_close([subscription] { subscription->context.d.engine.unsubscribe(subscription->run, subscription->token); });
     // It may have ended between the first look and the subscription.
-    context.d.engine.view(shared->principal.organization, id, true, [stream](Result<engine::RunView> again) {
+    context.d.engine.view(shared->organization, id, true, [stream](Result<engine::RunView> again) {
       if (again.has_value() && engine::is_final(again->phase) && !stream->closed()) send_finished(*stream, *again);
     });
   });

@@ -1,0 +1,178 @@
+#include "api/detail/gate.hpp"
+
+#include <fmt/core.h>
+
+#include "api/body.hpp"
+#include "api/detail/cors.hpp"
+#include "identity/authenticator.hpp"
+
+namespace pawl::api::detail {
+namespace {
+
+using identity::Principal;
+
+/// One request on its way through the gate.
+struct Passage {
+  Context& context;
+  const Route& route;
+  Call call;
+};
+using PassagePtr = std::shared_ptr<Passage>;
+
+Error busy() { return {ErrorClass::unavailable, "server.busy", "The server is busy; try again."}; }
+
+// ---- who asks -------------------------------------------------------------------------------------------------------------------
+
+std::string_view bearer_of(const http::Request& request) {
+  constexpr std::string_view kScheme = "bearer ";
+  const auto header = request.header("Authorization");
+  if (header.size() <= kScheme.size() || !http::equals_ignoring_case(header.substr(0, kScheme.size()), kScheme)) return {};
+  return header.substr(kScheme.size());
+}
+
+/// The installation's own key: its holder administers the installation and owns the organization that came with it.
+bool is_installation_key(const Context& context, std::string_view bearer) {
+  if (bearer.empty()) return false;
+  // Digests have one length and all are compared, so the time says nothing about the keys.
+  const auto presented = crypto::hash(bearer);
+  bool accepted = false;
+  for (const auto& digest : context.key_digests) accepted |= crypto::equal(presented, digest);
+  return accepted;
+}
+
+Principal administrator(const Context& context) {
+  Principal principal;
+  principal.kind = Principal::Kind::administrator;
+  principal.superuser = true;
+  principal.memberships.push_back({context.d.organization, identity::Role::owner});
+  principal.home = context.d.organization;
+  return principal;
+}
+
+// ---- the body -------------------------------------------------------------------------------------------------------------------
+
+Result<json::Value> read_body(const Route& route, const http::Request& request) {
+  if (route.body == Body::none || route.body == Body::raw) return json::Value();
+  return parse_body(request, route.body == Body::optional);
+}
+
+std::optional<Error> shape_problems(const Route& route, const json::Value& body) {
+  if (!route.request || route.body == Body::raw) return std::nullopt;
+  auto findings = route.request->check(body);
+  if (findings.empty()) return std::nullopt;
+  auto message = fmt::format("The request has {} problem{}.", findings.size(), findings.size() == 1 ? "" : "s");
+  return Error(ErrorClass::unprocessable, "request.invalid", std::move(message), std::move(findings));
+}
+
+// ---- the organization -----------------------------------------------------------------------------------------------------------
+
+Error no_organization() { return {ErrorClass::not_found, "organization.not_found", "There is no organization of this id."}; }
+
+/// The organization that the request names itself; nothing where it names none.
+Result<std::optional<OrganizationId>> named_organization(const Route& route, const Call& call) {
+  std::string_view text = call.request.query_value("organization_id").value_or("");
+  if (text.empty()) text = call.request.header("X-Organization-Id");
+  if (text.empty() && route.request && route.request->has_member("organization_id")) {
+    const auto& member = call.body.get("organization_id");
+    if (member.is_string()) text = member.as_string();
+  }
+  if (text.empty()) return std::optional<OrganizationId>();
+  const auto id = OrganizationId::parse(text);
+  if (!id) return no_organization();
+  return std::optional(*id);
+}
+
+// ---- the stations ---------------------------------------------------------------------------------------------------------------
+
+void handle(const PassagePtr& passage) {
+  auto& context = passage->context;
+  const auto handler = passage->route.handler;
+  if (passage->route.runs == Runs::here) {
+    if (context.d.threads.on_thread(passage->call.request.shard)) return handler(context, std::move(passage->call));
+    return context.d.threads.post(passage->call.request.shard, [passage, handler] { handler(passage->context, std::move(passage->call)); });
+  }
+  if (!context.d.pool.try_post([passage, handler] { handler(passage->context, std::move(passage->call)); })) passage->call.fail(busy());
+}
+
+void admit(const PassagePtr& passage) {
+  if (const auto problem = shape_problems(passage->route, passage->call.body)) return passage->call.fail(*problem);
+  handle(passage);
+}
+
+void decide(const PassagePtr& passage, const OrganizationId& organization) {
+  auto& call = passage->call;
+  const auto permission = passage->route.permission;
+  if (!call.principal.permits(permission, organization)) {
+    const bool concerns_organization = identity::required_role(permission).has_value();
+    if (concerns_organization && !call.principal.role_in(organization)) {
+      return call.fail(passage->route.owner != nullptr ? not_found(*passage->route.owner) : no_organization());
+    }
+    return call.fail(Error(ErrorClass::denied, "auth.forbidden",
+                           fmt::format("This needs the permission `{}`, which you do not have here.", identity::to_text(permission))));
+  }
+  call.organization = organization;
+  admit(passage);
+}
+
+void locate(const PassagePtr& passage) {
+  auto& call = passage->call;
+  const auto& route = passage->route;
+  if (!identity::required_role(route.permission)) return decide(passage, call.principal.home);
+  auto named = named_organization(route, call);
+  if (named.has_error()) return call.fail(named.error());
+  if (route.owner == nullptr) return decide(passage, named->value_or(call.principal.home));
+  // With one organization there is nothing to look up: in any other one the object does not exist for this caller.
+  if (!*named && call.principal.memberships.size() == 1) return decide(passage, call.principal.memberships.front().organization);
+  route.owner->find(passage->context, call.request, [passage, named = *named](Result<OrganizationId> found) {
+    if (found.has_error() && found.error().kind != ErrorClass::not_found) return passage->call.fail(found.error());
+    if (found.has_error() || (named && *named != *found)) return passage->call.fail(not_found(*passage->route.owner));
+    decide(passage, *found);
+  });
+}
+
+void identified(const PassagePtr& passage, Result<Principal> principal) {
+  auto& call = passage->call;
+  if (principal.has_error()) return call.fail(principal.error());
+  call.principal = std::move(*principal);
+  if (call.principal.kind == Principal::Kind::anonymous && passage->route.permission != Permission::open) {
+    return call.fail(Error(ErrorClass::unauthenticated, "auth.missing", "Sign in, or send a key as `Authorization: Bearer ...`."));
+  }
+  auto body = read_body(passage->route, call.request);
+  if (body.has_error()) return call.fail(body.error());
+  call.body = std::move(*body);
+  locate(passage);
+}
+
+void identify(const PassagePtr& passage) {
+  auto& context = passage->context;
+  if (passage->route.permission == Permission::open) return identified(passage, Principal());
+  const auto bearer = bearer_of(passage->call.request);
+  if (is_installation_key(context, bearer)) return identified(passage, administrator(context));
+  auto* authenticator = context.d.authenticator;
+  if (authenticator == nullptr) {
+    if (bearer.empty()) return identified(passage, Principal());
+    return passage->call.fail(Error(ErrorClass::unauthenticated, "auth.invalid", "The key is not valid."));
+  }
+  if (auto known = authenticator->try_authenticate({bearer, {}})) return identified(passage, std::move(*known));
+  const bool taken = context.d.pool.try_post([passage] {
+    const auto& request = passage->call.request;
+    auto principal = passage->context.d.authenticator->authenticate({bearer_of(request), {}});
+    identified(passage, std::move(principal));
+  });
+  if (!taken) passage->call.fail(busy());
+}
+
+}  // namespace
+
+Error not_found(const Owner& owner) {
+  return {ErrorClass::not_found, std::string(owner.code), "There is no " + std::string(owner.what) + " of this id."};
+}
+
+http::Handler gate(Context& context, const Route& route) {
+  return [&context, &route](http::Request&& request, http::Responder responder) {
+    if (!context.options.cors_origins.empty()) responder = with_cors(context.options.cors_origins, request, std::move(responder));
+    identify(std::make_shared<Passage>(Passage{context, route, Call{std::move(request), std::move(responder)}}));
+  };
+}
+
+}  // namespace pawl::api::detail

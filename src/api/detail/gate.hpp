@@ -1,0 +1,18 @@
+// The way into every handler: nothing reaches one but through the gate.
+//
+// In this order: who asks (401), the body as JSON (415, 400), in which organization (404), permitted there (403), the body's shape (422
+// with every finding). What concerns an organization that the caller does not belong to looks as if it did not exist.
+#pragma once
+
+#include "api/detail/context.hpp"
+#include "http/router.hpp"
+
+namespace pawl::api::detail {
+
+/// `context` and `route` must outlive the handler.
+[[nodiscard]] http::Handler gate(Context& context, const Route& route);
+
+/// Answers what is not of the caller's organizations: the same words as for what does not exist.
+[[nodiscard]] Error not_found(const Owner& owner);
+
+}  // namespace pawl::api::detail

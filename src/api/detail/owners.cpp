@@ -1,0 +1,41 @@
+#include "api/detail/owners.hpp"
+
+#include "api/detail/context.hpp"
+
+namespace pawl::api::detail {
+namespace {
+
+using Found = std::function<void(Result<OrganizationId>)>;
+
+Error busy() { return {ErrorClass::unavailable, "server.busy", "The server is busy; try again."}; }
+
+/// From memory where `cached` knows, else by `stored` on the pool.
+template <class AnyId, class Store>
+void find_in(Context& context, Store& store, std::optional<AnyId> id, Found done) {
+  if (!id) return done(Error(ErrorClass::not_found, "object.not_found", "What is not an id names nothing."));
+  if (const auto known = store.cached_owner(*id)) return done(*known);
+  const auto shared = std::make_shared<Found>(std::move(done));
+  if (!context.d.pool.try_post([&store, id = *id, shared] { (*shared)(store.owner(id)); })) (*shared)(busy());
+}
+
+void find_workflow(Context& context, const http::Request& request, Found done) {
+  find_in(context, context.d.catalog, WorkflowId::parse(request.param("workflow_id")), std::move(done));
+}
+
+void find_schedule(Context& context, const http::Request& request, Found done) {
+  find_in(context, context.d.scheduler, ScheduleId::parse(request.param("schedule_id")), std::move(done));
+}
+
+void find_run(Context& context, const http::Request& request, Found done) {
+  const auto id = RunId::parse(request.param("run_id"));
+  if (!id) return done(Error(ErrorClass::not_found, "run.not_found", "What is not an id names nothing."));
+  context.d.engine.owner(*id, std::move(done));
+}
+
+}  // namespace
+
+const Owner kWorkflowOwner{find_workflow, "workflow.not_found", "workflow"};
+const Owner kRunOwner{find_run, "run.not_found", "run"};
+const Owner kScheduleOwner{find_schedule, "schedule.not_found", "schedule"};
+
+}  // namespace pawl::api::detail

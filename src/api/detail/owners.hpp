@@ -1,0 +1,12 @@
+// Which organization the object in a route's path belongs to.
+#pragma once
+
+#include "api/route.hpp"
+
+namespace pawl::api::detail {
+
+extern const Owner kWorkflowOwner;
+extern const Owner kRunOwner;
+extern const Owner kScheduleOwner;
+
+}  // namespace pawl::api::detail

@@ -1,0 +1,341 @@
+// Runs: lists, detail, and what may be asked of one.
+#include "api/body.hpp"
+#include "api/detail/context.hpp"
+#include "api/detail/owners.hpp"
+#include "api/detail/render.hpp"
+#include "api/json_writer.hpp"
+#include "api/routes/theme.hpp"
+
+namespace pawl::api::detail {
+namespace {
+
+using CallPtr = std::shared_ptr<Call>;
+
+std::optional<engine::Phase> phase_of(std::string_view text) {
+  using engine::Phase;
+  for (const auto phase :
+       {Phase::pending, Phase::running, Phase::waiting, Phase::suspended, Phase::cancelled, Phase::faulted, Phase::completed}) {
+    if (engine::to_text(phase) == text) return phase;
+  }
+  return std::nullopt;
+}
+
+void read_phases(Query& query, engine::RunFilter& filter) {
+  auto text = query.text("status").value_or("");
+  while (!text.empty()) {
+    const auto comma = text.find(',');
+    const auto phase = phase_of(text.substr(0, comma));
+    if (!phase) return query.problem("status", "must be pending, running, waiting, suspended, cancelled, faulted or completed");
+    filter.phases.push_back(*phase);
+    text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
+  }
+}
+
+std::optional<TimePoint> read_time(Query& query, std::string_view name) {
+  const auto text = query.text(name);
+  if (!text) return std::nullopt;
+  const auto time = parse_rfc3339(*text);
+  if (!time) query.problem(name, "must be an RFC 3339 time such as 2026-01-31T12:00:00Z");
+  return time;
+}
+
+void reply_page(Context& context, Call& call, std::optional<WorkflowId> workflow) {
+  Query query(call.request);
+  engine::RunFilter filter;
+  filter.organization = call.organization;
+  filter.limit = query.limit();
+  read_phases(query, filter);
+  filter.since = read_time(query, "since");
+  filter.until = read_time(query, "until");
+  filter.text = std::string(query.text("q").value_or(""));
+  if (workflow) {
+    filter.workflow = workflow;
+  } else if (const auto text = query.text("workflow_id")) {
+    filter.workflow = WorkflowId::parse(*text);
+    if (!filter.workflow) query.problem("workflow_id", "must be an id");
+  }
+  if (const auto cursor = query.text("cursor")) {
+    filter.before = RunId::parse(*cursor);
+    if (!filter.before) query.problem("cursor", "is not a cursor of this list");
+  }
+  PAWL_API_CHECK(query.finish());
+  PAWL_API_TRY(page, context.d.engine.list(filter));
+  std::string out;
+  {
+    ObjectWriter object(out);
+    append_array(object.raw("items"), page.runs, [&](const engine::RunView& run) { append_run_item(out, run); });
+    object.text_or_null("next_cursor", page.next ? page.next->to_string() : "");
+  }
+  call.reply(200, std::move(out));
+}
+
+/// 202 with the phase that the run has now.
+engine::Engine::Acknowledged accepted(Context& context, CallPtr call, const RunId& run) {
+  return [&context, call = std::move(call), run](Result<void> result) {
+    if (result.has_error()) return call->fail(result.error());
+    context.d.engine.view(call->organization, run, false, [call, run](Result<engine::RunView> view) {
+      if (view.has_error()) return call->fail(view.error());
+      std::string out;
+      append_run_status(out, run, view->phase);
+      call->reply(202, std::move(out));
+    });
+  };
+}
+
+void list_executions(Context& context, Call call) {
+  PAWL_API_TRY(id, workflow_id(call.request));
+  const auto known = context.d.catalog.get(call.organization, id);
+  if (known.has_error()) return call.fail(known.error());
+  reply_page(context, call, id);
+}
+
+void list_runs(Context& context, Call call) { reply_page(context, call, std::nullopt); }
+
+void get_run(Context& context, Call call) {
+  PAWL_API_TRY(id, run_id(call.request));
+  const auto shared = std::make_shared<Call>(std::move(call));
+  context.d.engine.view(shared->organization, id, true, [shared](Result<engine::RunView> view) {
+    if (view.has_error()) return shared->fail(view.error());
+    std::string out;
+    append_run(out, *view);
+    shared->reply(200, std::move(out));
+  });
+}
+
+void cancel_run(Context& context, Call call) {
+  PAWL_API_TRY(id, run_id(call.request));
+  Fields fields(std::move(call.body));
+  auto reason = fields.text("reason", 1000).value_or("cancelled through the API");
+  PAWL_API_CHECK(fields.finish());
+  const auto shared = std::make_shared<Call>(std::move(call));
+  context.d.engine.cancel(shared->organization, id, std::move(reason), accepted(context, shared, id));
+}
+
+void suspend_run(Context& context, Call call) {
+  PAWL_API_TRY(id, run_id(call.request));
+  PAWL_API_CHECK(Fields(std::move(call.body)).finish());
+  const auto shared = std::make_shared<Call>(std::move(call));
+  context.d.engine.suspend(shared->organization, id, accepted(context, shared, id));
+}
+
+void resume_run(Context& context, Call call) {
+  PAWL_API_TRY(id, run_id(call.request));
+  PAWL_API_CHECK(Fields(std::move(call.body)).finish());
+  const auto shared = std::make_shared<Call>(std::move(call));
+  context.d.engine.resume(shared->organization, id, accepted(context, shared, id));
+}
+
+void retry_run(Context& context, Call call) {
+  PAWL_API_TRY(id, run_id(call.request));
+  Fields fields(std::move(call.body));
+  engine::RetryRequested request;
+  request.from = fields.text("from", 2000).value_or("");
+  request.input = fields.value("input");
+  PAWL_API_CHECK(fields.finish());
+  const auto shared = std::make_shared<Call>(std::move(call));
+  context.d.engine.retry(shared->organization, id, std::move(request), accepted(context, shared, id));
+}
+
+// ---- rows -----------------------------------------------------------------------------------------------------------------------
+
+Shape status_shape() { return Shape::choice({"pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed"}); }
+
+Shape log_line_shape() {
+  return Shape::object("LogLine",
+                       {{"at", Shape::time().or_null()}, {"level", Shape::text("info")}, {"text", Shape::text("sent", 1U << 20U)}});
+}
+
+Shape task_shape() {
+  return Shape::object("TaskRun", {{"reference", Shape::text("/do/0/greet", 10'000)},
+                                   {"iteration", Shape::array(Shape::integer(0))},
+                                   {"name", Shape::text("greet", 10'000)},
+                                   {"type", Shape::text("set")},
+                                   {"status", Shape::text("completed")},
+                                   {"attempt", Shape::integer(1)},
+                                   {"input", Shape::any(json::Value::object())},
+                                   {"output", Shape::any(json::Value::object({{"text", "Hello"}}))},
+                                   {"error", Shape::any(nullptr)},
+                                   {"started_at", Shape::time().or_null()},
+                                   {"ended_at", Shape::time().or_null()},
+                                   {"logs", Shape::array(log_line_shape(), 0)}});
+}
+
+std::vector<Shape::Member> run_item_members() {
+  return {{"id", Shape::id()},
+          {"workflow_id", Shape::id()},
+          {"workflow_name", Shape::text("hello")},
+          {"version", Shape::integer(1)},
+          {"status", status_shape()},
+          {"waiting_reason", Shape::text("waits for an event", 10'000), Shape::optional},
+          {"dry_run", Shape::boolean(false)},
+          {"created_at", Shape::time().or_null()},
+          {"started_at", Shape::time().or_null()},
+          {"ended_at", Shape::time().or_null()}};
+}
+
+Shape run_shape() {
+  auto members = run_item_members();
+  members.push_back({"input", Shape::any(json::Value::object())});
+  members.push_back({"output", Shape::any(json::Value::object({{"text", "Hello"}}))});
+  members.push_back({"error", Shape::any(nullptr)});
+  members.push_back({"trigger", Shape::any(json::Value::object({{"type", "manual"}}))});
+  members.push_back({"tasks", Shape::array(task_shape(), 0)});
+  members.push_back({"tasks_dropped", Shape::integer(0), Shape::optional});
+  return Shape::object("Run", std::move(members));
+}
+
+Shape run_page_shape() { return Shape::page("RunPage", Shape::object("RunItem", run_item_members())); }
+Shape run_status_shape() { return Shape::object("RunStatus", {{"id", Shape::id()}, {"status", status_shape()}}); }
+
+Shape outcome_shape() {
+  return Shape::object("RunOutcome", {{"id", Shape::id()},
+                                      {"workflow_id", Shape::id(), Shape::optional},
+                                      {"version", Shape::integer(1), Shape::optional},
+                                      {"status", status_shape()},
+                                      {"output", Shape::any(json::Value::object({{"text", "Hello"}})), Shape::optional},
+                                      {"error", Shape::any(nullptr), Shape::optional},
+                                      {"dry_run", Shape::boolean(false), Shape::optional},
+                                      {"created_at", Shape::time().or_null(), Shape::optional},
+                                      {"started_at", Shape::time().or_null(), Shape::optional},
+                                      {"ended_at", Shape::time().or_null(), Shape::optional}});
+}
+
+bool is_wait(const json::Value& value) {
+  if (value.is_null() || value.is_bool()) return true;
+  return value.is_number() && value.as_double() >= 0.0 && value.as_double() <= 60.0;
+}
+
+Shape execution_shape() {
+  auto wait = Shape::any(true)
+                  .where(is_wait, "must be true, false, or seconds up to 60")
+                  .described("false: answer when the run is accepted; true or seconds up to 60: wait for its end.");
+  return Shape::object("Execution", {{"input", Shape::any(json::Value::object({{"people", json::Value::array({"Ada"})}})), Shape::optional},
+                                     {"wait", std::move(wait), Shape::optional},
+                                     {"dry_run", Shape::boolean(false), Shape::optional},
+                                     {"version", Shape::integer(1, 1, INT32_MAX), Shape::optional},
+                                     {"idempotency_key", Shape::text("order-4711", 255), Shape::optional}});
+}
+
+std::vector<Parameter> run_filters(bool with_workflow) {
+  std::vector<Parameter> all{{"status", Shape::text("running,waiting"), "Phases, comma separated."},
+                             {"since", Shape::time(), "Created at this time or later."},
+                             {"until", Shape::time(), "Created before this time."},
+                             {"q", Shape::text("hello"), "Part of the workflow's name or of the run's id."}};
+  if (with_workflow) all.push_back({"workflow_id", Shape::id(), "Of this workflow."});
+  all.push_back(limit_parameter());
+  all.push_back(cursor_parameter());
+  return all;
+}
+
+Shape nothing_shape(std::string_view name) { return Shape::object(name, {}); }
+
+}  // namespace
+
+std::vector<Route> run_routes() {
+  using http::Method;
+  return {
+      {.method = Method::post,
+       .path = "/api/workflows/{workflow_id}/execute",
+       .id = "executeWorkflow",
+       .tag = "runs",
+       .summary = "Start a run",
+       .permission = Permission::execute,
+       .handler = handlers::execute_workflow,
+       .owner = &kWorkflowOwner,
+       .body = Body::optional,
+       .request = execution_shape(),
+       .reply = outcome_shape(),
+       .description = "200 with the outcome where the run has ended within `wait`, else 202 with `id`, `status` and `Location`."},
+      {.method = Method::get,
+       .path = "/api/workflows/{workflow_id}/executions",
+       .id = "listExecutions",
+       .tag = "runs",
+       .summary = "List a workflow's runs",
+       .permission = Permission::read,
+       .handler = list_executions,
+       .runs = Runs::pool,
+       .owner = &kWorkflowOwner,
+       .query = run_filters(false),
+       .reply = run_page_shape()},
+      {.method = Method::get,
+       .path = "/api/runs",
+       .id = "listRuns",
+       .tag = "runs",
+       .summary = "List runs, newest first",
+       .permission = Permission::read,
+       .handler = list_runs,
+       .runs = Runs::pool,
+       .query = run_filters(true),
+       .reply = run_page_shape()},
+      {.method = Method::get,
+       .path = "/api/runs/{run_id}",
+       .id = "getRun",
+       .tag = "runs",
+       .summary = "Read a run with its tasks",
+       .permission = Permission::read,
+       .handler = get_run,
+       .owner = &kRunOwner,
+       .reply = run_shape()},
+      {.method = Method::get,
+       .path = "/api/runs/{run_id}/events",
+       .id = "followRun",
+       .tag = "runs",
+       .summary = "Follow a run (server-sent events)",
+       .permission = Permission::read,
+       .handler = handlers::stream_run,
+       .owner = &kRunOwner,
+       .reply = Shape::text("id: 7\nevent: task\ndata: {}\n\n", 1U << 20U),
+       .reply_type = "text/event-stream"},
+      {.method = Method::post,
+       .path = "/api/runs/{run_id}/cancel",
+       .id = "cancelRun",
+       .tag = "runs",
+       .summary = "Cancel a run",
+       .permission = Permission::execute,
+       .handler = cancel_run,
+       .owner = &kRunOwner,
+       .body = Body::optional,
+       .request = Shape::object("Cancellation", {{"reason", Shape::text("no longer needed", 1000), Shape::optional}}),
+       .status = 202,
+       .reply = run_status_shape()},
+      {.method = Method::post,
+       .path = "/api/runs/{run_id}/suspend",
+       .id = "suspendRun",
+       .tag = "runs",
+       .summary = "Suspend a run",
+       .permission = Permission::execute,
+       .handler = suspend_run,
+       .owner = &kRunOwner,
+       .body = Body::optional,
+       .request = nothing_shape("Suspension"),
+       .status = 202,
+       .reply = run_status_shape()},
+      {.method = Method::post,
+       .path = "/api/runs/{run_id}/resume",
+       .id = "resumeRun",
+       .tag = "runs",
+       .summary = "Resume a suspended run",
+       .permission = Permission::execute,
+       .handler = resume_run,
+       .owner = &kRunOwner,
+       .body = Body::optional,
+       .request = nothing_shape("Resumption"),
+       .status = 202,
+       .reply = run_status_shape()},
+      {.method = Method::post,
+       .path = "/api/runs/{run_id}/retry",
+       .id = "retryRun",
+       .tag = "runs",
+       .summary = "Run a faulted run again from a task",
+       .permission = Permission::execute,
+       .handler = retry_run,
+       .owner = &kRunOwner,
+       .body = Body::optional,
+       .request = Shape::object("Retry", {{"from", Shape::text("/do/1/send", 2000), Shape::optional},
+                                          {"input", Shape::any(json::Value::object()), Shape::optional}}),
+       .status = 202,
+       .reply = run_status_shape()},
+  };
+}
+
+}  // namespace pawl::api::detail

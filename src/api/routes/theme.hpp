@@ -1,0 +1,23 @@
+// The themes of the route table. Each function stands at the end of the file that its theme's handlers are in.
+#pragma once
+
+#include <vector>
+
+#include "api/route.hpp"
+
+namespace pawl::api::detail {
+
+[[nodiscard]] std::vector<Route> health_routes();
+[[nodiscard]] std::vector<Route> documentation_routes();
+[[nodiscard]] std::vector<Route> workflow_routes();
+[[nodiscard]] std::vector<Route> run_routes();
+[[nodiscard]] std::vector<Route> event_routes();
+[[nodiscard]] std::vector<Route> schedule_routes();
+[[nodiscard]] std::vector<Route> hook_routes();
+[[nodiscard]] std::vector<Route> plugin_routes();
+
+/// `limit` and `cursor` of a list.
+[[nodiscard]] Parameter limit_parameter();
+[[nodiscard]] Parameter cursor_parameter();
+
+}  // namespace pawl::api::detail

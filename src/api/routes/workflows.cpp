@@ -1,0 +1,321 @@
+// Workflows: create, list, read, change, remove, check; versions.
+#include <charconv>
+
+#include "api/body.hpp"
+#include "api/detail/context.hpp"
+#include "api/detail/owners.hpp"
+#include "api/detail/render.hpp"
+#include "api/json_writer.hpp"
+#include "api/routes/theme.hpp"
+#include "dsl/describe.hpp"
+#include "json/write.hpp"
+
+namespace pawl::api::detail {
+namespace {
+
+constexpr std::size_t kMaxName = 200;
+constexpr std::size_t kMaxDescription = 10'000;
+
+std::optional<catalog::Definition> read_definition(Fields& fields, const Options& options) {
+  const auto value = fields.value("definition");
+  if (!value) return std::nullopt;
+  catalog::Definition definition;
+  if (value->is_string()) {
+    definition.text = std::string(value->as_string());
+  } else if (value->is_object()) {
+    definition.format = catalog::Definition::Format::data;
+    definition.text = json::to_text(*value);
+  } else {
+    fields.problem("definition", "must be text (YAML or JSON) or an object", "type");
+    return std::nullopt;
+  }
+  if (definition.text.size() > options.max_definition_bytes) {
+    fields.problem("definition", "is longer than " + std::to_string(options.max_definition_bytes) + " bytes", "length");
+  }
+  return definition;
+}
+
+std::string workflow_text(const catalog::Workflow& workflow) {
+  std::string out;
+  append_workflow(out, workflow);
+  return out;
+}
+
+void list_workflows(Context& context, Call call) {
+  Query query(call.request);
+  catalog::WorkflowFilter filter;
+  filter.limit = query.limit();
+  filter.text = std::string(query.text("q").value_or(""));
+  if (const auto cursor = query.text("cursor")) {
+    filter.before = WorkflowId::parse(*cursor);
+    if (!filter.before) query.problem("cursor", "is not a cursor of this list");
+  }
+  PAWL_API_CHECK(query.finish());
+  PAWL_API_TRY(page, context.d.catalog.list(call.organization, filter));
+  std::string out;
+  {
+    ObjectWriter object(out);
+    append_array(object.raw("items"), page.workflows, [&](const catalog::Workflow& workflow) { append_workflow(out, workflow); });
+    object.text_or_null("next_cursor", page.next ? page.next->to_string() : "");
+  }
+  call.reply(200, std::move(out));
+}
+
+void create_workflow(Context& context, Call call) {
+  Fields fields(std::move(call.body));
+  catalog::NewWorkflow workflow;
+  workflow.name = fields.text("name", kMaxName);
+  if (workflow.name && workflow.name->empty()) fields.problem("name", "must not be empty", "length");
+  workflow.description = fields.text("description", kMaxDescription).value_or("");
+  workflow.active = fields.boolean("is_active").value_or(true);
+  workflow.change_summary = fields.text("change_summary", kMaxDescription).value_or("");
+  static_cast<void>(fields.text("organization_id"));  // the gate has read it
+  fields.require("definition");
+  if (auto definition = read_definition(fields, context.options)) workflow.definition = std::move(*definition);
+  PAWL_API_CHECK(fields.finish());
+  PAWL_API_TRY(created, context.d.catalog.create(call.organization, std::move(workflow)));
+  auto response = http::Response::json(201, workflow_text(created));
+  response.headers.add("Location", "/api/workflows/" + created.id.to_string());
+  call.reply(std::move(response));
+}
+
+void get_workflow(Context& context, Call call) {
+  PAWL_API_TRY(id, workflow_id(call.request));
+  PAWL_API_TRY(workflow, context.d.catalog.get(call.organization, id));
+  call.reply(200, workflow_text(workflow));
+}
+
+void update_workflow(Context& context, Call call) {
+  PAWL_API_TRY(id, workflow_id(call.request));
+  Fields fields(std::move(call.body));
+  catalog::Changes changes;
+  changes.name = fields.text("name", kMaxName);
+  if (changes.name && changes.name->empty()) fields.problem("name", "must not be empty", "length");
+  changes.description = fields.text("description", kMaxDescription);
+  changes.active = fields.boolean("is_active");
+  changes.change_summary = fields.text("change_summary", kMaxDescription).value_or("");
+  static_cast<void>(fields.text("organization_id"));  // the gate has read it
+  changes.definition = read_definition(fields, context.options);
+  PAWL_API_CHECK(fields.finish());
+  PAWL_API_TRY(workflow, context.d.catalog.update(call.organization, id, std::move(changes)));
+  call.reply(200, workflow_text(workflow));
+}
+
+void delete_workflow(Context& context, Call call) {
+  PAWL_API_TRY(id, workflow_id(call.request));
+  const auto removed = context.d.catalog.remove(call.organization, id);
+  if (removed.has_error()) return call.fail(removed.error());
+  call.reply(http::Response::empty());
+}
+
+void validate_workflow(Context& context, Call call) {
+  Fields fields(std::move(call.body));
+  fields.require("definition");
+  const auto definition = read_definition(fields, context.options);
+  PAWL_API_CHECK(fields.finish());
+  const auto checked = context.d.catalog.check(*definition);
+  std::string out;
+  {
+    ObjectWriter object(out);
+    object.boolean("valid", checked.ok());
+    append_array(object.raw("findings"), checked.findings, [&](const Finding& finding) { append_finding(out, finding); });
+    object.value("graph", checked.ok() ? dsl::graph(**checked.value) : json::Value());
+  }
+  call.reply(200, std::move(out));
+}
+
+void list_versions(Context& context, Call call) {
+  PAWL_API_TRY(id, workflow_id(call.request));
+  Query query(call.request);
+  const auto limit = query.limit();
+  std::optional<std::uint32_t> before;
+  if (const auto cursor = query.text("cursor")) {
+    std::uint32_t number = 0;
+    const auto [end, failed] = std::from_chars(cursor->data(), cursor->data() + cursor->size(), number);
+    if (failed != std::errc{} || end != cursor->data() + cursor->size()) query.problem("cursor", "is not a cursor of this list");
+    before = number;
+  }
+  PAWL_API_CHECK(query.finish());
+  PAWL_API_TRY(page, context.d.catalog.versions(call.organization, id, limit, before));
+  std::string out;
+  {
+    ObjectWriter object(out);
+    append_array(object.raw("items"), page.versions, [&](const catalog::Version& version) { append_version(out, version); });
+    object.text_or_null("next_cursor", page.next ? std::to_string(*page.next) : "");
+  }
+  call.reply(200, std::move(out));
+}
+
+void get_version(Context& context, Call call) {
+  PAWL_API_TRY(id, workflow_id(call.request));
+  const auto text = call.request.param("version");
+  std::uint32_t number = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failed != std::errc{} || end != text.data() + text.size()) {
+    return call.fail(Error(ErrorClass::not_found, "workflow.version_not_found", "A version is a whole number."));
+  }
+  PAWL_API_TRY(version, context.d.catalog.version(call.organization, id, number));
+  std::string out;
+  append_version(out, version);
+  call.reply(200, std::move(out));
+}
+
+// ---- rows -----------------------------------------------------------------------------------------------------------------------
+
+Shape definition_shape() {
+  return Shape::any(
+             "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n"
+             "      set: {text: Hello}\n")
+      .described("A workflow document: text in YAML or JSON, or an object.");
+}
+
+Shape name_shape() { return Shape::text("hello", kMaxName).at_least(1); }
+
+Shape workflow_shape() {
+  return Shape::object("Workflow",
+                       {{"id", Shape::id()},
+                        {"organization_id", Shape::id()},
+                        {"name", Shape::text("hello")},
+                        {"description", Shape::text("Says hello.", kMaxDescription)},
+                        {"version", Shape::integer(1, 1)},
+                        {"definition", definition_shape()},
+                        {"is_active", Shape::boolean(true)},
+                        {"triggers", Shape::array(Shape::object("Trigger", {{"type", Shape::choice({"schedule", "webhook"})}}).open())},
+                        {"created_at", Shape::time()},
+                        {"updated_at", Shape::time()}});
+}
+
+Shape new_workflow_shape() {
+  return Shape::object("NewWorkflow", {{"definition", definition_shape()},
+                                       {"name", name_shape(), Shape::optional},
+                                       {"description", Shape::text("Says hello.", kMaxDescription), Shape::optional},
+                                       {"is_active", Shape::boolean(true), Shape::optional},
+                                       {"change_summary", Shape::text("First version", kMaxDescription), Shape::optional},
+                                       {"organization_id", Shape::id(), Shape::optional}});
+}
+
+Shape workflow_changes_shape() {
+  return Shape::object("WorkflowChanges", {{"definition", definition_shape(), Shape::optional},
+                                           {"name", name_shape(), Shape::optional},
+                                           {"description", Shape::text("Says hello.", kMaxDescription), Shape::optional},
+                                           {"is_active", Shape::boolean(true), Shape::optional},
+                                           {"change_summary", Shape::text("A better greeting", kMaxDescription), Shape::optional},
+                                           {"organization_id", Shape::id(), Shape::optional}});
+}
+
+Shape version_shape() {
+  return Shape::object("WorkflowVersion", {{"version", Shape::integer(1, 1)},
+                                           {"change_summary", Shape::text("First version", kMaxDescription)},
+                                           {"definition", definition_shape()},
+                                           {"created_at", Shape::time()}});
+}
+
+Shape diagnosis_shape() {
+  const auto finding = Shape::object("DefinitionFinding", {{"severity", Shape::choice({"error", "warning"})},
+                                                           {"pointer", Shape::text("/do/0/greet", 10'000)},
+                                                           {"line", Shape::integer(7)},
+                                                           {"column", Shape::integer(5)},
+                                                           {"message", Shape::text("is not a task", 10'000)},
+                                                           {"rule", Shape::text("unknown-task-keyword")},
+                                                           {"suggestion", Shape::text("set"), Shape::optional}});
+  return Shape::object("Diagnosis",
+                       {{"valid", Shape::boolean(false)},
+                        {"findings", Shape::array(finding)},
+                        {"graph", Shape::any(nullptr).described("Tasks and edges for drawing; null for an invalid definition.")}});
+}
+
+}  // namespace
+
+std::vector<Route> workflow_routes() {
+  using http::Method;
+  return {
+      {.method = Method::get,
+       .path = "/api/workflows",
+       .id = "listWorkflows",
+       .tag = "workflows",
+       .summary = "List workflows",
+       .permission = Permission::read,
+       .handler = list_workflows,
+       .runs = Runs::pool,
+       .query = {{"q", Shape::text("hello"), "Part of the name."}, limit_parameter(), cursor_parameter()},
+       .reply = Shape::page("WorkflowPage", workflow_shape())},
+      {.method = Method::post,
+       .path = "/api/workflows",
+       .id = "createWorkflow",
+       .tag = "workflows",
+       .summary = "Create a workflow",
+       .permission = Permission::write,
+       .handler = create_workflow,
+       .runs = Runs::pool,
+       .body = Body::json,
+       .request = new_workflow_shape(),
+       .status = 201,
+       .reply = workflow_shape()},
+      {.method = Method::post,
+       .path = "/api/workflows/validate",
+       .id = "validateWorkflow",
+       .tag = "workflows",
+       .summary = "Check a definition without storing it",
+       .permission = Permission::read,
+       .handler = validate_workflow,
+       .runs = Runs::pool,
+       .body = Body::json,
+       .request = Shape::object("DefinitionToCheck", {{"definition", definition_shape()}}),
+       .reply = diagnosis_shape()},
+      {.method = Method::get,
+       .path = "/api/workflows/{workflow_id}",
+       .id = "getWorkflow",
+       .tag = "workflows",
+       .summary = "Read a workflow",
+       .permission = Permission::read,
+       .handler = get_workflow,
+       .runs = Runs::pool,
+       .owner = &kWorkflowOwner,
+       .reply = workflow_shape()},
+      {.method = Method::put,
+       .path = "/api/workflows/{workflow_id}",
+       .id = "updateWorkflow",
+       .tag = "workflows",
+       .summary = "Change a workflow",
+       .permission = Permission::write,
+       .handler = update_workflow,
+       .runs = Runs::pool,
+       .owner = &kWorkflowOwner,
+       .body = Body::json,
+       .request = workflow_changes_shape(),
+       .reply = workflow_shape()},
+      {.method = Method::delete_,
+       .path = "/api/workflows/{workflow_id}",
+       .id = "deleteWorkflow",
+       .tag = "workflows",
+       .summary = "Remove a workflow",
+       .permission = Permission::write,
+       .handler = delete_workflow,
+       .runs = Runs::pool,
+       .owner = &kWorkflowOwner,
+       .status = 204},
+      {.method = Method::get,
+       .path = "/api/workflows/{workflow_id}/versions",
+       .id = "listVersions",
+       .tag = "workflows",
+       .summary = "List versions, newest first",
+       .permission = Permission::read,
+       .handler = list_versions,
+       .runs = Runs::pool,
+       .owner = &kWorkflowOwner,
+       .query = {limit_parameter(), {"cursor", Shape::text("3"), "`next_cursor` of the page before."}},
+       .reply = Shape::page("WorkflowVersionPage", version_shape())},
+      {.method = Method::get,
+       .path = "/api/workflows/{workflow_id}/versions/{version}",
+       .id = "getVersion",
+       .tag = "workflows",
+       .summary = "Read a version",
+       .permission = Permission::read,
+       .handler = get_version,
+       .runs = Runs::pool,
+       .owner = &kWorkflowOwner,
+       .reply = version_shape()},
+  };
+}
+
+}  // namespace pawl::api::detail
