@@ -15,6 +15,7 @@
 #include "engine/function.hpp"
 #include "functions/functions.hpp"
 #include "http/server.hpp"
+#include "identity/organizations.hpp"
 #include "net/curl_outbound.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
@@ -133,7 +134,7 @@ struct Application::Impl {
 
 Result<void> Application::Impl::build() {
   PAWL_TRY(key, token_key(config, data_folder(config)));
-  PAWL_TRY(owner, catalog::ensure_organization(*database, clock, random));
+  PAWL_TRY(owner, identity::ensure_organization(*database, clock, random));
   organization = owner;
   functions::FunctionsOptions function_options;
   function_options.roots = options.file_roots;

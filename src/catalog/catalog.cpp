@@ -386,18 +386,4 @@ Result<Catalog::Resolved> Catalog::find(const OrganizationId& organization, std:
   return resolved;
 }
 
-Result<OrganizationId> ensure_organization(storage::Database& database, Clock& clock, Random& random) {
-  const auto fresh = OrganizationId::make(clock.now(), random).to_string();
-  std::string text;
-  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
-    PAWL_TRY_VOID(transaction.execute("insert into settings (key, value) values ('organization_id', $1) on conflict do nothing", {fresh}));
-    return transaction.query("select value from settings where key = 'organization_id'", {},
-                             [&](const storage::Row& row) { text = std::string(row.text(0)); });
-  };
-  PAWL_TRY_VOID(database.write_and_wait(work));
-  const auto parsed = OrganizationId::parse(text);
-  if (!parsed) return Error(ErrorClass::internal, "storage.corrupt", "The setting `organization_id` is not a UUID.");
-  return *parsed;
-}
-
 }  // namespace pawl::catalog

@@ -126,7 +126,4 @@ class Catalog final : public engine::PlanSource {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The one organization of this installation: made at first start.
-[[nodiscard]] Result<OrganizationId> ensure_organization(storage::Database& database, Clock& clock, Random& random);
-
 }  // namespace pawl::catalog

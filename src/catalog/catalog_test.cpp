@@ -43,9 +43,7 @@ class CatalogTest : public testing::Test {
     database_ = std::move(*opened);
     EXPECT_TRUE(storage::migrate_up(*database_, clock_).has_value());
     catalog_ = open();
-    const auto owner = ensure_organization(*database_, clock_, random_);
-    EXPECT_TRUE(owner.has_value());
-    organization_ = *owner;
+    organization_ = OrganizationId::make(clock_.now(), random_);
   }
   ~CatalogTest() override {
     catalog_.reset();
