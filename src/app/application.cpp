@@ -94,13 +94,15 @@ std::string data_folder(const config::Config& config) {
 
 // Members are destroyed from the last to the first: whoever uses a part stands below it.
 struct Application::Impl {
-  Impl(const config::Config& a_config, ApplicationOptions a_options, net::CurlOptions curl, std::unique_ptr<storage::Database> a_database)
+  Impl(const config::Config& a_config, ApplicationOptions a_options, net::CurlOptions curl, std::unique_ptr<storage::Database> a_database,
+       crypto::KeyRing a_keys)
       : config(a_config),
         options(std::move(a_options)),
         threads(thread_count(a_config)),
         pool("pawl-work", kBlockingThreads, kBlockingQueue),
         outbound(std::move(curl)),
-        database(std::move(a_database)) {}
+        database(std::move(a_database)),
+        keys(std::move(a_keys)) {}
 
   config::Config config;
   ApplicationOptions options;
@@ -111,6 +113,7 @@ struct Application::Impl {
   async::BlockingPool pool;
   net::CurlOutbound outbound;
   std::unique_ptr<storage::Database> database;
+  crypto::KeyRing keys;  ///< seals stored credentials
   engine::FunctionRegistry functions;
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<engine::Engine> engine;
@@ -173,7 +176,8 @@ Application::~Application() { stop(Millis(0)); }
 Result<std::unique_ptr<Application>> Application::create(const config::Config& config, ApplicationOptions options) {
   PAWL_TRY(curl, outbound_options(config, options));
   PAWL_TRY(database, open_database(config, options, SystemClock()));
-  auto impl = std::make_unique<Impl>(config, std::move(options), std::move(curl), std::move(database));
+  PAWL_TRY(keys, open_key_ring(config));
+  auto impl = std::make_unique<Impl>(config, std::move(options), std::move(curl), std::move(database), std::move(keys));
   PAWL_TRY_VOID(impl->build());
   return std::unique_ptr<Application>(new Application(std::move(impl)));
 }

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "app/application.hpp"
 #include "app/files.hpp"
 #include "config/config.hpp"
 #include "crypto/crypto.hpp"
@@ -45,6 +46,21 @@ Result<KeyFile> ensure_key_file(const std::string& folder, const std::string& na
     return key_error(path, "cannot be written");
   }
   return made;
+}
+
+Result<crypto::KeyRing> open_key_ring(const config::Config& config) {
+  const std::string name = "encryption.key";
+  const auto folder = data_folder(config);
+  if (config.encryption_key.empty()) {
+    PAWL_TRY(file, ensure_key_file(folder, name));
+    return crypto::KeyRing(file.key, config.previous_encryption_keys);
+  }
+  auto previous = config.previous_encryption_keys;
+  if (const auto path = folder + "/" + name; ::access(path.c_str(), F_OK) == 0) {
+    PAWL_TRY(file, read_key(path));
+    previous.push_back(std::move(file.key));
+  }
+  return crypto::KeyRing(config.encryption_key, previous);
 }
 
 }  // namespace pawl::app

@@ -92,6 +92,7 @@ std::optional<Parsed> parse_value(const Setting& setting, std::string_view text,
         return std::nullopt;
       }
       return parsed;
+    case Setting::Type::secret_list:
     case Setting::Type::list: parsed.list = split_list(text); return parsed;
   }
   return std::nullopt;
@@ -117,6 +118,25 @@ std::string origin_problem(std::string_view origin, Environment environment) {
   return "";
 }
 
+void check_encryption_keys(const Config& config, Findings& findings) {
+  const bool development = config.environment == Environment::development;
+  const auto& key = config.encryption_key;
+  if (key.empty()) {
+    if (!development) report(findings, "ENCRYPTION_KEY", fmt::format("is required in {}", to_text(config.environment)));
+    return;
+  }
+  if (const auto weakness = development && key.size() >= kMinKeyLength ? "" : key_weakness(key); !weakness.empty()) {
+    report(findings, "ENCRYPTION_KEY", weakness);
+  } else if (key == config.secret_key) {
+    report(findings, "ENCRYPTION_KEY", "must not be the same as SECRET_KEY");
+  }
+  // A previous key may be as weak as it was: it only opens, and the way out of it is to rotate.
+  const auto& previous = config.previous_encryption_keys;
+  if (std::find(previous.begin(), previous.end(), key) != previous.end()) {
+    report(findings, "ENCRYPTION_KEY_PREVIOUS", "holds ENCRYPTION_KEY itself: nothing would change");
+  }
+}
+
 void check_server_rules(const Config& config, Findings& findings) {
   const bool development = config.environment == Environment::development;
   if (config.secret_key.empty()) {
@@ -124,6 +144,7 @@ void check_server_rules(const Config& config, Findings& findings) {
   } else if (!development) {
     if (const auto weakness = key_weakness(config.secret_key); !weakness.empty()) report(findings, "SECRET_KEY", weakness);
   }
+  check_encryption_keys(config, findings);
   if (config.api_key.empty()) {
     if (!development) report(findings, "PAWL_API_KEY", fmt::format("is required in {}", to_text(config.environment)));
   } else if (config.api_key.size() < kMinKeyLength) {

@@ -28,8 +28,10 @@ enum class Sandbox : std::uint8_t { automatic, bubblewrap, landlock, none };
 /// What the program runs with. Sizes in bytes, times in milliseconds.
 struct Config {
   Environment environment = Environment::development;
-  std::string secret_key;  ///< empty only in development: then one is made and kept in the data folder
-  std::string api_key;     ///< empty: `serve` makes one in development
+  std::string secret_key;      ///< empty only in development: then one is made and kept in the data folder
+  std::string encryption_key;  ///< empty only in development, likewise
+  std::vector<std::string> previous_encryption_keys;
+  std::string api_key;  ///< empty: `serve` makes one in development
   std::string host;
   std::uint16_t port = 0;
   std::vector<std::string> cors_origins;
@@ -51,7 +53,7 @@ struct Config {
 
 /// One row of the table.
 struct Setting {
-  enum class Type : std::uint8_t { text, secret, integer, boolean, choice, list };
+  enum class Type : std::uint8_t { text, secret, secret_list, integer, boolean, choice, list };
   std::string_view name;
   Type type = Type::text;
   std::string_view fallback{};  ///< default as text; empty: unset

@@ -10,6 +10,7 @@ namespace pawl::config {
 namespace {
 
 constexpr const char* kStrongKey = "Zx8vQ2mN7kL4tR9wB1yC6hJ3fD5gS0aE";
+constexpr const char* kSealingKey = "p9Lk3Jh6Gf2Ds8Aq5Wt1Er7Ty4Ui0Ox";
 constexpr const char* kOtherKey = "u7Yt4Re2Wq9Az6Sx3Dc8Vf5Bg1Nh0Mj2";
 
 Checked<Config> load_server(Values environment, Values flags = {}, std::string file = "") {
@@ -22,7 +23,11 @@ Checked<Config> load_server(Values environment, Values flags = {}, std::string f
 }
 
 Values production() {
-  return {{"ENVIRONMENT", "production"}, {"SECRET_KEY", kStrongKey}, {"PAWL_API_KEY", kOtherKey}, {"CORS_ORIGINS", "https://app.acme.org"}};
+  return {{"ENVIRONMENT", "production"},
+          {"SECRET_KEY", kStrongKey},
+          {"ENCRYPTION_KEY", kSealingKey},
+          {"PAWL_API_KEY", kOtherKey},
+          {"CORS_ORIGINS", "https://app.acme.org"}};
 }
 
 std::vector<std::string> names_of(const Findings& findings) {
@@ -100,8 +105,25 @@ TEST(Config, S0_1_ProductionRefusesMissingShortAndWeakKeys) {
 
 // proves: S4-C3
 TEST(Config, S4_C3_NeedsKeysEverywhereButInDevelopment) {
-  EXPECT_THAT(names_of(load_server({{"ENVIRONMENT", "staging"}}).findings), testing::ElementsAre("SECRET_KEY", "PAWL_API_KEY"));
+  EXPECT_THAT(names_of(load_server({{"ENVIRONMENT", "staging"}}).findings),
+              testing::ElementsAre("SECRET_KEY", "ENCRYPTION_KEY", "PAWL_API_KEY"));
   EXPECT_TRUE(load_server({{"ENVIRONMENT", "development"}}).ok());
+}
+
+// proves: S4-D1
+TEST(Config, S4_D1_ProductionRefusesMissingShortAndWeakEncryptionKeys) {
+  for (const char* key :
+       {"", "short", "change-me-in-production-change-me-in-production", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", kStrongKey}) {
+    auto values = production();
+    values["ENCRYPTION_KEY"] = key;
+    const auto loaded = load_server(values);
+    EXPECT_THAT(names_of(loaded.findings), testing::ElementsAre("ENCRYPTION_KEY")) << key;
+  }
+  auto values = production();
+  values["ENCRYPTION_KEY_PREVIOUS"] = std::string("older, ") + kSealingKey;
+  EXPECT_THAT(names_of(load_server(values).findings), testing::ElementsAre("ENCRYPTION_KEY_PREVIOUS"));
+  values["ENCRYPTION_KEY_PREVIOUS"] = "older, oldest";
+  EXPECT_THAT(load_server(values).value->previous_encryption_keys, testing::ElementsAre("older", "oldest"));
 }
 
 // proves: S0-2, S0-T2

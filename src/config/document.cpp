@@ -27,6 +27,7 @@ std::string kind_of(const Setting& setting) {
   switch (setting.type) {
     case Setting::Type::text: return "text";
     case Setting::Type::secret: return "secret text";
+    case Setting::Type::secret_list: return "secret texts, comma separated";
     case Setting::Type::boolean: return "true or false";
     case Setting::Type::list: return "comma list";
     case Setting::Type::integer:

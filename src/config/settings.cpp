@@ -30,6 +30,17 @@ const std::vector<Setting>& table() {
                   "where one is "
                   "made and kept in the data folder. `openssl rand -base64 48` makes a good one.",
        .apply = [](Config& config, const Parsed& value) { config.secret_key = value.text; }},
+      {.name = "ENCRYPTION_KEY",
+       .type = Type::secret,
+       .summary = "Seals stored credentials (integrations, second factors, mail). At least 32 characters without weak words, and not "
+                  "SECRET_KEY; required outside of development, where one is made and kept in the data folder. A lost key means lost "
+                  "credentials: keep a copy apart from the database's backups.",
+       .apply = [](Config& config, const Parsed& value) { config.encryption_key = value.text; }},
+      {.name = "ENCRYPTION_KEY_PREVIOUS",
+       .type = Type::secret_list,
+       .summary = "Earlier encryption keys, comma separated. They open what was sealed before; `pawl keys rotate` seals it anew, then they "
+                  "can go.",
+       .apply = [](Config& config, const Parsed& value) { config.previous_encryption_keys = value.list; }},
       {.name = "PAWL_API_KEY",
        .type = Type::secret,
        .summary = "Administrator's key of the HTTP API (`Authorization: Bearer ...`), at least 32 characters. Required outside of "

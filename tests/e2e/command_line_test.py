@@ -24,6 +24,7 @@ FAULT = HEADER + """do:
 SLEEP = HEADER + "do:\n  - nap: {wait: {seconds: 60}}\n"
 STRONG = "Zx8vQ2mN7kL4tR9wB1yC6hJ3fD5gS0aE"
 OTHER = "u7Yt4Re2Wq9Az6Sx3Dc8Vf5Bg1Nh0Mj2"
+SEALING = "p9Lk3Jh6Gf2Ds8Aq5Wt1Er7Ty4Ui0Ox"
 
 
 class CommandLine(unittest.TestCase):
@@ -168,11 +169,13 @@ class CommandLine(unittest.TestCase):
 
     def test_serve_refuses_an_unsafe_production_and_names_every_problem(self):
         for settings, names in [
-            ({"ENVIRONMENT": "production"}, ["SECRET_KEY", "PAWL_API_KEY"]),
-            ({"ENVIRONMENT": "production", "SECRET_KEY": "change-me-in-production", "PAWL_API_KEY": OTHER}, ["SECRET_KEY"]),
-            ({"ENVIRONMENT": "production", "SECRET_KEY": STRONG, "PAWL_API_KEY": "short", "CORS_ORIGINS": "*"},
-             ["PAWL_API_KEY", "CORS_ORIGINS"]),
-            ({"ENVIRONMENT": "production", "SECRET_KEY": STRONG, "PAWL_API_KEY": OTHER, "CORS_ORIGINS": "http://a.org"}, ["CORS_ORIGINS"]),
+            ({"ENVIRONMENT": "production"}, ["SECRET_KEY", "ENCRYPTION_KEY", "PAWL_API_KEY"]),
+            ({"ENVIRONMENT": "production", "SECRET_KEY": "change-me-in-production", "ENCRYPTION_KEY": SEALING,
+              "PAWL_API_KEY": OTHER}, ["SECRET_KEY"]),
+            ({"ENVIRONMENT": "production", "SECRET_KEY": STRONG, "ENCRYPTION_KEY": STRONG, "PAWL_API_KEY": "short", "CORS_ORIGINS": "*"},
+             ["ENCRYPTION_KEY", "PAWL_API_KEY", "CORS_ORIGINS"]),
+            ({"ENVIRONMENT": "production", "SECRET_KEY": STRONG, "ENCRYPTION_KEY": SEALING, "PAWL_API_KEY": OTHER,
+              "CORS_ORIGINS": "http://a.org"}, ["CORS_ORIGINS"]),
             ({"ENVIRONMENT": "prod"}, ["ENVIRONMENT"]),
         ]:
             done = self.pawl("serve", "--port", "0", environment=settings)
@@ -200,7 +203,8 @@ class CommandLine(unittest.TestCase):
 
     def test_production_does_not_migrate_by_itself(self):
         done = self.pawl("serve", "--port", "0", "--data-dir", self.path("data"),
-                         environment={"ENVIRONMENT": "production", "SECRET_KEY": STRONG, "PAWL_API_KEY": OTHER})
+                         environment={"ENVIRONMENT": "production", "SECRET_KEY": STRONG, "ENCRYPTION_KEY": SEALING,
+                                      "PAWL_API_KEY": OTHER})
         self.expect(done, 1)
         self.assertIn("migrate up", done.stderr)
 
