@@ -1,0 +1,142 @@
+// Links in mails: getting back in, and showing that an address is one's own.
+#include <fmt/core.h>
+
+#include "identity/detail/accounts_impl.hpp"
+
+namespace pawl::identity {
+namespace {
+
+Error link_invalid() {
+  return {ErrorClass::invalid, "auth.link_invalid", "This link is not valid any more: it was used, has expired, or a newer one was sent."};
+}
+
+Message reset_message(const User& user, const std::string& link) {
+  return {"password-reset", user.email, "Reset your Pawl password",
+          fmt::format("Hello {},\n\nsomebody, probably you, asked for a new password for this account. Choose one here within an hour:\n\n"
+                      "{}\n\nThe link works once. If it was not you, nothing has changed and you need not do anything.\n",
+                      user.name, link),
+          std::chrono::hours(1)};
+}
+
+Message changed_message(const User& user) {
+  return {"password-changed", user.email, "Your Pawl password was changed",
+          fmt::format("Hello {},\n\nthe password of this account was reset just now, and all devices were signed out. If it was not you, "
+                      "reset it again at once and tell your administrator.\n",
+                      user.name),
+          std::chrono::hours(24)};
+}
+
+Message verification_message(const User& user, const std::string& link) {
+  return {
+      "email-verification", user.email, "Confirm your e-mail address",
+      fmt::format("Hello {},\n\nplease confirm that this address is yours:\n\n{}\n\nIf you did not make an account, ignore this mail.\n",
+                  user.name, link),
+      std::chrono::hours(48)};
+}
+
+}  // namespace
+
+Accounts::Impl::Link Accounts::Impl::new_link(std::string_view purpose, const std::optional<UserId>& user, std::string_view email_key,
+                                              TimePoint expires_at) {
+  Link link;
+  link.token = crypto::random_token();
+  link.row = {token_hash(link.token), purpose, user, std::string(email_key), expires_at};
+  return link;
+}
+
+// The token stands behind `#`: browsers keep that part to themselves, so it reaches no server's log.
+Result<void> Accounts::Impl::send_verification(storage::Transaction& transaction, const User& user, const Link& link) const {
+  return d.mailer.send(transaction, verification_message(user, fmt::format("{}/verify-email#{}", options.public_url, link.token)));
+}
+
+void Accounts::forgot_password(std::string_view email) {
+  auto& impl = *impl_;
+  const auto now = impl.d.clock.now();
+  auto key = email_key(email).value_or("@");
+  auto link = Impl::new_link(kResetPurpose, std::nullopt, key, now + impl.options.reset_lifetime);
+  // Looked up on the writer's thread, after the answer: neither it nor its time depends on whether there is such an account.
+  auto work = [&impl, now, key = std::move(key), link = std::move(link)](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY(row, detail::load_user_by_email(transaction, key));
+    if (!row || !row->user.active) return {};
+    auto token = link.row;
+    token.user = row->user.id;
+    PAWL_TRY_VOID(detail::insert_one_time_token(transaction, token, now));
+    PAWL_TRY_VOID(impl.d.mailer.send(transaction,
+                                     reset_message(row->user, fmt::format("{}/reset-password#{}", impl.options.public_url, link.token))));
+    impl.report({.action = "auth.reset_requested", .user = row->user.id});
+    return {};
+  };
+  {
+    const std::lock_guard lock(impl.pending_mutex);
+    ++impl.pending;
+  }
+  impl.d.database.write(std::move(work), [&impl](const Result<void>& written) {
+    if (written.has_error()) impl.report({.action = "auth.reset_requested", .success = false, .reason = "the database failed"});
+    const std::lock_guard lock(impl.pending_mutex);
+    --impl.pending;
+    impl.pending_changed.notify_all();
+  });
+}
+
+Result<void> Accounts::reset_password(std::string_view token, std::string_view new_password, const Client& client) {
+  auto& impl = *impl_;
+  const auto digest = token_hash(token);
+  auto now = impl.d.clock.now();
+  // Looked at first: a password that is refused must not use up the link, and nobody without a link makes us hash.
+  PAWL_TRY(link, impl.d.database.read(
+                     [&](storage::Session& session) { return detail::find_one_time_token(session, digest, kResetPurpose, now); }));
+  if (!link || !link->user) return link_invalid();
+  const auto user = *link->user;
+  PAWL_TRY_VOID(check_password(new_password, link->email_key, "/new_password"));
+  PAWL_TRY(hash, impl.d.hasher.hash(new_password));
+  now = impl.d.clock.now();
+  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY(used, detail::use_one_time_token(transaction, digest, kResetPurpose, now));
+    PAWL_TRY(row, detail::load_user(transaction, user));
+    // The address may have changed since: then the link went to somebody else.
+    if (!used || !row || !row->user.active || row->email_key != used->email_key) return link_invalid();
+    PAWL_TRY_VOID(detail::set_password(transaction, user, hash, now));
+    PAWL_TRY_VOID(detail::set_verified(transaction, user, now));  // whoever has the link reads the mail of this address
+    PAWL_TRY_VOID(detail::delete_one_time_tokens(transaction, user, kResetPurpose));
+    PAWL_TRY_VOID(detail::revoke_sessions(transaction, user, std::nullopt, "password reset", now));
+    PAWL_TRY_VOID(impl.throttle.reset(transaction, row->email_key, client.address));
+    return impl.d.mailer.send(transaction, changed_message(row->user));
+  };
+  PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
+  impl.d.authenticator.forget(user);
+  impl.report({.action = "auth.password_reset", .user = user, .address = client.address});
+  return {};
+}
+
+Result<void> Accounts::verify_email(std::string_view token) {
+  auto& impl = *impl_;
+  const auto digest = token_hash(token);
+  const auto now = impl.d.clock.now();
+  UserId user;
+  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY(used, detail::use_one_time_token(transaction, digest, kVerifyPurpose, now));
+    if (!used || !used->user) return link_invalid();
+    user = *used->user;
+    PAWL_TRY(row, detail::load_user(transaction, user));
+    if (!row || row->email_key != used->email_key) return link_invalid();
+    return detail::set_verified(transaction, user, now);
+  };
+  PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
+  impl.report({.action = "auth.email_verified", .user = user});
+  return {};
+}
+
+Result<void> Accounts::resend_verification(const UserId& user) {
+  auto& impl = *impl_;
+  const auto now = impl.d.clock.now();
+  return impl.d.database.write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY(row, detail::load_user(transaction, user));
+    if (!row) return Error(ErrorClass::not_found, "user.not_found", "There is no user of this id.");
+    if (row->user.email_verified_at) return Error(ErrorClass::conflict, "auth.already_verified", "This address is confirmed already.");
+    const auto link = Impl::new_link(kVerifyPurpose, user, row->email_key, now + impl.options.verification_lifetime);
+    PAWL_TRY_VOID(detail::insert_one_time_token(transaction, link.row, now));
+    return impl.send_verification(transaction, row->user, link);
+  });
+}
+
+}  // namespace pawl::identity
