@@ -59,6 +59,21 @@ Key derive_key(std::string_view secret, std::string_view context) {
   return keyed_hash(hash(secret), context);
 }
 
+ShortKey random_short_key() {
+  ensure_initialised();
+  static_assert(std::tuple_size_v<ShortKey> == crypto_shorthash_KEYBYTES);
+  ShortKey key{};
+  crypto_shorthash_keygen(key.data());
+  return key;
+}
+
+std::uint64_t short_hash(const ShortKey& key, std::string_view data) noexcept {
+  std::uint64_t result = 0;
+  static_assert(sizeof result == crypto_shorthash_BYTES);
+  crypto_shorthash(reinterpret_cast<unsigned char*>(&result), bytes_of(data), data.size(), key.data());
+  return result;
+}
+
 bool equal(std::string_view left, std::string_view right) {
   return left.size() == right.size() && sodium_memcmp(left.data(), right.data(), left.size()) == 0;
 }

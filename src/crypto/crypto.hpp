@@ -26,6 +26,12 @@ using Key = std::array<std::uint8_t, 32>;
 /// A key for one purpose from a secret of any length; different `context` texts give unrelated keys.
 [[nodiscard]] Key derive_key(std::string_view secret, std::string_view context);
 
+/// Key of `short_hash`.
+using ShortKey = std::array<std::uint8_t, 16>;
+[[nodiscard]] ShortKey random_short_key();
+/// SipHash-2-4: for hash tables whose keys an outsider chooses.
+[[nodiscard]] std::uint64_t short_hash(const ShortKey& key, std::string_view data) noexcept;
+
 /// Takes the same time whatever the contents. Texts of different length differ (the length is not hidden: hash first where it matters).
 [[nodiscard]] bool equal(std::string_view left, std::string_view right);
 [[nodiscard]] bool equal(const Digest& left, const Digest& right);

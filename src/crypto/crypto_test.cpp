@@ -25,6 +25,13 @@ TEST(Crypto, HmacIsTheOneOfRfc4231) {
 
 TEST(Crypto, KeysOfDifferentContextsAreUnrelated) { EXPECT_NE(derive_key("s", "a"), derive_key("s", "b")); }
 
+TEST(Crypto, ShortHashesDependOnTheKey) {
+  ShortKey key{};
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::uint8_t>(i);
+  EXPECT_EQ(short_hash(key, {}), 0x726fdb47dd0e0e31ULL) << "first vector of the SipHash paper's reference code";
+  EXPECT_NE(short_hash(random_short_key(), "a"), short_hash(random_short_key(), "a"));
+}
+
 TEST(Crypto, ComparesWholeTexts) {
   EXPECT_TRUE(equal("abc", "abc"));
   EXPECT_FALSE(equal("abc", "abd"));
