@@ -1,9 +1,11 @@
 #include "limits/rate_limiter.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/assert.hpp"
 #include "limits/detail/memory_store.hpp"
+#include "limits/detail/shared_store.hpp"
 
 namespace pawl::limits {
 namespace {
@@ -74,14 +76,17 @@ void Keys::add(const Key& key) {
 }
 
 struct RateLimiter::Impl {
-  Impl(const Limits& a_limits, const Clock& a_clock, const crypto::Key& a_secret)
-      : limits(a_limits), clock(a_clock), secret(a_secret), policies(policies_of(a_limits)), memory(policies, a_limits.max_subjects) {}
+  Impl(const Limits& a_limits, const Clock& a_clock, const crypto::Key& a_secret, net::RedisClient* redis)
+      : limits(a_limits), clock(a_clock), secret(a_secret), policies(policies_of(a_limits)), memory(policies, a_limits.max_subjects) {
+    if (redis != nullptr) shared.emplace(*redis, policies);
+  }
 
   const Limits limits;
   const Clock& clock;
   const crypto::Key secret;
   const Policies policies;
   detail::MemoryStore memory;
+  std::optional<detail::SharedStore> shared;
 
   [[nodiscard]] Decision decide(std::span<const Key> keys, std::span<const Verdict> verdicts) const {
     std::size_t worst = 0;
@@ -108,8 +113,8 @@ struct RateLimiter::Impl {
   }
 };
 
-RateLimiter::RateLimiter(const Limits& limits, const Clock& clock, const crypto::Key& secret)
-    : impl_(std::make_unique<Impl>(limits, clock, secret)) {}
+RateLimiter::RateLimiter(const Limits& limits, const Clock& clock, const crypto::Key& secret, net::RedisClient* redis)
+    : impl_(std::make_shared<Impl>(limits, clock, secret, redis)) {}
 
 RateLimiter::~RateLimiter() = default;
 
@@ -142,7 +147,15 @@ Keys RateLimiter::webhook_keys(std::string_view token) const {
 
 void RateLimiter::check(const Keys& keys, Done done) {
   if (!impl_->limits.enabled || keys.empty()) return done(Decision{});
-  done(impl_->check_here(keys.view()));
+  if (!impl_->shared || !impl_->shared->available()) return done(impl_->check_here(keys.view()));
+  impl_->shared->check(keys.view(), [impl = impl_, keys, done = std::move(done)](const std::optional<detail::Verdicts>& verdicts) mutable {
+    done(verdicts ? impl->decide(keys.view(), *verdicts) : impl->check_here(keys.view()));
+  });
+}
+
+RateLimiter::Status RateLimiter::status() const {
+  if (!impl_->shared) return Status::local;
+  return impl_->shared->available() ? Status::shared : Status::warning;
 }
 
 }  // namespace pawl::limits

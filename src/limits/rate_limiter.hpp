@@ -17,7 +17,8 @@
 /// budget may be spent at once. IPv6 addresses count by their /64, because that is what one subscriber has.
 ///
 /// Without Redis, counts are this process's own and are lost when it ends; memory is bounded, and where it is full the least used
-/// subjects are forgotten first. With Redis all processes share one budget, on Redis' clock. While Redis is away the local counts decide.
+/// subjects are forgotten first. With Redis all processes share one budget, on Redis' clock. While Redis is away the process's own counts
+/// decide, beginning with nothing charged; `status` says so, the Redis client reports it once, and it ends by itself.
 ///
 /// Thread-safe.
 #pragma once
@@ -35,6 +36,10 @@
 #include "crypto/crypto.hpp"
 #include "limits/rate.hpp"
 #include "net/address_policy.hpp"
+
+namespace pawl::net {
+class RedisClient;
+}
 
 namespace pawl::limits {
 
@@ -83,8 +88,15 @@ class RateLimiter {
  public:
   using Done = async::UniqueFunction<void(const Decision&)>;
 
-  /// `secret` hashes what must not be readable in Redis; processes that share a budget need the same.
-  RateLimiter(const Limits& limits, const Clock& clock, const crypto::Key& secret);
+  enum class Status : std::uint8_t {
+    local,    ///< no Redis is configured
+    shared,   ///< Redis counts
+    warning,  ///< Redis is configured and away: this process counts alone
+  };
+
+  /// `secret` hashes what must not be readable in Redis; processes that share a budget need the same. `redis` may be null; otherwise it
+  /// and `clock` outlive the limiter.
+  RateLimiter(const Limits& limits, const Clock& clock, const crypto::Key& secret, net::RedisClient* redis = nullptr);
   ~RateLimiter();
   RateLimiter(const RateLimiter&) = delete;
   RateLimiter& operator=(const RateLimiter&) = delete;
@@ -101,9 +113,11 @@ class RateLimiter {
   /// local (less than a microsecond, no allocation for a subject that is known), else on the Redis client's thread; it must not block.
   void check(const Keys& keys, Done done);
 
+  [[nodiscard]] Status status() const;
+
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  ///< checks under way in Redis hold it too
 };
 
 }  // namespace pawl::limits

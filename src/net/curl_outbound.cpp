@@ -21,6 +21,7 @@ using detail::EasyHandle;
 using detail::Transfer;
 
 constexpr std::size_t kPooledHandles = 256;
+constexpr std::size_t kMaxOrigins = 1'024;
 constexpr int kPollAtMostMs = 60'000;
 constexpr int kPollWhileQueuedMs = 50;  // requests that wait for a place have deadlines too
 
@@ -29,7 +30,7 @@ Error cancelled_error() { return {ErrorClass::unavailable, "net.cancelled", "The
 }  // namespace
 
 struct CurlOutbound::Impl {
-  explicit Impl(CurlOptions curl_options) : options(std::move(curl_options)) {
+  explicit Impl(CurlOptions curl_options) : options(std::move(curl_options)), host_breakers(options.breaker, kMaxOrigins) {
     PAWL_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK, "libcurl does not start");
     multi = curl_multi_init();
     PAWL_ASSERT(multi != nullptr, "libcurl does not start");
@@ -45,6 +46,7 @@ struct CurlOutbound::Impl {
   Impl& operator=(const Impl&) = delete;
 
   const CurlOptions options;
+  HostBreakers host_breakers;
   CURLM* multi = nullptr;
   std::atomic<RequestHandle> next_handle{1};
   std::thread thread;
@@ -218,13 +220,17 @@ CurlOutbound::~CurlOutbound() {
 
 RequestHandle CurlOutbound::start(OutboundRequest request, Done done) {
   const auto handle = impl_->next_handle.fetch_add(1);
-  auto transfer = std::make_unique<Transfer>(handle, std::move(request), std::move(done), impl_->options);
+  auto transfer = std::make_unique<Transfer>(handle, std::move(request), std::move(done), impl_->options, impl_->host_breakers);
   impl_->tell([&] { impl_->inbox.push_back(std::move(transfer)); });
   return handle;
 }
 
 void CurlOutbound::cancel(RequestHandle handle) {
   impl_->tell([&] { impl_->cancels.push_back(handle); });
+}
+
+std::vector<HostBreakerState> CurlOutbound::breakers(std::size_t most) const {
+  return impl_->host_breakers.snapshot(std::chrono::steady_clock::now(), most);
 }
 
 }  // namespace pawl::net

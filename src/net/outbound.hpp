@@ -13,6 +13,7 @@
 /// | `net.too_large`          | too_large   | the (decoded) body is larger than `max_response_bytes` |
 /// | `net.too_many_redirects` | unavailable | more than ten |
 /// | `net.protocol`           | unavailable | the peer broke off or does not speak HTTP |
+/// | `net.circuit_open`       | unavailable | the place has failed several times in a row and is not called for a while |
 /// | `net.overloaded`         | limited     | too many requests wait already |
 /// | `net.cancelled`          | unavailable | `cancel` was called, or the client is shutting down |
 ///

@@ -109,9 +109,10 @@ struct RedisClient::Impl {
         retry_subscriptions(threads.context(kThread)) {}
 
   struct Outgoing {
-    std::vector<std::string> arguments;
-    Done done;
-    std::optional<RedisScript> script;  ///< then `arguments` are those of EVALSHA from the count of keys on
+    std::vector<std::string> arguments{};
+    Done done{};
+    bool overload = false;
+    std::optional<RedisScript> script{};  ///< then `arguments` are those of EVALSHA from the count of keys on
   };
   struct Script {
     std::string text;
@@ -134,6 +135,7 @@ struct RedisClient::Impl {
   std::vector<Outgoing> outbox;
   std::vector<std::string> script_texts;
   bool posted = false;
+  bool stopped = false;
   std::string problem = "no connection yet";
   bool subscribed = true;
   std::uint64_t reconnects = 0;
@@ -156,17 +158,16 @@ struct RedisClient::Impl {
 
   void enqueue(Outgoing outgoing) {
     // Counted here and given back when `done` has run: the bound holds for everything that is under way.
-    const bool full = pending.fetch_add(1) >= options.max_pending;
-    if (full) {
-      threads.post(kThread, [this, done = std::move(outgoing.done)]() mutable {
-        finish(done, Error(ErrorClass::unavailable, "redis.overloaded", "Too many Redis commands wait already."));
-      });
-      return;
+    outgoing.overload = pending.fetch_add(1) >= options.max_pending;
+    {
+      const std::lock_guard lock(mutex);
+      if (!stopped) {
+        outbox.push_back(std::move(outgoing));
+        if (!std::exchange(posted, true)) threads.post(kThread, [this] { send_outbox(); });
+        return;
+      }
     }
-    const std::lock_guard lock(mutex);
-    outbox.push_back(std::move(outgoing));
-    if (std::exchange(posted, true)) return;
-    threads.post(kThread, [this] { send_outbox(); });
+    finish(outgoing.done, unavailable("The Redis client has ended."));
   }
 
   void finish(Done& done, Result<RedisReply> reply) {
@@ -184,7 +185,9 @@ struct RedisClient::Impl {
     }
     for (auto& outgoing : batch) {
       // Looked at each time: an answer may have ended the session.
-      if (!command_session || !command_session->ready()) {
+      if (outgoing.overload) {
+        finish(outgoing.done, Error(ErrorClass::unavailable, "redis.overloaded", "Too many Redis commands wait already."));
+      } else if (!command_session || !command_session->ready()) {
         finish(outgoing.done, unavailable("Redis is not available."));
       } else if (outgoing.script) {
         send_script(std::move(outgoing));
@@ -332,7 +335,8 @@ struct RedisClient::Impl {
     for (const auto& listener : found->second) listener(payload);
   }
 
-  void stop() {
+  /// On the client's thread.
+  void end() {
     stopping = true;
     connected.store(false);
     retry_commands.cancel();
@@ -341,7 +345,6 @@ struct RedisClient::Impl {
     if (subscription_session) subscription_session->close();
     command_session.reset();
     subscription_session.reset();
-    send_outbox();
   }
 };
 
@@ -351,19 +354,26 @@ RedisClient::RedisClient(RedisAddress address, RedisOptions options)
   impl_->threads.post(kThread, [impl = impl_.get()] { impl->open_commands(); });
 }
 
-RedisClient::~RedisClient() {
-  std::promise<void> stopped;
+RedisClient::~RedisClient() { stop(); }
+
+void RedisClient::stop() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    if (std::exchange(impl_->stopped, true)) return;
+  }
+  std::promise<void> ended;
   impl_->threads.post(kThread, [&] {
-    impl_->stop();
-    stopped.set_value();
+    impl_->end();
+    ended.set_value();
   });
-  stopped.get_future().wait();
+  ended.get_future().wait();
   impl_->threads.stop();
+  impl_->send_outbox();  // nobody else is left
 }
 
 void RedisClient::command(std::vector<std::string> arguments, Done done) {
   PAWL_ASSERT(!arguments.empty(), "a command has a name");
-  impl_->enqueue({std::move(arguments), std::move(done), std::nullopt});
+  impl_->enqueue({.arguments = std::move(arguments), .done = std::move(done)});
 }
 
 RedisScript RedisClient::add_script(std::string text) {
@@ -384,7 +394,7 @@ void RedisClient::eval(RedisScript script, std::vector<std::string> keys, std::v
   std::vector<std::string> all{std::to_string(keys.size())};
   std::move(keys.begin(), keys.end(), std::back_inserter(all));
   std::move(arguments.begin(), arguments.end(), std::back_inserter(all));
-  impl_->enqueue({std::move(all), std::move(done), script});
+  impl_->enqueue({.arguments = std::move(all), .done = std::move(done), .script = script});
 }
 
 void RedisClient::subscribe(std::string channel, OnMessage on_message) {

@@ -78,16 +78,20 @@ struct RedisScript {
 
 class RedisClient {
  public:
-  /// Runs exactly once per call, never inside it, on the client's thread. Must not block or throw.
+  /// Runs exactly once per call, never inside it (but see `stop`), on the client's thread. Must not block or throw.
   using Done = async::UniqueFunction<void(Result<RedisReply>)>;
   using OnMessage = std::function<void(std::string_view payload)>;
 
   /// Starts the thread and begins to connect.
   RedisClient(RedisAddress address, RedisOptions options);
-  /// Ends what is left with `redis.unavailable` (every `done` has run when this returns) and joins. Not on the client's thread.
+  /// Like `stop`.
   ~RedisClient();
   RedisClient(const RedisClient&) = delete;
   RedisClient& operator=(const RedisClient&) = delete;
+
+  /// Ends what is left with `redis.unavailable` (every `done` has run when this returns) and joins; later commands are answered so before
+  /// they return. Idempotent; not on the client's thread.
+  void stop();
 
   /// Sends a command. Any thread.
   void command(std::vector<std::string> arguments, Done done);

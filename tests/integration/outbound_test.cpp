@@ -256,6 +256,43 @@ TEST_F(CurlOutboundTest, NamesTheFailuresOfConnections) {
   EXPECT_EQ(code_of(fetch(outbound, {.url = "https" + url("/echo").substr(4)})), "net.tls");
 }
 
+TEST_F(CurlOutboundTest, S0_9_KeepsAwayFromAPlaceThatFailsAndComesBackToIt) {
+  auto options = open();
+  options.breaker.open_for = std::chrono::milliseconds(300);
+  CurlOutbound outbound(options);
+  std::uint16_t port = 0;
+  {
+    http::Server gone(threads_, http::Router(), {});
+    ASSERT_TRUE(gone.start().has_value());
+    port = gone.port();
+  }
+  const OutboundRequest request{.url = "http://127.0.0.1:" + std::to_string(port) + "/"};
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(code_of(fetch(outbound, request)), "net.connect");
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_EQ(code_of(fetch(outbound, request)), "net.circuit_open");
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::milliseconds(200)) << "a fast error";
+  EXPECT_EQ(code_of(fetch(outbound, {.url = url("/echo")})), "status 200") << "other places are not concerned";
+  const auto states = outbound.breakers(1);
+  ASSERT_EQ(states.size(), 1U);
+  EXPECT_EQ(states[0].origin, "http://127.0.0.1:" + std::to_string(port));
+  EXPECT_EQ(states[0].breaker.refused, 1U);
+
+  http::Router router;
+  router.add(Method::get, "/", [](Request&&, Responder responder) { responder.send(Response()); });
+  http::ServerOptions server_options;
+  server_options.port = port;
+  http::Server back(threads_, std::move(router), std::move(server_options));
+  ASSERT_TRUE(back.start().has_value());
+  std::string code = "net.circuit_open";
+  while (code == "net.circuit_open" && std::chrono::steady_clock::now() - before < std::chrono::seconds(10)) {
+    code = code_of(fetch(outbound, request));
+  }
+  EXPECT_EQ(code, "status 200");
+  EXPECT_EQ(code_of(fetch(outbound, request)), "status 200");
+  EXPECT_EQ(outbound.breakers(10).front().breaker.state, CircuitBreaker::State::closed);
+  back.stop(std::chrono::milliseconds(0));
+}
+
 TEST_F(CurlOutboundTest, Cancels) {
   CurlOutbound outbound(open());
   std::promise<std::string> ended;

@@ -34,6 +34,7 @@ class Server:
             "PAWL_API_KEY": API_KEY,
             "PAWL_ALLOW_PRIVATE_ADDRESSES": "true",
             "LOG_LEVEL": "warning",
+            "RATE_LIMIT_ENABLED": "false",  # tests of limits switch it on; others are faster than people
             **(extra_environment or {}),
         }
         self.process = None

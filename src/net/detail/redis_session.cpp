@@ -63,6 +63,21 @@ void keep_alive(tcp::socket& socket) {
   set(TCP_KEEPCNT, 3);
 }
 
+/// The parser reserves room for as many elements as an array promises to have: not for a promise like that.
+constexpr int kMaxElements = 65'536;
+
+redisReplyObjectFunctions* limited_functions(const redisReplyObjectFunctions& of_library) {
+  static const redisReplyObjectFunctions original = of_library;
+  static redisReplyObjectFunctions limited = [] {
+    auto functions = original;
+    functions.createArray = [](const redisReadTask* task, int elements) -> void* {
+      return elements > kMaxElements ? nullptr : original.createArray(task, elements);
+    };
+    return functions;
+  }();
+  return &limited;
+}
+
 }  // namespace
 
 void RedisSession::FreeReader::operator()(redisReader* reader) const { redisReaderFree(reader); }
@@ -77,6 +92,7 @@ RedisSession::RedisSession(asio::io_context& context, const RedisAddress& addres
       deadline_timer_(context),
       reader_(redisReaderCreate()) {
   PAWL_ASSERT(reader_ != nullptr, "no memory for a Redis connection");
+  reader_->fn = limited_functions(*reader_->fn);
 }
 
 RedisSession::~RedisSession() { PAWL_ASSERT(pending_.empty(), "a session is closed before it goes"); }
@@ -248,8 +264,8 @@ void RedisSession::handle(const redisReply& reply) {
 void RedisSession::fail(Error why) {
   if (state_ == State::closed) return;
   end();
-  answer_all(why);
   if (auto lost = std::exchange(events_.lost, nullptr)) lost(why);
+  answer_all(why);
 }
 
 void RedisSession::close() {

@@ -30,7 +30,7 @@ class RedisSession : public std::enable_shared_from_this<RedisSession> {
  public:
   struct Events {
     std::function<void()> ready;             ///< the server has answered the greeting
-    std::function<void(const Error&)> lost;  ///< once, also before `ready`; all commands have been answered
+    std::function<void(const Error&)> lost;  ///< once, also before `ready`; commands are answered after it
     /// What a subscription brings: `subscribe` (confirmation, no payload) and `message`.
     std::function<void(std::string_view kind, std::string_view channel, std::string_view payload)> push;
   };

@@ -43,10 +43,12 @@ Error invalid(std::string message) { return {ErrorClass::invalid, "net.invalid_r
 
 }  // namespace
 
-Transfer::Transfer(RequestHandle request_handle, OutboundRequest request, Outbound::Done on_done, const CurlOptions& options)
+Transfer::Transfer(RequestHandle request_handle, OutboundRequest request, Outbound::Done on_done, const CurlOptions& options,
+                   HostBreakers& breakers)
     : handle(request_handle),
       done(std::move(on_done)),
       options_(options),
+      breakers_(breakers),
       request_(std::move(request)),
       began_(std::chrono::steady_clock::now()) {
   deadline_ = began_ + std::clamp(request_.timeout, std::chrono::milliseconds(1), options_.max_timeout);
@@ -97,6 +99,9 @@ Result<void> Transfer::prepare_hop() {
     mapped_ = true;
   }
   fields_ = make_fields(url_);
+  hop_began_ = std::chrono::steady_clock::now();
+  PAWL_TRY(permit, breakers_.try_acquire(url_.origin(), hop_began_));
+  permit_ = std::move(permit);
 
   const auto left = std::max(millis_between(std::chrono::steady_clock::now(), deadline_), std::chrono::milliseconds(1));
   const auto connect = std::clamp(request_.connect_timeout, std::chrono::milliseconds(1), left);
@@ -186,7 +191,20 @@ void Transfer::set_credentials() {
   if (const auto* digest = std::get_if<DigestCredentials>(&request_.credentials)) use(digest->user, digest->password, CURLAUTH_DIGEST);
 }
 
+/// What the hop's end says about the other side.
+void Transfer::report(CURLcode code) {
+  using Outcome = CircuitBreaker::Outcome;
+  const auto now = std::chrono::steady_clock::now();
+  auto outcome = Outcome::failure;
+  if (code == CURLE_OK || too_large_ || code == CURLE_FILESIZE_EXCEEDED) outcome = Outcome::success;
+  if (code == CURLE_COULDNT_CONNECT && !refused_address_.empty()) outcome = Outcome::ignored;
+  if (code == CURLE_URL_MALFORMAT) outcome = Outcome::ignored;
+  if (code == CURLE_OPERATION_TIMEDOUT && now - hop_began_ < HostBreakers::kMinPatience) outcome = Outcome::ignored;
+  HostBreakers::report(permit_, outcome, now);
+}
+
 std::optional<Result<OutboundResponse>> Transfer::hop_ended(CURLcode code) {
+  report(code);
   if (code != CURLE_OK) return error_of(code);
   long status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -225,6 +243,7 @@ std::optional<Result<void>> Transfer::follow_redirect() {
 }
 
 EasyHandle Transfer::release() noexcept {
+  HostBreakers::report(permit_, CircuitBreaker::Outcome::ignored, std::chrono::steady_clock::now());  // where the hop has not ended
   if (easy_) curl_easy_reset(easy_.get());
   return std::move(easy_);
 }

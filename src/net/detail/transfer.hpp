@@ -12,6 +12,7 @@
 
 #include "net/curl_outbound.hpp"
 #include "net/detail/url.hpp"
+#include "net/host_breakers.hpp"
 #include "net/outbound.hpp"
 
 namespace pawl::net::detail {
@@ -28,7 +29,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 class Transfer {
  public:
-  Transfer(RequestHandle handle, OutboundRequest request, Outbound::Done done, const CurlOptions& options);
+  Transfer(RequestHandle handle, OutboundRequest request, Outbound::Done done, const CurlOptions& options, HostBreakers& breakers);
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
@@ -53,12 +54,14 @@ class Transfer {
   void set_credentials();
   [[nodiscard]] std::optional<Result<void>> follow_redirect();
   [[nodiscard]] Error error_of(CURLcode code) const;
+  void report(CURLcode code);
 
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) noexcept;
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self) noexcept;
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
 
   const CurlOptions& options_;
+  HostBreakers& breakers_;
   OutboundRequest request_;
   SteadyTime began_;
   SteadyTime deadline_;
@@ -71,6 +74,8 @@ class Transfer {
   bool foreign_ = false;  ///< left the origin that the credentials are for
   int redirects_ = 0;
   FieldList fields_;
+  HostBreakers::Permit permit_;  ///< of the place that the hop goes to
+  SteadyTime hop_began_;
   char message_[CURL_ERROR_SIZE] = {};
 
   // What came back.
