@@ -1,0 +1,60 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "mail/transport.hpp"
+
+namespace pawl::mail {
+namespace {
+
+Error failed(std::string_view what, int error) {
+  return {ErrorClass::unavailable, "mail.unavailable", std::string(what) + ": " + std::strerror(error)};
+}
+
+class FileTransport final : public Transport {
+ public:
+  explicit FileTransport(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  [[nodiscard]] Result<void> deliver(const Parcel& parcel) override {
+    std::error_code error;
+    if (std::filesystem::create_directories(folder_, error)) {
+      std::filesystem::permissions(folder_, std::filesystem::perms::owner_all, error);
+    }
+    if (error) return failed("The folder of mails cannot be made", error.value());
+    const auto target = folder_ / (parcel.id + ".eml");
+    const auto draft = folder_ / ("." + parcel.id);
+    PAWL_TRY_VOID(write(draft, parcel.content));
+    std::filesystem::rename(draft, target, error);
+    if (error) return failed("The mail's file cannot be named", error.value());
+    return {};
+  }
+
+ private:
+  static Result<void> write(const std::filesystem::path& path, std::string_view content) {
+    constexpr mode_t kOwnerOnly = 0600;
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly);
+    if (file < 0) return failed("The mail's file cannot be made", errno);
+    int problem = 0;
+    while (!content.empty() && problem == 0) {
+      const auto written = ::write(file, content.data(), content.size());
+      if (written >= 0) {
+        content.remove_prefix(static_cast<std::size_t>(written));
+      } else if (errno != EINTR) {
+        problem = errno;
+      }
+    }
+    if (::close(file) != 0 && problem == 0) problem = errno;
+    if (problem != 0) return failed("The mail's file cannot be written", problem);
+    return {};
+  }
+
+  std::filesystem::path folder_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> make_file_transport(std::filesystem::path folder) { return std::make_unique<FileTransport>(std::move(folder)); }
+
+}  // namespace pawl::mail
