@@ -251,6 +251,22 @@ Result<void> Catalog::remove(const OrganizationId& organization, const WorkflowI
   return impl_->changed(id);
 }
 
+Result<void> Catalog::forget(const OrganizationId& organization) {
+  std::vector<WorkflowId> workflows;
+  PAWL_TRY_VOID(impl_->d.database.read([&](storage::Session& session) {
+    return session.query("select id from workflows where organization_id = $1", {organization},
+                         [&](const storage::Row& row) { workflows.push_back(row.id<WorkflowId>(0)); });
+  }));
+  for (const auto& workflow : workflows) {
+    impl_->current.erase(workflow);
+    impl_->owners.erase(workflow);
+  }
+  PAWL_TRY_VOID(impl_->load_hooks());
+  if (!impl_->listener) return {};
+  for (const auto& workflow : workflows) impl_->listener(workflow);
+  return {};
+}
+
 Result<VersionPage> Catalog::versions(const OrganizationId& organization, const WorkflowId& id, std::uint32_t limit,
                                       std::optional<std::uint32_t> before) {
   return impl_->d.database.read([&](storage::Session& session) -> Result<VersionPage> {

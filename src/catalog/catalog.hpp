@@ -87,6 +87,8 @@ class Catalog final : public engine::PlanSource {
   [[nodiscard]] Result<Workflow> update(const OrganizationId& organization, const WorkflowId& id, Changes changes);
   /// The workflow leaves every list and starts nothing any more; its runs go on and stay readable.
   [[nodiscard]] Result<void> remove(const OrganizationId& organization, const WorkflowId& id);
+  /// After the commit that deleted an organization (organization_part.hpp): nothing of it is in memory any more.
+  [[nodiscard]] Result<void> forget(const OrganizationId& organization);
   /// Newest first, those older than `before`.
   [[nodiscard]] Result<VersionPage> versions(const OrganizationId& organization, const WorkflowId& id, std::uint32_t limit,
                                              std::optional<std::uint32_t> before);

@@ -8,6 +8,7 @@
 
 #include "catalog/bounded_cache.hpp"
 #include "catalog/idempotency.hpp"
+#include "catalog/organization_part.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
 
@@ -261,6 +262,25 @@ TEST(BoundedCache, DoesNotKeepWhatWasLoadedBeforeAChange) {
   cache.erase(1);
   cache.put(1, std::make_shared<int>(1), before);
   EXPECT_EQ(cache.get(1), nullptr);
+}
+
+TEST_F(CatalogTest, P2_EverythingOfADeletedOrganizationGoesAndNothingOfAnother) {
+  const auto ours = create(simple());
+  const auto other = OrganizationId::make(clock_.now(), random_);
+  NewWorkflow request;
+  request.definition = simple();
+  const auto theirs = catalog_->create(other, std::move(request));
+  ASSERT_TRUE(theirs.has_value());
+  ASSERT_TRUE(catalog_->executable(organization_, ours.id).has_value());
+  EXPECT_EQ(database_->read([&](storage::Session& session) { return count_workflows(session, organization_); }).value(), 1);
+  ASSERT_TRUE(
+      database_
+          ->write_and_wait([&](storage::Transaction& transaction) { return remove_organization(transaction, organization_, clock_.now()); })
+          .has_value());
+  ASSERT_TRUE(catalog_->forget(organization_).has_value());
+  EXPECT_EQ(catalog_->cached(organization_, ours.id), nullptr);
+  EXPECT_EQ(catalog_->get(organization_, ours.id).error().code, "workflow.not_found");
+  EXPECT_TRUE(catalog_->get(other, theirs->id).has_value());
 }
 
 }  // namespace
