@@ -89,6 +89,12 @@ bool KeyRing::knows(const KeyId& id) const {
   return std::any_of(keys_.begin(), keys_.end(), [&](const Entry& entry) { return entry.id == id; });
 }
 
+std::vector<KeyId> KeyRing::ids() const {
+  std::vector<KeyId> out;
+  for (const auto& entry : keys_) out.push_back(entry.id);
+  return out;
+}
+
 bool KeyRing::is_current(std::string_view sealed) const { return key_of(sealed) == current(); }
 
 std::optional<KeyId> KeyRing::key_of(std::string_view sealed) {

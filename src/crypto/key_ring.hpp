@@ -68,6 +68,8 @@ class KeyRing {
 
   [[nodiscard]] const KeyId& current() const { return keys_.front().id; }
   [[nodiscard]] bool knows(const KeyId& id) const;
+  /// All of them, the current one first.
+  [[nodiscard]] std::vector<KeyId> ids() const;
   [[nodiscard]] bool is_current(std::string_view sealed) const;
   /// The key that a value was sealed under; nothing where this is no sealed value.
   [[nodiscard]] static std::optional<KeyId> key_of(std::string_view sealed);
