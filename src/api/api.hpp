@@ -40,6 +40,9 @@ class FunctionRegistry;
 namespace pawl::identity {
 class Authenticator;
 }
+namespace pawl::live {
+class Hub;
+}
 namespace pawl::storage {
 class Database;
 }
@@ -69,6 +72,7 @@ struct Dependencies {
   OrganizationId organization;  ///< the one that came with the installation: where its own key acts
   std::function<json::Value(const OrganizationId&, const dsl::Plan&)> secrets;  ///< `$secrets` of a run; may be empty
   identity::Authenticator* authenticator = nullptr;                             ///< null: only the installation's own keys open anything
+  live::Hub* live = nullptr;                                                    ///< null: no live events
 };
 
 class Api {

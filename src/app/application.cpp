@@ -16,6 +16,8 @@
 #include "functions/functions.hpp"
 #include "http/server.hpp"
 #include "identity/organizations.hpp"
+#include "live/hub.hpp"
+#include "live/run_events.hpp"
 #include "net/curl_outbound.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
@@ -115,6 +117,8 @@ struct Application::Impl {
   std::unique_ptr<storage::Database> database;
   crypto::KeyRing keys;  ///< seals stored credentials
   engine::FunctionRegistry functions;
+  live::Hub live{clock, random, nullptr};
+  live::RunEvents run_events{live};
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<catalog::Scheduler> scheduler;
@@ -152,7 +156,8 @@ Result<void> Application::Impl::build() {
                                                                          .clock = clock,
                                                                          .random = random,
                                                                          .on_fatal = options.on_fatal,
-                                                                         .secrets = secrets_provider()},
+                                                                         .secrets = secrets_provider(),
+                                                                         .observer = &run_events},
                                             engine::EngineOptions{});
   if (!options.schedules) return {};
   scheduler = std::make_unique<catalog::Scheduler>(
@@ -186,6 +191,7 @@ Result<void> Application::start() {
   auto& impl = *impl_;
   PAWL_TRY_VOID(impl.catalog->start());
   impl.threads.start();
+  impl.live.start();
   PAWL_TRY_VOID(impl.engine->start());
   if (impl.scheduler) PAWL_TRY_VOID(impl.scheduler->start());
   return {};
@@ -200,15 +206,16 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   api_options.cors_origins = impl.config.cors_origins;
   api_options.min_free_disk_bytes = impl.config.min_free_disk_bytes;
   api_options.max_body_bytes = impl.config.max_body_bytes;
-  impl.api =
-      std::make_unique<api::Api>(api::Dependencies{impl.threads, impl.pool, *impl.database, *impl.engine, *impl.catalog, *impl.scheduler,
-                                                   impl.functions, impl.clock, impl.random, impl.organization, impl.secrets_provider()},
-                                 std::move(api_options));
+  impl.api = std::make_unique<api::Api>(
+      api::Dependencies{impl.threads, impl.pool, *impl.database, *impl.engine, *impl.catalog, *impl.scheduler, impl.functions, impl.clock,
+                        impl.random, impl.organization, impl.secrets_provider(), nullptr, &impl.live},
+      std::move(api_options));
   http::ServerOptions server_options;
   server_options.host = impl.config.host;
   server_options.port = impl.config.port;
   server_options.max_connections = impl.config.max_connections;
   server_options.max_body_bytes = impl.config.max_body_bytes;
+  server_options.always_https = server_options.require_https = impl.config.environment == config::Environment::production;
   server_options.on_exception = [](std::string_view request, std::string_view what) {
     log(Level::error, fmt::format("request {}: {}", request, what));
   };
@@ -224,6 +231,7 @@ void Application::stop(Millis patience) {
   const auto end = std::chrono::steady_clock::now() + patience;
   const auto left = [end] { return std::max(Millis(0), std::chrono::duration_cast<Millis>(end - std::chrono::steady_clock::now())); };
   if (impl.api) impl.api->release_waiting();
+  impl.live.stop();
   if (impl.server) impl.server->stop(left());
   if (impl.scheduler) impl.scheduler->stop();
   impl.engine->stop(left());

@@ -4,6 +4,7 @@
 
 #include "api/body.hpp"
 #include "api/detail/cors.hpp"
+#include "http/websocket.hpp"
 #include "identity/authenticator.hpp"
 
 namespace pawl::api::detail {
@@ -23,9 +24,20 @@ Error busy() { return {ErrorClass::unavailable, "server.busy", "The server is bu
 
 // ---- who asks -------------------------------------------------------------------------------------------------------------------
 
+/// The script of a page cannot set `Authorization` on a WebSocket: there the token is one of the protocols it offers.
+std::string_view offered_bearer(const http::Request& request) {
+  constexpr std::string_view kPrefix = "pawl.bearer.";
+  if (!http::asks_for_websocket(request)) return {};
+  for (const auto protocol : http::offered_protocols(request)) {
+    if (protocol.starts_with(kPrefix)) return protocol.substr(kPrefix.size());
+  }
+  return {};
+}
+
 std::string_view bearer_of(const http::Request& request) {
   constexpr std::string_view kScheme = "bearer ";
   const auto header = request.header("Authorization");
+  if (header.empty()) return offered_bearer(request);
   if (header.size() <= kScheme.size() || !http::equals_ignoring_case(header.substr(0, kScheme.size()), kScheme)) return {};
   return header.substr(kScheme.size());
 }

@@ -15,6 +15,7 @@ namespace pawl::api::detail {
 [[nodiscard]] std::vector<Route> schedule_routes();
 [[nodiscard]] std::vector<Route> hook_routes();
 [[nodiscard]] std::vector<Route> plugin_routes();
+[[nodiscard]] std::vector<Route> live_routes();
 
 /// `limit` and `cursor` of a list.
 [[nodiscard]] Parameter limit_parameter();

@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+"""Live events of the real server: WebSocket and server-sent events. docs/live.md is what is held against it."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from pawl_server import API_KEY, Server, poll  # noqa: E402
+from websocket_client import Closed, EventStream, Refused, WebSocket  # noqa: E402
+
+BEARER = {"Authorization": f"Bearer {API_KEY}"}
+NOBODY = "00000000-0000-7000-8000-000000000000"
+THREE_STEPS = """
+document: {dsl: '1.0.0', namespace: test, name: live, version: '1.0.0'}
+do:
+  - first: {set: {n: 1}}
+  - second: {call: noop, with: {secret: hunter2-in-an-input}}
+  - third: {set: {n: 3}}
+"""
+
+
+def is_end(message):
+    return message["type"] == "event" and message["event"] == "run.status" and message["data"]["status"] == "completed"
+
+
+class LiveTest(unittest.TestCase):
+    environment = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment=cls.environment).start()
+        cls.workflow = cls.server.create_workflow(THREE_STEPS)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.folder.cleanup()
+
+    def open(self, **more):
+        return WebSocket(self.server.port, **{"headers": BEARER, **more})
+
+    def subscribed(self, *topics, last_id=None, **more):
+        client = self.open(**more)
+        self.addCleanup(client.close)
+        message = {"type": "subscribe", "topics": list(topics)}
+        if last_id:
+            message["last_id"] = last_id
+        client.send(message)
+        reply = client.receive()
+        self.assertEqual(reply["type"], "subscribed")
+        self.assertEqual(reply["topics"], list(topics))
+        return client, reply["last_id"]
+
+    def run_once(self):
+        status, reply, _ = self.server.request("POST", f"/api/workflows/{self.workflow}/execute", {"wait": True})
+        self.assertEqual((status, reply["status"]), (200, "completed"))
+        return reply["id"]
+
+
+class WebSockets(LiveTest):
+    # proves: P9, N-15
+    def test_nobody_gets_in_without_credentials(self):
+        for path, headers, protocols in (
+                ("/ws", {}, None),
+                ("/ws", {"Authorization": "Bearer wrong"}, None),
+                ("/ws", {"Authorization": "Basic " + API_KEY}, None),
+                ("/ws", {}, ["pawl.v1"]),
+                ("/ws", {}, ["pawl.v1", "pawl.bearer.wrong"]),
+                ("/ws?token=" + API_KEY, {}, None),
+                ("/ws?access_token=" + API_KEY, {}, None),
+                ("/ws?api_key=" + API_KEY + "&user_id=1", {}, None),
+                ("/ws", {"Cookie": "token=" + API_KEY}, None)):
+            with self.assertRaises(Refused) as refused:
+                self.open(path=path, headers=headers, protocols=protocols)
+            self.assertEqual(refused.exception.status, 401, path)
+            self.assertNotIn(API_KEY, refused.exception.head + refused.exception.body)
+
+    def test_the_token_may_come_as_a_subprotocol(self):
+        with self.open(headers={}, protocols=["pawl.v1", "pawl.bearer." + API_KEY]) as client:
+            self.assertEqual(client.protocol, "pawl.v1")
+            self.assertNotIn(API_KEY, client.head)
+            client.send({"type": "ping"})
+            self.assertEqual(client.receive(), {"type": "pong"})
+
+    def test_a_subprotocol_is_no_bearer_for_ordinary_requests(self):
+        status, _, _ = self.server.request("GET", "/api/runs", headers={"Authorization": "", "Sec-WebSocket-Protocol": "pawl.bearer." + API_KEY})
+        self.assertEqual(status, 401)
+
+    def test_an_ordinary_request_is_told_to_upgrade(self):
+        status, problem, fields = self.server.request("GET", "/ws")
+        self.assertEqual((status, problem["code"], fields["Upgrade"]), (426, "http.upgrade_required", "websocket"))
+
+    # proves: N-15, FA-13
+    def test_another_organization_is_not_found(self):
+        with self.assertRaises(Refused) as refused:
+            self.open(path=f"/ws?organization_id={NOBODY}")
+        self.assertEqual(refused.exception.status, 404)
+
+    # proves: P9
+    def test_runs_are_told_in_order(self):
+        client, _ = self.subscribed("runs")
+        run = self.run_once()
+        events = client.until(is_end)
+        self.assertEqual([event["data"]["status"] for event in events][-1], "completed")
+        self.assertTrue(all(event["data"]["run_id"] == run and event["event"] == "run.status" for event in events))
+        self.assertTrue(all(event["topic"] == "runs" and event["organization_id"] and event["time"].endswith("Z") for event in events))
+        numbers = [int(event["id"].rsplit("-", 1)[1]) for event in events]
+        self.assertEqual(numbers, sorted(set(numbers)))
+
+    def test_one_run_is_told_with_its_tasks(self):
+        status, reply, _ = self.server.request("POST", "/api/workflows", {"definition": THREE_STEPS.replace("live", "paused").replace(
+            "first: {set: {n: 1}}", "first: {listen: {to: {one: {with: {type: go}}}}}")})
+        self.assertEqual(status, 201, reply)
+        status, started, _ = self.server.request("POST", f"/api/workflows/{reply['id']}/execute", {})
+        self.assertEqual(status, 202)
+        client, _ = self.subscribed("run:" + started["id"])
+        event = {"specversion": "1.0", "id": "1", "source": "/test", "type": "go", "data": {}}
+        self.server.request("POST", f"/api/runs/{started['id']}/events", event)
+        seen = client.until(is_end)
+        tasks = {(event["data"]["task"]["name"], event["data"]["task"]["status"]) for event in seen if event["event"] == "run.task"}
+        self.assertIn(("second", "completed"), tasks)
+        self.assertNotIn("hunter2", str(seen))
+
+    # proves: P9, S0-R3
+    def test_a_client_that_comes_back_gets_what_it_missed(self):
+        first, _ = self.subscribed("runs")
+        self.run_once()
+        last = first.until(is_end)[-1]["id"]
+        first.close()
+        missed = self.run_once()
+        second, from_id = self.subscribed("runs", last_id=last)
+        self.assertEqual(from_id, last)
+        events = second.until(is_end)
+        self.assertTrue(all(event["data"]["run_id"] == missed for event in events))
+        numbers = [int(event["id"].rsplit("-", 1)[1]) for event in events]
+        self.assertTrue(all(number > int(last.rsplit("-", 1)[1]) for number in numbers))
+        self.assertEqual(numbers, sorted(set(numbers)))
+
+    def test_an_id_of_another_time_resets(self):
+        client, last = self.subscribed("runs", last_id="0-1")
+        self.assertEqual(client.receive(), {"type": "reset", "last_id": last})
+
+    def test_topics_can_be_left(self):
+        client, _ = self.subscribed("runs")
+        client.send({"type": "unsubscribe", "topics": ["runs"]})
+        self.assertEqual(client.receive(), {"type": "unsubscribed", "topics": ["runs"]})
+        self.run_once()
+        client.send({"type": "ping"})
+        self.assertEqual(client.receive(), {"type": "pong"})
+
+    # proves: P11
+    def test_messages_are_read_strictly(self):
+        with self.open() as client:
+            for message, code in (
+                    ("nonsense", "live.message"), ("[]", "live.message"), ({}, "live.message"), ({"type": "shout"}, "live.message"),
+                    ({"type": "ping", "more": 1}, "live.message"), ({"type": "subscribe"}, "live.message"),
+                    ({"type": "subscribe", "topics": []}, "live.message"), ({"type": "subscribe", "topics": ["runs"], "user": "x"}, "live.message"),
+                    ({"type": "subscribe", "topics": [7]}, "live.message"), ({"type": "subscribe", "topics": "runs"}, "live.message"),
+                    ({"type": "subscribe", "topics": ["everything"]}, "live.topic"), ({"type": "subscribe", "topics": ["run:1"]}, "live.topic"),
+                    ("[" * 100 + "]" * 100, "live.message")):
+                client.send(message)
+                reply = client.receive()
+                self.assertEqual((reply["type"], reply["code"]), ("error", code), message)
+            client.send({"type": "ping"})
+            self.assertEqual(client.receive(), {"type": "pong"})
+            for _ in range(20):
+                client.send("nonsense")
+            with self.assertRaises(Closed) as closed:
+                for _ in range(21):
+                    client.receive()
+            self.assertEqual(closed.exception.code, 1008)
+
+    def test_too_large_a_message_closes(self):
+        with self.open() as client:
+            client.send("x" * 65_537)
+            with self.assertRaises(Closed) as closed:
+                client.receive()
+            self.assertEqual(closed.exception.code, 1009)
+
+
+class ServerSentEvents(LiveTest):
+    PATH = "/api/events/stream?topics=runs"
+
+    def test_nobody_gets_in_without_credentials(self):
+        for path in (self.PATH, self.PATH + "&token=" + API_KEY):
+            with EventStream(self.server.port, path) as stream:
+                self.assertEqual(stream.status, 401)
+                self.assertNotIn(API_KEY, stream.body)
+
+    def test_wrong_topics_are_refused(self):
+        for query in ("", "?topics=", "?topics=everything", "?topics=runs,run:1"):
+            with EventStream(self.server.port, "/api/events/stream" + query, BEARER) as stream:
+                self.assertEqual(stream.status, 400, query)
+                self.assertEqual(stream.fields["Content-Type"], "application/problem+json")
+
+    # proves: P9
+    def test_events_come_and_resume(self):
+        with EventStream(self.server.port, self.PATH, BEARER) as stream:
+            self.assertEqual((stream.status, stream.fields["Content-Type"]), (200, "text/event-stream"))
+            _, name, hello = stream.next()
+            self.assertEqual((name, hello["topics"]), ("subscribed", ["runs"]))
+            self.run_once()
+            while True:
+                last, name, event = stream.next()
+                self.assertIsNone(name)
+                self.assertEqual(event["id"], last)
+                if is_end(event):
+                    break
+        missed = self.run_once()
+        with EventStream(self.server.port, self.PATH, {**BEARER, "Last-Event-ID": last}) as stream:
+            self.assertEqual(stream.next()[1], "subscribed")
+            self.assertEqual(stream.next()[2]["data"]["run_id"], missed)
+        with EventStream(self.server.port, self.PATH, {**BEARER, "Last-Event-ID": "0-7"}) as stream:
+            self.assertEqual([stream.next()[1], stream.next()[1]], ["subscribed", "reset"])
+
+
+class Stopping(unittest.TestCase):
+    # proves: M12, O8
+    def test_clients_are_told_to_come_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            server = Server(os.path.join(folder, "data")).start()
+            try:
+                socket = WebSocket(server.port, headers=BEARER)
+                socket.send({"type": "subscribe", "topics": ["runs"]})
+                socket.receive()
+                stream = EventStream(server.port, ServerSentEvents.PATH, BEARER)
+                stream.next()
+                began = time.monotonic()
+                server.process.terminate()
+                with self.assertRaises(Closed) as closed:
+                    socket.receive()
+                self.assertEqual(closed.exception.code, 1012)
+                socket.close()
+                self.assertEqual(stream.next()[2], {"type": "end", "reason": "stopping"})
+                self.assertRaises(EOFError, stream.next)
+                stream.close()
+                self.assertEqual(server.process.wait(timeout=20), 0)
+                self.assertLess(time.monotonic() - began, 10)
+            finally:
+                server.stop()
+
+
+@unittest.skipUnless(os.environ.get("PAWL_TEST_REDIS_URL"), "needs a Redis (scripts/services)")
+class TwoProcesses(unittest.TestCase):
+    """Two processes with the same organization (the second on a copy of the first one's data folder) and one Redis."""
+
+    # proves: S0-R3, P9
+    def test_an_event_of_one_reaches_a_client_of_the_other_within_a_second(self):
+        with tempfile.TemporaryDirectory() as folder:
+            first, second = os.path.join(folder, "first"), os.path.join(folder, "second")
+            environment = {"REDIS_URL": os.environ["PAWL_TEST_REDIS_URL"]}
+            servers = [Server(first, extra_environment=environment).start()]
+            workflow = servers[0].create_workflow(THREE_STEPS)
+            servers[0].stop()
+            shutil.copytree(first, second)
+            servers = [Server(data, extra_environment=environment).start() for data in (first, second)]
+            try:
+                client = WebSocket(servers[1].port, headers=BEARER)
+                client.send({"type": "subscribe", "topics": ["runs"]})
+                self.assertEqual(client.receive()["type"], "subscribed")
+
+                def heard():
+                    status, reply, _ = servers[0].request("POST", f"/api/workflows/{workflow}/execute", {"wait": True})
+                    self.assertEqual((status, reply["status"]), (200, "completed"))
+                    began = time.monotonic()
+                    try:
+                        events = client.until(is_end, timeout=1)
+                    except TimeoutError:
+                        return None  # the other one is not connected to Redis yet
+                    self.assertEqual(events[-1]["data"]["run_id"], reply["id"])
+                    return time.monotonic() - began
+
+                poll(heard, 20, "the two processes find each other")
+                delay = heard()
+                self.assertIsNotNone(delay)
+                self.assertLess(delay, 1)
+                client.close()
+            finally:
+                for server in servers:
+                    server.stop()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
