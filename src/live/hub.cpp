@@ -64,6 +64,7 @@ struct Hub::Impl {
   bool stopping = false;
 
   std::atomic<bool> anybody{false};  ///< a slot exists
+  std::atomic<bool> lost{false};     ///< a message of ours to the others
   std::atomic<std::uint64_t> raised{0};
   std::atomic<std::uint64_t> received{0};
   std::atomic<std::uint64_t> delivered{0};
@@ -121,7 +122,9 @@ struct Hub::Impl {
     auto envelope = detail::read_envelope(message);
     if (!envelope || envelope->origin == origin) return;
     ++received;
-    if (envelope->revocation) {
+    if (envelope->gap) {
+      gap();
+    } else if (envelope->revocation) {
       revoke_here(*envelope->revocation);
     } else if (anybody.load(std::memory_order_relaxed)) {
       tell(envelope->news);
@@ -135,6 +138,11 @@ struct Hub::Impl {
       const std::lock_guard slot_lock(slot->mutex);
       for (const auto id : slot->channel.restart(random_text(random))) gone.push_back(slot->channel.close(id));
     }
+  }
+
+  /// What cannot be sent the others will never see: they are told that as soon as they can be.
+  void publish(std::string message) {
+    if (relay != nullptr && !relay->publish(std::move(message))) lost = true;
   }
 
   void forget(Id id) {  // under the whole lock
@@ -155,6 +163,7 @@ struct Hub::Impl {
   }
 
   void sweep() {
+    if (lost.exchange(false) && !relay->publish(detail::write_gap(origin))) lost = true;
     if (!anybody.load(std::memory_order_relaxed)) return;
     const auto now = clock.now();
     end_all(End::expired, [&](const OrganizationId&, const Subscriber& who) { return who.expires_at && *who.expires_at <= now; });
@@ -207,7 +216,7 @@ void Hub::raise(Announcement announcement) {
   ++impl_->raised;
   const auto news = detail::news_of(std::move(announcement), impl_->clock.now(), impl_->options.max_data_bytes);
   impl_->tell(news);
-  if (impl_->relay != nullptr) static_cast<void>(impl_->relay->publish(detail::write_envelope(impl_->origin, news)));
+  if (impl_->relay != nullptr) impl_->publish(detail::write_envelope(impl_->origin, news));
 }
 
 Result<Hub::Id> Hub::open(Subscriber subscriber, std::shared_ptr<Receiver> receiver) {
@@ -271,7 +280,7 @@ void Hub::close(Id id) {
 
 std::size_t Hub::revoke(const Revocation& revocation) {
   PAWL_ASSERT(revocation.organization || revocation.user || revocation.session || revocation.api_key, "a revocation names somebody");
-  if (impl_->relay != nullptr) static_cast<void>(impl_->relay->publish(detail::write_envelope(impl_->origin, revocation)));
+  if (impl_->relay != nullptr) impl_->publish(detail::write_envelope(impl_->origin, revocation));
   return impl_->revoke_here(revocation);
 }
 

@@ -87,6 +87,7 @@ class Wire {
    public:
     explicit End(Wire& wire) : wire_(wire) { wire_.ends_.push_back(this); }
     bool publish(std::string message) override {
+      if (wire_.cut) return false;
       for (auto* end : wire_.ends_) {
         if (end->receiver_.message) end->receiver_.message(message);
       }
@@ -101,6 +102,7 @@ class Wire {
     Receiver receiver_;
   };
   std::string last;
+  bool cut = false;
 
  private:
   std::vector<End*> ends_;
@@ -394,6 +396,29 @@ TEST_F(HubTest, ResetsAfterAGapOfTheRelay) {
   EXPECT_THAT(notebook->lines, ElementsAre("+runs@0", "a#1", "reset@0", "b#1"));
   EXPECT_THAT(follow(hub, kOne, {"runs"}, seen)->lines, ElementsAre("+runs@1", "reset@1"));
   hub.stop();
+}
+
+TEST_F(HubTest, TellsTheOthersThatTheyHaveMissedSomething) {
+  Wire wire;
+  Wire::End left_end(wire);
+  Wire::End right_end(wire);
+  Hub left(clock_, random_, &left_end);
+  Hub right(clock_, random_, &right_end);
+  left.start();
+  right.start();
+  const auto here = follow(left, kOne, {"runs"});
+  const auto there = follow(right, kOne, {"runs"});
+  wire.cut = true;
+  raise(left, kOne, "lost");
+  left.sweep();
+  EXPECT_THAT(there->lines, ElementsAre("+runs@0"));
+  wire.cut = false;
+  left.sweep();
+  left.sweep();
+  EXPECT_THAT(there->lines, ElementsAre("+runs@0", "reset@0"));
+  EXPECT_THAT(here->lines, ElementsAre("+runs@0", "lost#1"));
+  left.stop();
+  right.stop();
 }
 
 TEST_F(HubTest, IgnoresWhatIsNoMessageOfAHub) {

@@ -23,7 +23,7 @@ class Relay {
   virtual ~Relay() = default;
 
   /// Hands one message (JSON text, at most 64 KiB) to every other process. Any thread, also one that must not wait: never blocks. False
-  /// when it cannot be sent now; then it is lost.
+  /// when it cannot be sent now, or when an earlier one turned out to be lost since the last call.
   virtual bool publish(std::string message) = 0;
 
   /// From now on `receiver` is called, on a thread of the relay's. With empty functions: no more, and when this returns no call is under

@@ -100,6 +100,8 @@ std::string write_envelope(std::string_view origin, const Revocation& revocation
   return json::to_text(json::Value::object({{"origin", origin}, {"revoke", std::move(who)}}));
 }
 
+std::string write_gap(std::string_view origin) { return json::to_text(json::Value::object({{"origin", origin}, {"gap", true}})); }
+
 std::optional<Envelope> read_envelope(std::string_view text) {
   const auto parsed = json::parse(text, {.max_depth = 64, .max_bytes = 64 * 1024});
   if (parsed.has_error() || !parsed->is_object()) return std::nullopt;
@@ -107,6 +109,10 @@ std::optional<Envelope> read_envelope(std::string_view text) {
   const auto& origin = parsed->get("origin");
   if (!origin.is_string() || origin.size() == 0) return std::nullopt;
   envelope.origin = origin.as_string();
+  if (parsed->get("gap").truthy()) {
+    envelope.gap = true;
+    return envelope;
+  }
   if (const auto* revoke = parsed->find("revoke"); revoke != nullptr) {
     envelope.revocation = read_revocation(*revoke);
     if (!envelope.revocation) return std::nullopt;

@@ -2,6 +2,7 @@
 //
 //     {"origin":"...","time":"...","organization":"...","event":"run.status","topics":["runs"],"only_for":"...","truncated":true,"data":{}}
 //     {"origin":"...","revoke":{"organization":"...","user":"...","session":"...","api_key":"..."}}
+//     {"origin":"...","gap":true}                       some of the sender's messages have been lost
 //
 // What comes in is checked: a carrier shared with something else must not bring the hub down.
 #pragma once
@@ -27,11 +28,13 @@ struct Envelope {
   std::string origin;
   News news;
   std::optional<Revocation> revocation;  ///< instead of an announcement
+  bool gap = false;                      ///< likewise
 };
 
 [[nodiscard]] std::string write_envelope(std::string_view origin, const News& news);
 [[nodiscard]] std::string write_envelope(std::string_view origin, const Revocation& revocation);
-/// Nothing for anything else than what the two write.
+[[nodiscard]] std::string write_gap(std::string_view origin);
+/// Nothing for anything else than what these write.
 [[nodiscard]] std::optional<Envelope> read_envelope(std::string_view text);
 
 }  // namespace pawl::live::detail
