@@ -1,6 +1,7 @@
 // Live events: the WebSocket and the stream of an organization. What is said on them is live/protocol.hpp and docs/live.md.
 #include "live/streams.hpp"
 
+#include "api/body.hpp"
 #include "api/detail/context.hpp"
 #include "api/detail/cors.hpp"
 #include "api/routes/theme.hpp"
@@ -37,6 +38,9 @@ void open_socket(Context& context, Call call) {
   if (is_foreign(context, call)) {
     return call.fail(Error(ErrorClass::denied, "auth.foreign_origin", "A page of another origin may not use this session."));
   }
+  Query query(call.request);
+  static_cast<void>(query.text("organization_id"));
+  PAWL_API_CHECK(query.finish());
   http::WebSocketOptions options;
   for (const auto offered : http::offered_protocols(call.request)) {
     if (offered == kProtocol) options.protocol = kProtocol;
@@ -59,7 +63,10 @@ std::vector<std::string> split(std::string_view list) {
 
 void open_stream(Context& context, Call call) {
   if (context.d.live == nullptr) return call.fail(off());
-  const auto topics = split(call.request.query_value("topics").value_or(""));
+  Query query(call.request);
+  static_cast<void>(query.text("organization_id"));
+  const auto topics = split(query.text("topics").value_or(""));
+  PAWL_API_CHECK(query.finish());
   const auto served =
       live::serve_events(*context.d.live, call.responder, subscriber_of(call), topics, call.request.header("Last-Event-ID"));
   if (served.has_error()) call.fail(served.error());
