@@ -9,6 +9,7 @@
 #include "api/api.hpp"
 #include "app/key_files.hpp"
 #include "app/log.hpp"
+#include "app/people.hpp"
 #include "async/blocking_pool.hpp"
 #include "async/io_threads.hpp"
 #include "catalog/scheduler.hpp"
@@ -80,11 +81,17 @@ Result<std::unique_ptr<storage::Database>> open_database(const config::Config& c
   return database;
 }
 
-Result<crypto::Key> token_key(const config::Config& config, const std::string& folder) {
-  constexpr std::string_view kPurpose = "pawl webhook tokens";
-  if (!config.secret_key.empty()) return crypto::derive_key(config.secret_key, kPurpose);
+constexpr std::string_view kWebhookTokens = "pawl webhook tokens";
+
+/// What all keys of the installation are made of.
+Result<std::string> installation_secret(const config::Config& config, const std::string& folder) {
+  if (!config.secret_key.empty()) return config.secret_key;
   PAWL_TRY(file, ensure_key_file(folder, "secret.key"));
-  return crypto::derive_key(file.key, kPurpose);
+  return std::move(file.key);
+}
+
+std::string public_url(const config::Config& config) {
+  return config.public_url.empty() ? fmt::format("http://{}:{}", config.host, config.port) : config.public_url;
 }
 
 }  // namespace
@@ -122,6 +129,7 @@ struct Application::Impl {
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<catalog::Scheduler> scheduler;
+  std::unique_ptr<People> people;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> server;
   bool stopped = false;
@@ -140,7 +148,7 @@ struct Application::Impl {
 };
 
 Result<void> Application::Impl::build() {
-  PAWL_TRY(key, token_key(config, data_folder(config)));
+  PAWL_TRY(secret, installation_secret(config, data_folder(config)));
   PAWL_TRY(owner, identity::ensure_organization(*database, clock, random));
   organization = owner;
   functions::FunctionsOptions function_options;
@@ -148,7 +156,8 @@ Result<void> Application::Impl::build() {
   function_options.hidden = hidden_folders(data_folder(config), options.file_roots);
   function_options.sandbox = sandbox_mode(config.sandbox);
   PAWL_TRY_VOID(functions::add_builtin_functions(functions, {outbound, pool, clock, random}, function_options));
-  catalog = std::make_unique<catalog::Catalog>(catalog::Catalog::Dependencies{*database, functions, clock, random, key});
+  catalog = std::make_unique<catalog::Catalog>(
+      catalog::Catalog::Dependencies{*database, functions, clock, random, crypto::derive_key(secret, kWebhookTokens)});
   engine = std::make_unique<engine::Engine>(engine::Engine::Dependencies{.threads = threads,
                                                                          .database = *database,
                                                                          .functions = functions,
@@ -159,6 +168,17 @@ Result<void> Application::Impl::build() {
                                                                          .secrets = secrets_provider(),
                                                                          .observer = &run_events},
                                             engine::EngineOptions{});
+  people = std::make_unique<People>(People::Dependencies{.config = config,
+                                                         .folder = data_folder(config),
+                                                         .secret = secret,
+                                                         .public_url = public_url(config),
+                                                         .installation = organization,
+                                                         .database = *database,
+                                                         .outbound = outbound,
+                                                         .catalog = *catalog,
+                                                         .engine = *engine,
+                                                         .clock = clock,
+                                                         .random = random});
   if (!options.schedules) return {};
   scheduler = std::make_unique<catalog::Scheduler>(
       catalog::Scheduler::Dependencies{.database = *database,
@@ -194,6 +214,7 @@ Result<void> Application::start() {
   impl.live.start();
   PAWL_TRY_VOID(impl.engine->start());
   if (impl.scheduler) PAWL_TRY_VOID(impl.scheduler->start());
+  if (impl.options.schedules) impl.people->start();
   return {};
 }
 
@@ -234,6 +255,7 @@ void Application::stop(Millis patience) {
   impl.live.stop();
   if (impl.server) impl.server->stop(left());
   if (impl.scheduler) impl.scheduler->stop();
+  impl.people->stop();
   impl.engine->stop(left());
   impl.pool.stop();
   impl.threads.stop();

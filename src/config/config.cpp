@@ -137,6 +137,29 @@ void check_encryption_keys(const Config& config, Findings& findings) {
   }
 }
 
+void check_client(const OAuthClient& client, const std::string& prefix, Findings& findings) {
+  if (!client.client_id.empty() && client.client_secret.empty())
+    report(findings, prefix + "_CLIENT_SECRET", "is needed with " + prefix + "_CLIENT_ID");
+}
+
+void check_sign_in_rules(const Config& config, Findings& findings) {
+  const bool development = config.environment == Environment::development;
+  if (!config.smtp.host.empty() && config.smtp.from.ends_with("@localhost") && !development) {
+    report(findings, "SMTP_FROM_EMAIL", "is needed with SMTP_HOST");
+  }
+  if (!config.smtp.password.empty() && !config.smtp.use_tls) {
+    report(findings, "SMTP_USE_TLS", "must not be false with SMTP_PASSWORD: the password would travel in clear");
+  }
+  check_client(config.google, "GOOGLE", findings);
+  check_client(config.github, "GITHUB", findings);
+  check_client(config.oidc, "OIDC", findings);
+  if (config.oidc.client_id.empty() != config.oidc_issuer.empty()) {
+    report(findings, "OIDC_ISSUER", "and OIDC_CLIENT_ID are needed together");
+  } else if (!config.oidc_issuer.empty() && !development && !config.oidc_issuer.starts_with("https://")) {
+    report(findings, "OIDC_ISSUER", "must begin with https://");
+  }
+}
+
 void check_server_rules(const Config& config, Findings& findings) {
   const bool development = config.environment == Environment::development;
   if (config.secret_key.empty()) {
@@ -156,6 +179,12 @@ void check_server_rules(const Config& config, Findings& findings) {
     if (auto problem = origin_problem(origin, config.environment); !problem.empty()) report(findings, "CORS_ORIGINS", std::move(problem));
   }
   if (config.host.empty()) report(findings, "API_HOST", "must not be empty");
+  if (!config.public_url.empty()) {
+    auto problem =
+        config.public_url == "*" ? std::string("is one address, not `*`") : origin_problem(config.public_url, config.environment);
+    if (!problem.empty()) report(findings, "PAWL_PUBLIC_URL", std::move(problem));
+  }
+  check_sign_in_rules(config, findings);
 }
 
 void check_common_rules(const Config& config, Findings& findings) {

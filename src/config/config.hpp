@@ -25,6 +25,22 @@ enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 enum class Sandbox : std::uint8_t { automatic, bubblewrap, landlock, none };
 
+/// How mails leave.
+struct Smtp {
+  std::string host;  ///< empty: files in development, else mails wait
+  std::uint16_t port = 0;
+  std::string username;
+  std::string password;
+  std::string from;
+  bool use_tls = true;
+};
+/// What this installation is called at a sign-in provider; off without an id.
+struct OAuthClient {
+  std::string client_id;
+  std::string client_secret;
+  std::string redirect_uri;  ///< empty: below the public URL
+};
+
 /// What the program runs with. Sizes in bytes, times in milliseconds.
 struct Config {
   Environment environment = Environment::development;
@@ -48,6 +64,12 @@ struct Config {
   std::uint32_t max_connections = 0;
   std::uint32_t stop_seconds = 0;
   std::uint64_t min_free_disk_bytes = 0;
+  std::string public_url;  ///< without a slash at the end; empty: made of host and port
+  Smtp smtp;
+  OAuthClient google;
+  OAuthClient github;
+  OAuthClient oidc;
+  std::string oidc_issuer;
   std::map<std::string, std::string> secrets;  ///< `$secrets` by name, from `PAWL_SECRET_<NAME>`
 };
 

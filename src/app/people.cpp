@@ -1,0 +1,113 @@
+#include "app/people.hpp"
+
+#include "app/log.hpp"
+#include "app/sign_in.hpp"
+#include "catalog/organization_part.hpp"
+#include "engine/organization_part.hpp"
+
+namespace pawl::app {
+namespace {
+
+constexpr std::string_view kOutboxKey = "pawl outbox";
+constexpr std::string_view kOAuthKey = "pawl oauth";
+
+audit::Actor actor_of(const UserId& user) { return user.is_nil() ? audit::Actor::administrator() : audit::Actor::of_user(user); }
+
+}  // namespace
+
+People::People(const Dependencies& dependencies)
+    : d_(dependencies),
+      outbox_(crypto::derive_key(d_.secret, kOutboxKey), d_.random),
+      mailer_(outbox_, d_.clock),
+      transport_(make_mail_transport(d_.config, d_.folder)),
+      organizations_({.database = d_.database,
+                      .mailer = mailer_,
+                      .clock = d_.clock,
+                      .random = d_.random,
+                      .public_url = d_.public_url,
+                      .installation = d_.installation,
+                      .record = [this](storage::Transaction& transaction,
+                                       const identity::OrganizationEvent& event) { return record(transaction, event); }}),
+      users_({.database = d_.database,
+              .organizations = organizations_,
+              .clock = d_.clock,
+              .on_change =
+                  [this](const UserId& user) {
+                    if (forget_) forget_(user);
+                  },
+              .record = [this](storage::Transaction& transaction,
+                               const identity::UserAdminEvent& event) { return record(transaction, event); }}),
+      oauth_({d_.outbound, d_.database, d_.clock, crypto::derive_key(d_.secret, kOAuthKey), sign_in_providers(d_.config, d_.public_url)}) {
+  if (transport_) {
+    mail::Sender::Dependencies sending{d_.database, outbox_, *transport_, d_.clock, d_.config.smtp.from};
+    sending.report = [](const std::string& sentence) { log(Level::warning, sentence); };
+    sender_ = std::make_unique<mail::Sender>(std::move(sending));
+  }
+  organizations_.on_membership_change([this](const UserId& user) {
+    if (forget_) forget_(user);
+  });
+  organizations_.on_deleted([this](const OrganizationId& organization) {
+    cancel_runs(organization);
+    if (const auto forgotten = d_.catalog.forget(organization); forgotten.has_error()) log(Level::error, forgotten.error().message);
+  });
+  add_parts();
+}
+
+People::~People() { stop(); }
+
+void People::start() {
+  if (sender_) sender_->start();
+}
+
+void People::stop() {
+  if (sender_) sender_->stop();
+}
+
+void People::add_parts() {
+  organizations_.add_part({"workflows", catalog::count_workflows, catalog::remove_organization});
+  organizations_.add_part({"schedules", catalog::count_schedules});
+  organizations_.add_part({"webhooks", catalog::count_webhooks});
+  organizations_.add_part({"runs", engine::count_open_runs});  // cancelled after the commit
+}
+
+void People::cancel_runs(const OrganizationId& organization) {
+  engine::RunFilter filter;
+  filter.organization = organization;
+  filter.phases = {engine::Phase::pending, engine::Phase::running, engine::Phase::waiting, engine::Phase::suspended};
+  for (bool more = true; more;) {
+    const auto page = d_.engine.list(filter);
+    if (page.has_error()) return log(Level::error, "cannot cancel the runs of a deleted organization: " + page.error().message);
+    for (const auto& run : page->runs) d_.engine.cancel(organization, run.id, "The organization was deleted.", [](const Result<void>&) {});
+    more = page->next.has_value();
+    filter.before = page->next;
+  }
+}
+
+Result<void> People::record(storage::Transaction& transaction, const identity::OrganizationEvent& event) {
+  if (d_.audit == nullptr) return {};
+  audit::Record record;
+  record.organization = event.organization;
+  record.actor = actor_of(event.actor);
+  record.action = std::string(event.action);
+  record.resource = {"organization", event.organization.to_string()};
+  record.details = json::Value::object();
+  if (event.user) record.details.set("user", event.user->to_string());
+  if (event.invitation) record.details.set("invitation", event.invitation->to_string());
+  if (!event.role.empty()) record.details.set("role", event.role);
+  return d_.audit->append(transaction, std::move(record));
+}
+
+Result<void> People::record(storage::Transaction& transaction, const identity::UserAdminEvent& event) {
+  if (d_.audit == nullptr) return {};
+  audit::Record record;
+  record.actor = actor_of(event.actor);
+  record.action = std::string(event.action);
+  record.resource = {"user", event.user.to_string()};
+  record.details = json::Value::object();
+  if (event.changes.active) record.details.set("is_active", *event.changes.active);
+  if (event.changes.superuser) record.details.set("is_superuser", *event.changes.superuser);
+  if (event.changes.name) record.details.set("name_changed", true);
+  return d_.audit->append(transaction, std::move(record));
+}
+
+}  // namespace pawl::app

@@ -1,0 +1,78 @@
+/// Everything about people beyond their accounts, put together: mail, organizations, user management, sign-in providers.
+///
+///     People people({...});
+///     people.forget_principal([&](const UserId& user) { authenticator.forget(user); });
+///     people.start();      // mails begin to leave
+///     people.stop();
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "audit/audit.hpp"
+#include "catalog/catalog.hpp"
+#include "config/config.hpp"
+#include "engine/engine.hpp"
+#include "identity/oauth.hpp"
+#include "identity/organization_service.hpp"
+#include "identity/outbox_mailer.hpp"
+#include "identity/user_admin.hpp"
+#include "mail/outbox.hpp"
+#include "mail/sender.hpp"
+#include "mail/transport.hpp"
+#include "net/outbound.hpp"
+
+namespace pawl::app {
+
+class People {
+ public:
+  struct Dependencies {
+    const config::Config& config;
+    std::string folder;      ///< of the data
+    std::string secret;      ///< of the installation
+    std::string public_url;  ///< start of links
+    OrganizationId installation;
+    storage::Database& database;
+    net::Outbound& outbound;
+    catalog::Catalog& catalog;
+    engine::Engine& engine;
+    audit::Log* audit = nullptr;
+    const Clock& clock;
+    Random& random;
+  };
+  explicit People(const Dependencies& dependencies);
+  ~People();
+  People(const People&) = delete;
+  People& operator=(const People&) = delete;
+
+  /// What is called when somebody's memberships or rights have changed.
+  void forget_principal(std::function<void(const UserId&)> forget) { forget_ = std::move(forget); }
+  void start();
+  void stop();
+
+  [[nodiscard]] identity::Mailer& mailer() { return mailer_; }
+  [[nodiscard]] identity::Organizations& organizations() { return organizations_; }
+  [[nodiscard]] identity::UserAdmin& users() { return users_; }
+  [[nodiscard]] identity::OAuth& oauth() { return oauth_; }
+  /// Can mails leave?
+  [[nodiscard]] bool sends_mail() const { return transport_ != nullptr; }
+
+ private:
+  void add_parts();
+  void cancel_runs(const OrganizationId& organization);
+  [[nodiscard]] Result<void> record(storage::Transaction& transaction, const identity::OrganizationEvent& event);
+  [[nodiscard]] Result<void> record(storage::Transaction& transaction, const identity::UserAdminEvent& event);
+
+  Dependencies d_;
+  std::function<void(const UserId&)> forget_;
+  mail::Outbox outbox_;
+  identity::OutboxMailer mailer_;
+  std::unique_ptr<mail::Transport> transport_;  // null: mails wait
+  std::unique_ptr<mail::Sender> sender_;
+  identity::Organizations organizations_;
+  identity::UserAdmin users_;
+  identity::OAuth oauth_;
+};
+
+}  // namespace pawl::app
