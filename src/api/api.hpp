@@ -39,7 +39,9 @@ class FunctionRegistry;
 }  // namespace pawl::engine
 namespace pawl::identity {
 class Authenticator;
-}
+class Organizations;
+class UserAdmin;
+}  // namespace pawl::identity
 namespace pawl::live {
 class Hub;
 }
@@ -73,6 +75,8 @@ struct Dependencies {
   std::function<json::Value(const OrganizationId&, const dsl::Plan&)> secrets;  ///< `$secrets` of a run; may be empty
   identity::Authenticator* authenticator = nullptr;                             ///< null: only the installation's own keys open anything
   live::Hub* live = nullptr;                                                    ///< null: no live events
+  identity::Organizations* organizations = nullptr;
+  identity::UserAdmin* users = nullptr;
 };
 
 class Api {

@@ -227,10 +227,11 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   api_options.cors_origins = impl.config.cors_origins;
   api_options.min_free_disk_bytes = impl.config.min_free_disk_bytes;
   api_options.max_body_bytes = impl.config.max_body_bytes;
-  impl.api = std::make_unique<api::Api>(
-      api::Dependencies{impl.threads, impl.pool, *impl.database, *impl.engine, *impl.catalog, *impl.scheduler, impl.functions, impl.clock,
-                        impl.random, impl.organization, impl.secrets_provider(), nullptr, &impl.live},
-      std::move(api_options));
+  impl.api =
+      std::make_unique<api::Api>(api::Dependencies{impl.threads, impl.pool, *impl.database, *impl.engine, *impl.catalog, *impl.scheduler,
+                                                   impl.functions, impl.clock, impl.random, impl.organization, impl.secrets_provider(),
+                                                   nullptr, &impl.live, &impl.people->organizations(), &impl.people->users()},
+                                 std::move(api_options));
   http::ServerOptions server_options;
   server_options.host = impl.config.host;
   server_options.port = impl.config.port;

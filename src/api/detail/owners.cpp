@@ -32,10 +32,17 @@ void find_run(Context& context, const http::Request& request, Found done) {
   context.d.engine.owner(*id, std::move(done));
 }
 
+void find_organization(Context&, const http::Request& request, Found done) {
+  const auto id = OrganizationId::parse(request.param("org_id"));
+  if (!id) return done(Error(ErrorClass::not_found, "organization.not_found", "What is not an id names nothing."));
+  done(*id);
+}
+
 }  // namespace
 
 const Owner kWorkflowOwner{find_workflow, "workflow.not_found", "workflow"};
 const Owner kRunOwner{find_run, "run.not_found", "run"};
 const Owner kScheduleOwner{find_schedule, "schedule.not_found", "schedule"};
+const Owner kOrganizationOwner{find_organization, "organization.not_found", "organization"};
 
 }  // namespace pawl::api::detail

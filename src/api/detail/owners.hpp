@@ -8,5 +8,6 @@ namespace pawl::api::detail {
 extern const Owner kWorkflowOwner;
 extern const Owner kRunOwner;
 extern const Owner kScheduleOwner;
+extern const Owner kOrganizationOwner;  ///< the one in the path itself
 
 }  // namespace pawl::api::detail

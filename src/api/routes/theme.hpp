@@ -16,6 +16,8 @@ namespace pawl::api::detail {
 [[nodiscard]] std::vector<Route> hook_routes();
 [[nodiscard]] std::vector<Route> plugin_routes();
 [[nodiscard]] std::vector<Route> live_routes();
+[[nodiscard]] std::vector<Route> organization_routes();
+[[nodiscard]] std::vector<Route> admin_routes();
 
 /// `limit` and `cursor` of a list.
 [[nodiscard]] Parameter limit_parameter();
