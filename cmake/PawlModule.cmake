@@ -1,8 +1,9 @@
-# pawl_module(name [DEPS module...] [LIBS target...] [PRIVATE_LIBS target...])
+# pawl_module(name [DATABASE_TESTS] [DEPS module...] [LIBS target...] [PRIVATE_LIBS target...])
 #
 # One folder below src/ is one static library `pawl_<name>` (slashes become underscores). DEPS are other modules of ours and are checked
 # against the layer table; LIBS are outside libraries whose headers our public headers need; PRIVATE_LIBS are seen by .cpp files only.
-# `*_test.cpp` beside the code becomes the test program `pawl_<name>_test`.
+# `*_test.cpp` beside the code becomes the test program `pawl_<name>_test`; with DATABASE_TESTS it runs a second time, on PostgreSQL
+# (storage/testing/test_database.hpp), and is skipped where none is given.
 #
 # Each module also gets `pawl_<name>_link_test` (target group `link_tests`): an empty program that takes the module as whole archive and
 # nothing but what it declares, so that a call into an undeclared module is an unresolved symbol. Its public headers are a file set: the
@@ -40,7 +41,7 @@ set(PAWL_PURE_DEPS_dsl base json yaml jq)
 set(PAWL_PURE_DEPS_engine_machine base json jq dsl)
 
 function(pawl_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;PRIVATE_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "DATABASE_TESTS" "" "DEPS;LIBS;PRIVATE_LIBS" ${ARGN})
   string(REPLACE "/" "_" id ${name})
   if(NOT DEFINED PAWL_LAYER_${id})
     message(FATAL_ERROR "module ${name} has no layer in PawlModule.cmake")
@@ -92,13 +93,29 @@ function(pawl_module name)
     include(GoogleTest)
     add_executable(pawl_${id}_test ${tests})
     target_link_libraries(pawl_${id}_test PRIVATE pawl_${id} pawl_warnings ${ARG_PRIVATE_LIBS} GTest::gmock_main)
+    if(TARGET pawl_storage_testing)
+      target_link_libraries(pawl_${id}_test PRIVATE pawl_storage_testing)
+    endif()
     set_target_properties(pawl_${id}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests UNITY_BUILD OFF)
     # One ctest entry per program: hundreds of processes would cost more than the tests themselves.
     add_test(NAME ${id} COMMAND pawl_${id}_test)
     set_tests_properties(${id} PROPERTIES TIMEOUT 300
       ENVIRONMENT "PAWL_SOURCE_DIR=${PROJECT_SOURCE_DIR};PAWL_SHARED_DIR=${PROJECT_SOURCE_DIR}/../shared;\
 PAWL_BINARY_DIR=${PROJECT_BINARY_DIR}")
+    if(ARG_DATABASE_TESTS)
+      pawl_database_test(${id} $<TARGET_FILE:pawl_${id}_test>)
+    endif()
   endif()
+endfunction()
+
+# Runs a test command again as `<name>_postgresql`.
+function(pawl_database_test name)
+  add_test(NAME ${name}_postgresql COMMAND sh -c
+    "test -n \"$PAWL_TEST_DATABASE_URL\" || { echo 'SKIPPED: PAWL_TEST_DATABASE_URL is not set; scripts/services starts one' >&2; exit 77; }; exec \"$0\" \"$@\""
+    ${ARGN})
+  set_tests_properties(${name}_postgresql PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
+    ENVIRONMENT "PAWL_TEST_BACKEND=postgresql;PAWL_SOURCE_DIR=${PROJECT_SOURCE_DIR};PAWL_SHARED_DIR=${PROJECT_SOURCE_DIR}/../shared;\
+PAWL_BINARY_DIR=${PROJECT_BINARY_DIR};PAWL_BINARY=${PROJECT_BINARY_DIR}/pawl;PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
 function(pawl_link_test id)

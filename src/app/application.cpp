@@ -68,10 +68,9 @@ std::vector<std::string> hidden_folders(const std::string& data, const std::vect
 
 Result<std::unique_ptr<storage::Database>> open_database(const config::Config& config, const ApplicationOptions& options,
                                                          const Clock& clock) {
-  storage::DatabaseOptions database_options;
-  database_options.folder = data_folder(config);
-  database_options.synchronous = options.durable;
-  PAWL_TRY(database, storage::Database::open(database_options));
+  auto opening = database_options(config);
+  opening.synchronous = options.durable;
+  PAWL_TRY(database, storage::Database::open(opening));
   if (config.auto_migrate || options.always_migrate) {
     PAWL_TRY_VOID(storage::migrate_up(*database, clock));
   } else if (const auto verified = storage::verify_migrations(*database); verified.has_error()) {
@@ -97,8 +96,19 @@ std::string public_url(const config::Config& config) {
 }  // namespace
 
 std::string data_folder(const config::Config& config) {
-  if (config.database_url.empty()) return config.data_dir;
+  if (!config.database_url.starts_with(kSqliteScheme)) return config.data_dir;
   return config.database_url.substr(kSqliteScheme.size() - 1);
+}
+
+storage::DatabaseOptions database_options(const config::Config& config) {
+  storage::DatabaseOptions options;
+  options.folder = data_folder(config);
+  if (storage::is_postgresql_url(config.database_url)) options.url = config.database_url;
+  options.pool_size = config.database_pool_size;
+  options.max_overflow = config.database_max_overflow;
+  options.pool_timeout = std::chrono::seconds(config.database_pool_timeout_seconds);
+  options.pool_recycle = std::chrono::seconds(config.database_pool_recycle_seconds);
+  return options;
 }
 
 // Members are destroyed from the last to the first: whoever uses a part stands below it.

@@ -21,6 +21,7 @@
 #include "catalog/catalog.hpp"
 #include "config/config.hpp"
 #include "engine/engine.hpp"
+#include "storage/database.hpp"
 
 namespace pawl::app {
 
@@ -60,7 +61,9 @@ class Application {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The folder and file that a configuration means.
+/// The data folder that a configuration means.
 [[nodiscard]] std::string data_folder(const config::Config& config);
+/// The database that it means.
+[[nodiscard]] storage::DatabaseOptions database_options(const config::Config& config);
 
 }  // namespace pawl::app

@@ -36,6 +36,7 @@ int run_bench(const BenchOptions& options) {
   bench.program = fs::read_symlink("/proc/self/exe", error).string();
   bench.folder = folder;
   bench.quick = options.quick;
+  bench.database_url = options.database_url;
   const auto figures = bench::run_benchmarks(bench);
   if (figures.has_error()) {
     fmt::print(stderr, "pawl: {} (the logs stay in {})\n", figures.error().message, folder);

@@ -27,7 +27,7 @@ void add_setting(CLI::App& command, CommandLine& line, const std::string& flag, 
 
 void add_database_settings(CLI::App& command, CommandLine& line) {
   add_setting(command, line, "--data-dir", "PAWL_DATA_DIR", "Folder of the database (default: PAWL_DATA_DIR, else ./pawl-data)", "DIR");
-  add_setting(command, line, "--database-url", "DATABASE_URL", "Database, `sqlite:///path` (default: in the data folder)", "URL");
+  add_setting(command, line, "--database-url", "DATABASE_URL", "`postgresql://...` or `sqlite:///folder` (default: SQLite in the data folder)", "URL");
 }
 
 void add_run(CLI::App& app, CommandLine& line) {
@@ -89,6 +89,21 @@ void add_migrate(CLI::App& app, CommandLine& line) {
   add("down", MigrateOptions::Action::down, "Take back the newest");
   add("status", MigrateOptions::Action::status, "List all; 1 if one is pending");
   add("verify", MigrateOptions::Action::verify, "Compare with the program; 1 on pending ones or drift");
+  add("schema", MigrateOptions::Action::schema, "Print the tables as the database's catalogue has them (docs/schema.md)");
+}
+
+void add_backup(CLI::App& app, CommandLine& line) {
+  auto saving = std::make_shared<BackupOptions>();
+  auto* backup = add_command(app, line, "backup", "Save database, files and keys into a folder, also while the server works", saving);
+  backup->add_option("folder", saving->folder, "Missing or empty folder; with --check the backup")->required()->type_name("DIR");
+  backup->add_flag_callback(
+      "--check", [saving] { saving->action = BackupOptions::Action::check; }, "Only verify the backup in the folder");
+  add_database_settings(*backup, line);
+  auto restoring = std::make_shared<BackupOptions>();
+  restoring->action = BackupOptions::Action::restore;
+  auto* restore = add_command(app, line, "restore", "Verify a backup and put it into an empty data folder and database", restoring);
+  restore->add_option("folder", restoring->folder, "The backup")->required()->type_name("DIR");
+  add_database_settings(*restore, line);
 }
 
 void add_bench(CLI::App& app, CommandLine& line) {
@@ -97,6 +112,7 @@ void add_bench(CLI::App& app, CommandLine& line) {
   command->add_option("name", options->name, "Only this one")->type_name("NAME");
   command->add_flag("--json", options->json, "Machine-readable");
   command->add_flag("--quick", options->quick, "A tenth of the load: a smoke test, no figures to quote");
+  command->add_option("--database-url", options->database_url, "Let the servers store in this PostgreSQL database")->type_name("URL");
   command->add_option("--hello", options->hello_port, "Be the bare server on this port that the figures are compared with")->group("");
 }
 
@@ -125,6 +141,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   add_serve(app, line, false);
   add_serve(app, line, true);
   add_migrate(app, line);
+  add_backup(app, line);
   add_bench(app, line);
   add_config(app, line);
   try {
@@ -145,6 +162,7 @@ int dispatch(const CommandLine& line) {
     int operator()(const EvalOptions& options) const { return run_eval(options); }
     int operator()(const ServeOptions& options) const { return run_serve(common, options); }
     int operator()(const MigrateOptions& options) const { return run_migrate(common, options); }
+    int operator()(const BackupOptions& options) const { return run_backup(common, options); }
     int operator()(const BenchOptions& options) const { return run_bench(options); }
     int operator()(const ConfigOptions& options) const { return run_config(common, options); }
   };

@@ -34,14 +34,20 @@ struct EvalOptions {
 struct ServeOptions {
   bool worker = false;  ///< no API: engine, scheduler and health only
 };
+struct BackupOptions {
+  enum class Action : std::uint8_t { save, check, restore };
+  Action action = Action::save;
+  std::string folder;
+};
 struct MigrateOptions {
-  enum class Action : std::uint8_t { up, down, status, verify };
+  enum class Action : std::uint8_t { up, down, status, verify, schema };
   Action action = Action::status;
 };
 struct BenchOptions {
   std::string name;  ///< empty: all
   bool json = false;
   bool quick = false;            ///< a tenth of the load
+  std::string database_url;      ///< `postgresql://...`; empty: SQLite
   std::uint16_t hello_port = 0;  ///< > 0: be the bare server that others are compared with
 };
 struct ConfigOptions {
@@ -56,7 +62,7 @@ struct CommonOptions {
 };
 
 using Command =
-    std::variant<std::monostate, RunOptions, ValidateOptions, EvalOptions, ServeOptions, MigrateOptions, BenchOptions, ConfigOptions>;
+    std::variant<std::monostate, RunOptions, ValidateOptions, EvalOptions, ServeOptions, MigrateOptions, BackupOptions, BenchOptions, ConfigOptions>;
 
 struct CommandLine {
   CommonOptions common;
@@ -78,6 +84,7 @@ struct ParsedCommandLine {
 [[nodiscard]] int run_eval(const EvalOptions& options);
 [[nodiscard]] int run_serve(const CommonOptions& common, const ServeOptions& options);
 [[nodiscard]] int run_migrate(const CommonOptions& common, const MigrateOptions& options);
+[[nodiscard]] int run_backup(const CommonOptions& common, const BackupOptions& options);
 [[nodiscard]] int run_bench(const BenchOptions& options);
 [[nodiscard]] int run_config(const CommonOptions& common, const ConfigOptions& options);
 

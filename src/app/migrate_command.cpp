@@ -7,6 +7,7 @@
 #include "app/exit_codes.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
+#include "storage/schema_reference.hpp"
 
 namespace pawl::app {
 namespace {
@@ -56,6 +57,12 @@ int run_action(storage::Database& database, MigrateOptions::Action action) {
       fmt::print("the database fits this program\n");
       return kOk;
     }
+    case MigrateOptions::Action::schema: {
+      const auto reference = storage::schema_reference(database);
+      if (reference.has_error()) return fail(reference.error());
+      fmt::print("{}", *reference);
+      return kOk;
+    }
   }
   return kUsage;
 }
@@ -65,9 +72,7 @@ int run_action(storage::Database& database, MigrateOptions::Action action) {
 int run_migrate(const CommonOptions& common, const MigrateOptions& options) {
   const auto config = load_config(common, config::Purpose::tool);
   if (!config) return kUsage;
-  storage::DatabaseOptions database_options;
-  database_options.folder = data_folder(*config);
-  auto database = storage::Database::open(database_options);
+  auto database = storage::Database::open(database_options(*config));
   if (database.has_error()) return fail(database.error());
   return run_action(**database, options.action);
 }

@@ -50,6 +50,14 @@ void CircuitBreaker::open(Time now) {
   ++opened_;
 }
 
+void CircuitBreaker::close() {
+  const std::lock_guard lock(mutex_);
+  failures_in_a_row_ = 0;
+  probing_ = false;
+  if (state_ != State::closed) ++epoch_;
+  state_ = State::closed;
+}
+
 CircuitBreaker::Snapshot CircuitBreaker::snapshot(Time now) const {
   const std::lock_guard lock(mutex_);
   const bool time_is_up = state_ == State::open && now >= until_;

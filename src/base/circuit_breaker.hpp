@@ -65,6 +65,8 @@ class CircuitBreaker {
   [[nodiscard]] std::optional<Permit> try_acquire(Time now);
   /// The call's end; every permit is reported at most once.
   void report(Permit permit, Outcome outcome, Time now);
+  /// The other side is known to work, from elsewhere than a permitted call: closes at once.
+  void close();
   /// What a call at `now` would find.
   [[nodiscard]] Snapshot snapshot(Time now) const;
 

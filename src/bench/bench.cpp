@@ -34,7 +34,7 @@ class Server {
     auto child = Child::start(
         {options.program, "serve", "--host", "127.0.0.1", "--port", std::to_string(server->port_), "--data-dir", server->folder_},
         {std::string("PAWL_API_KEY=") + kKey, "PAWL_ALLOW_PRIVATE_ADDRESSES=true", "LOG_LEVEL=warning", "RATE_LIMIT_ENABLED=false",
-         "PATH=/usr/bin:/bin"},
+         "PATH=/usr/bin:/bin", "DATABASE_URL=" + options.database_url},
         server->folder_ + "/bench.log");
     if (child.has_error()) return child.error();
     server->child_ = std::make_unique<Child>(std::move(child).value());

@@ -11,6 +11,7 @@
 #include "catalog/organization_part.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
+#include "storage/testing/test_database.hpp"
 
 namespace pawl::catalog {
 namespace {
@@ -39,7 +40,7 @@ class CatalogTest : public testing::Test {
     storage::DatabaseOptions options;
     options.folder = folder_;
     options.synchronous = false;
-    auto opened = storage::Database::open(options);
+    auto opened = storage::testing::open(options);
     EXPECT_TRUE(opened.has_value());
     database_ = std::move(*opened);
     EXPECT_TRUE(storage::migrate_up(*database_, clock_).has_value());

@@ -12,11 +12,13 @@ struct Request {
   std::string key;
   std::string digest;
   TimePoint now;
+  RunId fresh;
   IdempotencyClaim claim;
 };
 
 Result<void> run_claim(storage::Transaction& transaction, Request& request) {
   PAWL_TRY_VOID(transaction.execute("delete from idempotency_keys where created_at < $1", {TimePoint(request.now - kIdempotencyWindow)}));
+  request.claim = {request.fresh, true};
   bool same = true;
   bool found = false;
   PAWL_TRY_VOID(transaction.query("select run_id, request_digest from idempotency_keys where organization_id = $1 and key = $2",
@@ -44,7 +46,7 @@ void claim_idempotency_key(storage::Database& database, const OrganizationId& or
   request->key = std::move(key);
   request->digest.assign(digest.begin(), digest.end());
   request->now = now;
-  request->claim = {fresh, true};
+  request->fresh = fresh;
   database.write([request](storage::Transaction& transaction) { return run_claim(transaction, *request); },
                  [request, done = std::move(done)](const Result<void>& result) {
                    if (result.has_error()) {

@@ -189,8 +189,9 @@ void check_server_rules(const Config& config, Findings& findings) {
 
 void check_common_rules(const Config& config, Findings& findings) {
   if (config.data_dir.empty()) report(findings, "PAWL_DATA_DIR", "must not be empty");
-  if (!config.database_url.empty() && !config.database_url.starts_with("sqlite:///")) {
-    report(findings, "DATABASE_URL", "must be a `sqlite:///path` URL: this build stores in SQLite only");
+  const std::string_view url = config.database_url;
+  if (!url.empty() && !url.starts_with("sqlite:///") && !url.starts_with("postgresql://") && !url.starts_with("postgres://")) {
+    report(findings, "DATABASE_URL", "must be a `postgresql://user:password@host/database` or a `sqlite:///path` URL");
   }
 }
 

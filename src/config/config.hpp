@@ -53,7 +53,11 @@ struct Config {
   std::vector<std::string> cors_origins;
   LogLevel log_level = LogLevel::info;
   std::string data_dir;
-  std::string database_url;   ///< empty: SQLite in the data folder
+  std::string database_url;  ///< empty: SQLite in the data folder; holds a password
+  std::uint32_t database_pool_size = 0;
+  std::uint32_t database_max_overflow = 0;
+  std::uint32_t database_pool_timeout_seconds = 0;
+  std::uint32_t database_pool_recycle_seconds = 0;
   std::uint32_t threads = 0;  ///< 0: one per core
   bool auto_migrate = true;   ///< apply pending migrations at start
   bool allow_private_addresses = false;

@@ -186,6 +186,7 @@ TEST_F(EngineTest, ARunWithoutItsPlanCanBeCancelled) {
 }
 
 TEST_F(EngineTest, AFullDiskPoisonsTheEngine) {
+  if (storage::testing::on_postgresql()) GTEST_SKIP() << "of SQLite";
   bench_.limit_pages(120);
   bench_.boot();
   const auto workflow = bench_.add("three", kThreeSteps);

@@ -14,25 +14,43 @@ constexpr std::uint32_t kMaxLimit = 200;
 constexpr std::int64_t kMaxKey = INT64_MAX;
 
 // $1 workflow, $2 upper key or id, $3 organization, $4 phases (bits), $5 since, $6 until, $7 name pattern, $8 id pattern, $9 limit
-#define PAWL_RUN_FILTER                                                                                                     \
-  " and ($3 is null or w.organization_id = $3) and (($4 >> r.phase) & 1) = 1 and r.created_at >= $5 and r.created_at < $6 " \
-  "and ($7 is null or w.name like $7 escape '\\' or lower(hex(r.id)) like $8 escape '\\') "
-constexpr std::string_view kFinished =
-    "select r.id, r.version, r.phase, r.flags, r.created_at, w.organization_id, w.workflow_id, w.name, r.started_after, r.ended_after, '' "
-    "from runs r join run_workflows w on w.ref = r.workflow where $1 is null and r.key < $2" PAWL_RUN_FILTER "order by r.key desc limit $9";
-constexpr std::string_view kFinishedOfWorkflow =
-    "select r.id, r.version, r.phase, r.flags, r.created_at, w.organization_id, w.workflow_id, w.name, r.started_after, r.ended_after, '' "
-    "from run_workflows w cross join runs r where w.workflow_id = $1 and r.workflow = w.ref and r.key < $2" PAWL_RUN_FILTER
-    "order by r.key desc limit $9";
-constexpr std::string_view kOpen =
-    "select r.id, r.version, r.phase, r.flags, r.created_at, w.organization_id, w.workflow_id, w.name, null, null, r.reason "
-    "from open_runs r join run_workflows w on w.ref = r.workflow where $1 is null and r.id < $2" PAWL_RUN_FILTER
-    "order by r.id desc limit $9";
-constexpr std::string_view kOpenOfWorkflow =
-    "select r.id, r.version, r.phase, r.flags, r.created_at, w.organization_id, w.workflow_id, w.name, null, null, r.reason "
-    "from run_workflows w cross join open_runs r where w.workflow_id = $1 and r.workflow = w.ref and r.id < $2" PAWL_RUN_FILTER
-    "order by r.id desc limit $9";
+#define PAWL_RUN_FILTER(HEX)                                                                                     \
+  " and ($3 is null or w.organization_id = $3) and (($4 >> cast(r.phase as int)) & 1) = 1 and r.created_at >= $5 " \
+  "and r.created_at < $6 and ($7 is null or lower(w.name) like lower($7) escape '\\' or " HEX " like $8 escape '\\') "
+#define PAWL_FINISHED_RUN                                                                                                               \
+  "select r.id, r.version, r.phase, r.flags, r.created_at, w.organization_id, w.workflow_id, w.name, r.started_after, r.ended_after, '' " \
+  "from "
+#define PAWL_OPEN_RUN                                                                                                    \
+  "select r.id, r.version, r.phase, r.flags, r.created_at, w.organization_id, w.workflow_id, w.name, null, null, r.reason " \
+  "from "
+#define PAWL_STATEMENTS(HEX)                                                                                                               \
+  {                                                                                                                                        \
+    PAWL_FINISHED_RUN "runs r join run_workflows w on w.ref = r.workflow where $1 is null and r.key < $2" PAWL_RUN_FILTER(                 \
+        HEX) "order by r.key desc limit $9",                                                                                               \
+        PAWL_FINISHED_RUN "run_workflows w cross join runs r where w.workflow_id = $1 and r.workflow = w.ref and r.key < $2" PAWL_RUN_FILTER( \
+            HEX) "order by r.key desc limit $9",                                                                                           \
+        PAWL_OPEN_RUN "open_runs r join run_workflows w on w.ref = r.workflow where $1 is null and r.id < $2" PAWL_RUN_FILTER(             \
+            HEX) "order by r.id desc limit $9",                                                                                            \
+        PAWL_OPEN_RUN "run_workflows w cross join open_runs r where w.workflow_id = $1 and r.workflow = w.ref and r.id < $2" PAWL_RUN_FILTER( \
+            HEX) "order by r.id desc limit $9"                                                                                             \
+  }
+struct Statements {
+  std::string_view finished;
+  std::string_view finished_of_workflow;
+  std::string_view open;
+  std::string_view open_of_workflow;
+};
+// The two write an id in hexadecimal differently.
+constexpr Statements kSqlite = PAWL_STATEMENTS("lower(hex(r.id))");
+constexpr Statements kPostgresql = PAWL_STATEMENTS("encode(r.id, 'hex')");
+#undef PAWL_STATEMENTS
+#undef PAWL_OPEN_RUN
+#undef PAWL_FINISHED_RUN
 #undef PAWL_RUN_FILTER
+
+const Statements& statements_of(const Session& session) {
+  return session.dialect() == storage::Dialect::sqlite ? kSqlite : kPostgresql;
+}
 
 RunView view_of(const Row& row) {
   RunView view;
@@ -106,13 +124,15 @@ Query query_of(const RunFilter& filter) {
 }
 
 Result<void> finished_runs(Session& session, const Query& q, std::vector<RunView>& out) {
-  return session.query(q.workflow ? kFinishedOfWorkflow : kFinished,
+  const auto& statements = statements_of(session);
+  return session.query(q.workflow ? statements.finished_of_workflow : statements.finished,
                        {q.workflow, q.before_key, q.organization, q.phases, q.since, q.until, q.name_pattern, q.id_pattern, q.limit},
                        [&out](const Row& row) { out.push_back(view_of(row)); });
 }
 
 Result<void> open_runs(Session& session, const Query& q, std::vector<RunView>& out) {
-  return session.query(q.workflow ? kOpenOfWorkflow : kOpen,
+  const auto& statements = statements_of(session);
+  return session.query(q.workflow ? statements.open_of_workflow : statements.open,
                        {q.workflow, q.before_id, q.organization, q.phases, q.since, q.until, q.name_pattern, q.id_pattern, q.limit},
                        [&out](const Row& row) { out.push_back(view_of(row)); });
 }

@@ -42,6 +42,23 @@ constexpr std::string_view kSelectResident =
     "select o.id, o.version, o.flags, o.created_at, w.organization_id, w.workflow_id, w.name, o.phase, o.resident, o.beginning "
     "from open_runs o join run_workflows w on w.ref = o.workflow where o.resident = 1 order by o.id";
 
+constexpr std::string_view kPutSnapshot =
+    "insert into snapshots (run_id, seq, data) values ($1, $2, $3) "
+    "on conflict (run_id) do update set seq = excluded.seq, data = excluded.data";
+constexpr std::string_view kPutListener =
+    "insert into listeners (organization_id, type, run_id) values ($1, $2, $3) on conflict (organization_id, type, run_id) do nothing";
+
+constexpr std::string_view kPutReference =
+    "insert into run_workflows (ref, organization_id, workflow_id, name) values ($1, $2, $3, $4) "
+    "on conflict (ref) do update set name = excluded.name";
+
+/// Text of a document as every database can store it: without U+0000.
+std::string storable(std::string_view text) {
+  std::string out(text);
+  std::replace(out.begin(), out.end(), '\0', ' ');
+  return out;
+}
+
 /// The rest of an open run whose row is at hand.
 Result<OpenRun> open_run(Session& session, const Row& row) {
   OpenRun run;
@@ -101,7 +118,7 @@ Result<void> find_finished(Session& session, const RunId& id, StoredRun& found) 
 Result<void> RunStore::open() {
   return database_.read([this](Session& session) {
     return session.query("select ref, organization_id, workflow_id, name from run_workflows", {}, [this](const Row& row) {
-      references_[{row.id<OrganizationId>(1), row.id<WorkflowId>(2)}] = {row.integer(0), std::string(row.text(3))};
+      references_[{row.id<OrganizationId>(1), row.id<WorkflowId>(2)}] = {row.integer(0), std::string(row.text(3)), 0};
       last_reference_ = std::max(last_reference_, row.integer(0));
     });
   });
@@ -119,15 +136,15 @@ Result<void> RunStore::apply(Transaction& transaction, const Batch& batch) {
   return {};
 }
 
+/// A commit may be undone and done again: what this one has stored counts as stored only when it is behind us.
 Result<std::int64_t> RunStore::reference(Transaction& transaction, const RunIdentity& identity) {
   auto& entry = references_[{identity.organization, identity.workflow}];
-  if (entry.number == 0) {
-    entry = {++last_reference_, identity.workflow_name};
-    PAWL_TRY_VOID(transaction.execute("insert into run_workflows (ref, organization_id, workflow_id, name) values ($1, $2, $3, $4)",
-                                      {entry.number, identity.organization, identity.workflow, entry.name}));
-  } else if (entry.name != identity.workflow_name) {
+  if (entry.number == 0) entry.number = ++last_reference_;
+  if (entry.name != identity.workflow_name || entry.stored_after > transaction.commits()) {
+    PAWL_TRY_VOID(transaction.queue(kPutReference,
+                                    {entry.number, identity.organization, identity.workflow, storable(identity.workflow_name)}));
     entry.name = identity.workflow_name;
-    PAWL_TRY_VOID(transaction.execute("update run_workflows set name = $2 where ref = $1", {entry.number, entry.name}));
+    entry.stored_after = transaction.commits() + 1;
   }
   return entry.number;
 }
@@ -138,19 +155,18 @@ Result<void> RunStore::write(Transaction& transaction, const RunWrite& write) {
   const auto& id = write.identity.id;
   if (write.begin) PAWL_TRY_VOID(begin(transaction, write, workflow));
   if (write.append) {
-    PAWL_TRY_VOID(transaction.execute("insert into journal (run_id, seq, data) values ($1, $2, $3)",
+    PAWL_TRY_VOID(transaction.queue("insert into journal (run_id, seq, data) values ($1, $2, $3)",
                                       {id, write.append->sequence, Parameter::blob(write.append->data)}));
   }
   if (write.snapshot) {
-    PAWL_TRY_VOID(transaction.execute("insert or replace into snapshots (run_id, seq, data) values ($1, $2, $3)",
-                                      {id, write.snapshot->sequence, Parameter::blob(write.snapshot->data)}));
-    PAWL_TRY_VOID(transaction.execute("delete from journal where run_id = $1 and seq <= $2", {id, write.snapshot->sequence}));
+    PAWL_TRY_VOID(transaction.queue(kPutSnapshot, {id, write.snapshot->sequence, Parameter::blob(write.snapshot->data)}));
+    PAWL_TRY_VOID(transaction.queue("delete from journal where run_id = $1 and seq <= $2", {id, write.snapshot->sequence}));
   }
   if (write.update_row) {
-    PAWL_TRY_VOID(transaction.execute("update open_runs set phase = $2, resident = $3, reason = $4 where id = $1",
-                                      {id, static_cast<int>(write.phase), write.resident, write.reason}));
+    PAWL_TRY_VOID(transaction.queue("update open_runs set phase = $2, resident = $3, reason = $4 where id = $1",
+                                      {id, static_cast<int>(write.phase), write.resident, storable(write.reason)}));
   }
-  if (write.forget_timer) PAWL_TRY_VOID(transaction.execute("delete from timers where run_id = $1", {id}));
+  if (write.forget_timer) PAWL_TRY_VOID(transaction.queue("delete from timers where run_id = $1", {id}));
   if (write.sleep) PAWL_TRY_VOID(sleep(transaction, write));
   return {};
 }
@@ -159,24 +175,23 @@ Result<void> RunStore::begin(Transaction& transaction, const RunWrite& write, st
   const auto& identity = write.identity;
   if (write.begin->reopened) {
     const auto key = run_key(identity.id);
-    PAWL_TRY_VOID(transaction.execute("delete from runs where key >= $1 and key < $2 and id = $3", {key, key + kProbes, identity.id}));
+    PAWL_TRY_VOID(transaction.queue("delete from runs where key >= $1 and key < $2 and id = $3", {key, key + kProbes, identity.id}));
   }
   PAWL_TRY_VOID(
-      transaction.execute("insert into open_runs (id, workflow, version, phase, flags, created_at, resident, reason, beginning) values "
+      transaction.queue("insert into open_runs (id, workflow, version, phase, flags, created_at, resident, reason, beginning) values "
                           "($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                           {identity.id, workflow, identity.version, static_cast<int>(write.phase), flags_of(identity), identity.created_at,
-                           write.resident, write.reason, Parameter::blob(write.begin->beginning)}));
+                           write.resident, storable(write.reason), Parameter::blob(write.begin->beginning)}));
   return {};
 }
 
 Result<void> RunStore::sleep(Transaction& transaction, const RunWrite& write) {
   const auto& id = write.identity.id;
-  PAWL_TRY_VOID(transaction.execute("delete from timers where run_id = $1", {id}));
-  PAWL_TRY_VOID(transaction.execute("delete from listeners where run_id = $1", {id}));
-  if (write.sleep->due) PAWL_TRY_VOID(transaction.execute("insert into timers (due, run_id) values ($1, $2)", {*write.sleep->due, id}));
+  PAWL_TRY_VOID(transaction.queue("delete from timers where run_id = $1", {id}));
+  PAWL_TRY_VOID(transaction.queue("delete from listeners where run_id = $1", {id}));
+  if (write.sleep->due) PAWL_TRY_VOID(transaction.queue("insert into timers (due, run_id) values ($1, $2)", {*write.sleep->due, id}));
   for (const auto& type : write.sleep->listens) {
-    PAWL_TRY_VOID(transaction.execute("insert or ignore into listeners (organization_id, type, run_id) values ($1, $2, $3)",
-                                      {write.identity.organization, type, id}));
+    PAWL_TRY_VOID(transaction.queue(kPutListener, {write.identity.organization, storable(type), id}));
   }
   return {};
 }
@@ -185,27 +200,27 @@ Result<void> RunStore::finish(Transaction& transaction, const RunWrite& write, s
   const auto& identity = write.identity;
   const auto& end = *write.finish;
   if (end.was_open) {
-    PAWL_TRY_VOID(transaction.execute("delete from open_runs where id = $1", {identity.id}));
-    PAWL_TRY_VOID(transaction.execute("delete from journal where run_id = $1", {identity.id}));
+    PAWL_TRY_VOID(transaction.queue("delete from open_runs where id = $1", {identity.id}));
+    PAWL_TRY_VOID(transaction.queue("delete from journal where run_id = $1", {identity.id}));
   }
   if (end.had_slept) {
-    PAWL_TRY_VOID(transaction.execute("delete from snapshots where run_id = $1", {identity.id}));
-    PAWL_TRY_VOID(transaction.execute("delete from timers where run_id = $1", {identity.id}));
-    PAWL_TRY_VOID(transaction.execute("delete from listeners where run_id = $1", {identity.id}));
+    PAWL_TRY_VOID(transaction.queue("delete from snapshots where run_id = $1", {identity.id}));
+    PAWL_TRY_VOID(transaction.queue("delete from timers where run_id = $1", {identity.id}));
+    PAWL_TRY_VOID(transaction.queue("delete from listeners where run_id = $1", {identity.id}));
   }
   if (write.begin && write.begin->reopened) {
     const auto key = run_key(identity.id);
-    PAWL_TRY_VOID(transaction.execute("delete from runs where key >= $1 and key < $2 and id = $3", {key, key + kProbes, identity.id}));
+    PAWL_TRY_VOID(transaction.queue("delete from runs where key >= $1 and key < $2 and id = $3", {key, key + kProbes, identity.id}));
   }
   const auto first = run_key(identity.id);
   for (auto key = first; key < first + kProbes; ++key) {
-    PAWL_TRY(inserted, transaction.execute(
+    PAWL_TRY(inserted, transaction.try_insert(
                            "insert into runs (key, id, workflow, version, phase, flags, created_at, started_after, ended_after, history) "
                            "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (key) do nothing",
                            {key, identity.id, workflow, identity.version, static_cast<int>(write.phase), flags_of(identity),
                             identity.created_at, (end.started_at - identity.created_at).count(),
                             (end.ended_at - identity.created_at).count(), Parameter::blob(end.history)}));
-    if (inserted > 0) return {};
+    if (inserted) return {};
   }
   return Error{ErrorClass::internal, "storage.constraint", "no free key for run " + identity.id.to_string()};
 }
@@ -278,7 +293,7 @@ Result<std::vector<RunId>> RunStore::listeners(const OrganizationId& organizatio
   std::vector<RunId> runs;
   PAWL_TRY_VOID(database_.read([&](Session& session) {
     return session.query("select distinct run_id from listeners where organization_id = $1 and (type = $2 or type = '')",
-                         {organization, type}, [&](const Row& row) { runs.push_back(row.id<RunId>(0)); });
+                         {organization, storable(type)}, [&](const Row& row) { runs.push_back(row.id<RunId>(0)); });
   }));
   return runs;
 }

@@ -20,7 +20,7 @@ class RunStore {
   /// Reads the numbers of workflows. Call once, before anything else.
   [[nodiscard]] Result<void> open();
 
-  /// Writes one batch. On the committer's thread.
+  /// Writes one batch. On the committer's thread; can be run again for a commit that was undone.
   [[nodiscard]] Result<void> apply(storage::Transaction& transaction, const Batch& batch);
 
   // Blocking reads, any worker thread.
@@ -43,6 +43,7 @@ class RunStore {
   struct Reference {
     std::int64_t number = 0;
     std::string name;
+    std::uint64_t stored_after = 0;  ///< stored once there are so many commits
   };
   using Owner = std::pair<OrganizationId, WorkflowId>;
   [[nodiscard]] Result<std::int64_t> reference(storage::Transaction& transaction, const RunIdentity& identity);

@@ -1,15 +1,15 @@
 #include "storage/database.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
-#include <thread>
-#include <vector>
 
 #include "base/assert.hpp"
-#include "storage/detail/connection.hpp"
 #include "storage/detail/data_folder.hpp"
+#include "storage/detail/postgres_committer.hpp"
+#include "storage/detail/reader_pool.hpp"
+#include "storage/detail/sqlite_committer.hpp"
+#include "storage/detail/writer.hpp"
 
 namespace pawl::storage {
 
@@ -17,55 +17,28 @@ using detail::Connection;
 
 namespace {
 
-// The log is moved into the file when it has grown to this many pages, sooner when the writer has nothing else to do. A large log costs
-// readers time and disk; moving it costs two fsyncs.
-constexpr int kBusyLogPages = 4000;
-constexpr int kIdleLogPages = 1000;
-
-struct Item {
-  Database::Work work;
-  Database::Done done;
-  std::size_t bytes = 0;
-  bool poisons = false;
-};
-
-Error poisoned_error() {
-  return {ErrorClass::unavailable, "storage.poisoned", "a write to the database has failed; the process must restart and recover"};
-}
+constexpr std::uint32_t kReadAttempts = 6;
+constexpr Millis kReadPause{400};
+/// A connection that has rested for so long is asked before it is lent.
+constexpr Millis kPingAfter{1'000};
 
 }  // namespace
 
+// Members are destroyed from the last to the first.
 struct Database::Impl {
+  explicit Impl(const DatabaseOptions& a_options) : options(a_options), breaker(a_options.breaker) {}
+
   DatabaseOptions options;
   detail::FolderLock folder_lock;
-  std::unique_ptr<Connection> writer;
+  CircuitBreaker breaker;
+  std::unique_ptr<detail::Writer> writer;
+  std::unique_ptr<detail::ReaderPool> readers;
 
-  std::mutex readers_mutex;
-  std::condition_variable reader_free;
-  std::vector<std::unique_ptr<Connection>> readers;
-  std::vector<Connection*> free_readers;
-
-  std::mutex mutex;
-  std::condition_variable work_arrived;
-  std::vector<Item> queue;
-  bool stopping = false;
-  std::atomic<std::size_t> queued_bytes{0};
-  std::atomic<bool> poisoned{false};
-  std::atomic<std::uint64_t> commits{0};
-  std::atomic<std::uint64_t> writes{0};
-  std::mutex listener_mutex;
-  std::function<void(const Error&)> poisoned_listener;  // guarded by listener_mutex
-  std::thread thread;
-
-  [[nodiscard]] Transaction transaction() const { return Transaction(*writer); }
-  void enqueue(Item item);
-  void loop();
-  void commit_batch(std::vector<Item>& batch);
-  [[nodiscard]] Result<void> run_batch(std::vector<Item>& batch, std::vector<Result<void>>& results);
-  [[nodiscard]] Result<void> run_alone(const Work& work);
-  void poison(const Error& error);
-  void tend_log(bool idle);
+  [[nodiscard]] Result<void> open_sqlite();
+  [[nodiscard]] Result<void> open_postgresql();
 };
+
+bool is_postgresql_url(std::string_view url) { return url.starts_with("postgresql://") || url.starts_with("postgres://"); }
 
 // ---- sessions -----------------------------------------------------------------------------------------------------------------
 
@@ -74,169 +47,129 @@ Result<void> Session::run_query(std::string_view sql, std::initializer_list<Para
   return {};
 }
 
+Dialect Session::dialect() const { return connection_.dialect(); }
+
 Result<std::int64_t> Transaction::execute(std::string_view sql, std::initializer_list<Parameter> parameters) {
   return connection_.run(sql, parameters, nullptr, nullptr);
+}
+
+Result<void> Transaction::queue(std::string_view sql, std::initializer_list<Parameter> parameters) {
+  return connection_.queue(sql, parameters);
+}
+
+Result<bool> Transaction::try_insert(std::string_view sql, std::initializer_list<Parameter> parameters) {
+  return connection_.try_insert(sql, parameters);
 }
 
 Result<void> Transaction::execute_script(std::string_view sql) { return connection_.script(sql); }
 
 Database::Lease::Lease(Database& database) : database_(database) {
-  auto& impl = *database.impl_;
-  {
-    std::unique_lock lock(impl.readers_mutex);
-    impl.reader_free.wait(lock, [&impl] { return !impl.free_readers.empty(); });
-    connection_ = impl.free_readers.back();
-    impl.free_readers.pop_back();
+  auto& readers = *database.impl_->readers;
+  for (std::uint32_t attempt = 1;; ++attempt) {
+    auto acquired = readers.acquire();
+    if (acquired.has_error()) {
+      error_ = std::move(acquired).error();
+      return;
+    }
+    auto begun = acquired.value()->begin(Connection::Access::reading);
+    if (begun.has_error() && acquired.value()->is_lost() && attempt < kReadAttempts) {
+      readers.release(std::move(acquired).value());  // it takes all that rest with it
+      continue;
+    }
+    connection_ = std::move(acquired).value();
+    if (begun.has_error()) error_ = std::move(begun).error();
+    return;
   }
-  auto begun = connection_->run("begin", {}, nullptr, nullptr);
-  if (begun.has_error()) error_ = std::move(begun).error();
 }
 
 Database::Lease::~Lease() {
+  if (connection_ == nullptr) return;
   connection_->rollback();  // ends the snapshot: a long reader would keep the log from shrinking
-  auto& impl = *database_.impl_;
-  {
-    const std::lock_guard lock(impl.readers_mutex);
-    impl.free_readers.push_back(connection_);
-  }
-  impl.reader_free.notify_one();
+  database_.impl_->readers->release(std::move(connection_));
+}
+
+bool Database::Lease::is_worth_another(std::uint32_t attempt) {
+  if (!connection_->is_lost() || connection_->has_shown_rows() || attempt >= kReadAttempts) return false;
+  if (attempt > 1) database_.impl_->readers->pause(kReadPause);
+  return true;
 }
 
 // ---- life cycle ---------------------------------------------------------------------------------------------------------------
 
+Result<void> Database::Impl::open_sqlite() {
+  detail::SqliteOptions connection{.path = (options.folder / "pawl.db").string(),
+                                   .read_only = false,
+                                   .synchronous = options.synchronous,
+                                   .busy_timeout = options.busy_timeout,
+                                   .max_pages = options.max_pages};
+  PAWL_TRY(opened, detail::SqliteConnection::open(connection));
+  writer = std::make_unique<detail::Writer>(std::make_unique<detail::SqliteCommitter>(std::move(opened)));
+  connection.read_only = true;
+  detail::PoolOptions pool;
+  pool.size = std::max(options.readers, 1U);
+  pool.patience = options.pool_timeout;
+  readers = std::make_unique<detail::ReaderPool>(
+      pool,
+      [connection]() -> Result<std::unique_ptr<Connection>> {
+        PAWL_TRY(reader, detail::SqliteConnection::open(connection));
+        return std::unique_ptr<Connection>(std::move(reader));
+      },
+      breaker);
+  return {};
+}
+
+Result<void> Database::Impl::open_postgresql() {
+  detail::PostgresOptions connection{.url = options.url,
+                                     .synchronous = options.synchronous,
+                                     .connect_timeout = Millis(5'000),
+                                     .statement_timeout = options.statement_timeout,
+                                     .lock_timeout = options.lock_timeout};
+  auto committer = std::make_unique<detail::PostgresCommitter>(connection, breaker);
+  PAWL_TRY_VOID(committer->open());
+  writer = std::make_unique<detail::Writer>(std::move(committer));
+  detail::PoolOptions pool;
+  pool.size = std::max(options.pool_size, 1U);
+  pool.overflow = options.max_overflow;
+  pool.patience = options.pool_timeout;
+  pool.recycle = options.pool_recycle;
+  pool.ping_after = kPingAfter;
+  readers = std::make_unique<detail::ReaderPool>(
+      pool,
+      [connection]() -> Result<std::unique_ptr<Connection>> {
+        PAWL_TRY(reader, detail::PostgresConnection::open(connection));
+        return std::unique_ptr<Connection>(std::move(reader));
+      },
+      breaker);
+  return {};
+}
+
 Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options) {
-  auto impl = std::make_unique<Impl>();
-  impl->options = options;
+  auto impl = std::make_unique<Impl>(options);
   PAWL_TRY(lock, detail::FolderLock::take(options.folder));
   impl->folder_lock = std::move(lock);
-  detail::ConnectionOptions connection{.path = (options.folder / "pawl.db").string(),
-                                       .read_only = false,
-                                       .synchronous = options.synchronous,
-                                       .busy_timeout = options.busy_timeout,
-                                       .max_pages = options.max_pages};
-  PAWL_TRY(writer, Connection::open(connection));
-  impl->writer = std::move(writer);
-  connection.read_only = true;
-  for (std::uint32_t i = 0; i < std::max(options.readers, 1U); ++i) {
-    PAWL_TRY(reader, Connection::open(connection));
-    impl->free_readers.push_back(reader.get());
-    impl->readers.push_back(std::move(reader));
-  }
+  PAWL_TRY_VOID(options.url.empty() ? impl->open_sqlite() : impl->open_postgresql());
   std::unique_ptr<Database> database(new Database(std::move(impl)));  // NOLINT: private constructor
   return database;
 }
 
-Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
-  impl_->thread = std::thread([this] { impl_->loop(); });
-}
+Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Database::~Database() {
-  {
-    const std::lock_guard lock(impl_->mutex);
-    impl_->stopping = true;
-  }
-  impl_->work_arrived.notify_one();
-  impl_->thread.join();
-  impl_->readers.clear();
-  if (!impl_->poisoned) impl_->writer->checkpoint(true);
+  // Readers first: one that is open would keep SQLite's log from being emptied.
+  impl_->readers.reset();
+  impl_->writer.reset();
 }
 
 // ---- writing ------------------------------------------------------------------------------------------------------------------
 
-void Database::Impl::enqueue(Item item) {
-  queued_bytes.fetch_add(item.bytes, std::memory_order_relaxed);
-  bool was_empty = false;
-  {
-    const std::lock_guard lock(mutex);
-    PAWL_ASSERT(!stopping, "nobody writes to a database that is being closed");
-    was_empty = queue.empty();
-    queue.push_back(std::move(item));
-  }
-  if (was_empty) work_arrived.notify_one();
+void Database::write(Work work, Done done) { impl_->writer->enqueue({std::move(work), std::move(done), 0, false}); }
+
+void Database::write_or_poison(Work work, Done done, std::size_t bytes) {
+  impl_->writer->enqueue({std::move(work), std::move(done), bytes, true});
 }
-
-void Database::Impl::loop() {
-  std::vector<Item> batch;
-  for (;;) {
-    {
-      std::unique_lock lock(mutex);
-      if (queue.empty() && !stopping && writer->log_pages() >= kIdleLogPages) {
-        lock.unlock();
-        tend_log(true);
-        lock.lock();
-      }
-      work_arrived.wait(lock, [this] { return stopping || !queue.empty(); });
-      if (queue.empty()) return;
-      std::swap(batch, queue);
-    }
-    commit_batch(batch);
-    batch.clear();
-    tend_log(false);
-  }
-}
-
-void Database::Impl::commit_batch(std::vector<Item>& batch) {
-  std::vector<Result<void>> results(batch.size());
-  if (poisoned) {
-    for (auto& result : results) result = poisoned_error();
-  } else {
-    auto committed = run_batch(batch, results);
-    if (committed.has_error()) {
-      writer->rollback();
-      poison(committed.error());
-      for (auto& result : results) result = committed.error();
-    }
-  }
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    queued_bytes.fetch_sub(batch[i].bytes, std::memory_order_relaxed);
-    if (batch[i].done) batch[i].done(std::move(results[i]));
-  }
-}
-
-/// An error here is one that poisons; those of single writes are in `results`.
-Result<void> Database::Impl::run_batch(std::vector<Item>& batch, std::vector<Result<void>>& results) {
-  PAWL_TRY_VOID(writer->begin_immediate());
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (batch[i].poisons) {
-      auto transaction = this->transaction();
-      PAWL_TRY_VOID(batch[i].work(transaction));
-    } else {
-      results[i] = run_alone(batch[i].work);
-      if (results[i].has_error() && (detail::is_fatal(results[i].error()) || !writer->in_transaction())) return results[i].error();
-    }
-  }
-  writes.fetch_add(batch.size(), std::memory_order_relaxed);
-  PAWL_TRY_VOID(writer->commit());
-  commits.fetch_add(1, std::memory_order_relaxed);
-  return {};
-}
-
-Result<void> Database::Impl::run_alone(const Work& work) {
-  PAWL_TRY_VOID(writer->run("savepoint work", {}, nullptr, nullptr));
-  auto transaction = this->transaction();
-  auto result = work(transaction);
-  if (!writer->in_transaction()) return result;
-  if (result.has_error()) PAWL_TRY_VOID(writer->run("rollback to work", {}, nullptr, nullptr));
-  PAWL_TRY_VOID(writer->run("release work", {}, nullptr, nullptr));
-  return result;
-}
-
-void Database::Impl::poison(const Error& error) {
-  if (poisoned.exchange(true)) return;
-  const std::lock_guard guard(listener_mutex);
-  if (poisoned_listener) poisoned_listener(error);
-}
-
-void Database::Impl::tend_log(bool idle) {
-  if (!poisoned && writer->log_pages() >= (idle ? kIdleLogPages : kBusyLogPages)) writer->checkpoint(false);
-}
-
-void Database::write(Work work, Done done) { impl_->enqueue({std::move(work), std::move(done), 0, false}); }
-
-void Database::write_or_poison(Work work, Done done, std::size_t bytes) { impl_->enqueue({std::move(work), std::move(done), bytes, true}); }
 
 Result<void> Database::write_and_wait(Work work) {
-  PAWL_ASSERT(std::this_thread::get_id() != impl_->thread.get_id(), "the writer cannot wait for itself");
+  PAWL_ASSERT(!impl_->writer->is_writer_thread(), "the writer cannot wait for itself");
   std::mutex mutex;
   std::condition_variable changed;
   std::optional<Result<void>> outcome;
@@ -270,13 +203,13 @@ Result<void> Database::ping(Millis timeout) {
   return *answer->outcome;
 }
 
-std::size_t Database::queue_bytes() const { return impl_->queued_bytes.load(std::memory_order_relaxed); }
-void Database::on_poisoned(std::function<void(const Error&)> listener) {
-  const std::lock_guard guard(impl_->listener_mutex);
-  impl_->poisoned_listener = std::move(listener);
-}
-bool Database::is_poisoned() const { return impl_->poisoned; }
-Database::Statistics Database::statistics() const { return {impl_->commits, impl_->writes}; }
+std::size_t Database::queue_bytes() const { return impl_->writer->queued_bytes(); }
+void Database::on_poisoned(std::function<void(const Error&)> listener) { impl_->writer->on_poisoned(std::move(listener)); }
+bool Database::is_poisoned() const { return impl_->writer->is_poisoned(); }
+Database::Statistics Database::statistics() const { return impl_->writer->statistics(); }
+Database::PoolStatistics Database::pool() const { return impl_->readers->statistics(); }
+CircuitBreaker::Snapshot Database::breaker() const { return impl_->breaker.snapshot(detail::Steady::now()); }
+Dialect Database::dialect() const { return impl_->options.url.empty() ? Dialect::sqlite : Dialect::postgresql; }
 const std::filesystem::path& Database::folder() const { return impl_->options.folder; }
 
 }  // namespace pawl::storage

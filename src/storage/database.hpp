@@ -1,18 +1,27 @@
 /// The database of a node: one writer, several readers, group commit.
 ///
-/// Today it is SQLite in a data folder (WAL, `synchronous=FULL`). Nothing of SQLite shows here: SQL uses `$1` parameters, errors are typed,
-/// values are `Parameter` and `Row`.
+/// It is SQLite in the data folder (WAL, `synchronous=FULL`), or PostgreSQL where the options name a URL. Nothing of either shows here: SQL uses
+/// `$1` parameters and what both understand, errors are typed, values are `Parameter` and `Row`.
 ///
 /// Writing: all writes of the process run on one thread, in the order in which they were handed over. The thread takes everything that has
 /// queued up, runs it in one transaction and commits once; then it calls every `done`. So a write costs a share of an fsync, and `done`
 /// with success means durable. There is no linger: an idle writer commits at once.
 ///
-/// Reading: a small pool of connections; calls block, so they belong on worker threads, not on io threads.
+/// A work may be run more than once before its `done` is called: PostgreSQL's connection may die, and a transaction that guessed wrong is
+/// done again. What it leaves in memory must therefore depend on its last run alone, and outlive that the run is undone.
 ///
-/// Errors: `storage.full`, `storage.io`, `storage.busy`, `storage.corrupt`, `storage.constraint` (a key exists already ...), `storage.sql`
-/// (a bug), `storage.locked` (another process has the folder), `storage.poisoned`. After a commit that failed, or a full or failing disk
-/// during a write, the outcome in memory and on disk may differ: the database is *poisoned*. Every later write answers `storage.poisoned`,
-/// the listener is told once, and the process is to end and recover.
+/// Reading: a pool of connections; calls block, so they belong on worker threads, not on io threads. A read whose connection died is done
+/// again on another, unless its callback has seen rows already.
+///
+/// Errors: `storage.full`, `storage.io`, `storage.busy`, `storage.corrupt`, `storage.constraint` (a key exists already ...), `storage.text`
+/// (not storable as text), `storage.sql` (a bug), `storage.locked` (another process has the folder or the database), `storage.poisoned`,
+/// `storage.pool_exhausted` (every connection is lent for longer than the patience), `storage.unavailable` (PostgreSQL cannot be reached: at
+/// once while the circuit breaker is open), `storage.connection_lost` (in the middle of a read), `storage.timeout`,
+/// `storage.outcome_unknown` (the connection died during a commit, and for long nobody could be asked how it ended).
+///
+/// With SQLite a commit that failed, or a full or failing disk during a write, may leave memory and disk different: the database is
+/// *poisoned*. Every later write answers `storage.poisoned`, the listener is told once, and the process is to end and recover. PostgreSQL says
+/// how a commit ended, so there only what is a bug, or another engine that took the database over, poisons.
 #pragma once
 
 #include <cstddef>
@@ -21,22 +30,42 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include "base/circuit_breaker.hpp"
 #include "base/error.hpp"
 #include "storage/value.hpp"
 
 namespace pawl::storage {
 
+namespace detail {
+struct Transactions;
+}
+
 struct DatabaseOptions {
-  std::filesystem::path folder;  ///< created with mode 0700 where missing
-  std::uint32_t readers = 2;     ///< connections for blocking reads
+  std::filesystem::path folder;  ///< created with mode 0700 where missing; with PostgreSQL too: keys and files live there
+  std::string url{};             ///< `postgresql://user:password@host/database`; empty: SQLite in the folder
   bool synchronous = true;       ///< false: no fsync at all; only for data that may be lost (temporary folders)
-  Millis busy_timeout{5000};     ///< how long to wait for another process that looks into the file
-  std::uint32_t max_pages = 0;   ///< the file may not grow beyond this many pages of 4 KiB; 0: no limit
+
+  std::uint32_t readers = 2;            ///< SQLite: connections for blocking reads
+  Millis busy_timeout{5'000};           ///< SQLite: how long to wait for another process that looks into the file
+  std::uint32_t max_pages = 0;          ///< SQLite: the file may not grow beyond this many pages of 4 KiB; 0: no limit
+  std::uint32_t pool_size = 10;         ///< PostgreSQL: connections for reads that are kept
+  std::uint32_t max_overflow = 20;      ///< PostgreSQL: more of them for moments when all are out
+  Millis pool_timeout{30'000};          ///< how long a read waits for a connection
+  Millis pool_recycle{3'600'000};       ///< PostgreSQL: a connection that is older is replaced; 0: never
+  Millis statement_timeout{60'000};     ///< PostgreSQL
+  Millis lock_timeout{10'000};          ///< PostgreSQL
+  CircuitBreakerOptions breaker{};      ///< PostgreSQL: around connecting
 };
+
+/// Whether this is a URL that `Database` understands as PostgreSQL's.
+[[nodiscard]] bool is_postgresql_url(std::string_view url);
+
+enum class Dialect : std::uint8_t { sqlite, postgresql };
 
 /// Reads within one consistent view. Lives on one thread for the duration of a callback.
 class Session {
@@ -47,6 +76,8 @@ class Session {
     auto visit = [](void* context, const Row& row) { (*static_cast<std::remove_reference_t<Each>*>(context))(row); };
     return run_query(sql, parameters, &each, visit);
   }
+  /// For the few statements that differ: catalogues, maintenance.
+  [[nodiscard]] Dialect dialect() const;
 
  protected:
   explicit Session(detail::Connection& connection) : connection_(connection) {}
@@ -63,17 +94,27 @@ class Transaction : public Session {
  public:
   /// Number of rows changed.
   [[nodiscard]] Result<std::int64_t> execute(std::string_view sql, std::initializer_list<Parameter> parameters = {});
+  /// The same where nobody asks how many rows that were: PostgreSQL is sent it together with others, and an error may show only at the
+  /// commit, whose works are then run again one by one.
+  [[nodiscard]] Result<void> queue(std::string_view sql, std::initializer_list<Parameter> parameters);
+  /// Whether a row went in. `sql` is an `insert ... on conflict ... do nothing` that seldom meets a conflict: PostgreSQL is sent it together
+  /// with others, too, on the guess that there is none.
+  [[nodiscard]] Result<bool> try_insert(std::string_view sql, std::initializer_list<Parameter> parameters);
   /// Several statements without parameters, as in a migration.
   [[nodiscard]] Result<void> execute_script(std::string_view sql);
+  /// How many commits of this process are behind us. The same for all runs of a work until one of them is committed, more afterwards.
+  [[nodiscard]] std::uint64_t commits() const { return commits_; }
 
  private:
-  friend class Database;
-  using Session::Session;
+  friend struct detail::Transactions;
+  Transaction(detail::Connection& connection, std::uint64_t commits) : Session(connection), commits_(commits) {}
+  std::uint64_t commits_;
 };
 
 class Database {
  public:
-  /// Opens or creates the database of a folder and takes the folder's lock. Does not apply migrations (migrations.hpp).
+  /// Opens or creates the database and takes the folder's lock; with PostgreSQL also the database's: one engine for each. Does not apply
+  /// migrations (migrations.hpp).
   [[nodiscard]] static Result<std::unique_ptr<Database>> open(const DatabaseOptions& options);
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -83,7 +124,7 @@ class Database {
   using Work = std::function<Result<void>(Transaction&)>;
   using Done = std::function<void(Result<void>)>;
   /// Queues a write; callable from any thread. `work` and `done` run on the writer thread and must not block; `done` (may be empty) comes
-  /// after the commit. An error from `work` undoes this write alone.
+  /// after the commit. An error from `work` undoes this write alone. `work` can be run again (see above).
   void write(Work work, Done done);
   /// The same, and waits for the end. Never from the writer thread or an io thread.
   [[nodiscard]] Result<void> write_and_wait(Work work);
@@ -96,10 +137,13 @@ class Database {
   /// Blocks until a reader is free, then calls `reading(Session&)`, which returns a Result, and hands that on.
   template <class Reading>
   [[nodiscard]] auto read(Reading&& reading) -> decltype(reading(std::declval<Session&>())) {
-    Lease lease(*this);
-    if (lease.failed()) return lease.error();
-    Session session(lease.connection());
-    return reading(session);
+    for (std::uint32_t attempt = 1;; ++attempt) {
+      Lease lease(*this);
+      if (lease.failed()) return lease.error();
+      Session session(lease.connection());
+      auto result = reading(session);
+      if (result.has_value() || !lease.is_worth_another(attempt)) return result;
+    }
   }
 
   /// Called once, on the writer thread; an empty one takes the listener away. It must not call `on_poisoned`.
@@ -113,6 +157,19 @@ class Database {
     std::uint64_t writes = 0;  ///< works run
   };
   [[nodiscard]] Statistics statistics() const;
+  /// Of the connections for reading.
+  struct PoolStatistics {
+    std::uint32_t size = 0;          ///< connections that are kept at most
+    std::uint32_t max_overflow = 0;  ///< further ones at most
+    std::uint32_t in = 0;            ///< open and at rest
+    std::uint32_t out = 0;           ///< lent
+    std::uint32_t overflow = 0;      ///< open beyond `size`
+    std::uint32_t waiters = 0;       ///< threads that wait for one
+    std::uint64_t exhausted = 0;     ///< how often somebody waited in vain
+  };
+  [[nodiscard]] PoolStatistics pool() const;
+  [[nodiscard]] CircuitBreaker::Snapshot breaker() const;
+  [[nodiscard]] Dialect dialect() const;
   [[nodiscard]] const std::filesystem::path& folder() const;
 
  private:
@@ -127,10 +184,12 @@ class Database {
     [[nodiscard]] bool failed() const { return error_.has_value(); }
     [[nodiscard]] const Error& error() const { return *error_; }
     [[nodiscard]] detail::Connection& connection() const { return *connection_; }
+    /// After a failed reading: the connection died before a row was seen. Waits a moment, but not after the first attempt.
+    [[nodiscard]] bool is_worth_another(std::uint32_t attempt);
 
    private:
     Database& database_;
-    detail::Connection* connection_ = nullptr;
+    std::unique_ptr<detail::Connection> connection_;
     std::optional<Error> error_;
   };
 

@@ -7,11 +7,17 @@
 #include <map>
 
 #include "storage/detail/embedded_migrations.hpp"
+#include "storage/detail/sql_dialect.hpp"
 
 namespace pawl::storage {
 namespace {
 
-constexpr std::string_view kDownMark = "\n-- down\n";
+constexpr std::string_view kCreateRecord =
+    "create table if not exists schema_migrations (version integer primary key, name text not null, checksum text not null, "
+    "applied_at integer not null)";
+constexpr std::string_view kHasRecordInSqlite = "select 1 from sqlite_master where type = 'table' and name = 'schema_migrations'";
+constexpr std::string_view kHasRecordInPostgresql =
+    "select 1 from pg_tables where schemaname = current_schema() and tablename = 'schema_migrations'";
 
 std::string sha256(std::string_view text) {
   std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
@@ -22,15 +28,37 @@ std::string sha256(std::string_view text) {
   return hex;
 }
 
+/// The lines between a marker (none: from the start) and the next of the markers.
+std::optional<std::string> section(std::string_view text, std::string_view wanted) {
+  std::optional<std::string> found;
+  if (wanted.empty()) found.emplace();
+  bool inside = wanted.empty();
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const auto line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line == "-- down" || line == "-- postgresql" || line == "-- postgresql down") {
+      inside = line == wanted;
+      if (inside) found.emplace();
+    } else if (inside) {
+      found->append(line).push_back('\n');
+    }
+  }
+  return found;
+}
+
 /// `0001_initial.sql`
 Migration to_migration(std::string_view file, std::string_view text) {
   Migration migration;
   for (const char c : file.substr(0, 4)) migration.version = migration.version * 10 + static_cast<std::uint32_t>(c - '0');
   migration.name = file.substr(5, file.size() - 9);
   migration.checksum = sha256(text);
-  const auto mark = text.find(kDownMark);
-  migration.up = text.substr(0, mark);
-  if (mark != std::string_view::npos) migration.down = text.substr(mark + kDownMark.size());
+  migration.up = *section(text, "");
+  migration.down = section(text, "-- down").value_or("");
+  const auto up = section(text, "-- postgresql");
+  migration.postgresql_up = up ? *up : detail::to_postgresql(migration.up);
+  const auto down = section(text, "-- postgresql down");
+  migration.postgresql_down = down ? *down : detail::to_postgresql(migration.down);
   return migration;
 }
 
@@ -44,7 +72,8 @@ Result<std::map<std::uint32_t, Applied>> applied_migrations(Database& database) 
   std::map<std::uint32_t, Applied> applied;
   const auto reading = [&](Session& session) -> Result<void> {
     bool exists = false;
-    PAWL_TRY_VOID(session.query("select 1 from sqlite_master where type = 'table' and name = 'schema_migrations'", {},
+    applied.clear();
+    PAWL_TRY_VOID(session.query(session.dialect() == Dialect::sqlite ? kHasRecordInSqlite : kHasRecordInPostgresql, {},
                                 [&](const Row&) { exists = true; }));
     if (!exists) return {};
     return session.query("select version, name, checksum, applied_at from schema_migrations", {}, [&](const Row& row) {
@@ -68,7 +97,7 @@ Error problem(const MigrationStatus& status) {
 }
 
 Result<void> apply(Transaction& transaction, const Migration& migration, TimePoint now) {
-  PAWL_TRY_VOID(transaction.execute_script(migration.up));
+  PAWL_TRY_VOID(transaction.execute_script(transaction.dialect() == Dialect::sqlite ? migration.up : migration.postgresql_up));
   PAWL_TRY_VOID(transaction.execute("insert into schema_migrations (version, name, checksum, applied_at) values ($1, $2, $3, $4)",
                                     {migration.version, migration.name, migration.checksum, now}));
   return {};
@@ -105,21 +134,19 @@ Result<std::vector<MigrationStatus>> migration_status(Database& database) {
   return all;
 }
 
-Result<std::uint32_t> migrate_up(Database& database, const Clock& clock) {
+Result<std::uint32_t> migrate_up(Database& database, const Clock& clock, std::uint32_t last) {
   PAWL_TRY(statuses, migration_status(database));
   for (const auto& status : statuses) {
     if (!status.known || status.changed) return problem(status);
   }
   const auto create_table = [](Transaction& transaction) -> Result<void> {
-    PAWL_TRY_VOID(
-        transaction.execute("create table if not exists schema_migrations (version integer primary key, name text not null, checksum text "
-                            "not null, applied_at integer not null)"));
-    return {};
+    return transaction.execute_script(transaction.dialect() == Dialect::sqlite ? std::string(kCreateRecord)
+                                                                               : detail::to_postgresql(kCreateRecord));
   };
   PAWL_TRY_VOID(database.write_and_wait(create_table));
   std::uint32_t count = 0;
   for (std::size_t i = 0; i < statuses.size(); ++i) {
-    if (statuses[i].applied_at) continue;
+    if (statuses[i].applied_at || statuses[i].version > last) continue;
     const auto& migration = embedded_migrations()[i];
     PAWL_TRY_VOID(database.write_and_wait([&](Transaction& transaction) { return apply(transaction, migration, clock.now()); }));
     ++count;
@@ -136,7 +163,7 @@ Result<std::uint32_t> migrate_down(Database& database) {
   const auto& all = embedded_migrations();
   const auto migration = std::find_if(all.begin(), all.end(), [&](const Migration& each) { return each.version == newest->version; });
   const auto take_back = [&](Transaction& transaction) -> Result<void> {
-    PAWL_TRY_VOID(transaction.execute_script(migration->down));
+    PAWL_TRY_VOID(transaction.execute_script(transaction.dialect() == Dialect::sqlite ? migration->down : migration->postgresql_down));
     PAWL_TRY_VOID(transaction.execute("delete from schema_migrations where version = $1", {migration->version}));
     return {};
   };

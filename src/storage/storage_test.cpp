@@ -7,6 +7,7 @@
 
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
+#include "storage/testing/test_database.hpp"
 
 namespace pawl::storage {
 namespace {
@@ -31,7 +32,7 @@ std::unique_ptr<Database> open(const std::filesystem::path& folder, std::uint32_
   options.folder = folder;
   options.synchronous = false;
   options.max_pages = max_pages;
-  auto opened = Database::open(options);
+  auto opened = testing::open(options);
   EXPECT_FALSE(opened.has_error()) << opened.error().message;
   return std::move(opened).value();
 }
@@ -51,7 +52,7 @@ std::int64_t count(Database& database, std::string_view sql) {
 TEST(Database, NumbersParametersByTheirNumberAndNotByTheirPlace) {
   const TemporaryFolder folder;
   const auto database = open(folder.path());
-  ASSERT_FALSE(run(*database, "create table t (id, a); insert into t values (1, 0), (2, 0)").has_error());
+  ASSERT_FALSE(run(*database, "create table t (id bigint, a bigint); insert into t values (1, 0), (2, 0)").has_error());
   const auto written = database->write_and_wait([](Transaction& transaction) -> Result<void> {
     PAWL_TRY_VOID(transaction.execute("update t set a = $2 where id = $1", {1, 7}));
     return {};
@@ -64,7 +65,8 @@ TEST(Database, NumbersParametersByTheirNumberAndNotByTheirPlace) {
 TEST(Database, KeepsEveryTypeOfValue) {
   const TemporaryFolder folder;
   const auto database = open(folder.path());
-  ASSERT_FALSE(run(*database, "create table t (a, b, c, d, e)").has_error());
+  ASSERT_FALSE(run(*database, testing::on_postgresql() ? "create table t (a bigint, b text, c bytea, d bytea, e bigint)"
+                                                      : "create table t (a integer, b text, c blob, d blob, e integer)").has_error());
   SystemRandom random;
   const auto id = RunId::make(TimePoint(Millis(1234567)), random);
   const std::string bytes("\0x\xff", 3);
@@ -107,7 +109,7 @@ TEST(Database, AFailedWriteUndoesItselfAlone) {
   const auto note = [&answers](Result<void> result) { answers.push_back(result.has_error() ? result.error().code : "ok"); };
   for (const std::int64_t value : {1, 2, 2, 3}) database->write(insert(value), note);
   ASSERT_FALSE(database->write_and_wait(insert(4)).has_error());
-  EXPECT_THAT(answers, testing::ElementsAre("ok", "ok", "storage.constraint", "test.refused"));
+  EXPECT_THAT(answers, ::testing::ElementsAre("ok", "ok", "storage.constraint", "test.refused"));
   EXPECT_EQ(count(*database, "select sum(a) from t"), 1 + 2 + 4);
 }
 
@@ -137,6 +139,7 @@ TEST(Database, CommitsWhatHasQueuedUpTogether) {
 }
 
 TEST(Database, AFullDiskPoisonsAndIsToldOnce) {
+  if (testing::on_postgresql()) GTEST_SKIP() << "of SQLite";
   const TemporaryFolder folder;
   const auto database = open(folder.path(), 30);
   std::vector<std::string> told;
@@ -152,7 +155,7 @@ TEST(Database, AFullDiskPoisonsAndIsToldOnce) {
   EXPECT_EQ(first.error().code, "storage.full");
   EXPECT_EQ(database->write_and_wait(insert).error().code, "storage.poisoned");
   EXPECT_TRUE(database->is_poisoned());
-  EXPECT_THAT(told, testing::ElementsAre("storage.full"));
+  EXPECT_THAT(told, ::testing::ElementsAre("storage.full"));
   EXPECT_EQ(count(*database, "select count(*) from t"), 0);  // reading goes on
 }
 
@@ -165,6 +168,48 @@ TEST(Database, AnErrorWhereNoneIsAllowedPoisons) {
   EXPECT_EQ(database->queue_bytes(), 0U);
 }
 
+TEST(Database, ATakenKeyIsFoundOutBeforeTheCommitEndsAndTheWorkRunAgain) {
+  const TemporaryFolder folder;
+  const auto database = open(folder.path());
+  ASSERT_FALSE(run(*database, "create table t (a bigint primary key)").has_error());
+  std::vector<std::int64_t> taken;
+  const auto insert_next_free = [&taken](Transaction& transaction) -> Result<void> {
+    for (std::int64_t key = 1;; ++key) {
+      PAWL_TRY(inserted, transaction.try_insert("insert into t values ($1) on conflict (a) do nothing", {key}));
+      if (!inserted) continue;
+      taken.push_back(key);
+      return {};
+    }
+  };
+  for (int i = 0; i < 3; ++i) database->write_or_poison(insert_next_free, {}, 8);
+  ASSERT_FALSE(database->write_and_wait(insert_next_free).has_error());
+  EXPECT_EQ(count(*database, "select count(*) from t"), 4);
+  EXPECT_EQ(count(*database, "select max(a) from t"), 4);
+  EXPECT_EQ(taken.back(), 4);  // before that, guesses
+}
+
+// proves: S4-H5
+TEST(Database, WaitsForAReaderNoLongerThanItIsTold) {
+  const TemporaryFolder folder;
+  DatabaseOptions options;
+  options.folder = folder.path();
+  options.readers = 1;
+  options.pool_size = 1;
+  options.max_overflow = 0;
+  options.pool_timeout = Millis(20);
+  const auto database = std::move(testing::open(options)).value();
+  const auto nested = database->read([&](Session&) -> Result<void> {
+    EXPECT_EQ(database->pool().out, 1U);
+    const auto second = database->read([](Session& session) { return session.query("select 1", {}, [](const Row&) {}); });
+    EXPECT_TRUE(second.has_error());
+    EXPECT_EQ(second.error().code, "storage.pool_exhausted");
+    return {};
+  });
+  EXPECT_FALSE(nested.has_error());
+  EXPECT_EQ(database->pool().out, 0U);
+  EXPECT_EQ(database->pool().exhausted, 1U);
+}
+
 TEST(Database, TheFolderIsPrivateAndBelongsToOneProcess) {
   const TemporaryFolder parent;
   const auto folder = parent.path() / "a" / "data";
@@ -175,10 +220,10 @@ TEST(Database, TheFolderIsPrivateAndBelongsToOneProcess) {
     EXPECT_EQ(status.st_mode & 0777U, 0700U);
     DatabaseOptions options;
     options.folder = folder;
-    const auto second = Database::open(options);
+    const auto second = testing::open(options);
     ASSERT_TRUE(second.has_error());
     EXPECT_EQ(second.error().code, "storage.locked");
-    EXPECT_THAT(second.error().message, testing::HasSubstr("in use by another Pawl process"));
+    EXPECT_THAT(second.error().message, ::testing::HasSubstr("in use by another Pawl process"));
   }
   open(folder);  // free again
 }
@@ -188,6 +233,7 @@ TEST(Database, AnswersAPing) {
   EXPECT_FALSE(open(folder.path())->ping(Millis(10'000)).has_error());
 }
 
+// proves: O4, S4-M5
 TEST(Migrations, GoUpAndDownAndUpAgain) {
   const TemporaryFolder folder;
   const auto database = open(folder.path());
@@ -203,14 +249,34 @@ TEST(Migrations, GoUpAndDownAndUpAgain) {
     EXPECT_EQ(version.value(), embedded_migrations()[left - 1].version);
   }
   EXPECT_EQ(migrate_down(*database).value(), 0U);
-  EXPECT_EQ(count(*database, "select count(*) from sqlite_master where name not like 'sqlite_%' and name <> 'schema_migrations'"), 0);
+  EXPECT_EQ(count(*database, testing::on_postgresql()
+                                 ? "select count(*) from pg_tables where schemaname = current_schema() and tablename <> 'schema_migrations'"
+                                 : "select count(*) from sqlite_master where name not like 'sqlite_%' and name <> 'schema_migrations'"),
+            0);
   EXPECT_EQ(migrate_up(*database, clock).value(), all);
 }
 
-TEST(Migrations, AreNumberedWithoutGapsAndHaveAWayBack) {
-  std::uint32_t expected = 1;
+// proves: O4, S4-M5
+TEST(Migrations, LeadFromEveryEarlierVersionToTheNewest) {
+  const SystemClock clock;
+  for (const auto& from : embedded_migrations()) {
+    const TemporaryFolder folder;
+    const auto database = open(folder.path());
+    ASSERT_TRUE(migrate_up(*database, clock, from.version).has_value()) << from.name;
+    const auto status = migration_status(*database);
+    ASSERT_TRUE(status.has_value());
+    for (const auto& each : *status) EXPECT_EQ(each.applied_at.has_value(), each.version <= from.version);
+    const auto applied = migrate_up(*database, clock);
+    ASSERT_TRUE(applied.has_value()) << "from " << from.name << ": " << applied.error().message;
+    EXPECT_FALSE(verify_migrations(*database).has_error());
+  }
+}
+
+TEST(Migrations, HaveNumbersOfTheirOwnAndAWayBack) {
+  std::uint32_t last = 0;
   for (const auto& migration : embedded_migrations()) {
-    EXPECT_EQ(migration.version, expected++);
+    EXPECT_GT(migration.version, last);
+    last = migration.version;
     EXPECT_FALSE(migration.down.empty()) << migration.name;
   }
 }

@@ -26,33 +26,41 @@ class Parameter {
   // clang-format off
   template <class I>
     requires(std::is_integral_v<I> && (sizeof(I) < 8 || std::is_signed_v<I>))
-  Parameter(I value) noexcept : kind_(Kind::integer), integer_(static_cast<std::int64_t>(value)) {}
+  Parameter(I value) noexcept : kind_(Kind::integer), type_(Kind::integer), integer_(static_cast<std::int64_t>(value)) {}
   // clang-format on
-  Parameter(TimePoint time) noexcept : kind_(Kind::integer), integer_(time.time_since_epoch().count()) {}
-  Parameter(std::string_view text) noexcept : kind_(Kind::text), bytes_(text) {}
+  Parameter(TimePoint time) noexcept : kind_(Kind::integer), type_(Kind::integer), integer_(time.time_since_epoch().count()) {}
+  Parameter(std::string_view text) noexcept : kind_(Kind::text), type_(Kind::text), bytes_(text) {}
   Parameter(const std::string& text) noexcept : Parameter(std::string_view(text)) {}
   Parameter(const char* text) noexcept : Parameter(std::string_view(text)) {}
   /// As a blob of 16 bytes.
-  Parameter(const Uuid& id) noexcept : kind_(Kind::blob), bytes_(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()) {}
+  Parameter(const Uuid& id) noexcept
+      : kind_(Kind::blob), type_(Kind::blob), bytes_(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()) {}
   template <class Tag>
   Parameter(const Id<Tag>& id) noexcept : Parameter(id.uuid) {}
-  /// Null where there is no value.
+  /// Null where there is no value; of the same type in either case.
   template <class T>
   Parameter(const std::optional<T>& value) noexcept : Parameter(nullptr) {
-    if (value) *this = Parameter(*value);
+    if (value) {
+      *this = Parameter(*value);
+    } else {
+      type_ = Parameter(T{}).type_;
+    }
   }
   [[nodiscard]] static Parameter blob(std::string_view bytes) noexcept {
     Parameter parameter(bytes);
-    parameter.kind_ = Kind::blob;
+    parameter.kind_ = parameter.type_ = Kind::blob;
     return parameter;
   }
 
   [[nodiscard]] Kind kind() const noexcept { return kind_; }
+  /// The kind, also where the value is null; `null` where nobody said which.
+  [[nodiscard]] Kind type() const noexcept { return type_; }
   [[nodiscard]] std::int64_t integer() const noexcept { return integer_; }
   [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
 
  private:
   Kind kind_ = Kind::null;
+  Kind type_ = Kind::null;
   std::int64_t integer_ = 0;
   std::string_view bytes_;
 };
@@ -77,8 +85,9 @@ class Row {
 
  private:
   friend class detail::Connection;
-  explicit Row(void* statement) : statement_(statement) {}
-  void* statement_;
+  Row(void* source, int number) : source_(source), number_(number) {}
+  void* source_;  // of SQLite the statement, of PostgreSQL the result
+  int number_;    // of the row within the result; below 0: SQLite
 };
 
 }  // namespace pawl::storage

@@ -54,7 +54,7 @@ class CommandLine(unittest.TestCase):
     # ---- usage
 
     def test_help_goes_to_standard_output_everywhere(self):
-        for command in ([], ["run"], ["validate"], ["eval"], ["serve"], ["worker"], ["migrate"], ["bench"]):
+        for command in ([], ["run"], ["validate"], ["eval"], ["serve"], ["worker"], ["migrate"], ["backup"], ["restore"], ["bench"]):
             done = self.expect(self.pawl(*command, "--help"), 0)
             self.assertIn("--help", done.stdout)
         self.assertIn("pawl ", self.expect(self.pawl("--version"), 0).stdout)

@@ -1,5 +1,6 @@
 """The real `pawl serve` for tests: starts it on a free port, talks to it, kills it."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -23,6 +24,35 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def test_database(data_dir):
+    """What makes a server store where the tests of this process run: with PAWL_TEST_BACKEND=postgresql a schema of its own for each folder."""
+    if os.environ.get("PAWL_TEST_BACKEND") != "postgresql":
+        return {}
+    schema = "e2e_" + hashlib.sha256(os.path.abspath(data_dir).encode()).hexdigest()[:24]
+    url = os.environ["PAWL_TEST_DATABASE_URL"]
+    subprocess.run(["psql", "--quiet", "--no-psqlrc", url, "-c", f"create schema if not exists {schema}"], check=True, capture_output=True)
+    return {"DATABASE_URL": f"{url}?options=-csearch_path%3D{schema}"}
+
+
+class Services:
+    """A PostgreSQL and a Redis of a test's own, which it may stop and start."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        exports = self.run("start")
+        self.database_url = re.search(r"PAWL_TEST_DATABASE_URL=(\S+)", exports)[1]
+
+    def run(self, action):
+        script = os.path.join(os.environ["PAWL_SOURCE_DIR"], "scripts", "services")
+        done = subprocess.run([script, action, self.folder], check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"scripts/services {action}: {done.stderr}")
+        return done.stdout
+
+    def stop(self):
+        self.run("stop")
+
+
 class Server:
     """One process of `pawl serve` over a data folder; `start` may follow `kill` any number of times."""
 
@@ -35,6 +65,7 @@ class Server:
             "PAWL_ALLOW_PRIVATE_ADDRESSES": "true",
             "LOG_LEVEL": "warning",
             "RATE_LIMIT_ENABLED": "false",  # tests of limits switch it on; others are faster than people
+            **test_database(data_dir),
             **(extra_environment or {}),
         }
         self.process = None

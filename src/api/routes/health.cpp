@@ -170,6 +170,19 @@ void detailed(Context& context, Call call) {
       members.integer("commits", static_cast<std::int64_t>(database.commits));
       members.integer("writes", static_cast<std::int64_t>(database.writes));
       members.integer("queue_bytes", static_cast<std::int64_t>(context.d.database.queue_bytes()));
+      members.text("kind", context.d.database.dialect() == storage::Dialect::sqlite ? "sqlite" : "postgresql");
+      members.text("breaker", to_text(context.d.database.breaker().state));
+    }
+    {
+      const auto pool = context.d.database.pool();
+      ObjectWriter members(object.raw("database_pool"));
+      members.integer("size", pool.size);
+      members.integer("max_overflow", pool.max_overflow);
+      members.integer("in", pool.in);
+      members.integer("out", pool.out);
+      members.integer("overflow", pool.overflow);
+      members.integer("waiters", pool.waiters);
+      members.integer("exhausted", static_cast<std::int64_t>(pool.exhausted));
     }
     object.integer("blocking_jobs_queued", static_cast<std::int64_t>(context.d.pool.queued()));
   }

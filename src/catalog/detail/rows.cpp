@@ -52,7 +52,7 @@ constexpr std::string_view kSelectPage =
     "w.created_by, w.updated_by, v.definition, v.source_format from workflows w join workflow_versions v on v.workflow_id = w.id and "
     "v.version = w.current_version "
     "where w.organization_id = $1 and w.deleted_at is null and ($2 is null or w.id < $2) "
-    "and ($3 = '' or instr(lower(w.name), lower($3)) > 0) order by w.id desc limit $4";
+    "and ($3 = '' or replace(lower(w.name), lower($3), '') <> lower(w.name)) order by w.id desc limit $4";
 
 constexpr std::string_view kFindCurrent =
     "select w.id, v.version from workflow_versions v join workflows w on w.id = v.workflow_id and w.current_version = v.version "

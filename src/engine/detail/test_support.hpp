@@ -23,6 +23,7 @@
 #include "engine/engine.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
+#include "storage/testing/test_database.hpp"
 
 namespace pawl::engine {
 
@@ -170,7 +171,7 @@ class TestBench final : public PlanSource {
     options.folder = folder_;
     options.synchronous = false;
     options.max_pages = max_pages_;
-    database_ = storage::Database::open(options).value();
+    database_ = storage::testing::open(options).value();
     ASSERT_FALSE(storage::migrate_up(*database_, clock_).has_error());
     threads_ = std::make_unique<async::IoThreads>(2);
     threads_->start();

@@ -1,0 +1,260 @@
+// What only a server database can suffer: cut lines, killed backends, a second engine, too many readers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <charconv>
+#include <condition_variable>
+#include <filesystem>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "storage/database.hpp"
+#include "storage/migrations.hpp"
+#include "storage/testing/tcp_proxy.hpp"
+#include "storage/testing/test_database.hpp"
+
+namespace pawl::storage {
+namespace {
+
+constexpr std::string_view kSessions = "select count(*) from pg_stat_activity where application_name = current_schema()";
+constexpr std::string_view kKill =
+    "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = current_schema() and pid <> pg_backend_pid()";
+
+class Postgresql : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!testing::on_postgresql()) GTEST_SKIP() << "of PostgreSQL";
+    std::string pattern = (std::filesystem::temp_directory_path() / "pawl-postgresql-XXXXXX").string();
+    options_.folder = mkdtemp(pattern.data());
+    options_.synchronous = false;
+    url_ = options_.url = testing::url_of(options_.folder);
+  }
+  void TearDown() override {
+    database_.reset();
+    if (!options_.folder.empty()) std::filesystem::remove_all(options_.folder);
+  }
+
+  /// Through a line that can be cut.
+  void open_through_proxy() {
+    const auto at = url_.find('@');
+    const auto colon = url_.find(':', at);
+    const auto slash = url_.find('/', colon);
+    std::uint16_t port = 0;
+    std::from_chars(url_.data() + colon + 1, url_.data() + slash, port);
+    proxy_ = std::make_unique<testing::TcpProxy>(port);
+    options_.url = url_.substr(0, colon + 1) + std::to_string(proxy_->port()) + url_.substr(slash);
+    open();
+  }
+  void open() {
+    auto opened = Database::open(options_);
+    ASSERT_FALSE(opened.has_error()) << opened.error().message;
+    database_ = std::move(opened).value();
+    const SystemClock clock;
+    ASSERT_FALSE(migrate_up(*database_, clock).has_error());
+    ASSERT_FALSE(testing::administer(url_, "create table if not exists t (a bigint primary key)").has_error());
+  }
+  [[nodiscard]] std::int64_t count(std::string_view sql) {
+    std::int64_t answer = -1;
+    const auto read =
+        database_->read([&](Session& session) { return session.query(sql, {}, [&](const Row& row) { answer = row.integer(0); }); });
+    EXPECT_FALSE(read.has_error()) << read.error().message;
+    return answer;
+  }
+  [[nodiscard]] static Database::Work insert(std::int64_t value) {
+    return [value](Transaction& transaction) { return transaction.queue("insert into t values ($1)", {value}); };
+  }
+  /// Asks again until the answer is this one; the test's own limit of time ends it otherwise.
+  template <class Condition>
+  static void wait_until(Condition&& condition) {
+    while (!condition()) std::this_thread::yield();
+  }
+
+  DatabaseOptions options_;
+  std::string url_;
+  std::unique_ptr<testing::TcpProxy> proxy_;
+  std::unique_ptr<Database> database_;
+};
+
+TEST_F(Postgresql, ASecondEngineIsRefused) {
+  open();
+  auto other = options_;
+  other.folder = options_.folder / "other";
+  const auto second = Database::open(other);
+  ASSERT_TRUE(second.has_error());
+  EXPECT_EQ(second.error().code, "storage.locked");
+  database_.reset();
+  EXPECT_FALSE(Database::open(other).has_error());  // free again
+}
+
+TEST_F(Postgresql, NoPasswordIsInAnError) {
+  auto wrong = options_;
+  const auto colon = wrong.url.find(':', 13);
+  const auto at = wrong.url.find('@');
+  wrong.url = wrong.url.substr(0, colon + 1) + "canary-4711" + wrong.url.substr(at);
+  const auto opened = Database::open(wrong);
+  ASSERT_TRUE(opened.has_error());
+  EXPECT_EQ(opened.error().code, "storage.unavailable");
+  EXPECT_EQ(opened.error().message.find("canary-4711"), std::string::npos) << opened.error().message;
+}
+
+// proves: S0-9
+TEST_F(Postgresql, KilledConnectionsHealAndNothingIsLostOrDoneTwice) {
+  open();
+  constexpr std::int64_t kWrites = 3000;
+  std::atomic<std::int64_t> done{0};
+  std::atomic<std::int64_t> failed{0};
+  std::promise<void> all;
+  for (std::int64_t i = 0; i < kWrites; ++i) {
+    database_->write_or_poison(
+        insert(i),
+        [&](const Result<void>& result) {
+          if (result.has_error()) ++failed;
+          if (++done == kWrites) all.set_value();
+        },
+        8);
+    if (i % 300 == 150) {
+      wait_until([&] { return done >= i - 200; });
+      ASSERT_FALSE(testing::administer(url_, kKill).has_error());
+    }
+  }
+  all.get_future().wait();
+  EXPECT_EQ(failed, 0);
+  EXPECT_FALSE(database_->is_poisoned());
+  EXPECT_EQ(count("select count(*) from t"), kWrites);
+}
+
+TEST_F(Postgresql, AReadIsDoneAgainOnAnotherConnection) {
+  open();
+  EXPECT_EQ(count("select count(*) from t"), 0);
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_FALSE(testing::administer(url_, kKill).has_error());
+    EXPECT_EQ(count("select count(*) from t"), 0);
+  }
+}
+
+TEST_F(Postgresql, ACommitWhoseAnswerWasLostIsNotDoneAgain) {
+  open_through_proxy();
+  proxy_->swallow_next_commit();
+  const auto stored = database_->write_and_wait(insert(1));
+  EXPECT_FALSE(stored.has_error()) << stored.error().message;  // a second time would have met the key
+  EXPECT_EQ(proxy_->swallowed(), 1U);
+  EXPECT_EQ(count("select count(*) from t"), 1);
+}
+
+TEST_F(Postgresql, ACommitThatDidNotHappenIsDoneAgain) {
+  open();
+  // At its first commit the server process ends itself, before anything is durable.
+  ASSERT_FALSE(testing::administer(url_,
+                                   "create sequence once; "
+                                   "create function stumble() returns trigger language plpgsql as $$ begin "
+                                   "if nextval('once') = 1 then perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(1); end if; "
+                                   "return null; end $$; "
+                                   "create constraint trigger stumbles after insert on t deferrable initially deferred "
+                                   "for each row execute function stumble()")
+                   .has_error());
+  const auto stored = database_->write_and_wait(insert(1));
+  EXPECT_FALSE(stored.has_error()) << stored.error().message;
+  EXPECT_EQ(count("select count(*) from t"), 1);
+  EXPECT_EQ(count("select last_value from once"), 2);
+}
+
+// proves: S0-9
+TEST_F(Postgresql, AnOutageAnswersAtOnceOnceItIsKnownAndKeepsWhatMustNotFail) {
+  open_through_proxy();
+  proxy_->refuse(true);
+  std::promise<Result<void>> kept;
+  database_->write_or_poison(
+      insert(1), [&](Result<void> result) { kept.set_value(std::move(result)); }, 8);
+  wait_until([&] { return database_->breaker().state == CircuitBreaker::State::open; });
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_EQ(database_->write_and_wait(insert(2)).error().code, "storage.unavailable");
+  const auto read = database_->read([](Session& session) { return session.query("select 1", {}, [](const Row&) {}); });
+  ASSERT_TRUE(read.has_error());
+  EXPECT_EQ(read.error().code, "storage.unavailable");
+  EXPECT_EQ(read.error().kind, ErrorClass::unavailable);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, Millis(3'000));
+  proxy_->refuse(false);
+  EXPECT_FALSE(kept.get_future().get().has_error());
+  EXPECT_EQ(database_->breaker().state, CircuitBreaker::State::closed);
+  EXPECT_FALSE(database_->is_poisoned());
+  EXPECT_EQ(count("select sum(a) from t"), 1);
+}
+
+// proves: S4-H5, S0-8
+TEST_F(Postgresql, MoreReadersThanThePoolHasAreToldSoAndLeakNothing) {
+  options_.pool_timeout = Millis(300);
+  open();
+  constexpr int kReaders = 40;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int inside = 0;
+  int refused = 0;
+  bool open_gate = false;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < kReaders; ++i) {
+    readers.emplace_back([&] {
+      const auto read = database_->read([&](Session& session) -> Result<void> {
+        PAWL_TRY_VOID(session.query("select 1", {}, [](const Row&) {}));
+        std::unique_lock lock(mutex);
+        ++inside;
+        changed.notify_all();
+        changed.wait(lock, [&] { return open_gate; });
+        return {};
+      });
+      const std::lock_guard lock(mutex);
+      if (read.has_error()) {
+        EXPECT_EQ(read.error().code, "storage.pool_exhausted");
+        EXPECT_EQ(http_status(read.error().kind), 503);
+        ++refused;
+      }
+      changed.notify_all();
+    });
+  }
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return refused == 10 && inside == 30; });
+    const auto pool = database_->pool();
+    EXPECT_EQ(pool.out, 30U);
+    EXPECT_EQ(pool.overflow, 20U);
+    EXPECT_EQ(pool.exhausted, 10U);
+    open_gate = true;
+    changed.notify_all();
+  }
+  for (auto& reader : readers) reader.join();
+  const auto pool = database_->pool();
+  EXPECT_EQ(pool.size, 10U);
+  EXPECT_EQ(pool.out, 0U);
+  EXPECT_EQ(pool.in, 10U);
+  EXPECT_EQ(pool.overflow, 0U);
+  wait_until([&] { return count(kSessions) <= 11; });  // ten readers and the writer
+}
+
+TEST_F(Postgresql, AnOldConnectionIsReplaced) {
+  options_.pool_recycle = Millis(1);
+  open();
+  const auto first = count("select pg_backend_pid()");
+  const auto since = std::chrono::steady_clock::now();
+  wait_until([&] { return std::chrono::steady_clock::now() - since > Millis(2); });
+  EXPECT_NE(count("select pg_backend_pid()"), first);
+}
+
+TEST_F(Postgresql, TextWithAZeroIsRefusedAndHarmsNobodyElse) {
+  open();
+  ASSERT_FALSE(testing::administer(url_, "create table words (word text)").has_error());
+  const auto refused = database_->write_and_wait([](Transaction& transaction) {
+    return transaction.queue("insert into words values ($1)", {std::string_view("a\0b", 3)});
+  });
+  ASSERT_TRUE(refused.has_error());
+  EXPECT_EQ(refused.error().code, "storage.text");
+  const auto broken = database_->write_and_wait([](Transaction& transaction) {
+    return transaction.queue("insert into words values ($1)", {std::string_view("a\xff", 2)});
+  });
+  ASSERT_TRUE(broken.has_error());
+  EXPECT_EQ(broken.error().code, "storage.text");
+  EXPECT_FALSE(database_->write_and_wait(insert(1)).has_error());
+}
+
+}  // namespace
+}  // namespace pawl::storage

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""proves: S4-H5, S0-7, S0-9, O2
+
+A serving Pawl whose PostgreSQL is killed, restarted and saved, and the same backup commands on SQLite.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from pawl_server import Background, Server, Services, binary, poll  # noqa: E402
+
+HEADER = "document: {dsl: '1.0.3', namespace: test, name: %s, version: '1.0.0'}\n"
+ECHO = HEADER % "echo" + "do:\n  - say: {set: {got: '${ $input }'}}\n"
+NAP = HEADER % "nap" + "do:\n  - nap: {wait: {seconds: 2}}\n  - say: {set: {got: '${ $input }'}}\n"
+
+
+def pawl(*arguments, environment=None):
+    return subprocess.run([binary(), *arguments], env={"PATH": os.environ["PATH"], **(environment or {})}, capture_output=True,
+                          text=True, timeout=60, check=False)
+
+
+class PostgresqlTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        # Directly below /tmp: the servers run as another user.
+        cls.services_folder = tempfile.mkdtemp(prefix="pawl-services-", dir="/tmp")
+        cls.services = Services(cls.services_folder)
+        cls.environment = {"DATABASE_URL": cls.services.database_url, "DATABASE_POOL_TIMEOUT": "5"}
+        cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment=cls.environment).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.services.stop()
+        cls.folder.cleanup()
+
+    def execute(self, workflow, **body):
+        return self.server.request("POST", f"/api/workflows/{workflow}/execute", body)
+
+    def ready(self):
+        try:
+            return self.server.request("GET", "/health/readiness")[0] == 200
+        except OSError:
+            return False
+
+    def test_a_restart_heals_and_loses_no_acknowledged_run(self):
+        workflow = self.server.create_workflow(ECHO)
+        sleeping = [self.execute(self.server.create_workflow(NAP, name="nap"), input={"n": n})[1]["id"] for n in range(5)]
+        acknowledged, refused, stop = [], [], threading.Event()
+
+        def load():
+            number = 0
+            while not stop.is_set():
+                number += 1
+                status, reply, _ = self.execute(workflow, input={"n": number}, wait=True)
+                if status == 200:
+                    acknowledged.append((reply["id"], number))
+                else:
+                    refused.append(status)
+
+        workers = [Background(load) for _ in range(4)]
+        poll(lambda: len(acknowledged) > 50, 30, "runs")
+        self.services.run("restart-postgresql")
+        restarted, before = time.monotonic(), len(acknowledged)
+        poll(lambda: len(acknowledged) > before + 50, 30, "runs after the restart")
+        healed = time.monotonic() - restarted
+        stop.set()
+        for worker in workers:
+            worker.join(60)
+        self.assertLess(healed, 15)
+        self.assertLessEqual(set(refused), {503, 504}, refused)
+        self.assertTrue(poll(self.ready, 10, "readiness"))
+        for run, number in acknowledged:
+            status, view, _ = self.server.request("GET", f"/api/runs/{run}")
+            self.assertEqual((status, view.get("status")), (200, "completed"), f"run {run} of {number}: {view}")
+        for run in sleeping:
+            poll(lambda run=run: self.server.request("GET", f"/api/runs/{run}")[1]["status"] == "completed", 20, "sleepers")
+        print(f"healed within {healed:.1f} s of the restart; {len(acknowledged)} acknowledged, {len(refused)} refused")
+
+    def test_an_outage_is_answered_with_503_and_ends_by_itself(self):
+        workflow = self.server.create_workflow(ECHO, name="outage")
+        self.services.run("stop-postgresql")
+        try:
+            poll(lambda: self.server.request("GET", "/api/workflows", timeout=60)[0] == 503, 30, "503")
+            poll(lambda: self.server.request("GET", "/health/detailed")[1].get("database", {}).get("breaker") == "open", 30, "breaker")
+            began = time.monotonic()
+            status, reply, _ = self.server.request("GET", "/api/workflows")
+            self.assertEqual(status, 503, reply)
+            self.assertLess(time.monotonic() - began, 2)
+            self.assertEqual(self.server.request("GET", "/health/readiness", timeout=60)[0], 503)
+            self.assertEqual(self.server.request("GET", "/health/liveness")[0], 200)
+        finally:
+            self.services.run("start-postgresql")
+        poll(self.ready, 15, "readiness")
+        self.assertEqual(self.execute(workflow, input={}, wait=True)[0], 200)
+
+    def test_killed_connections_are_replaced(self):
+        workflow = self.server.create_workflow(ECHO, name="killed")
+        for _ in range(5):
+            subprocess.run(["psql", "-q", "-X", self.services.database_url, "-c",
+                            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pawl'"],
+                           check=True, capture_output=True)
+            self.assertEqual(self.execute(workflow, input={}, wait=True)[0], 200)
+            self.assertEqual(self.server.request("GET", "/api/workflows")[0], 200)
+
+    def test_a_second_engine_is_refused_without_naming_the_password(self):
+        done = pawl("migrate", "status", "--data-dir", os.path.join(self.folder.name, "other"), environment=self.environment)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("another Pawl process", done.stderr)
+        password = self.services.database_url.split(":")[2].split("@")[0]
+        for text in (done.stdout, done.stderr, self.server.tail(), str(self.server.request("GET", "/health/detailed")[1])):
+            self.assertNotIn(password, text)
+
+    def test_a_backup_made_while_serving_comes_back(self):
+        workflow = self.server.create_workflow(ECHO, name="saved")
+        run = self.execute(workflow, input={"n": 7}, wait=True)[1]["id"]
+        backup = os.path.join(self.folder.name, "backup")
+        data = os.path.join(self.folder.name, "data")
+        done = pawl("backup", backup, "--data-dir", data, environment=self.environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(pawl("backup", "--check", backup).returncode, 0)
+        subprocess.run(["psql", "-q", "-X", self.services.database_url, "-c", "create schema restored"], check=True)
+        environment = {**self.environment, "DATABASE_URL": self.services.database_url + "?options=-csearch_path%3Drestored"}
+        folder = os.path.join(self.folder.name, "restored")
+        done = pawl("restore", backup, "--data-dir", folder, environment=environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        second = Server(folder, extra_environment=environment).start()
+        try:
+            status, view, _ = second.request("GET", f"/api/runs/{run}")
+            self.assertEqual((status, view["status"]), (200, "completed"))
+            self.assertEqual(view["output"], {"got": {"n": 7}})
+        finally:
+            second.stop()
+
+
+class SqliteTest(unittest.TestCase):
+    def test_a_backup_made_while_serving_comes_back_and_a_damaged_one_does_not(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data, backup, restored = (os.path.join(folder, name) for name in ("data", "backup", "restored"))
+            server = Server(data, extra_environment={"DATABASE_URL": ""}).start()
+            try:
+                workflow = server.create_workflow(ECHO)
+                run = server.request("POST", f"/api/workflows/{workflow}/execute", {"input": {"n": 7}, "wait": True})[1]["id"]
+                done = pawl("backup", backup, "--data-dir", data)
+                self.assertEqual(done.returncode, 0, done.stderr)
+            finally:
+                server.stop()
+            done = pawl("restore", backup, "--data-dir", restored)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            server = Server(restored, extra_environment={"DATABASE_URL": ""}).start()
+            try:
+                self.assertEqual(server.request("GET", f"/api/runs/{run}")[1]["status"], "completed")
+            finally:
+                server.stop()
+            with open(os.path.join(backup, "pawl.db"), "r+b") as database:
+                database.seek(5000)
+                database.write(b"damage")
+            done = pawl("restore", backup, "--data-dir", os.path.join(folder, "third"))
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("damaged", done.stderr)
+            self.assertFalse(os.path.exists(os.path.join(folder, "third")))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
