@@ -18,6 +18,7 @@
 #include "audit/verify.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
+#include "storage/testing/test_database.hpp"
 
 namespace pawl::audit::testing {
 
@@ -59,7 +60,7 @@ class Chain : public ::testing::Test {
     storage::DatabaseOptions options;
     options.folder = folder.path();
     options.synchronous = false;
-    auto opened = storage::Database::open(options);
+    auto opened = storage::testing::open(options);
     EXPECT_FALSE(opened.has_error()) << opened.error().message;
     database = std::move(opened).value();
     EXPECT_FALSE(storage::migrate_up(*database, clock).has_error());
