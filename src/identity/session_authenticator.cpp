@@ -188,23 +188,26 @@ void SessionAuthenticator::remember(const Claim& claim, const Principal& princip
 }
 
 template <class Matches>
-void SessionAuthenticator::forget_where(Matches&& matches) {
-  const std::unique_lock lock(mutex_);
-  ++generation_;
-  std::erase_if(entries_, [&](const auto& each) { return matches(each.second.principal); });
+void SessionAuthenticator::forget_where(const Forgotten& whose, Matches&& matches) {
+  {
+    const std::unique_lock lock(mutex_);
+    ++generation_;
+    std::erase_if(entries_, [&](const auto& each) { return matches(each.second.principal); });
+  }
+  if (options_.on_forget) options_.on_forget(whose);
 }
 
 void SessionAuthenticator::forget(const UserId& user) {
-  forget_where([&](const Principal& each) { return each.user == user; });
+  forget_where({.user = user}, [&](const Principal& each) { return each.user == user; });
 }
 void SessionAuthenticator::forget(const SessionId& session) {
-  forget_where([&](const Principal& each) { return each.kind == Principal::Kind::user && each.session == session; });
+  forget_where({.session = session}, [&](const Principal& each) { return each.kind == Principal::Kind::user && each.session == session; });
 }
 void SessionAuthenticator::forget(const ApiKeyId& key) {
-  forget_where([&](const Principal& each) { return each.kind == Principal::Kind::api_key && each.api_key == key; });
+  forget_where({.api_key = key}, [&](const Principal& each) { return each.kind == Principal::Kind::api_key && each.api_key == key; });
 }
 void SessionAuthenticator::forget_all() {
-  forget_where([](const Principal&) { return true; });
+  forget_where({}, [](const Principal&) { return true; });
 }
 
 }  // namespace pawl::identity

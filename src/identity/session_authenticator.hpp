@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
@@ -21,11 +23,20 @@ class Database;
 
 namespace pawl::identity {
 
+/// Whose standing has changed: one of them is set; none means anybody's may have.
+struct Forgotten {
+  std::optional<UserId> user{};
+  std::optional<SessionId> session{};
+  std::optional<ApiKeyId> api_key{};
+};
+
 struct SessionAuthenticatorOptions {
   std::vector<std::string> installation_keys;  ///< administrators' keys (PAWL_API_KEY)
   OrganizationId installation;                 ///< the organization that their holder owns
   Millis cache_lifetime{5000};
   std::size_t cache_entries = 20'000;
+  /// Told after each `forget`, on its thread: what was opened with the old standing and still runs (live streams) ends here.
+  std::function<void(const Forgotten&)> on_forget{};
 };
 
 class SessionAuthenticator final : public Authenticator {
@@ -66,7 +77,7 @@ class SessionAuthenticator final : public Authenticator {
   [[nodiscard]] Result<Principal> load_api_key(const Claim& claim, TimePoint now) const;
   void remember(const Claim& claim, const Principal& principal, TimePoint now, std::uint64_t generation);
   template <class Matches>
-  void forget_where(Matches&& matches);
+  void forget_where(const Forgotten& whose, Matches&& matches);
 
   storage::Database& database_;
   const Clock& clock_;

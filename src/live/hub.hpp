@@ -90,7 +90,7 @@ struct Subscriber {
   bool manages = false;  ///< may follow what shows others' acts: the topic `audit`
 };
 
-/// Whose streams end: those that match everything that is given. At least one thing is.
+/// Whose streams end: those that match everything that is given; where nothing is, everybody's.
 struct Revocation {
   std::optional<OrganizationId> organization{};
   std::optional<UserId> user{};

@@ -279,6 +279,9 @@ TEST_F(HubTest, EndsWhatIsRevokedAndNothingElse) {
   EXPECT_EQ(hub.revoke({.organization = kOne}), 2U);
   EXPECT_THAT(bob->take(), ElementsAre("revoked"));
   EXPECT_THAT(nobody->take(), ElementsAre("revoked"));
+  const auto last = open(kTwo, kBob, {}, {});
+  EXPECT_EQ(hub.revoke({}), 1U);
+  EXPECT_THAT(last->take(), ElementsAre("revoked"));
   raise(hub, kOne, "after");
   EXPECT_THAT(ada->lines, IsEmpty());
   EXPECT_THAT(bob->lines, IsEmpty());
@@ -436,7 +439,7 @@ TEST_F(HubTest, IgnoresWhatIsNoMessageOfAHub) {
            std::string("[]"),
            std::string("{}"),
            std::string(R"({"origin":"x"})"),
-           std::string(R"({"origin":"x","revoke":{}})"),
+           std::string(R"({"origin":"x","revoke":[]})"),
            std::string(R"({"origin":"x","revoke":{"user":"*"}})"),
            std::string(R"({"origin":7,"revoke":{"user":"*"}})"),
            head + R"("event":"","topics":["runs"],"data":{}})",

@@ -26,8 +26,7 @@ std::optional<Revocation> read_revocation(const json::Value& object) {
   Revocation revocation;
   const bool fine = read_id(object, "organization", revocation.organization) && read_id(object, "user", revocation.user) &&
                     read_id(object, "session", revocation.session) && read_id(object, "api_key", revocation.api_key);
-  const bool names_somebody = revocation.organization || revocation.user || revocation.session || revocation.api_key;
-  if (!fine || !names_somebody) return std::nullopt;
+  if (!fine || !object.is_object()) return std::nullopt;
   return revocation;
 }
 
