@@ -72,7 +72,10 @@ class WebSocket:
                 return json.loads(payload)
             if opcode == 8:
                 code = struct.unpack(">H", payload[:2])[0] if len(payload) >= 2 else 1005
-                self.send_frame(8, payload[:2])
+                try:
+                    self.send_frame(8, payload[:2])
+                except OSError:
+                    pass  # a server that refused what was sent may be gone already
                 raise Closed(code, payload[2:].decode())
             if opcode == 9:
                 self.send_frame(10, payload)
