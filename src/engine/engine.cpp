@@ -290,6 +290,10 @@ void Engine::retry(const OrganizationId& organization, const RunId& run, RetryRe
   impl_->command(run, done, [=](Shard& shard) { shard.retry(organization, run, request, done); });
 }
 
+void Engine::fork(const OrganizationId& organization, const RunId& run, ForkRequest request, Started done) {
+  impl_->command(run, done, [=](Shard& shard) { shard.fork(organization, run, request, done); });
+}
+
 void Engine::deliver(const OrganizationId& organization, const RunId& run, json::Value event, Acknowledged done) {
   auto& impl = *impl_;
   impl.command(run, done, [=](Shard& shard) { shard.deliver(organization, run, event, done); });

@@ -167,6 +167,15 @@ class Engine {
   void resume(const OrganizationId& organization, const RunId& run, Acknowledged done);
   /// Of a faulted (or cancelled) run. Error `run.not_retryable` in another phase, `run.unknown_task`.
   void retry(const OrganizationId& organization, const RunId& run, RetryRequested request, Acknowledged done);
+  /// A new run of the same version that takes over what `run` has done before the task `from` (the first time that it came there) and goes
+  /// on from there, with `input` as that task's raw input or what it had. The run itself is left alone, whatever its phase. Empty `from`: a
+  /// run from the beginning, with that input or the same. Errors: `run.unknown_task` (it never came there, or the task lies inside of a
+  /// branch beside others), `run.not_forkable` (409: its first events were replaced by a snapshot).
+  struct ForkRequest {
+    std::string from;
+    std::optional<json::Value> input;
+  };
+  void fork(const OrganizationId& organization, const RunId& run, ForkRequest request, Started done);
   /// A CloudEvent for one run, or for every run of the organization that listens. Acknowledged when durable. Exactly once per event
   /// `source` + `id`.
   void deliver(const OrganizationId& organization, const RunId& run, json::Value event, Acknowledged done);

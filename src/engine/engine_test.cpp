@@ -247,6 +247,65 @@ TEST_F(EngineTest, W5_AFaultedRunCanBeRetried) {
 
 // ---- time and events ----------------------------------------------------------------------------------------------------------
 
+TEST_F(EngineTest, W5_ARunCanBeForkedFromATaskWithEditedInput) {
+  bench_.boot();
+  const auto workflow = bench_.add("forked", "\n  - a: {call: noop, with: {x: 1}}\n  - b: {call: manual}\n  - c: {set: {c: '${ . }'}}");
+  const auto original = bench_.start(workflow, {});
+  bench_.manual().wait_for(1);
+  bench_.manual().answer(Outcome::success(1));
+  EXPECT_EQ(json::to_text(bench_.wait_for_end(original).output), R"({"c":1})");
+  EXPECT_EQ(bench_.fork(original, {"/do/7/x", {}}).error().code, "run.unknown_task");
+  const auto noops = bench_.noops();
+  const auto fork = bench_.fork(original, {"/do/1/b", json::Value("edited")}).value();
+  bench_.manual().wait_for(1);
+  EXPECT_EQ(bench_.noops(), noops) << "what was done is taken over";
+  bench_.kill();
+  bench_.boot();
+  bench_.manual().wait_for(1);
+  bench_.manual().answer(Outcome::success(2));
+  const auto view = bench_.wait_for_end(fork);
+  EXPECT_EQ(json::to_text(view.output), R"({"c":2})");
+  EXPECT_EQ(view.trigger.get("run_id"), json::Value(original.to_string()));
+  EXPECT_GE(*view.started_at, view.created_at);
+  ASSERT_EQ(view.tasks.size(), 3U);
+  EXPECT_EQ(json::to_text(view.tasks[0].record.output), R"({"x":1})");
+  EXPECT_EQ(json::to_text(view.tasks[1].record.input), R"("edited")");
+  EXPECT_EQ(json::to_text(bench_.view(original, true)->output), R"({"c":1})") << "the original is left alone";
+  // A fork of the fork, further on.
+  const auto again = bench_.fork(fork, {"/do/2/c", {}}).value();
+  EXPECT_EQ(json::to_text(bench_.wait_for_end(again).output), R"({"c":2})");
+  const auto anew = bench_.fork(fork, {}).value();
+  bench_.manual().wait_for(1);
+  bench_.manual().answer(Outcome::success(3));
+  EXPECT_EQ(json::to_text(bench_.wait_for_end(anew).output), R"({"c":3})");
+}
+
+TEST_F(EngineTest, FA_9_AFaultedRunThatNobodyWaitsForLeavesALetterUntilItIsRetried) {
+  bench_.boot();
+  const auto workflow = bench_.add("letters", kManual);
+  const auto start = [&](std::string_view type) {
+    auto request = bench_.request(workflow);
+    request.input = parsed(R"({"n":1})");
+    request.trigger = json::Value::object({{"type", type}});
+    const auto run = bench_.start(std::move(request));
+    bench_.manual().wait_for(1);
+    bench_.manual().answer(Outcome::failure(make_error("communication", 503, "Busy", "")));
+    EXPECT_EQ(bench_.wait_for_end(run).phase, Phase::faulted);
+    return run;
+  };
+  static_cast<void>(start("manual"));
+  EXPECT_TRUE(bench_.letters().empty());
+  const auto run = start("schedule");
+  ASSERT_EQ(bench_.letters().size(), 1U);
+  EXPECT_EQ(bench_.letters()[0], run.to_string() + R"( {"n":1})");
+  EXPECT_FALSE(bench_.retry(run, {}).has_error());
+  EXPECT_TRUE(bench_.letters().empty());
+  bench_.manual().wait_for(1);
+  bench_.manual().answer(Outcome::failure(make_error("communication", 503, "Busy", "")));
+  EXPECT_EQ(bench_.wait_for_end(run).phase, Phase::faulted);
+  EXPECT_EQ(bench_.letters().size(), 1U);
+}
+
 TEST_F(EngineTest, W7_ASleepingRunLeavesMemoryAndComesBackWhenItIsDue) {
   bench_.options().snapshot_after = Millis(1);
   bench_.boot();

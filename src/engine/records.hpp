@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "engine/dead_letter.hpp"
 #include "engine/machine/event.hpp"
 #include "json/value.hpp"
 
@@ -92,6 +93,7 @@ struct RunWrite {
     std::string history;
     bool was_open = false;   ///< there are rows to delete
     bool had_slept = false;  ///< also in the tables of sleepers
+    std::optional<DeadLetter> letter;
   };
   std::optional<Begin> begin;
   std::optional<Append> append;

@@ -322,6 +322,18 @@ RunWrite::Finish Shard::finish_of(Run& run) {
     finish.ended_at = world_.clock.now();
     history.result = make_error("runtime", 500, "Cancelled", run.broken);
   }
+  if (run.machine && run.machine->phase() == Phase::faulted && !run.identity.dry_run && leaves_dead_letter(run.trigger)) {
+    finish.letter = DeadLetter{.id = run.identity.id,
+                               .organization = run.identity.organization,
+                               .workflow = run.identity.workflow,
+                               .workflow_name = run.identity.workflow_name,
+                               .version = run.identity.version,
+                               .kind = DeadLetter::Kind::run,
+                               .trigger = run.trigger,
+                               .input = run.machine->input(),
+                               .error = run.machine->error(),
+                               .created_at = finish.ended_at};
+  }
   finish.history = encode_history(history);
   finish.was_open = run.next_sequence > 0;
   finish.had_slept = run.had_slept;

@@ -78,6 +78,7 @@ class Shard {
   void suspend(const OrganizationId& organization, const RunId& run, Engine::Acknowledged done);
   void resume(const OrganizationId& organization, const RunId& run, Engine::Acknowledged done);
   void retry(const OrganizationId& organization, const RunId& run, RetryRequested request, Engine::Acknowledged done);
+  void fork(const OrganizationId& organization, const RunId& run, Engine::ForkRequest request, Engine::Started done);
   void deliver(const OrganizationId& organization, const RunId& run, json::Value event, Engine::Acknowledged done);
   /// To every run in memory (or on its way into it) that listens for the event's type; `done` when all of it is durable.
   void deliver_to_listeners(const OrganizationId& organization, const json::Value& event, std::function<void()> done);
@@ -190,6 +191,11 @@ class Shard {
   void cancel_broken(Run& run, Engine::Acknowledged done);
   void mend(Run& run, Engine::Acknowledged done);
   void reopen(const FinishedRun& stored, RetryRequested request, Engine::Acknowledged done);
+
+  // shard_fork.cpp
+  void branch_off(const RunIdentity& original, std::string_view snapshot, std::string_view events, Engine::ForkRequest request,
+                  Engine::Started done);
+  [[nodiscard]] Result<void> take_over(Run& run, const RunIdentity& original, std::string_view events, const std::string& from);
 
   // shard_views.cpp
   [[nodiscard]] Result<RunView> view_of(const FinishedRun& stored, bool with_tasks);

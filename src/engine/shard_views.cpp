@@ -41,9 +41,12 @@ json::Value input_of(const RunIdentity& identity, std::string_view snapshot, std
   }
   Decoder in(events);
   auto at = identity.created_at;
-  const auto event = in.event(at);
-  const auto* started = std::get_if<RunStarted>(&event.body);
-  return started != nullptr && !in.failed() ? started->input : json::Value();
+  while (!in.at_end()) {
+    const auto event = in.event(at);
+    if (in.failed()) break;
+    if (const auto* started = std::get_if<RunStarted>(&event.body)) return started->input;  // in front of it: where a fork stops
+  }
+  return {};
 }
 
 }  // namespace

@@ -176,6 +176,7 @@ Result<void> RunStore::begin(Transaction& transaction, const RunWrite& write, st
   if (write.begin->reopened) {
     const auto key = run_key(identity.id);
     PAWL_TRY_VOID(transaction.queue("delete from runs where key >= $1 and key < $2 and id = $3", {key, key + kProbes, identity.id}));
+    PAWL_TRY_VOID(forget_dead_letter(transaction, identity.id));
   }
   PAWL_TRY_VOID(
       transaction.queue("insert into open_runs (id, workflow, version, phase, flags, created_at, resident, reason, beginning) values "
@@ -211,7 +212,9 @@ Result<void> RunStore::finish(Transaction& transaction, const RunWrite& write, s
   if (write.begin && write.begin->reopened) {
     const auto key = run_key(identity.id);
     PAWL_TRY_VOID(transaction.queue("delete from runs where key >= $1 and key < $2 and id = $3", {key, key + kProbes, identity.id}));
+    PAWL_TRY_VOID(forget_dead_letter(transaction, identity.id));
   }
+  if (end.letter) PAWL_TRY_VOID(store_dead_letter(transaction, *end.letter));
   const auto first = run_key(identity.id);
   for (auto key = first; key < first + kProbes; ++key) {
     PAWL_TRY(inserted, transaction.try_insert(

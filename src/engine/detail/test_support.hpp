@@ -260,6 +260,9 @@ class TestBench final : public PlanSource {
   [[nodiscard]] RunId start(const WorkflowId& workflow, json::Value input) {
     auto start = request(workflow);
     start.input = std::move(input);
+    return this->start(std::move(start));
+  }
+  [[nodiscard]] RunId start(StartRequest start) {
     const auto started = std::make_shared<std::promise<RunId>>();
     engine_->start_run(std::move(start), [started](Result<RunId> id) { started->set_value(id.value()); }, {});
     return get(started->get_future());
@@ -287,6 +290,22 @@ class TestBench final : public PlanSource {
   }
   [[nodiscard]] Result<void> retry(const RunId& run, const RetryRequested& request) {
     return acknowledged([&](Engine::Acknowledged done) { engine_->retry(organization_, run, request, std::move(done)); });
+  }
+  [[nodiscard]] Result<RunId> fork(const RunId& run, const Engine::ForkRequest& request) {
+    const auto forked = std::make_shared<std::promise<Result<RunId>>>();
+    engine_->fork(organization_, run, request, [forked](Result<RunId> id) { forked->set_value(std::move(id)); });
+    return get(forked->get_future());
+  }
+  /// Dead letters: id and input.
+  [[nodiscard]] std::vector<std::string> letters() {
+    std::vector<std::string> found;
+    const auto read = database_->read([&](storage::Session& session) {
+      return session.query("select id, input from dead_letters order by id", {}, [&](const storage::Row& row) {
+        found.push_back(row.id<RunId>(0).to_string() + " " + std::string(row.text(1)));
+      });
+    });
+    EXPECT_FALSE(read.has_error());
+    return found;
   }
   [[nodiscard]] Result<void> publish(const json::Value& event) {
     return acknowledged([&](Engine::Acknowledged done) { engine_->publish(organization_, event, std::move(done)); });

@@ -62,7 +62,9 @@ bool Core::drain(const Machine::Pause& pause) {
 
 void Core::dispatch(Activation& act, const WorkItem& item) {
   switch (item.op) {
-    case WorkItem::Op::start: return begin_task(act);
+    case WorkItem::Op::start:
+      if (!stops_.empty() && stops_at(act)) return;
+      return begin_task(act);
     case WorkItem::Op::ended: return settle(act);
     case WorkItem::Op::answered: return answered(act);
     case WorkItem::Op::poll: return poll_messages(act);

@@ -92,6 +92,8 @@ std::optional<Core::RestartPoint> Core::find_restart(const RetryRequested& reque
 }
 
 void Core::handle(const RetryRequested& event) {
+  // Before the run has started: where a fork is to go on. It stops there, as if it was cancelled, and waits for the next request.
+  if (phase == Phase::pending && root == kNone) return stops_.push_back(event.from);
   if (check_retry(event).has_error()) return;
   auto point = *find_restart(event);
   if (point.depth > 0 && event.input) point.raw_input = *event.input;
@@ -99,10 +101,10 @@ void Core::handle(const RetryRequested& event) {
   error = {};
   ended_at.reset();
   phase = Phase::running;
+  if (started_at == TimePoint{}) started_at = now;
   if (point.depth == 0) {  // it did not get as far as its first task
     fault_point = {};
     if (input.is_null()) input = json::Value::object();
-    if (started_at == TimePoint{}) started_at = now;
     return begin_run();
   }
   rebuild_chain(point);
@@ -124,6 +126,24 @@ void Core::handle(const RetryRequested& event) {
     case Restart::nothing: break;
   }
   PAWL_ASSERT(false, "a chain says what of it starts again");
+}
+
+/// A fork takes over what the run before it has done up to here. What was done later is not known to it.
+bool Core::stops_at(const Activation& act) {
+  const auto& reference = task_of(act).reference;
+  const bool is_last = reference == stops_.back();
+  if (!is_last && reference != stops_.front()) return false;
+  if (is_last) {
+    stops_.clear();
+  } else {
+    stops_.erase(stops_.begin());
+  }
+  remember_where();
+  error = make_error("runtime", 500, "Forked", "The run goes on as a fork of another one.");
+  error.set("instance", reference);
+  started_at = {};  // it starts when it goes on
+  close(Phase::cancelled);
+  return true;
 }
 
 /// Puts copies of the remembered activations back into the table. Everything below takes attempt numbers that were not used yet.

@@ -183,6 +183,70 @@ TEST(RetryRun, OfABadOutputOnlyMakesTheOutputAgain) {
   EXPECT_EQ(run.output(), "{}");
 }
 
+bool has_stopped(const Machine& machine) { return machine.error().get("title") == json::Value("Forked"); }
+
+/// A fork of what `original` has done: its events into a new machine, until that stops.
+Machine forked(const TestRun& original, const std::string& from) {
+  Machine machine(original.plan(), testing::test_info());
+  std::vector<Action> actions;
+  machine.apply({original.events().front().at, RetryRequested{from, {}}}, actions);
+  for (const auto& event : original.events()) {
+    machine.apply(event, actions);
+    if (has_stopped(machine)) break;
+  }
+  return machine;
+}
+
+std::string end_of(Machine& machine, const RetryRequested& request) {
+  std::vector<Action> actions;
+  if (const auto possible = machine.check_retry(request); possible.has_error()) return possible.error().code;
+  machine.apply({machine.ended_at().value(), request}, actions);
+  while (!machine.pending_effects().empty()) {
+    const auto effect = machine.pending_effects().front();
+    machine.apply({machine.started_at(), EffectSucceeded{effect.effect, json::Value::object({{"got", effect.input}}), {}}}, actions);
+  }
+  return json::to_text(machine.output());
+}
+
+TEST(ForkRun, W5_TakesOverWhatWasDoneBeforeTheTask) {
+  TestRun run(R"(
+do:
+  - a: {call: fetch, export: {as: '{ a: . }'}}
+  - b: {set: {b: '${ . }'}}
+  - c: {call: charge}
+  - d: {set: {c: '${ . }', context: '${ $context }'}}
+)");
+  run.succeed("a", "1");
+  run.succeed("c", "2");
+  EXPECT_EQ(run.phase(), Phase::completed);
+  auto at_call = forked(run, "/do/2/c");
+  EXPECT_EQ(end_of(at_call, {"/do/2/c", {}}), R"({"c":{"got":{"b":1}},"context":{"a":1}})");
+  auto edited = forked(run, "/do/2/c");
+  EXPECT_EQ(end_of(edited, {"/do/2/c", json::Value("other")}), R"({"c":{"got":"other"},"context":{"a":1}})");
+  auto at_set = forked(run, "/do/1/b");
+  EXPECT_EQ(end_of(at_set, {"/do/1/b", json::Value(7)}), R"({"c":{"got":{"b":7}},"context":{"a":1}})") << "between two events";
+  auto first = forked(run, "/do/0/a");
+  EXPECT_EQ(end_of(first, {"/do/0/a", {}}), R"({"c":{"got":{"b":{"got":{}}}},"context":{"a":{"got":{}}}})");
+  EXPECT_FALSE(has_stopped(forked(run, "/do/9/x")));
+}
+
+TEST(ForkRun, W5_WorksInsideOfLoopsAndGraphsAndAfterFaults) {
+  TestRun loop("do: [{l: {for: {each: n, in: '[1,2]'}, do: [{a: {call: fetch}}, {b: {call: fetch}}]}}]");
+  for (const auto* name : {"a", "b", "a", "b"}) loop.succeed(name, "0");
+  auto in_loop = forked(loop, "/do/0/l/do/1/b");
+  EXPECT_EQ(end_of(in_loop, {"/do/0/l/do/1/b", json::Value(5)}), R"({"got":{"got":{"got":5}}})") << "the first round's";
+  TestRun graph("name: list\ntasks: [{id: a, type: fetch}, {id: b, type: fetch, depends_on: [a]}]");
+  graph.succeed("a", "1");
+  graph.fail("b");
+  auto in_graph = forked(graph, "/tasks/1");
+  std::vector<Action> actions;
+  ASSERT_TRUE(in_graph.check_retry({"/tasks/1", {}}).has_value());
+  in_graph.apply({in_graph.ended_at().value(), RetryRequested{"/tasks/1", {}}}, actions);
+  ASSERT_EQ(in_graph.pending_effects().size(), 1U);
+  in_graph.apply({in_graph.started_at(), EffectSucceeded{in_graph.pending_effects()[0].effect, json::Value(2), {}}}, actions);
+  EXPECT_EQ(json::to_text(in_graph.output()), R"({"a":1,"b":2})");
+}
+
 TEST(Late, AnswersOfCancelledEffectsAreIgnored) {
   TestRun run("do: [{a: {call: fetch, timeout: {after: {seconds: 1}}}}]");
   run.fire();

@@ -231,6 +231,7 @@ class Core {
   void restart_children(Activation& act, std::uint32_t kept);
   void restart_child(Activation& act, std::uint32_t number, const json::Value& raw_input);
   Activation& start_beside(Activation& act, std::uint32_t number);
+  [[nodiscard]] bool stops_at(const Activation& act);
   void rearm_limit(Activation& act);
 
   // What the current event has to tell; empty between events.
@@ -247,6 +248,8 @@ class Core {
   // Task and iteration -> record of an execution that did not complete: the next attempt goes on in that record.
   std::map<std::pair<dsl::TaskIndex, std::vector<std::uint32_t>>, std::uint32_t> failed_records_;
   std::optional<dsl::Expression> regular_expression_;
+  // Of a fork that has not come to its place yet. Within one call of the runtime, so in no snapshot.
+  std::vector<std::string> stops_;
 };
 
 /// Limit of what one expression, or a run's input or output, may come to as JSON text.

@@ -107,6 +107,8 @@ class TestRun {
     apply(MessageArrived{event});
   }
 
+  [[nodiscard]] const dsl::PlanPtr& plan() const { return plan_; }
+  [[nodiscard]] const std::vector<Event>& events() const { return events_; }
   /// Of the oldest pending effect of the task with this name.
   [[nodiscard]] EffectId effect_of(std::string_view name) const { return pending_effect(name).effect; }
   [[nodiscard]] std::vector<std::string> pending() const {

@@ -1,0 +1,130 @@
+// Forks: new runs that take over what another one has done up to some task.
+//
+// A fork's history begins with the events of the run before it, up to the moment in which that was about to start the task. In front of
+// them stands a `RetryRequested`, which says where to stop: replayed, the machine stands there like a run that was cancelled, and a second
+// `RetryRequested` makes it go on. So a fork is a run like any other: recovery, views and further forks need to know nothing about it. What
+// was taken over happened, for the fork, when it was made.
+#include "engine/codec.hpp"
+#include "engine/detail/run.hpp"
+#include "engine/shard.hpp"
+
+namespace pawl::engine {
+namespace {
+
+Error not_found(const RunId& run) {
+  return {ErrorClass::not_found, "run.not_found", "run " + run.to_string() + " does not exist or belongs to another organization"};
+}
+
+Result<json::Value> first_input(std::string_view snapshot, std::string_view events, TimePoint created_at) {
+  if (!snapshot.empty()) {
+    PAWL_TRY(record, decode_snapshot(snapshot));
+    return record.input;
+  }
+  Decoder in(events);
+  auto at = created_at;
+  while (!in.at_end()) {
+    const auto event = in.event(at);
+    if (in.failed()) break;
+    if (const auto* started = std::get_if<RunStarted>(&event.body)) return started->input;
+  }
+  return damaged("start");
+}
+
+/// It stands where the fork goes on; a fork of a fork stops where that one did as well.
+bool has_stopped(const Machine& machine, const std::string& from) {
+  return machine.phase() == Phase::cancelled && machine.error().get("instance") == json::Value(from) &&
+         machine.error().get("title") == json::Value("Forked");
+}
+
+}  // namespace
+
+void Shard::fork(const OrganizationId& organization, const RunId& id, Engine::ForkRequest request, Engine::Started done) {
+  const auto found = [this, organization, id, request, done](Run& run) {
+    if (run.is_final()) {  // its end is on the way to the disk, and took the events along: again from there
+      run.at_end.emplace_back([this, organization, id, request, done](Run&) {
+        want(id, [this, organization, id, request, done](Result<StoredRun>&) { fork(organization, id, request, done); });
+      });
+      return;
+    }
+    if (!run.machine) return done(Error{ErrorClass::unavailable, "run.broken", run.broken});
+    branch_off(run.identity, run.snapshot, run.events, request, done);
+  };
+  const auto missing = [this, id, request, done](Result<StoredRun>& stored) {
+    if (stored.has_error()) return done(stored.error());
+    const auto* finished = std::get_if<FinishedRun>(&stored.value());
+    if (finished == nullptr) return done(not_found(id));
+    branch_off(finished->identity, finished->history.snapshot, finished->history.events, request, done);
+  };
+  with_run(organization, id, found, missing);
+}
+
+void Shard::branch_off(const RunIdentity& original, std::string_view snapshot, std::string_view events, Engine::ForkRequest request,
+                       Engine::Started done) {
+  if (draining_) return done(Error{ErrorClass::unavailable, "engine.stopping", "the engine is stopping"});
+  if (runs_.size() >= options_.max_runs_in_memory)
+    return done(Error{ErrorClass::unavailable, "engine.overloaded", "too many runs are in progress"});
+  if (!request.from.empty() && !snapshot.empty()) {
+    return done(Error{
+        ErrorClass::conflict, "run.not_forkable",
+        "The first events of run " + original.id.to_string() + " were replaced by a snapshot: it can only be forked from the beginning."});
+  }
+  const auto plan = world_.plans.plan(original.workflow, original.version);
+  if (plan.has_error()) return done(plan.error());
+  auto fresh = std::make_unique<Run>();
+  fresh->identity = original;
+  fresh->identity.id = make_id();
+  fresh->identity.created_at = world_.clock.now();
+  fresh->trigger = json::Value::object({{"type", "fork"}, {"run_id", original.id.to_string()}, {"from", request.from}});
+  fresh->last_event = fresh->identity.created_at;
+  fresh->last_active = fresh->identity.created_at;
+  fresh->machine.emplace(*plan, info_of(*fresh, **plan, {}), options_.machine);
+  RetryRequested go_on{request.from, std::move(request.input)};
+  if (request.from.empty()) {
+    if (!go_on.input) {
+      auto same = first_input(snapshot, events, original.created_at);
+      if (same.has_error()) return done(same.error());
+      go_on.input = std::move(*same);
+    }
+  } else {
+    if (const auto taken = take_over(*fresh, original, events, request.from); taken.has_error()) return done(taken.error());
+    if (const auto possible = fresh->machine->check_retry(go_on); possible.has_error()) return done(possible.error());
+  }
+  auto& run = add_run(std::move(fresh));
+  run.started.push_back(std::move(done));
+  ++counters_.runs_started;
+  if (request.from.empty()) return input(run, RunStarted{*std::move(go_on.input)});
+  // Not by `input`, as in `reopen`: the machine is in a final phase, and this is the one event that leads out of it.
+  ++run.inputs;
+  apply(run, std::move(go_on), [] { return true; });
+  if (!run.paused) ++run.applied;
+  advance(run);
+}
+
+/// The events of the original up to the place become the first ones of the fork.
+Result<void> Shard::take_over(Run& run, const RunIdentity& original, std::string_view events, const std::string& from) {
+  std::vector<Action> ignored;
+  const auto take = [&](Event event) {
+    event.at = run.last_event;
+    ignored.clear();
+    run.machine->apply(event, ignored);
+    Encoder(run.events).event(event, run.last_event);
+    for (const auto& action : ignored) {
+      if (const auto* changed = std::get_if<RecordChanged>(&action); changed != nullptr) publish_record(run, changed->record);
+      if (std::holds_alternative<PhaseChanged>(action)) run.phase_update = ++run.updates;
+    }
+  };
+  Decoder in(events);
+  auto at = original.created_at;
+  bool has_started = false;
+  while (!in.at_end() && !has_stopped(*run.machine, from)) {
+    auto event = in.event(at);
+    if (in.failed()) return damaged("event");
+    if (std::holds_alternative<RunStarted>(event.body) && !std::exchange(has_started, true)) take({{}, RetryRequested{from, {}}});
+    take(std::move(event));
+  }
+  if (has_stopped(*run.machine, from)) return {};
+  return Error(ErrorClass::unprocessable, "run.unknown_task",
+               "Run " + original.id.to_string() + " has not come to a task `" + from + "`: it cannot be forked from there.");
+}
+
+}  // namespace pawl::engine
