@@ -166,8 +166,14 @@ Result<void> Application::Impl::build() {
   function_options.hidden = hidden_folders(data_folder(config), options.file_roots);
   function_options.sandbox = sandbox_mode(config.sandbox);
   PAWL_TRY_VOID(functions::add_builtin_functions(functions, {outbound, pool, clock, random}, function_options));
-  catalog = std::make_unique<catalog::Catalog>(
-      catalog::Catalog::Dependencies{*database, functions, clock, random, crypto::derive_key(secret, kWebhookTokens)});
+  catalog = std::make_unique<catalog::Catalog>(catalog::Catalog::Dependencies{
+      .database = *database,
+      .functions = functions,
+      .clock = clock,
+      .random = random,
+      .token_key = crypto::derive_key(secret, kWebhookTokens),
+      .max_versions = config.versioning ? config.max_versions : 1,
+  });
   engine = std::make_unique<engine::Engine>(engine::Engine::Dependencies{.threads = threads,
                                                                          .database = *database,
                                                                          .functions = functions,

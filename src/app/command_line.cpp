@@ -49,6 +49,17 @@ void add_validate(CLI::App& app, CommandLine& line) {
   command->add_flag("--json", options->json, "Findings as JSON");
 }
 
+void add_import(CLI::App& app, CommandLine& line) {
+  auto options = std::make_shared<ImportOptions>();
+  auto* command = add_command(app, line, "import", "Convert a workflow of another product; the document goes to standard output", options);
+  command->add_option("file", options->file, "Export of the other product, or - for standard input")->required()->type_name("FILE");
+  command->add_option("--from", options->from, "What it is (default: found out)")
+      ->check(CLI::IsMember({"auto", "owf", "tasks", "steps", "n8n"}));
+  command->add_flag("--json", options->json, "Document and findings as JSON");
+  command->footer(
+      "What cannot be translated is named on standard error and becomes a task that raises an error. Exit code: 0, 2 unreadable");
+}
+
 void add_eval(CLI::App& app, CommandLine& line) {
   auto options = std::make_shared<EvalOptions>();
   auto* command = add_command(app, line, "eval", "Evaluate a jq expression, one compact result a line", options);
@@ -137,6 +148,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   app.add_option("--config", line.common.config_file, "File with settings (NAME=value lines)")->type_name("FILE");
   add_run(app, line);
   add_validate(app, line);
+  add_import(app, line);
   add_eval(app, line);
   add_serve(app, line, false);
   add_serve(app, line, true);
@@ -159,6 +171,7 @@ int dispatch(const CommandLine& line) {
     int operator()(std::monostate) const { return kUsage; }
     int operator()(const RunOptions& options) const { return run_run(common, options); }
     int operator()(const ValidateOptions& options) const { return run_validate(common, options); }
+    int operator()(const ImportOptions& options) const { return run_import(options); }
     int operator()(const EvalOptions& options) const { return run_eval(options); }
     int operator()(const ServeOptions& options) const { return run_serve(common, options); }
     int operator()(const MigrateOptions& options) const { return run_migrate(common, options); }

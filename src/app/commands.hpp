@@ -25,6 +25,11 @@ struct ValidateOptions {
   std::vector<std::string> files;
   bool json = false;
 };
+struct ImportOptions {
+  std::string file;           ///< `-`: standard input
+  std::string from = "auto";  ///< `auto`, `owf`, `tasks`, `steps`, `n8n`
+  bool json = false;
+};
 struct EvalOptions {
   std::string expression;
   std::string input;
@@ -61,8 +66,8 @@ struct CommonOptions {
   config::Values flags;  ///< settings given as flags, by the setting's name
 };
 
-using Command =
-    std::variant<std::monostate, RunOptions, ValidateOptions, EvalOptions, ServeOptions, MigrateOptions, BackupOptions, BenchOptions, ConfigOptions>;
+using Command = std::variant<std::monostate, RunOptions, ValidateOptions, ImportOptions, EvalOptions, ServeOptions, MigrateOptions,
+                             BackupOptions, BenchOptions, ConfigOptions>;
 
 struct CommandLine {
   CommonOptions common;
@@ -81,6 +86,7 @@ struct ParsedCommandLine {
 
 [[nodiscard]] int run_run(const CommonOptions& common, const RunOptions& options);
 [[nodiscard]] int run_validate(const CommonOptions& common, const ValidateOptions& options);
+[[nodiscard]] int run_import(const ImportOptions& options);
 [[nodiscard]] int run_eval(const EvalOptions& options);
 [[nodiscard]] int run_serve(const CommonOptions& common, const ServeOptions& options);
 [[nodiscard]] int run_migrate(const CommonOptions& common, const MigrateOptions& options);

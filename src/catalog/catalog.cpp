@@ -9,6 +9,7 @@
 #include "catalog/bounded_cache.hpp"
 #include "catalog/detail/rows.hpp"
 #include "catalog/detail/triggers.hpp"
+#include "catalog/webhook.hpp"
 #include "json/parse.hpp"
 #include "storage/database.hpp"
 
@@ -17,14 +18,17 @@ namespace {
 
 constexpr std::size_t kCachedPlans = 2000;
 constexpr std::size_t kCachedOwners = 4000;
+/// From taking a plan to the durable start of its run.
+constexpr Millis kStartPatience{60'000};
 constexpr std::string_view kTaskListNamespace = "default";
 
 Error not_found(const WorkflowId& id) {
   return {ErrorClass::not_found, "workflow.not_found", fmt::format("There is no workflow {}.", id.to_string())};
 }
 
+constexpr std::string_view kVersionConflict = "workflow.version_conflict";
 Error version_conflict(const Workflow& workflow) {
-  return {ErrorClass::conflict, "workflow.version_conflict",
+  return {ErrorClass::conflict, std::string(kVersionConflict),
           fmt::format("Version {} is current: somebody has changed the workflow in the meantime.", workflow.version)};
 }
 
@@ -50,6 +54,7 @@ struct Catalog::Impl {
   BoundedCache<WorkflowId, ExecutablePtr> current{kCachedPlans};
   BoundedCache<VersionKey, dsl::PlanPtr, VersionKeyHash> plans{kCachedPlans};
   BoundedCache<WorkflowId, std::optional<OrganizationId>> owners{kCachedOwners};
+  BoundedCache<VersionKey, std::optional<TimePoint>, VersionKeyHash> named{kCachedPlans};  // when somebody asked for a version by number
   mutable std::shared_mutex hooks_mutex;
   std::unordered_map<std::string, Hook> hooks;  // by token digest
   std::function<void(const WorkflowId&)> listener;
@@ -57,6 +62,9 @@ struct Catalog::Impl {
   [[nodiscard]] Result<dsl::PlanPtr> compile(const Definition& definition, const dsl::FunctionCatalog& functions) const;
   [[nodiscard]] Result<void> load_hooks();
   [[nodiscard]] Result<Workflow> with_triggers(storage::Session& session, Workflow workflow) const;
+  [[nodiscard]] Result<Workflow> try_update(Catalog& catalog, const OrganizationId& organization, const WorkflowId& id,
+                                            const Changes& changes);
+  void prune(const WorkflowId& workflow);
   [[nodiscard]] Result<dsl::PlanPtr> load_plan(const WorkflowId& workflow, std::uint32_t version);
   /// After a change: forgets what is stale, reads the hooks again, tells the scheduler.
   [[nodiscard]] Result<void> changed(const WorkflowId& workflow);
@@ -143,6 +151,7 @@ Result<Workflow> Catalog::create(const OrganizationId& organization, NewWorkflow
   auto& d = impl_->d;
   PAWL_TRY(plan, impl_->compile(request.definition, d.functions));
   PAWL_TRY(specs, specs_of(*plan));
+  PAWL_TRY_VOID(webhook_of(*plan));
   Workflow workflow;
   workflow.created_at = workflow.updated_at = d.clock.now();
   workflow.id = WorkflowId::make(workflow.created_at, d.random);
@@ -181,37 +190,52 @@ Result<Workflow> Catalog::get(const OrganizationId& organization, const Workflow
 
 Result<WorkflowPage> Catalog::list(const OrganizationId& organization, const WorkflowFilter& filter) {
   return impl_->d.database.read([&](storage::Session& session) -> Result<WorkflowPage> {
-    PAWL_TRY(rows, detail::load_workflows(session, organization, filter));
     WorkflowPage page;
-    for (auto& row : rows) {
-      if (page.workflows.size() == filter.limit) {
-        page.next = page.workflows.back().id;
-        break;
-      }
-      PAWL_TRY(complete, impl_->with_triggers(session, std::move(row)));
-      page.workflows.push_back(std::move(complete));
+    PAWL_TRY(rows, detail::load_workflows(session, organization, filter));
+    page.workflows = std::move(rows);
+    PAWL_TRY_VOID(detail::load_page_triggers(session, organization, filter, impl_->d.token_key, page.workflows));
+    if (filter.last_runs) PAWL_TRY_VOID(detail::load_last_runs(session, organization, filter, page.workflows));
+    if (page.workflows.size() > filter.limit) {
+      page.workflows.pop_back();
+      page.next = page.workflows.back().id;
     }
     return page;
   });
 }
 
 Result<Workflow> Catalog::update(const OrganizationId& organization, const WorkflowId& id, Changes changes) {
-  auto& d = impl_->d;
+  // A change that keeps the definition needs the plan of the version that is current when it is written: somebody may be faster.
+  constexpr int kTries = 5;
+  auto updated = impl_->try_update(*this, organization, id, changes);
+  for (int n = 1; n < kTries && !changes.expected_version && updated.has_error() && updated.error().code == kVersionConflict; ++n) {
+    updated = impl_->try_update(*this, organization, id, changes);
+  }
+  return updated;
+}
+
+Result<Workflow> Catalog::Impl::try_update(Catalog& catalog, const OrganizationId& organization, const WorkflowId& id,
+                                           const Changes& changes) {
   dsl::PlanPtr plan;
+  std::optional<std::uint32_t> planned;  // the version whose plan that is
   if (changes.definition) {
-    PAWL_TRY(compiled, impl_->compile(*changes.definition, d.functions));
+    PAWL_TRY(compiled, compile(*changes.definition, d.functions));
+    PAWL_TRY_VOID(webhook_of(*compiled));
     plan = std::move(compiled);
   } else {
-    PAWL_TRY(present, executable(organization, id));
+    PAWL_TRY(present, catalog.executable(organization, id));
     plan = present->plan;
+    planned = present->version;
   }
   PAWL_TRY(specs, specs_of(*plan));
   Workflow workflow;
+  bool is_new_version = false;
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(found, detail::load_workflow(transaction, organization, id));
     if (!found) return not_found(id);
     workflow = std::move(*found);
-    if (changes.expected_version && *changes.expected_version != workflow.version) return version_conflict(workflow);
+    const auto expected = changes.expected_version ? changes.expected_version : planned;
+    if (expected && *expected != workflow.version) return version_conflict(workflow);
+    is_new_version = false;
     const bool was_active = workflow.active;
     workflow.updated_at = d.clock.now();
     workflow.updated_by = changes.author;
@@ -226,10 +250,78 @@ Result<Workflow> Catalog::update(const OrganizationId& organization, const Workf
       version.created_by = changes.author;
       version.created_at = workflow.updated_at;
       PAWL_TRY_VOID(detail::insert_version(transaction, id, version, names_of(*plan)));
+      is_new_version = true;
     }
     PAWL_TRY_VOID(detail::update_workflow(transaction, workflow));
     const detail::TriggerContext context{d.random, workflow.updated_at, d.token_key};
     PAWL_TRY_VOID(detail::store_triggers(transaction, workflow, *plan, specs, workflow.active && !was_active, context));
+    PAWL_TRY(complete, with_triggers(transaction, workflow));
+    workflow = std::move(complete);
+    return {};
+  };
+  PAWL_TRY_VOID(d.database.write_and_wait(work));
+  PAWL_TRY_VOID(changed(id));
+  if (is_new_version) prune(id);
+  return workflow;
+}
+
+/// Old versions go, one by one, where no run that is kept needs them. A start takes the plan first and becomes durable a moment later: what
+/// was current or asked for a moment ago is looked at again after the next change.
+void Catalog::Impl::prune(const WorkflowId& workflow) {
+  if (d.max_versions == 0) return;
+  const TimePoint moment_ago = d.clock.now() - kStartPatience;
+  const auto candidates =
+      d.database.read([&](storage::Session& session) { return detail::surplus_versions(session, workflow, d.max_versions, moment_ago); });
+  if (candidates.has_error()) return;
+  for (const auto version : *candidates) {
+    if (const auto asked_for = named.get({workflow, version}); asked_for && *asked_for > moment_ago) continue;
+    const auto removed = d.database.write_and_wait(
+        [&](storage::Transaction& transaction) { return detail::remove_version(transaction, workflow, version); });
+    if (removed.has_error()) return;
+    plans.erase({workflow, version});
+  }
+}
+
+Result<VersionDiff> Catalog::diff(const OrganizationId& organization, const WorkflowId& id, std::uint32_t from, std::uint32_t to) {
+  PAWL_TRY(before, version(organization, id, from));
+  PAWL_TRY(after, version(organization, id, to));
+  VersionDiff difference;
+  difference.hunks = diff_lines(text_of(before.definition), text_of(after.definition));
+  const auto old_plan = compile_definition(before.definition, impl_->d.functions);
+  const auto new_plan = compile_definition(after.definition, impl_->d.functions);
+  if (old_plan.ok() && new_plan.ok()) {
+    difference.tasks = diff_tasks(**old_plan.value, **new_plan.value);
+    difference.triggers = diff_triggers(**old_plan.value, **new_plan.value);
+  }
+  return difference;
+}
+
+Result<Workflow> Catalog::rollback(const OrganizationId& organization, const WorkflowId& id, Rollback request) {
+  PAWL_TRY(old, version(organization, id, request.version));
+  Changes changes;
+  changes.definition = std::move(old.definition);
+  changes.change_summary =
+      request.change_summary.empty() ? fmt::format("Rollback to version {}", request.version) : std::move(request.change_summary);
+  changes.author = request.author;
+  changes.expected_version = request.expected_version;
+  return update(organization, id, std::move(changes));
+}
+
+Result<Workflow> Catalog::rotate_webhook(const OrganizationId& organization, const WorkflowId& id, const UserId& author) {
+  auto& d = impl_->d;
+  Workflow workflow;
+  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY(found, detail::load_workflow(transaction, organization, id));
+    if (!found) return not_found(id);
+    workflow = std::move(*found);
+    workflow.updated_at = d.clock.now();
+    workflow.updated_by = author;
+    PAWL_TRY(rotated, detail::rotate_token(transaction, workflow, {d.random, workflow.updated_at, d.token_key}));
+    if (!rotated) {
+      return Error(ErrorClass::conflict, "workflow.no_webhook",
+                   "The workflow has no webhook: its document declares none in `document.metadata.webhook`.");
+    }
+    PAWL_TRY_VOID(detail::update_workflow(transaction, workflow));
     PAWL_TRY(complete, impl_->with_triggers(transaction, workflow));
     workflow = std::move(complete);
     return {};
@@ -318,6 +410,7 @@ ExecutablePtr Catalog::cached(const OrganizationId& organization, const Workflow
 }
 
 Result<ExecutablePtr> Catalog::executable(const OrganizationId& organization, const WorkflowId& id, std::optional<std::uint32_t> version) {
+  if (version) impl_->named.put({id, *version}, impl_->d.clock.now(), impl_->named.generation());
   if (auto found = cached(organization, id); found && (!version || *version == found->version)) return found;
   const auto generation = impl_->current.generation();
   auto row = impl_->d.database.read([&](storage::Session& session) { return detail::load_workflow(session, organization, id); });

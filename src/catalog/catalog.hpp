@@ -4,7 +4,10 @@
 /// does. Every call names the organization; what belongs to another one does not exist. `cached`, `cached_owner` and `find_hook` never
 /// block; all others read or write the database and belong on a worker thread. Thread-safe.
 ///
-/// Errors: `workflow.not_found`, `workflow.invalid` (422, all findings), `workflow.version_not_found`, those of storage.
+/// Of each workflow the newest `max_versions` versions are kept, and every other one that a run which is kept is pinned to.
+///
+/// Errors: `workflow.not_found`, `workflow.invalid` (422, all findings), `workflow.version_not_found`, `workflow.version_conflict` (409),
+/// those of storage.
 #pragma once
 
 #include <functional>
@@ -17,6 +20,7 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "catalog/version_diff.hpp"
 #include "catalog/workflow.hpp"
 #include "crypto/crypto.hpp"
 #include "dsl/compile.hpp"
@@ -46,10 +50,21 @@ struct Changes {
   std::optional<std::uint32_t> expected_version{};  ///< `workflow.version_conflict` (409) where another one is current by now
 };
 
+struct Rollback {
+  std::uint32_t version = 1;     ///< whose definition comes back
+  std::string change_summary{};  ///< default: "Rollback to version N"
+  UserId author{};
+  std::optional<std::uint32_t> expected_version{};
+};
+
 struct WorkflowFilter {
-  std::string text;  ///< part of the name
+  enum class Sort : std::uint8_t { created, updated, name };  ///< newest first, last changed first, by name
+  std::string text{};                                         ///< part of the name or the description, in any case
+  std::optional<bool> active{};
+  Sort sort = Sort::created;
+  bool last_runs = false;  ///< fill `Workflow::last_run`
   std::uint32_t limit = 50;
-  std::optional<WorkflowId> before;  ///< cursor: newest first
+  std::optional<WorkflowId> before{};  ///< cursor: the last one of the page before
 };
 struct WorkflowPage {
   std::vector<Workflow> workflows;
@@ -73,7 +88,8 @@ class Catalog final : public engine::PlanSource {
     const dsl::FunctionCatalog& functions;
     Clock& clock;
     Random& random;
-    crypto::Key token_key;  ///< seals webhook tokens
+    crypto::Key token_key;           ///< seals webhook tokens
+    std::uint32_t max_versions = 0;  ///< kept of each workflow; 0: all. Those that kept runs are pinned to stay besides.
   };
   explicit Catalog(const Dependencies& dependencies);
   ~Catalog() override;
@@ -93,6 +109,14 @@ class Catalog final : public engine::PlanSource {
   [[nodiscard]] Result<VersionPage> versions(const OrganizationId& organization, const WorkflowId& id, std::uint32_t limit,
                                              std::optional<std::uint32_t> before);
   [[nodiscard]] Result<Version> version(const OrganizationId& organization, const WorkflowId& id, std::uint32_t number);
+
+  /// What differs between two versions. `tasks` and `triggers` are left empty where one of them does not compile any more.
+  [[nodiscard]] Result<VersionDiff> diff(const OrganizationId& organization, const WorkflowId& id, std::uint32_t from, std::uint32_t to);
+  /// Makes a new version with the definition of an old one; triggers and schedules follow, as after any change. Where the definition is the
+  /// current one nothing changes.
+  [[nodiscard]] Result<Workflow> rollback(const OrganizationId& organization, const WorkflowId& id, Rollback request);
+  /// Gives the webhook another address; the old one is unknown from then on. Error `workflow.no_webhook` (409).
+  [[nodiscard]] Result<Workflow> rotate_webhook(const OrganizationId& organization, const WorkflowId& id, const UserId& author);
 
   /// Checks and compiles without storing.
   [[nodiscard]] Checked<dsl::PlanPtr> check(const Definition& definition) const;

@@ -5,10 +5,12 @@
 
 #include <filesystem>
 #include <future>
+#include <set>
 
 #include "catalog/bounded_cache.hpp"
 #include "catalog/idempotency.hpp"
 #include "catalog/organization_part.hpp"
+#include "catalog/webhook.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
 #include "storage/testing/test_database.hpp"
@@ -54,8 +56,8 @@ class CatalogTest : public testing::Test {
   }
 
   std::unique_ptr<Catalog> open() {
-    auto catalog =
-        std::make_unique<Catalog>(Catalog::Dependencies{*database_, functions_, clock_, random_, crypto::derive_key("test", "tokens")});
+    auto catalog = std::make_unique<Catalog>(
+        Catalog::Dependencies{*database_, functions_, clock_, random_, crypto::derive_key("test", "tokens"), max_versions_});
     EXPECT_TRUE(catalog->start().has_value());
     return catalog;
   }
@@ -83,11 +85,29 @@ class CatalogTest : public testing::Test {
     EXPECT_TRUE(changed.has_value()) << changed.error().message;
     return *changed;
   }
+  void execute(std::string_view sql, std::initializer_list<storage::Parameter> parameters) {
+    const auto done = database_->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+      PAWL_TRY_VOID(transaction.execute(sql, parameters));
+      return {};
+    });
+    EXPECT_TRUE(done.has_value()) << done.error().message;
+  }
+  /// As after a restart.
+  void reopen() {
+    catalog_.reset();
+    database_.reset();
+    storage::DatabaseOptions options;
+    options.folder = folder_;
+    options.synchronous = false;
+    database_ = std::move(*storage::Database::open(options));
+    catalog_ = open();
+  }
   OrganizationId stranger() { return OrganizationId::make(clock_.now(), random_); }
 
   SettableClock clock_;
   SystemRandom random_;
   NoFunctions functions_;
+  std::uint32_t max_versions_ = 0;
   std::filesystem::path folder_;
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<Catalog> catalog_;
@@ -245,6 +265,175 @@ TEST_F(CatalogTest, AnIdempotencyKeyNamesOneRunForADay) {
   EXPECT_EQ(claim("b").error().code, "request.idempotency_conflict");
   clock_.time += kIdempotencyWindow + Millis(1);
   EXPECT_TRUE(claim("b").value().is_new);
+}
+
+TEST_F(CatalogTest, W4_ARollbackIsANewVersionWithTheOldContentAndItsTriggers) {
+  const auto hourly = document("timed", "schedule: {every: {hours: 1}}\ndo:\n  - a: {set: {x: 1}}\n");
+  const auto made = create(hourly);
+  const auto author = UserId::make(clock_.time, random_);
+  const auto changed = change(made.id, {.definition = simple()});
+  EXPECT_THAT(changed.triggers, SizeIs(0));
+  const auto back = catalog_->rollback(organization_, made.id, {.version = 1, .author = author});
+  ASSERT_TRUE(back.has_value());
+  EXPECT_EQ(back->version, 3U);
+  EXPECT_EQ(back->definition, hourly);
+  ASSERT_THAT(back->triggers, SizeIs(1));
+  const auto kept = catalog_->version(organization_, made.id, 3).value();
+  EXPECT_EQ(kept.definition, hourly) << "the newest version holds the live content";
+  EXPECT_EQ(kept.change_summary, "Rollback to version 1");
+  EXPECT_EQ(kept.created_by, author);
+  EXPECT_EQ(catalog_->executable(organization_, made.id).value()->version, 3U);
+  EXPECT_EQ(catalog_->rollback(organization_, made.id, {.version = 3}).value().version, 3U) << "nothing to change";
+  EXPECT_EQ(catalog_->rollback(organization_, made.id, {.version = 9}).error().code, "workflow.version_not_found");
+  EXPECT_EQ(catalog_->rollback(organization_, made.id, {.version = 1, .expected_version = 1}).error().code, "workflow.version_conflict");
+  EXPECT_EQ(catalog_->rollback(stranger(), made.id, {.version = 1}).error().code, "workflow.not_found");
+}
+
+TEST_F(CatalogTest, W4_ComparesTwoVersions) {
+  const auto made = create(simple("x"));
+  change(made.id, {.definition = simple("y")});
+  const auto diff = catalog_->diff(organization_, made.id, 1, 2).value();
+  ASSERT_THAT(diff.hunks, SizeIs(1));
+  ASSERT_THAT(diff.tasks, SizeIs(1));
+  EXPECT_EQ(diff.tasks[0].reference, "/do/0/a");
+  EXPECT_THAT(catalog_->diff(organization_, made.id, 2, 2).value().hunks, SizeIs(0));
+  EXPECT_EQ(catalog_->diff(stranger(), made.id, 1, 2).error().code, "workflow.not_found");
+}
+
+TEST_F(CatalogTest, W4_KeepsTheNewestVersionsAndThoseThatRunsArePinnedTo) {
+  max_versions_ = 2;
+  catalog_ = open();
+  const auto made = create(simple("v1"));
+  // A run of version 1 that has ended, and one of version 2 that goes on.
+  execute("insert into run_workflows (ref, organization_id, workflow_id, name) values (7, $1, $2, 'n')", {organization_, made.id});
+  execute(
+      "insert into runs (key, id, workflow, version, phase, flags, created_at, started_after, ended_after, history) "
+      "values (1, $1, 7, 1, 6, 0, 0, 0, 0, $2)",
+      {RunId::make(clock_.time, random_), storage::Parameter::blob("")});
+  execute(
+      "insert into open_runs (id, workflow, version, phase, flags, created_at, resident, reason, beginning) "
+      "values ($1, 7, 2, 1, 0, 0, 1, '', $2)",
+      {RunId::make(clock_.time, random_), storage::Parameter::blob("")});
+  for (const auto* word : {"v2", "v3", "v4", "v5"}) {
+    clock_.time += Millis(10'000);
+    change(made.id, {.definition = simple(word)});
+  }
+  EXPECT_TRUE(catalog_->version(organization_, made.id, 3).has_value()) << "it was current a moment ago";
+  clock_.time += Millis(61'000);
+  change(made.id, {.definition = simple("v6")});
+  std::vector<std::uint32_t> kept;
+  for (const auto& version : catalog_->versions(organization_, made.id, 50, {}).value().versions) kept.push_back(version.version);
+  EXPECT_THAT(kept, ElementsAre(6, 5, 2, 1));
+  EXPECT_EQ(catalog_->version(organization_, made.id, 3).error().code, "workflow.version_not_found");
+  EXPECT_TRUE(open()->plan(made.id, 2).has_value()) << "recovery finds the plan of the run that goes on";
+}
+
+TEST_F(CatalogTest, S0_13_ListsAreSearchedFilteredSortedAndPaged) {
+  std::vector<WorkflowId> made;
+  for (const auto* name : {"Beta", "alpha", "Gamma_1"}) {
+    clock_.time += Millis(1000);
+    made.push_back(create(simple(), name).id);
+  }
+  clock_.time += Millis(1000);
+  change(made[0], {.description = "Writes 100% of the Letters", .active = false});
+  const auto names = [this](WorkflowFilter filter) {
+    std::vector<std::string> found;
+    for (filter.limit = 2;;) {
+      const auto page = catalog_->list(organization_, filter).value();
+      for (const auto& workflow : page.workflows) found.push_back(workflow.name);
+      if (!page.next) return found;
+      filter.before = page.next;
+    }
+  };
+  EXPECT_THAT(names({}), ElementsAre("Gamma_1", "alpha", "Beta"));
+  EXPECT_THAT(names({.sort = WorkflowFilter::Sort::name}), ElementsAre("alpha", "Beta", "Gamma_1"));
+  EXPECT_THAT(names({.sort = WorkflowFilter::Sort::updated}), ElementsAre("Beta", "Gamma_1", "alpha"));
+  EXPECT_THAT(names({.text = "lett"}), ElementsAre("Beta"));
+  EXPECT_THAT(names({.text = "ALPHA"}), ElementsAre("alpha"));
+  EXPECT_THAT(names({.text = "%"}), ElementsAre("Beta"));
+  EXPECT_THAT(names({.text = "_"}), ElementsAre("Gamma_1"));
+  EXPECT_THAT(names({.active = false}), ElementsAre("Beta"));
+  EXPECT_THAT(names({.active = true, .sort = WorkflowFilter::Sort::name}), ElementsAre("alpha", "Gamma_1"));
+  EXPECT_THAT(catalog_->list(stranger(), {}).value().workflows, SizeIs(0));
+}
+
+TEST_F(CatalogTest, S0_13_AListShowsTriggersAndTheLastRunOfEachWorkflow) {
+  const auto plain = create(simple());
+  const auto timed = create(document("timed", "schedule: {every: {hours: 1}}\ndo:\n  - a: {set: {x: 1}}\n", ", metadata: {webhook: true}"));
+  const auto last = RunId::make(clock_.time, random_);
+  execute("insert into run_workflows (ref, organization_id, workflow_id, name) values (7, $1, $2, 'n')", {organization_, timed.id});
+  for (const auto key : {1, 2}) {
+    execute(
+        "insert into runs (key, id, workflow, version, phase, flags, created_at, started_after, ended_after, history) "
+        "values ($1, $2, 7, 1, 5, 0, 1000, 0, 5, $3)",
+        {key, key == 2 ? last : RunId::make(clock_.time, random_), storage::Parameter::blob("")});
+  }
+  const auto page = catalog_->list(organization_, {.last_runs = true}).value().workflows;
+  ASSERT_THAT(page, SizeIs(2));
+  EXPECT_THAT(page[0].triggers, SizeIs(2));
+  ASSERT_TRUE(page[0].last_run.has_value());
+  EXPECT_EQ(page[0].last_run->id, last);
+  EXPECT_EQ(page[0].last_run->phase, engine::Phase::faulted);
+  EXPECT_EQ(page[0].last_run->ended_at, TimePoint(Millis(1005)));
+  EXPECT_THAT(page[1].triggers, SizeIs(0));
+  EXPECT_FALSE(page[1].last_run.has_value());
+  EXPECT_FALSE(catalog_->list(organization_, {}).value().workflows[0].last_run.has_value());
+}
+
+// proves: security check 25
+TEST_F(CatalogTest, W6_AWebhookGetsAnotherAddress) {
+  const auto made = create(document("hooked", "do:\n  - a: {set: {x: 1}}\n", ", metadata: {webhook: true}"));
+  const auto token_of = [](const Workflow& workflow) { return std::string(workflow.triggers[0].details.get("url").as_string().substr(7)); };
+  const auto old_token = token_of(made);
+  const auto rotated = catalog_->rotate_webhook(organization_, made.id, {}).value();
+  EXPECT_NE(token_of(rotated), old_token);
+  EXPECT_FALSE(catalog_->find_hook(old_token).has_value());
+  EXPECT_EQ(catalog_->find_hook(token_of(rotated))->workflow, made.id);
+  EXPECT_EQ(open()->find_hook(token_of(rotated))->workflow, made.id);
+  EXPECT_EQ(catalog_->rotate_webhook(organization_, create(simple()).id, {}).error().code, "workflow.no_webhook");
+  EXPECT_EQ(catalog_->rotate_webhook(stranger(), made.id, {}).error().code, "workflow.not_found");
+}
+
+TEST_F(CatalogTest, S4_O8_ASignedDeliveryIsTakenOnceAlsoAfterARestart) {
+  const SignedDelivery delivery{crypto::hash("signature"), clock_.time + Millis(300'000)};
+  const auto claim = [&] {
+    std::promise<Result<bool>> answer;
+    claim_delivery(*database_, delivery, clock_.time, [&answer](Result<bool> first) { answer.set_value(std::move(first)); });
+    return answer.get_future().get().value();
+  };
+  EXPECT_TRUE(claim());
+  EXPECT_FALSE(claim());
+  reopen();
+  EXPECT_FALSE(claim());
+  release_delivery(*database_, delivery);
+  EXPECT_TRUE(claim()) << "it came to nothing: its sender may repeat it";
+  clock_.time += Millis(300'001);
+  EXPECT_TRUE(claim()) << "forgotten when its time no longer fits";
+}
+
+// proves: FA-8
+TEST_F(CatalogTest, FA_8_ManyWhoUseAKeyAtOnceNameOneRun) {
+  std::vector<std::future<Result<IdempotencyClaim>>> answers;
+  for (int i = 0; i < 50; ++i) {
+    const auto answer = std::make_shared<std::promise<Result<IdempotencyClaim>>>();
+    answers.push_back(answer->get_future());
+    claim_idempotency_key(*database_, organization_, "many", crypto::hash("same"), RunId::make(clock_.time, random_), clock_.time,
+                          [answer](Result<IdempotencyClaim> result) { answer->set_value(std::move(result)); });
+  }
+  std::set<RunId> runs;
+  int fresh = 0;
+  for (auto& answer : answers) {
+    const auto claim = answer.get().value();
+    runs.insert(claim.run);
+    fresh += claim.is_new ? 1 : 0;
+  }
+  EXPECT_EQ(runs.size(), 1U);
+  EXPECT_EQ(fresh, 1);
+  reopen();
+  std::promise<Result<IdempotencyClaim>> again;
+  claim_idempotency_key(*database_, organization_, "many", crypto::hash("same"), RunId::make(clock_.time, random_), clock_.time,
+                        [&again](Result<IdempotencyClaim> result) { again.set_value(std::move(result)); });
+  EXPECT_EQ(again.get_future().get().value().run, *runs.begin());
 }
 
 TEST(BoundedCache, DropsWhatWasUnusedLongest) {

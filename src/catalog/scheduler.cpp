@@ -15,6 +15,7 @@
 #include "catalog/detail/schedule_rows.hpp"
 #include "catalog/event_trigger.hpp"
 #include "crypto/crypto.hpp"
+#include "engine/dead_letter.hpp"
 #include "engine/engine.hpp"
 #include "storage/database.hpp"
 
@@ -49,6 +50,11 @@ std::string event_digest(const json::Value& event) {
                      digest[6], digest[7]);
 }
 
+json::Value trigger_of(const ScheduleRow& row, const PendingStart& start) {
+  return json::Value::object(
+      {{"type", row.spec.kind == "on" ? "event" : "schedule"}, {"schedule_id", row.id.to_string()}, {"due", to_rfc3339(start.due)}});
+}
+
 /// A schedule in memory.
 struct Entry {
   ScheduleRow row;
@@ -76,6 +82,7 @@ struct Scheduler::Impl {
   std::thread thread;
   // Below: the scheduler's thread only.
   std::map<ScheduleId, Entry> entries;
+  std::vector<engine::DeadLetter> letters;  // of firings that came to nothing; stored with the next progress
   TimePoint next_retry{};
 
   bool post(Job job);
@@ -93,6 +100,7 @@ struct Scheduler::Impl {
   void begin_pending();
   void begin(Entry& entry, const PendingStart& start);
   void settled(const ScheduleId& id, const RunId& run, const Result<RunId>& result);
+  void bury(const Entry& entry, const RunId& run, const Error& error);
   void ended(const ScheduleId& id, const RunId& run);
   void retry();
   void look_at(const Entry& entry, const RunId& run);
@@ -234,11 +242,13 @@ Result<void> Scheduler::Impl::persist() {
   }
   if (changed.empty()) return {};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    for (const auto& letter : letters) PAWL_TRY_VOID(engine::store_dead_letter(transaction, letter));
     for (const auto* entry : changed) PAWL_TRY_VOID(detail::store_progress(transaction, entry->row.id, entry->row.progress));
     return {};
   };
   PAWL_TRY_VOID(d.database.write_and_wait(work));
   for (auto* entry : changed) entry->dirty = false;
+  letters.clear();
   return {};
 }
 
@@ -266,8 +276,7 @@ void Scheduler::Impl::begin(Entry& entry, const PendingStart& start) {
   request.workflow = entry.row.workflow;
   request.version = (*executable)->version;
   request.input = start.input;
-  request.trigger = json::Value::object(
-      {{"type", entry.row.spec.kind == "on" ? "event" : "schedule"}, {"schedule_id", id.to_string()}, {"due", to_rfc3339(start.due)}});
+  request.trigger = trigger_of(entry.row, start);
   if (d.secrets) request.secrets = d.secrets(entry.row.organization, *(*executable)->plan);
   request.id = run;
   engine::Engine::Finished finished;
@@ -292,14 +301,36 @@ void Scheduler::Impl::settled(const ScheduleId& id, const RunId& run, const Resu
     next_retry = d.clock.now() + kRetryEvery;
     return;
   }
+  const bool exists = result.has_error() && result.error().code == "run.exists";  // an earlier try did start it
+  if (result.has_error() && !exists) bury(entry, run, result.error());
   std::erase(entry.starting, run);
   std::erase_if(entry.row.progress.pending, [&](const PendingStart& start) { return start.run == run; });
   entry.dirty = true;
-  const bool exists = result.has_error() && result.error().code == "run.exists";  // an earlier try did start it
   if (result.has_error() && !exists) {
     report(entry, result.error().message);
     ended(id, run);
   }
+}
+
+/// A firing that cannot become a run is not lost: it becomes a dead letter, in the commit that crosses the firing out.
+void Scheduler::Impl::bury(const Entry& entry, const RunId& run, const Error& error) {
+  const auto& pending = entry.row.progress.pending;
+  const auto start = std::find_if(pending.begin(), pending.end(), [&](const PendingStart& each) { return each.run == run; });
+  if (start == pending.end()) return;
+  engine::DeadLetter letter;
+  letter.id = run;
+  letter.organization = entry.row.organization;
+  letter.workflow = entry.row.workflow;
+  letter.kind = engine::DeadLetter::Kind::start;
+  letter.trigger = trigger_of(entry.row, *start);
+  letter.input = start->input;
+  letter.error = engine::make_error("runtime", 500, "The run could not be started", error.message);
+  letter.created_at = d.clock.now();
+  if (const auto workflow = d.catalog.get(letter.organization, letter.workflow); workflow.has_value()) {
+    letter.workflow_name = workflow->name;
+    letter.version = workflow->version;
+  }
+  letters.push_back(std::move(letter));
 }
 
 void Scheduler::Impl::ended(const ScheduleId& id, const RunId& run) {

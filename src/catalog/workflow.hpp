@@ -9,6 +9,7 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "dsl/plan.hpp"
+#include "engine/machine/event.hpp"
 #include "json/value.hpp"
 
 namespace pawl::catalog {
@@ -28,6 +29,14 @@ struct Trigger {
   json::Value details;  ///< object
 };
 
+/// How the newest finished run of a workflow ended.
+struct LastRun {
+  RunId id;
+  engine::Phase phase = engine::Phase::completed;
+  TimePoint created_at{};
+  TimePoint ended_at{};
+};
+
 struct Workflow {
   WorkflowId id;
   OrganizationId organization;
@@ -41,6 +50,7 @@ struct Workflow {
   TimePoint created_at{};
   TimePoint updated_at{};
   std::vector<Trigger> triggers;
+  std::optional<LastRun> last_run;  ///< in lists that ask for it
 };
 
 struct Version {

@@ -66,6 +66,8 @@ struct Config {
   Sandbox sandbox = Sandbox::automatic;
   std::uint64_t max_body_bytes = 0;
   std::uint32_t max_connections = 0;
+  bool versioning = true;
+  std::uint32_t max_versions = 0;  ///< of each workflow; 0: all
   std::uint32_t stop_seconds = 0;
   std::uint64_t min_free_disk_bytes = 0;
   std::string public_url;  ///< without a slash at the end; empty: made of host and port

@@ -1,5 +1,7 @@
 #include "catalog/detail/rows.hpp"
 
+#include <algorithm>
+
 namespace pawl::catalog::detail {
 namespace {
 
@@ -14,6 +16,8 @@ Definition definition_of(const storage::Row& row, int column) {
   definition.format = row.text(column + 1) == "data" ? Definition::Format::data : Definition::Format::text;
   return definition;
 }
+
+}  // namespace
 
 Workflow workflow_of(const storage::Row& row) {
   Workflow workflow;
@@ -31,6 +35,8 @@ Workflow workflow_of(const storage::Row& row) {
   return workflow;
 }
 
+namespace {
+
 Version version_of(const storage::Row& row) {
   Version version;
   version.version = static_cast<std::uint32_t>(row.integer(0));
@@ -47,13 +53,6 @@ constexpr std::string_view kSelectOne =
     "v.version = w.current_version "
     "where w.organization_id = $1 and w.id = $2 and w.deleted_at is null";
 
-constexpr std::string_view kSelectPage =
-    "select w.id, w.organization_id, w.name, w.description, w.is_active, w.current_version, w.created_at, w.updated_at, "
-    "w.created_by, w.updated_by, v.definition, v.source_format from workflows w join workflow_versions v on v.workflow_id = w.id and "
-    "v.version = w.current_version "
-    "where w.organization_id = $1 and w.deleted_at is null and ($2 is null or w.id < $2) "
-    "and ($3 = '' or replace(lower(w.name), lower($3), '') <> lower(w.name)) order by w.id desc limit $4";
-
 constexpr std::string_view kFindCurrent =
     "select w.id, v.version from workflow_versions v join workflows w on w.id = v.workflow_id and w.current_version = v.version "
     "where v.document_name = $1 and v.document_namespace = $2 and w.organization_id = $3 and w.deleted_at is null and w.is_active = 1 "
@@ -63,6 +62,13 @@ constexpr std::string_view kFindVersion =
     "select w.id, v.version from workflow_versions v join workflows w on w.id = v.workflow_id "
     "where v.document_name = $1 and v.document_namespace = $2 and w.organization_id = $3 and v.document_version = $4 "
     "and w.deleted_at is null and w.is_active = 1 order by w.id desc, v.version desc limit 1";
+
+/// Whether a run that is kept is pinned to version $2 of workflow $1: of those that are open, and of those that have ended.
+constexpr std::string_view kPinnedByOpen =
+    "select 1 from run_workflows w join open_runs r on r.workflow = w.ref where w.workflow_id = $1 and r.version = $2 limit 1";
+constexpr std::string_view kPinnedByFinished =
+    "select 1 from run_workflows w join runs r on r.workflow = w.ref where w.workflow_id = $1 and r.version = $2 limit 1";
+constexpr std::uint32_t kRemovedAtOnce = 20;
 
 }  // namespace
 
@@ -77,13 +83,6 @@ Result<std::optional<OrganizationId>> load_owner(storage::Session& session, cons
   PAWL_TRY_VOID(session.query("select organization_id from workflows where id = $1 and deleted_at is null", {id},
                               [&](const storage::Row& row) { owner = row.id<OrganizationId>(0); }));
   return owner;
-}
-
-Result<std::vector<Workflow>> load_workflows(storage::Session& session, const OrganizationId& organization, const WorkflowFilter& filter) {
-  std::vector<Workflow> page;
-  PAWL_TRY_VOID(session.query(kSelectPage, {organization, filter.before, filter.text, filter.limit + 1},
-                              [&](const storage::Row& row) { page.push_back(workflow_of(row)); }));
-  return page;
 }
 
 Result<void> insert_workflow(storage::Transaction& transaction, const Workflow& workflow) {
@@ -141,6 +140,43 @@ Result<std::optional<Version>> load_version(storage::Session& session, const Wor
                     "where workflow_id = $1 and version = $2",
                     {workflow, number}, [&](const storage::Row& row) { found = version_of(row); }));
   return found;
+}
+
+Result<std::vector<std::uint32_t>> surplus_versions(storage::Session& session, const WorkflowId& workflow, std::uint32_t keep,
+                                                    TimePoint superseded_before) {
+  struct Old {
+    std::uint32_t version = 0;
+    TimePoint created_at{};
+  };
+  std::vector<Old> all;  // newest first
+  PAWL_TRY_VOID(session.query("select version, created_at from workflow_versions where workflow_id = $1 order by version desc limit 1000",
+                              {workflow}, [&](const storage::Row& row) {
+                                all.push_back({static_cast<std::uint32_t>(row.integer(0)), row.time(1)});
+                              }));
+  std::vector<std::uint32_t> old;
+  for (std::size_t i = std::max<std::size_t>(keep, 1); i < all.size(); ++i) {
+    if (all[i - 1].created_at <= superseded_before) old.push_back(all[i].version);
+  }
+  std::vector<std::uint32_t> surplus;
+  for (auto version = old.rbegin(); version != old.rend() && surplus.size() < kRemovedAtOnce; ++version) {
+    bool pinned = false;
+    const auto mark = [&](const storage::Row&) { pinned = true; };
+    PAWL_TRY_VOID(session.query(kPinnedByOpen, {workflow, *version}, mark));
+    if (!pinned) PAWL_TRY_VOID(session.query(kPinnedByFinished, {workflow, *version}, mark));
+    if (!pinned) surplus.push_back(*version);
+  }
+  return surplus;
+}
+
+Result<void> remove_version(storage::Transaction& transaction, const WorkflowId& workflow, std::uint32_t version) {
+  bool pinned = false;
+  PAWL_TRY_VOID(transaction.query(kPinnedByOpen, {workflow, version}, [&](const storage::Row&) { pinned = true; }));
+  if (pinned) return {};
+  PAWL_TRY_VOID(transaction.execute(
+      "delete from workflow_versions where workflow_id = $1 and version = $2 and not exists (select 1 from workflows w where w.id = $1 "
+      "and w.current_version = $2)",
+      {workflow, version}));
+  return {};
 }
 
 Result<std::optional<NamedVersion>> find_by_name(storage::Session& session, const OrganizationId& organization,

@@ -18,6 +18,8 @@ struct DocumentNames {
   std::string version;
 };
 
+/// Columns: id, organization, name, description, active, version, created and updated at, created and updated by, definition, its format.
+[[nodiscard]] Workflow workflow_of(const storage::Row& row);
 [[nodiscard]] Result<std::optional<Workflow>> load_workflow(storage::Session& session, const OrganizationId& organization,
                                                             const WorkflowId& id);
 /// Of a workflow that was not removed.
@@ -25,6 +27,11 @@ struct DocumentNames {
 /// One more than `filter.limit` where there are more. Without triggers.
 [[nodiscard]] Result<std::vector<Workflow>> load_workflows(storage::Session& session, const OrganizationId& organization,
                                                            const WorkflowFilter& filter);
+/// Fills `triggers` of such a page; one query per kind.
+[[nodiscard]] Result<void> load_page_triggers(storage::Session& session, const OrganizationId& organization, const WorkflowFilter& filter,
+                                              const crypto::Key& token_key, std::vector<Workflow>& page);
+[[nodiscard]] Result<void> load_last_runs(storage::Session& session, const OrganizationId& organization, const WorkflowFilter& filter,
+                                          std::vector<Workflow>& page);
 [[nodiscard]] Result<void> insert_workflow(storage::Transaction& transaction, const Workflow& workflow);
 [[nodiscard]] Result<void> update_workflow(storage::Transaction& transaction, const Workflow& workflow);
 [[nodiscard]] Result<bool> mark_deleted(storage::Transaction& transaction, const OrganizationId& organization, const WorkflowId& id,
@@ -34,6 +41,13 @@ struct DocumentNames {
 [[nodiscard]] Result<std::vector<Version>> load_versions(storage::Session& session, const WorkflowId& workflow, std::uint32_t limit,
                                                          std::uint32_t before);
 [[nodiscard]] Result<std::optional<Version>> load_version(storage::Session& session, const WorkflowId& workflow, std::uint32_t number);
+
+/// Versions beyond the newest `keep` that no run is pinned to and that were not current any more at `superseded_before`; oldest first, a
+/// few at a time.
+[[nodiscard]] Result<std::vector<std::uint32_t>> surplus_versions(storage::Session& session, const WorkflowId& workflow, std::uint32_t keep,
+                                                                  TimePoint superseded_before);
+/// Unless it is current, or an open run needs it by now.
+[[nodiscard]] Result<void> remove_version(storage::Transaction& transaction, const WorkflowId& workflow, std::uint32_t version);
 
 struct NamedVersion {
   WorkflowId workflow;

@@ -95,31 +95,45 @@ Result<void> remove_triggers(storage::Transaction& transaction, const WorkflowId
   return {};
 }
 
+Result<bool> rotate_token(storage::Transaction& transaction, const Workflow& workflow, const TriggerContext& context) {
+  const auto token = crypto::random_token();
+  const auto digest = token_digest(token);
+  const auto sealed = crypto::seal(context.token_key, token, workflow.id.to_string());
+  PAWL_TRY(count, transaction.execute("update webhooks set token_hash = $2, sealed_token = $3, rotated_at = $4 where workflow_id = $1",
+                                      {workflow.id, storage::Parameter::blob(digest), storage::Parameter::blob(sealed), context.now}));
+  return count > 0;
+}
+
+Trigger schedule_trigger(const storage::Row& row, int first) {
+  auto details = json::Value::object({{"id", row.id<ScheduleId>(first).to_string()}, {"kind", row.text(first + 1)}});
+  const auto spec = json::parse(row.text(first + 2));
+  if (spec.has_value() && spec->is_object()) {
+    for (const auto& member : spec->members()) details.set(member.name(), member.value);
+  }
+  const auto time = [&](int column) {
+    const auto value = row.optional_time(column);
+    return value ? json::Value(to_rfc3339(*value)) : json::Value();
+  };
+  details.set("next_due", time(first + 3));
+  details.set("last_fired", time(first + 4));
+  details.set("enabled", row.boolean(first + 5));
+  return {"schedule", std::move(details)};
+}
+
+Trigger webhook_trigger(std::string_view sealed_token, const WorkflowId& workflow, const crypto::Key& token_key) {
+  auto details = json::Value::object();
+  // Sealed under another SECRET_KEY, the address works as before but can no longer be shown.
+  const auto token = crypto::open(token_key, sealed_token, workflow.to_string());
+  details.set("url", token ? json::Value("/hooks/" + *token) : json::Value());
+  return {"webhook", std::move(details)};
+}
+
 Result<std::vector<Trigger>> load_triggers(storage::Session& session, const WorkflowId& workflow, const crypto::Key& token_key) {
   std::vector<Trigger> triggers;
   PAWL_TRY_VOID(session.query("select id, kind, spec, next_due, last_fired, enabled from schedules where workflow_id = $1 order by id",
-                              {workflow}, [&](const storage::Row& row) {
-                                auto details = json::Value::object({{"id", row.id<ScheduleId>(0).to_string()}, {"kind", row.text(1)}});
-                                const auto spec = json::parse(row.text(2));
-                                if (spec.has_value() && spec->is_object()) {
-                                  for (const auto& member : spec->members()) details.set(member.name(), member.value);
-                                }
-                                const auto time = [&](int column) {
-                                  const auto value = row.optional_time(column);
-                                  return value ? json::Value(to_rfc3339(*value)) : json::Value();
-                                };
-                                details.set("next_due", time(3));
-                                details.set("last_fired", time(4));
-                                details.set("enabled", row.boolean(5));
-                                triggers.push_back({"schedule", std::move(details)});
-                              }));
-  PAWL_TRY_VOID(session.query("select sealed_token from webhooks where workflow_id = $1", {workflow}, [&](const storage::Row& row) {
-    auto details = json::Value::object();
-    // Sealed under another SECRET_KEY, the address works as before but can no longer be shown.
-    const auto token = crypto::open(token_key, row.blob(0), workflow.to_string());
-    details.set("url", token ? json::Value("/hooks/" + *token) : json::Value());
-    triggers.push_back({"webhook", std::move(details)});
-  }));
+                              {workflow}, [&](const storage::Row& row) { triggers.push_back(schedule_trigger(row, 0)); }));
+  PAWL_TRY_VOID(session.query("select sealed_token from webhooks where workflow_id = $1", {workflow},
+                              [&](const storage::Row& row) { triggers.push_back(webhook_trigger(row.blob(0), workflow, token_key)); }));
   return triggers;
 }
 

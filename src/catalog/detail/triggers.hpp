@@ -28,7 +28,11 @@ struct TriggerContext {
 [[nodiscard]] Result<void> store_triggers(storage::Transaction& transaction, const Workflow& workflow, const dsl::Plan& plan,
                                           const std::vector<ScheduleSpec>& specs, bool restart, const TriggerContext& context);
 [[nodiscard]] Result<void> remove_triggers(storage::Transaction& transaction, const WorkflowId& workflow);
-/// As the API shows them.
+/// Gives the webhook another token; false where the workflow has none.
+[[nodiscard]] Result<bool> rotate_token(storage::Transaction& transaction, const Workflow& workflow, const TriggerContext& context);
+/// As the API shows them. Columns of a schedule from `first` on: id, kind, spec, next_due, last_fired, enabled.
+[[nodiscard]] Trigger schedule_trigger(const storage::Row& row, int first);
+[[nodiscard]] Trigger webhook_trigger(std::string_view sealed_token, const WorkflowId& workflow, const crypto::Key& token_key);
 [[nodiscard]] Result<std::vector<Trigger>> load_triggers(storage::Session& session, const WorkflowId& workflow,
                                                          const crypto::Key& token_key);
 
