@@ -47,12 +47,18 @@ struct Api::Impl {
   }
 };
 
-Api::Api(Dependencies dependencies, Options options) : impl_(new Impl{{std::move(dependencies), std::move(options), {}, {}, {}, {}}}) {
+Api::Api(Dependencies dependencies, Options options) : impl_(new Impl{{std::move(dependencies), std::move(options), {}, {}, {}, {}, {}}}) {
   auto& context = impl_->context;
   for (const auto& key : context.options.api_keys) context.key_digests.push_back(crypto::hash(key));
   context.openapi = std::make_shared<const std::string>(json::to_text(openapi_document(route_table(), context.options.version)));
   context.manual_trigger = json::Value::object({{"type", "manual"}});
   context.waits = std::make_unique<detail::WaitLists>(context.d.threads);
+  context.dead_letters = std::make_unique<catalog::DeadLetters>(catalog::DeadLetters::Dependencies{.database = context.d.database,
+                                                                                                   .engine = context.d.engine,
+                                                                                                   .catalog = context.d.catalog,
+                                                                                                   .clock = context.d.clock,
+                                                                                                   .random = context.d.random,
+                                                                                                   .secrets = context.d.secrets});
 }
 
 Api::~Api() = default;

@@ -99,7 +99,7 @@ class CatalogTest : public testing::Test {
     storage::DatabaseOptions options;
     options.folder = folder_;
     options.synchronous = false;
-    database_ = std::move(*storage::Database::open(options));
+    database_ = std::move(*storage::testing::open(options));
     catalog_ = open();
   }
   OrganizationId stranger() { return OrganizationId::make(clock_.now(), random_); }

@@ -12,6 +12,7 @@
 #include "async/blocking_pool.hpp"
 #include "async/io_threads.hpp"
 #include "catalog/catalog.hpp"
+#include "catalog/dead_letters.hpp"
 #include "catalog/scheduler.hpp"
 #include "crypto/crypto.hpp"
 #include "engine/engine.hpp"
@@ -32,6 +33,7 @@ struct Context {
   http::Response::SharedBody openapi;  ///< the document, as text
   json::Value manual_trigger;
   std::unique_ptr<WaitLists> waits;
+  std::unique_ptr<catalog::DeadLetters> dead_letters;
 };
 
 /// One request on its way through a handler; answered exactly once.

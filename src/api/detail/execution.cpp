@@ -135,6 +135,7 @@ void Execution::answer_finished(const engine::RunView& view) {
 void Execution::answer_error(const Error& error) {
   stop_waiting();
   if (std::exchange(answered, true)) return;
+  if (delivery && !accepted) catalog::release_delivery(context.d.database, *delivery);
   call.fail(error);
 }
 

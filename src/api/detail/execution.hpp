@@ -10,6 +10,7 @@
 
 #include "api/detail/context.hpp"
 #include "api/detail/wait_list.hpp"
+#include "catalog/webhook.hpp"
 
 namespace pawl::api::detail {
 
@@ -36,6 +37,7 @@ struct Execution {
   catalog::ExecutablePtr executable;
   RunId run;
   WaitList::Token wait = 0;
+  std::optional<catalog::SignedDelivery> delivery{};  ///< given back where no run comes of it
   bool accepted = false;  ///< the start is durable
   bool timed_out = false;
   bool answered = false;

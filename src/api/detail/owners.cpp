@@ -26,6 +26,13 @@ void find_schedule(Context& context, const http::Request& request, Found done) {
   find_in(context, context.d.scheduler, ScheduleId::parse(request.param("schedule_id")), std::move(done));
 }
 
+void find_dead_letter(Context& context, const http::Request& request, Found done) {
+  const auto id = RunId::parse(request.param("dead_letter_id"));
+  if (!id) return done(Error(ErrorClass::not_found, "dead_letter.not_found", "What is not an id names nothing."));
+  const auto shared = std::make_shared<Found>(std::move(done));
+  if (!context.d.pool.try_post([&context, id = *id, shared] { (*shared)(context.dead_letters->owner(id)); })) (*shared)(busy());
+}
+
 void find_run(Context& context, const http::Request& request, Found done) {
   const auto id = RunId::parse(request.param("run_id"));
   if (!id) return done(Error(ErrorClass::not_found, "run.not_found", "What is not an id names nothing."));
@@ -44,5 +51,6 @@ const Owner kWorkflowOwner{find_workflow, "workflow.not_found", "workflow"};
 const Owner kRunOwner{find_run, "run.not_found", "run"};
 const Owner kScheduleOwner{find_schedule, "schedule.not_found", "schedule"};
 const Owner kOrganizationOwner{find_organization, "organization.not_found", "organization"};
+const Owner kDeadLetterOwner{find_dead_letter, "dead_letter.not_found", "dead letter"};
 
 }  // namespace pawl::api::detail

@@ -9,5 +9,6 @@ extern const Owner kWorkflowOwner;
 extern const Owner kRunOwner;
 extern const Owner kScheduleOwner;
 extern const Owner kOrganizationOwner;  ///< the one in the path itself
+extern const Owner kDeadLetterOwner;
 
 }  // namespace pawl::api::detail

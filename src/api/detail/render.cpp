@@ -14,6 +14,8 @@ void append_definition(std::string& out, const catalog::Definition& definition) 
   }
 }
 
+std::string text_of(const UserId& user) { return user.is_nil() ? std::string() : user.to_string(); }
+
 void write_run_members(ObjectWriter& object, const engine::RunView& run) {
   object.text("id", run.id.to_string());
   object.text("workflow_id", run.workflow.to_string());
@@ -45,8 +47,17 @@ void append_workflow(std::string& out, const catalog::Workflow& workflow) {
     item.text("type", trigger.type);
     for (const auto& member : trigger.details.members()) item.value(member.name(), member.value);
   });
+  object.text_or_null("created_by", text_of(workflow.created_by));
+  object.text_or_null("updated_by", text_of(workflow.updated_by));
   object.time("created_at", workflow.created_at);
   object.time("updated_at", workflow.updated_at);
+  if (workflow.last_run) {
+    ObjectWriter last(object.raw("last_run"));
+    last.text("id", workflow.last_run->id.to_string());
+    last.text("status", engine::to_text(workflow.last_run->phase));
+    last.time("created_at", workflow.last_run->created_at);
+    last.time("ended_at", workflow.last_run->ended_at);
+  }
 }
 
 void append_version(std::string& out, const catalog::Version& version) {
@@ -54,6 +65,7 @@ void append_version(std::string& out, const catalog::Version& version) {
   object.integer("version", version.version);
   object.text("change_summary", version.change_summary);
   append_definition(object.raw("definition"), version.definition);
+  object.text_or_null("created_by", text_of(version.created_by));
   object.time("created_at", version.created_at);
 }
 

@@ -32,6 +32,7 @@ Result<Wish> read_wish(const http::Request& request, json::Value body) {
   if (auto input = fields.value("input"); input && !input->is_null()) wish.input = std::move(*input);
   read_wait(fields, wish);
   wish.dry_run = fields.boolean("dry_run").value_or(false);
+  if (fields.boolean("dead_letter").value_or(false)) wish.trigger = json::Value::object({{"type", "manual"}, {"dead_letter", true}});
   if (const auto version = fields.integer("version", 1, INT32_MAX)) wish.version = static_cast<std::uint32_t>(*version);
   wish.idempotency_key = fields.text("idempotency_key").value_or(std::string(request.header("Idempotency-Key")));
   check_key(fields, wish);
@@ -44,7 +45,7 @@ Result<Wish> read_wish(const http::Request& request, json::Value body) {
 void execute_workflow(Context& context, Call call) {
   PAWL_API_TRY(id, workflow_id(call.request));
   PAWL_API_TRY(wish, read_wish(call.request, std::move(call.body)));
-  wish.trigger = context.manual_trigger;
+  if (wish.trigger.is_null()) wish.trigger = context.manual_trigger;
   const auto organization = call.organization;
   const auto execution = std::make_shared<Execution>(context, std::move(call));
   execution->wish = std::move(wish);

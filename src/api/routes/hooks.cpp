@@ -1,15 +1,12 @@
-// ANY /hooks/{token}: starts the workflow that declares `metadata.webhook` in its document.
+// ANY /hooks/{token}: starts the workflow that declares `metadata.webhook` in its document (catalog/webhook.hpp).
 //
-//     document:
-//       metadata:
-//         webhook: {wait: true, secret: GITHUB}
-//
-// The token is the permission; with `secret`, the body must also be signed (`X-Hub-Signature-256`, HMAC-SHA256). The run's input is
+// The token is the permission; with `secret`, the delivery must also be signed, within its time, and is taken once. The run's input is
 // {method, query, headers, body}. Without `wait` the answer is 202, else the run's output. Whatever is wrong with token, signature or state
 // of the workflow: 404.
 #include "api/body.hpp"
 #include "api/detail/execution.hpp"
 #include "api/routes/theme.hpp"
+#include "catalog/webhook.hpp"
 #include "json/parse.hpp"
 
 namespace pawl::api::detail {
@@ -56,27 +53,51 @@ Result<json::Value> input_of(const http::Request& request) {
                               {"body", std::move(body)}});
 }
 
-/// Fails closed: a workflow that asks for a signature with a secret that is not there takes nothing.
-bool signature_fits(const Context& context, const catalog::Executable& executable, const http::Request& request) {
-  const auto& wish = executable.plan->metadata.get("webhook").get("secret");
-  if (wish.is_null()) return true;
-  if (!wish.is_string() || !context.d.secrets) return false;
-  const auto secrets = context.d.secrets(executable.organization, *executable.plan);
-  const auto& secret = secrets.get(wish.as_string());
-  if (!secret.is_string() || secret.empty()) return false;
-  return crypto::equal(request.header("X-Hub-Signature-256"), "sha256=" + crypto::hmac_sha256_hex(secret.as_string(), request.body));
-}
-
-void start_hook(Context& context, Call call, const catalog::Hook& hook, const catalog::Executable& executable) {
-  if (!executable.active || !signature_fits(context, executable, call.request)) return call.fail(unknown_hook());
-  PAWL_API_TRY(input, input_of(call.request));
+void run_hook(Context& context, Call call, const catalog::Hook& hook, const catalog::WebhookRule& rule, json::Value input,
+              const std::optional<catalog::SignedDelivery>& delivery) {
   const auto execution = std::make_shared<Execution>(context, std::move(call));
   execution->reply = Execution::Reply::output_only;
   execution->wish.input = std::move(input);
   execution->wish.trigger = json::Value::object({{"type", "webhook"}, {"remote_address", execution->call.request.remote_address}});
-  const auto& wait = executable.plan->metadata.get("webhook").get("wait");
-  if (wait.truthy()) execution->wish.wait = kMaxWait;
+  if (rule.wait) execution->wish.wait = kMaxWait;
+  execution->delivery = delivery;
   execute(execution, hook.organization, hook.workflow);
+}
+
+/// Fails closed: a workflow that asks for a signature with a secret that is not there takes nothing.
+std::optional<catalog::SignedDelivery> verified(const Context& context, const catalog::Executable& executable, const catalog::WebhookRule& rule,
+                                                const http::Request& request) {
+  if (!context.d.secrets) return std::nullopt;
+  const auto secrets = context.d.secrets(executable.organization, *executable.plan);
+  const auto& secret = secrets.get(rule.secret);
+  if (!secret.is_string()) return std::nullopt;
+  const catalog::SignatureHeaders headers{.github = request.header("X-Hub-Signature-256"),
+                                          .stripe = request.header("Stripe-Signature"),
+                                          .pawl = request.header("X-Pawl-Signature")};
+  return catalog::verify_signature(rule, secret.as_string(), executable.id, headers, request.body, context.d.clock.now());
+}
+
+void start_hook(Context& context, Call call, const catalog::Hook& hook, const catalog::Executable& executable) {
+  const auto rule = catalog::webhook_of(*executable.plan);
+  if (!executable.active || rule.has_error() || !*rule) return call.fail(unknown_hook());
+  if ((*rule)->secret.empty()) {
+    PAWL_API_TRY(input, input_of(call.request));
+    return run_hook(context, std::move(call), hook, **rule, std::move(input), std::nullopt);
+  }
+  const auto delivery = verified(context, executable, **rule, call.request);
+  if (!delivery) return call.fail(unknown_hook());
+  PAWL_API_TRY(input, input_of(call.request));
+  // A signature is good once: first it is taken, durably, then the run starts.
+  const auto shared = std::make_shared<Call>(std::move(call));
+  const auto taken = [&context, shared, hook, rule = **rule, input = std::move(input), delivery](Result<bool> first) mutable {
+    context.d.threads.post(shared->request.shard, [&context, shared, hook, rule = std::move(rule), input = std::move(input), delivery,
+                                                   first = std::move(first)]() mutable {
+      if (first.has_error()) return shared->fail(first.error());
+      if (!*first) return shared->fail(unknown_hook());
+      run_hook(context, std::move(*shared), hook, rule, std::move(input), delivery);
+    });
+  };
+  catalog::claim_delivery(context.d.database, *delivery, context.d.clock.now(), taken);
 }
 
 void webhook(Context& context, Call call) {

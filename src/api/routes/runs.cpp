@@ -136,6 +136,24 @@ void retry_run(Context& context, Call call) {
   context.d.engine.retry(shared->organization, id, std::move(request), accepted(context, shared, id));
 }
 
+void fork_run(Context& context, Call call) {
+  PAWL_API_TRY(id, run_id(call.request));
+  Fields fields(std::move(call.body));
+  engine::Engine::ForkRequest request;
+  request.from = fields.text("from", 2000).value_or("");
+  request.input = fields.value("input");
+  PAWL_API_CHECK(fields.finish());
+  const auto shared = std::make_shared<Call>(std::move(call));
+  context.d.engine.fork(shared->organization, id, std::move(request), [shared](Result<RunId> fork) {
+    if (fork.has_error()) return shared->fail(fork.error());
+    std::string out;
+    append_run_status(out, *fork, engine::Phase::running);
+    auto response = http::Response::json(202, std::move(out));
+    response.headers.add("Location", "/api/runs/" + fork->to_string());
+    shared->reply(std::move(response));
+  });
+}
+
 // ---- rows -----------------------------------------------------------------------------------------------------------------------
 
 Shape status_shape() { return Shape::choice({"pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed"}); }
@@ -335,6 +353,20 @@ std::vector<Route> run_routes() {
                                           {"input", Shape::any(json::Value::object()), Shape::optional}}),
        .status = 202,
        .reply = run_status_shape()},
+      {.method = Method::post,
+       .path = "/api/runs/{run_id}/fork",
+       .id = "forkRun",
+       .tag = "runs",
+       .summary = "Start a new run from a task of this one, with edited input",
+       .permission = Permission::execute,
+       .handler = fork_run,
+       .owner = &kRunOwner,
+       .body = Body::optional,
+       .request = Shape::object("Fork", {{"from", Shape::text("/do/1/send", 2000), Shape::optional},
+                                         {"input", Shape::any(json::Value::object()), Shape::optional}}),
+       .status = 202,
+       .reply = run_status_shape(),
+       .description = "Takes over what the run has done before it first came to `from`; the run itself is left alone. Answers the new run."},
   };
 }
 

@@ -10,7 +10,9 @@ namespace pawl::api::detail {
 [[nodiscard]] std::vector<Route> health_routes();
 [[nodiscard]] std::vector<Route> documentation_routes();
 [[nodiscard]] std::vector<Route> workflow_routes();
+[[nodiscard]] std::vector<Route> version_routes();
 [[nodiscard]] std::vector<Route> run_routes();
+[[nodiscard]] std::vector<Route> dead_letter_routes();
 [[nodiscard]] std::vector<Route> event_routes();
 [[nodiscard]] std::vector<Route> schedule_routes();
 [[nodiscard]] std::vector<Route> hook_routes();
@@ -18,6 +20,10 @@ namespace pawl::api::detail {
 [[nodiscard]] std::vector<Route> live_routes();
 [[nodiscard]] std::vector<Route> organization_routes();
 [[nodiscard]] std::vector<Route> admin_routes();
+
+/// Shapes of more than one theme.
+[[nodiscard]] Shape workflow_shape();
+[[nodiscard]] Shape finding_shape();
 
 /// `limit` and `cursor` of a list.
 [[nodiscard]] Parameter limit_parameter();

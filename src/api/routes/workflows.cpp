@@ -41,11 +41,32 @@ std::string workflow_text(const catalog::Workflow& workflow) {
   return out;
 }
 
+std::optional<bool> read_flag(Query& query, std::string_view name) {
+  const auto text = query.text(name);
+  if (!text) return std::nullopt;
+  if (*text != "true" && *text != "false") query.problem(name, "must be true or false");
+  return *text == "true";
+}
+
+catalog::WorkflowFilter::Sort read_sort(Query& query) {
+  using Sort = catalog::WorkflowFilter::Sort;
+  const auto text = query.text("sort").value_or("created");
+  if (text == "updated") return Sort::updated;
+  if (text == "name") return Sort::name;
+  if (text != "created") query.problem("sort", "must be created, updated or name");
+  return Sort::created;
+}
+
 void list_workflows(Context& context, Call call) {
   Query query(call.request);
   catalog::WorkflowFilter filter;
   filter.limit = query.limit();
   filter.text = std::string(query.text("q").value_or(""));
+  filter.active = read_flag(query, "is_active");
+  filter.sort = read_sort(query);
+  const auto include = query.text("include").value_or("");
+  if (!include.empty() && include != "last_run") query.problem("include", "must be last_run");
+  filter.last_runs = !include.empty();
   if (const auto cursor = query.text("cursor")) {
     filter.before = WorkflowId::parse(*cursor);
     if (!filter.before) query.problem("cursor", "is not a cursor of this list");
@@ -70,6 +91,7 @@ void create_workflow(Context& context, Call call) {
   workflow.active = fields.boolean("is_active").value_or(true);
   workflow.change_summary = fields.text("change_summary", kMaxDescription).value_or("");
   static_cast<void>(fields.text("organization_id"));  // the gate has read it
+  workflow.author = call.principal.user;
   fields.require("definition");
   if (auto definition = read_definition(fields, context.options)) workflow.definition = std::move(*definition);
   PAWL_API_CHECK(fields.finish());
@@ -95,6 +117,8 @@ void update_workflow(Context& context, Call call) {
   changes.active = fields.boolean("is_active");
   changes.change_summary = fields.text("change_summary", kMaxDescription).value_or("");
   static_cast<void>(fields.text("organization_id"));  // the gate has read it
+  changes.author = call.principal.user;
+  if (const auto expected = fields.integer("expected_version", 1, INT32_MAX)) changes.expected_version = static_cast<std::uint32_t>(*expected);
   changes.definition = read_definition(fields, context.options);
   PAWL_API_CHECK(fields.finish());
   PAWL_API_TRY(workflow, context.d.catalog.update(call.organization, id, std::move(changes)));
@@ -171,6 +195,8 @@ Shape definition_shape() {
 
 Shape name_shape() { return Shape::text("hello", kMaxName).at_least(1); }
 
+}  // namespace
+
 Shape workflow_shape() {
   return Shape::object("Workflow",
                        {{"id", Shape::id()},
@@ -181,9 +207,19 @@ Shape workflow_shape() {
                         {"definition", definition_shape()},
                         {"is_active", Shape::boolean(true)},
                         {"triggers", Shape::array(Shape::object("Trigger", {{"type", Shape::choice({"schedule", "webhook"})}}).open())},
+                        {"created_by", Shape::id().or_null()},
+                        {"updated_by", Shape::id().or_null()},
                         {"created_at", Shape::time()},
-                        {"updated_at", Shape::time()}});
+                        {"updated_at", Shape::time()},
+                        {"last_run",
+                         Shape::object("LastRun", {{"id", Shape::id()},
+                                                   {"status", Shape::choice({"completed", "faulted", "cancelled"})},
+                                                   {"created_at", Shape::time()},
+                                                   {"ended_at", Shape::time()}}),
+                         Shape::optional}});
 }
+
+namespace {
 
 Shape new_workflow_shape() {
   return Shape::object("NewWorkflow", {{"definition", definition_shape()},
@@ -200,6 +236,8 @@ Shape workflow_changes_shape() {
                                            {"description", Shape::text("Says hello.", kMaxDescription), Shape::optional},
                                            {"is_active", Shape::boolean(true), Shape::optional},
                                            {"change_summary", Shape::text("A better greeting", kMaxDescription), Shape::optional},
+                                           {"expected_version",
+                                            Shape::integer(1, 1, INT32_MAX).described("409 where another version is current."), Shape::optional},
                                            {"organization_id", Shape::id(), Shape::optional}});
 }
 
@@ -207,20 +245,28 @@ Shape version_shape() {
   return Shape::object("WorkflowVersion", {{"version", Shape::integer(1, 1)},
                                            {"change_summary", Shape::text("First version", kMaxDescription)},
                                            {"definition", definition_shape()},
+                                           {"created_by", Shape::id().or_null()},
                                            {"created_at", Shape::time()}});
 }
 
+}  // namespace
+
+Shape finding_shape() {
+  return Shape::object("DefinitionFinding", {{"severity", Shape::choice({"error", "warning"})},
+                                             {"pointer", Shape::text("/do/0/greet", 10'000)},
+                                             {"line", Shape::integer(7)},
+                                             {"column", Shape::integer(5)},
+                                             {"message", Shape::text("is not a task", 10'000)},
+                                             {"rule", Shape::text("unknown-task-keyword")},
+                                             {"suggestion", Shape::text("set"), Shape::optional}});
+}
+
+namespace {
+
 Shape diagnosis_shape() {
-  const auto finding = Shape::object("DefinitionFinding", {{"severity", Shape::choice({"error", "warning"})},
-                                                           {"pointer", Shape::text("/do/0/greet", 10'000)},
-                                                           {"line", Shape::integer(7)},
-                                                           {"column", Shape::integer(5)},
-                                                           {"message", Shape::text("is not a task", 10'000)},
-                                                           {"rule", Shape::text("unknown-task-keyword")},
-                                                           {"suggestion", Shape::text("set"), Shape::optional}});
   return Shape::object("Diagnosis",
                        {{"valid", Shape::boolean(false)},
-                        {"findings", Shape::array(finding)},
+                        {"findings", Shape::array(finding_shape())},
                         {"graph", Shape::any(nullptr).described("Tasks and edges for drawing; null for an invalid definition.")}});
 }
 
@@ -237,7 +283,12 @@ std::vector<Route> workflow_routes() {
        .permission = Permission::read,
        .handler = list_workflows,
        .runs = Runs::pool,
-       .query = {{"q", Shape::text("hello"), "Part of the name."}, limit_parameter(), cursor_parameter()},
+       .query = {{"q", Shape::text("hello"), "Part of the name or the description, in any case."},
+                 {"is_active", Shape::boolean(true), "Only active ones, or only others."},
+                 {"sort", Shape::choice({"created", "updated", "name"}), "Newest, or last changed, first; or by name."},
+                 {"include", Shape::choice({"last_run"}), "Also how the newest finished run of each ended."},
+                 limit_parameter(),
+                 cursor_parameter()},
        .reply = Shape::page("WorkflowPage", workflow_shape())},
       {.method = Method::post,
        .path = "/api/workflows",
