@@ -42,6 +42,13 @@ class Authenticator;
 class Organizations;
 class UserAdmin;
 }  // namespace pawl::identity
+namespace pawl::limits {
+class RateLimiter;
+}
+namespace pawl::net {
+class CurlOutbound;
+class RedisClient;
+}  // namespace pawl::net
 namespace pawl::live {
 class Hub;
 }
@@ -77,6 +84,9 @@ struct Dependencies {
   live::Hub* live = nullptr;                                                    ///< null: no live events
   identity::Organizations* organizations = nullptr;
   identity::UserAdmin* users = nullptr;
+  limits::RateLimiter* limiter = nullptr;       ///< null: nothing is counted
+  const net::RedisClient* redis = nullptr;      ///< null: none is configured
+  const net::CurlOutbound* outbound = nullptr;  ///< for its circuit breakers in health; may be null
 };
 
 class Api {

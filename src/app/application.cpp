@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "api/api.hpp"
+#include "app/forwarding.hpp"
 #include "app/key_files.hpp"
 #include "app/log.hpp"
 #include "app/people.hpp"
@@ -17,9 +18,13 @@
 #include "functions/functions.hpp"
 #include "http/server.hpp"
 #include "identity/organizations.hpp"
+#include "limits/rate_limiter.hpp"
 #include "live/hub.hpp"
+#include "live/redis_relay.hpp"
 #include "live/run_events.hpp"
 #include "net/curl_outbound.hpp"
+#include "net/redis.hpp"
+#include "net/trusted_proxies.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
 
@@ -41,6 +46,24 @@ Result<net::CurlOptions> outbound_options(const config::Config& config, const Ap
   curl.policy.allow_private = options.allow_private_addresses || config.allow_private_addresses;
   for (const auto& entry : config.allowed_addresses) PAWL_TRY_VOID(curl.policy.allow(entry));
   return curl;
+}
+
+/// Null where none is configured, and for commands that serve nobody. Begins to connect; a server that is not there is no reason not to
+/// start.
+Result<std::unique_ptr<net::RedisClient>> connect_redis(const config::Config& config, const ApplicationOptions& options) {
+  if (config.redis_url.empty() || !options.schedules) return std::unique_ptr<net::RedisClient>();
+  PAWL_TRY(address, net::RedisAddress::parse(config.redis_url));
+  net::RedisOptions redis_options;
+  redis_options.report = [](bool connected, const std::string& sentence) { log(connected ? Level::info : Level::warning, sentence); };
+  return std::make_unique<net::RedisClient>(std::move(address), std::move(redis_options));
+}
+
+limits::Limits limits_of(const config::Config& config) {
+  limits::Limits limits;
+  limits.enabled = config.rate_limit_enabled;
+  limits.per_minute = config.rate_limit_per_minute;
+  limits.per_hour = config.rate_limit_per_hour;
+  return limits;
 }
 
 functions::SandboxMode sandbox_mode(config::Sandbox sandbox) {
@@ -114,12 +137,14 @@ storage::DatabaseOptions database_options(const config::Config& config) {
 // Members are destroyed from the last to the first: whoever uses a part stands below it.
 struct Application::Impl {
   Impl(const config::Config& a_config, ApplicationOptions a_options, net::CurlOptions curl, std::unique_ptr<storage::Database> a_database,
-       crypto::KeyRing a_keys)
+       crypto::KeyRing a_keys, std::unique_ptr<net::RedisClient> a_redis)
       : config(a_config),
         options(std::move(a_options)),
         threads(thread_count(a_config)),
         pool("pawl-work", kBlockingThreads, kBlockingQueue),
         outbound(std::move(curl)),
+        redis(std::move(a_redis)),
+        relay(redis ? std::make_unique<live::RedisRelay>(*redis) : nullptr),
         database(std::move(a_database)),
         keys(std::move(a_keys)) {}
 
@@ -131,10 +156,13 @@ struct Application::Impl {
   async::IoThreads threads;
   async::BlockingPool pool;
   net::CurlOutbound outbound;
+  std::unique_ptr<net::RedisClient> redis;  ///< null where none is configured
+  std::unique_ptr<live::RedisRelay> relay;  ///< the same
+  std::unique_ptr<limits::RateLimiter> limiter;
   std::unique_ptr<storage::Database> database;
   crypto::KeyRing keys;  ///< seals stored credentials
   engine::FunctionRegistry functions;
-  live::Hub live{clock, random, nullptr};
+  live::Hub live{clock, random, relay.get()};
   live::RunEvents run_events{live};
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<engine::Engine> engine;
@@ -218,7 +246,8 @@ Result<std::unique_ptr<Application>> Application::create(const config::Config& c
   PAWL_TRY(curl, outbound_options(config, options));
   PAWL_TRY(database, open_database(config, options, SystemClock()));
   PAWL_TRY(keys, open_key_ring(config));
-  auto impl = std::make_unique<Impl>(config, std::move(options), std::move(curl), std::move(database), std::move(keys));
+  PAWL_TRY(redis, connect_redis(config, options));
+  auto impl = std::make_unique<Impl>(config, std::move(options), std::move(curl), std::move(database), std::move(keys), std::move(redis));
   PAWL_TRY_VOID(impl->build());
   return std::unique_ptr<Application>(new Application(std::move(impl)));
 }
@@ -236,6 +265,10 @@ Result<void> Application::start() {
 
 Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, bool health_only) {
   auto& impl = *impl_;
+  PAWL_TRY(proxies, net::TrustedProxies::parse(impl.config.trusted_proxies));
+  PAWL_TRY(key, token_key(impl.config, data_folder(impl.config)));
+  impl.limiter = std::make_unique<limits::RateLimiter>(limits_of(impl.config), impl.clock, crypto::keyed_hash(key, "pawl rate limits"),
+                                                       impl.redis.get());
   api::Options api_options;
   api_options.version = PAWL_VERSION;
   api_options.environment = std::string(config::to_text(impl.config.environment));
@@ -243,17 +276,22 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   api_options.cors_origins = impl.config.cors_origins;
   api_options.min_free_disk_bytes = impl.config.min_free_disk_bytes;
   api_options.max_body_bytes = impl.config.max_body_bytes;
-  impl.api =
-      std::make_unique<api::Api>(api::Dependencies{impl.threads, impl.pool, *impl.database, *impl.engine, *impl.catalog, *impl.scheduler,
-                                                   impl.functions, impl.clock, impl.random, impl.organization, impl.secrets_provider(),
-                                                   nullptr, &impl.live, &impl.people->organizations(), &impl.people->users()},
-                                 std::move(api_options));
+  api::Dependencies dependencies{impl.threads,   impl.pool,  *impl.database, *impl.engine,      *impl.catalog,          *impl.scheduler,
+                                 impl.functions, impl.clock, impl.random,    impl.organization, impl.secrets_provider()};
+  dependencies.live = &impl.live;
+  dependencies.organizations = &impl.people->organizations();
+  dependencies.users = &impl.people->users();
+  dependencies.limiter = impl.limiter.get();
+  dependencies.redis = impl.redis.get();
+  dependencies.outbound = &impl.outbound;
+  impl.api = std::make_unique<api::Api>(std::move(dependencies), std::move(api_options));
   http::ServerOptions server_options;
   server_options.host = impl.config.host;
   server_options.port = impl.config.port;
   server_options.max_connections = impl.config.max_connections;
   server_options.max_body_bytes = impl.config.max_body_bytes;
   server_options.always_https = server_options.require_https = impl.config.environment == config::Environment::production;
+  server_options.identify = [proxies = std::move(proxies)](http::Request& request) { see_through(proxies, request); };
   server_options.on_exception = [](std::string_view request, std::string_view what) {
     log(Level::error, fmt::format("request {}: {}", request, what));
   };
@@ -271,6 +309,7 @@ void Application::stop(Millis patience) {
   if (impl.api) impl.api->release_waiting();
   impl.live.stop();
   if (impl.server) impl.server->stop(left());
+  if (impl.redis) impl.redis->stop();  // what it was asked is answered while those who asked are still there
   if (impl.scheduler) impl.scheduler->stop();
   impl.people->stop();
   impl.engine->stop(left());

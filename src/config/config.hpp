@@ -76,6 +76,11 @@ struct Config {
   OAuthClient github;
   OAuthClient oidc;
   std::string oidc_issuer;
+  std::string redis_url;  ///< empty: no Redis
+  bool rate_limit_enabled = true;
+  std::uint32_t rate_limit_per_minute = 0;
+  std::uint32_t rate_limit_per_hour = 0;
+  std::vector<std::string> trusted_proxies;  ///< addresses and networks
   std::map<std::string, std::string> secrets;  ///< `$secrets` by name, from `PAWL_SECRET_<NAME>`
 };
 

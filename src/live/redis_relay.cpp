@@ -1,5 +1,6 @@
 #include "live/redis_relay.hpp"
 
+#include <atomic>
 #include <mutex>
 #include <utility>
 
@@ -9,6 +10,7 @@ struct RedisRelay::State {
   std::mutex mutex;  ///< held during calls: who takes the receiver away waits for them
   Receiver receiver;
   bool subscribed = false;
+  std::atomic<bool> lost{false};  ///< a message that `publish` had taken
 };
 
 RedisRelay::RedisRelay(net::RedisClient& redis, std::string channel)
@@ -18,8 +20,10 @@ RedisRelay::~RedisRelay() { receive({}); }
 
 bool RedisRelay::publish(std::string message) {
   if (!redis_.connected()) return false;
-  redis_.command({"PUBLISH", channel_, std::move(message)}, [](const Result<net::RedisReply>&) {});
-  return true;
+  redis_.command({"PUBLISH", channel_, std::move(message)}, [state = state_](const Result<net::RedisReply>& reply) {
+    if (reply.has_error()) state->lost = true;
+  });
+  return !state_->lost.exchange(false);
 }
 
 void RedisRelay::receive(Receiver receiver) {

@@ -4,6 +4,7 @@
 
 #include "api/body.hpp"
 #include "api/detail/cors.hpp"
+#include "api/detail/rate_gate.hpp"
 #include "http/websocket.hpp"
 #include "identity/authenticator.hpp"
 
@@ -108,7 +109,9 @@ void handle(const PassagePtr& passage) {
 
 void admit(const PassagePtr& passage) {
   if (const auto problem = shape_problems(passage->route, passage->call.body)) return passage->call.fail(*problem);
-  handle(passage);
+  if (passage->route.rate != RateClass::auth) return handle(passage);
+  // Only now the account is known. What is malformed tests no credential.
+  count(passage->context, passage->route, passage->call, [passage] { handle(passage); });
 }
 
 void decide(const PassagePtr& passage, const OrganizationId& organization) {
@@ -142,17 +145,24 @@ void locate(const PassagePtr& passage) {
   });
 }
 
+void take_body(const PassagePtr& passage) {
+  auto body = read_body(passage->route, passage->call.request);
+  if (body.has_error()) return passage->call.fail(body.error());
+  passage->call.body = std::move(*body);
+  locate(passage);
+}
+
 void identified(const PassagePtr& passage, Result<Principal> principal) {
   auto& call = passage->call;
-  if (principal.has_error()) return call.fail(principal.error());
+  if (principal.has_error()) {
+    return count_stranger(passage->context, call, [passage, error = principal.error()] { passage->call.fail(error); });
+  }
   call.principal = std::move(*principal);
   if (call.principal.kind == Principal::Kind::anonymous && passage->route.permission != Permission::open) {
     return call.fail(Error(ErrorClass::unauthenticated, "auth.missing", "Sign in, or send a key as `Authorization: Bearer ...`."));
   }
-  auto body = read_body(passage->route, call.request);
-  if (body.has_error()) return call.fail(body.error());
-  call.body = std::move(*body);
-  locate(passage);
+  if (passage->route.rate == RateClass::auth) return take_body(passage);
+  count(passage->context, passage->route, call, [passage] { take_body(passage); });
 }
 
 void identify(const PassagePtr& passage) {
@@ -163,7 +173,7 @@ void identify(const PassagePtr& passage) {
   auto* authenticator = context.d.authenticator;
   if (authenticator == nullptr) {
     if (bearer.empty()) return identified(passage, Principal());
-    return passage->call.fail(Error(ErrorClass::unauthenticated, "auth.invalid", "The key is not valid."));
+    return identified(passage, Error(ErrorClass::unauthenticated, "auth.invalid", "The key is not valid."));
   }
   if (auto known = authenticator->try_authenticate({bearer, {}})) return identified(passage, std::move(*known));
   const bool taken = context.d.pool.try_post([passage] {

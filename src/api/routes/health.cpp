@@ -4,16 +4,20 @@
 #include "api/detail/context.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
+#include "limits/rate_limiter.hpp"
+#include "net/curl_outbound.hpp"
+#include "net/redis.hpp"
 #include "storage/migrations.hpp"
 
 namespace pawl::api::detail {
 namespace {
 
 constexpr Millis kPingTimeout{2000};
+constexpr std::size_t kShownBreakers = 100;
 
 struct Check {
   std::string_view name;
-  std::string status = "ok";  ///< `ok`, `failed`, `not_configured`
+  std::string status = "ok";  ///< `ok`, `warning` (does without), `failed`, `not_configured`
   std::string detail;
   [[nodiscard]] bool failed() const { return status == "failed"; }
 };
@@ -66,10 +70,20 @@ Check check_disk(Context& context) {
   return check;
 }
 
+/// Without Redis every process counts and tells for itself: worth a warning, no reason to send no requests.
+Check check_redis(Context& context) {
+  Check check{.name = "redis", .detail = {}};
+  if (context.d.redis == nullptr) {
+    check.status = "not_configured";
+  } else if (const auto redis = context.d.redis->snapshot(); !redis.connected || !redis.subscribed) {
+    check.status = "warning";
+    check.detail = redis.problem;
+  }
+  return check;
+}
+
 std::vector<Check> run_checks(Context& context) {
-  Check redis{.name = "redis", .detail = {}};
-  redis.status = "not_configured";
-  return {check_database(context), std::move(redis), check_readers(context), check_migrations(context), check_disk(context)};
+  return {check_database(context), check_redis(context), check_readers(context), check_migrations(context), check_disk(context)};
 }
 
 bool ready(const std::vector<Check>& checks) {
@@ -183,6 +197,16 @@ void detailed(Context& context, Call call) {
       members.integer("overflow", pool.overflow);
       members.integer("waiters", pool.waiters);
       members.integer("exhausted", static_cast<std::int64_t>(pool.exhausted));
+    }
+    if (context.d.outbound != nullptr) {
+      const auto states = context.d.outbound->breakers(kShownBreakers);
+      append_array(object.raw("circuit_breakers"), states, [&](const net::HostBreakerState& state) {
+        ObjectWriter item(out);
+        item.text("origin", state.origin);
+        item.text("state", to_text(state.breaker.state));
+        item.integer("failures", static_cast<std::int64_t>(state.breaker.failures));
+        item.integer("refused", static_cast<std::int64_t>(state.breaker.refused));
+      });
     }
     object.integer("blocking_jobs_queued", static_cast<std::int64_t>(context.d.pool.queued()));
   }
