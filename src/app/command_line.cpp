@@ -27,7 +27,8 @@ void add_setting(CLI::App& command, CommandLine& line, const std::string& flag, 
 
 void add_database_settings(CLI::App& command, CommandLine& line) {
   add_setting(command, line, "--data-dir", "PAWL_DATA_DIR", "Folder of the database (default: PAWL_DATA_DIR, else ./pawl-data)", "DIR");
-  add_setting(command, line, "--database-url", "DATABASE_URL", "`postgresql://...` or `sqlite:///folder` (default: SQLite in the data folder)", "URL");
+  add_setting(command, line, "--database-url", "DATABASE_URL",
+              "`postgresql://...` or `sqlite:///folder` (default: SQLite in the data folder)", "URL");
 }
 
 void add_run(CLI::App& app, CommandLine& line) {

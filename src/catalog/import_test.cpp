@@ -34,7 +34,8 @@ class SomeFunctions final : public dsl::FunctionCatalog {
   }
 
  private:
-  std::vector<Signature> known_{{"http", {}}, {"http-task", {}}, {"file-organizer", {}}, {"run.script", {}}, {"run.workflow", {}}, {"emit", {}}};
+  std::vector<Signature> known_{{"http", {}},       {"http-task", {}},    {"file-organizer", {}},
+                                {"run.script", {}}, {"run.workflow", {}}, {"emit", {}}};
 };
 
 Imported imported(std::string_view source, SourceFormat format = SourceFormat::automatic) {
@@ -52,7 +53,9 @@ Imported imported(std::string_view source, SourceFormat format = SourceFormat::a
 json::Value data_of(const Imported& made) { return yaml::parse(made.text).value->value; }
 /// The task at this place of the `do` list, and its name.
 json::Value task_at(const Imported& made, std::size_t position) { return data_of(made).get("do").at(position).members()[0].value; }
-std::string name_at(const Imported& made, std::size_t position) { return std::string(data_of(made).get("do").at(position).members()[0].name()); }
+std::string name_at(const Imported& made, std::size_t position) {
+  return std::string(data_of(made).get("do").at(position).members()[0].name());
+}
 
 std::vector<std::string> messages(const Imported& made) {
   std::vector<std::string> all;
@@ -61,8 +64,10 @@ std::vector<std::string> messages(const Imported& made) {
 }
 
 TEST(Import, W11_RecognisesWhatItIsGiven) {
-  EXPECT_EQ(imported("document: {dsl: '1.0.3', namespace: a, name: b, version: '1.0.0'}\ndo: [{a: {set: {x: 1}}}]").format, SourceFormat::owf);
-  EXPECT_EQ(imported("id: a\nname: b\ntasks: [{id: t, type: http_task, params: {url: 'https://example.org'}}]").format, SourceFormat::tasks);
+  EXPECT_EQ(imported("document: {dsl: '1.0.3', namespace: a, name: b, version: '1.0.0'}\ndo: [{a: {set: {x: 1}}}]").format,
+            SourceFormat::owf);
+  EXPECT_EQ(imported("id: a\nname: b\ntasks: [{id: t, type: http_task, params: {url: 'https://example.org'}}]").format,
+            SourceFormat::tasks);
   EXPECT_EQ(import_workflow("{a: 1}", SourceFormat::automatic, SomeFunctions()).error().code, "import.unknown_format");
   EXPECT_EQ(import_workflow("{a: [", SourceFormat::automatic, SomeFunctions()).error().code, "import.unreadable");
   EXPECT_EQ(import_workflow("{steps: []}", SourceFormat::n8n, SomeFunctions()).error().code, "import.unreadable");
@@ -92,8 +97,9 @@ tasks:
   EXPECT_EQ(made.name, "Nightly tidy");
   const auto tasks = data_of(made).get("tasks");
   ASSERT_THAT(tasks.items(), SizeIs(3));
-  EXPECT_EQ(json::to_text(tasks.at(1)),
-            R"({"id":"ping","type":"http_task","params":{"url":"${ \"https://example.org/\" + $secrets.HOOK_ID }","method":"POST"},"depends_on":["sort"],"max_retries":3})");
+  EXPECT_EQ(
+      json::to_text(tasks.at(1)),
+      R"({"id":"ping","type":"http_task","params":{"url":"${ \"https://example.org/\" + $secrets.HOOK_ID }","method":"POST"},"depends_on":["sort"],"max_retries":3})");
   EXPECT_EQ(json::to_text(data_of(made).get("use")), R"({"secrets":["HOOK_ID"]})");
   EXPECT_EQ(tasks.at(2).get("type"), json::Value("raise")) << "there is no such function here";
   EXPECT_EQ(json::to_text(tasks.at(2).get("depends_on")), R"(["sort"])");
@@ -161,7 +167,8 @@ TEST(Import, W11_TranslatesAnExportOfN8n) {
   EXPECT_EQ(json::to_text(document.get("use")), R"({"secrets":["N8N_TOKEN"]})");
   ASSERT_THAT(document.get("do").items(), SizeIs(7)) << made.text;
   EXPECT_EQ(name_at(made, 0), "Every hour");
-  EXPECT_EQ(task_at(made, 1).get("with").get("endpoint").get("uri"), json::Value(R"(${ "https://example.org/orders?since=" + (.since | tostring) })"));
+  EXPECT_EQ(task_at(made, 1).get("with").get("endpoint").get("uri"),
+            json::Value(R"(${ "https://example.org/orders?since=" + (.since | tostring) })"));
   EXPECT_EQ(task_at(made, 3).get("if"), json::Value(R"(${ $context["Paid?#exit"] == 0 })"));
   EXPECT_TRUE(task_at(made, 4).get("raise").is_object()) << made.text;
   EXPECT_EQ(task_at(made, 5).get("if"), json::Value(R"(${ ($context | has("Shape")) or ($context | has("Tell")) })"));
@@ -243,7 +250,8 @@ TEST(JsExpression, W11_SaysInJqWhatItSaidInJavaScript) {
       {"-$json.a % 2", R"({"a":3})", "-1"},
   };
   for (const auto& [expression, input, expected] : cases) EXPECT_EQ(value_of(expression, input), expected) << expression;
-  for (const auto* refused : {"", "$json.", "$json.map(x => x)", "process.exit()", "require('fs')", "$json[", "`a`", "a = 1", "$env.X", "new Date()"}) {
+  for (const auto* refused :
+       {"", "$json.", "$json.map(x => x)", "process.exit()", "require('fs')", "$json[", "`a`", "a = 1", "$env.X", "new Date()"}) {
     EXPECT_THAT(value_of(refused, "{}"), testing::StartsWith("refused")) << refused;
   }
   EXPECT_THAT(value_of(std::string(5000, '('), "{}"), testing::StartsWith("refused"));

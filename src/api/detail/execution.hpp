@@ -38,7 +38,7 @@ struct Execution {
   RunId run;
   WaitList::Token wait = 0;
   std::optional<catalog::SignedDelivery> delivery{};  ///< given back where no run comes of it
-  bool accepted = false;  ///< the start is durable
+  bool accepted = false;                              ///< the start is durable
   bool timed_out = false;
   bool answered = false;
 

@@ -65,8 +65,8 @@ void run_hook(Context& context, Call call, const catalog::Hook& hook, const cata
 }
 
 /// Fails closed: a workflow that asks for a signature with a secret that is not there takes nothing.
-std::optional<catalog::SignedDelivery> verified(const Context& context, const catalog::Executable& executable, const catalog::WebhookRule& rule,
-                                                const http::Request& request) {
+std::optional<catalog::SignedDelivery> verified(const Context& context, const catalog::Executable& executable,
+                                                const catalog::WebhookRule& rule, const http::Request& request) {
   if (!context.d.secrets) return std::nullopt;
   const auto secrets = context.d.secrets(executable.organization, *executable.plan);
   const auto& secret = secrets.get(rule.secret);

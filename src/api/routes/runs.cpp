@@ -366,7 +366,8 @@ std::vector<Route> run_routes() {
                                          {"input", Shape::any(json::Value::object()), Shape::optional}}),
        .status = 202,
        .reply = run_status_shape(),
-       .description = "Takes over what the run has done before it first came to `from`; the run itself is left alone. Answers the new run."},
+       .description =
+           "Takes over what the run has done before it first came to `from`; the run itself is left alone. Answers the new run."},
   };
 }
 

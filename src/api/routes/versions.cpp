@@ -75,7 +75,8 @@ void roll_back(Context& context, Call call) {
   fields.require("version");
   request.version = static_cast<std::uint32_t>(fields.integer("version", 1, INT32_MAX).value_or(1));
   request.change_summary = fields.text("change_summary", kMaxText).value_or("");
-  if (const auto expected = fields.integer("expected_version", 1, INT32_MAX)) request.expected_version = static_cast<std::uint32_t>(*expected);
+  if (const auto expected = fields.integer("expected_version", 1, INT32_MAX))
+    request.expected_version = static_cast<std::uint32_t>(*expected);
   request.author = call.principal.user;
   PAWL_API_CHECK(fields.finish());
   PAWL_API_TRY(workflow, context.d.catalog.rollback(call.organization, id, std::move(request)));
@@ -187,7 +188,8 @@ void import_workflow(Context& context, Call call) {
 // ---- rows -----------------------------------------------------------------------------------------------------------------------
 
 Shape diff_shape() {
-  const auto line = Shape::object("DiffLine", {{"kind", Shape::choice({"context", "removed", "added"})}, {"text", Shape::text("- greet:", 0)}});
+  const auto line =
+      Shape::object("DiffLine", {{"kind", Shape::choice({"context", "removed", "added"})}, {"text", Shape::text("- greet:", 0)}});
   const auto hunk = Shape::object("DiffHunk", {{"old_start", Shape::integer(6)},
                                                {"old_count", Shape::integer(3)},
                                                {"new_start", Shape::integer(6)},
@@ -197,9 +199,10 @@ Shape diff_shape() {
                                                  {"path", Shape::text("/greet", kMaxText)},
                                                  {"reference", Shape::text("/do/0/greet", kMaxText)},
                                                  {"type", Shape::text("set")}});
-  const auto trigger = Shape::object("TriggerChange", {{"type", Shape::choice({"schedule", "webhook"})},
-                                                       {"before", Shape::any(nullptr)},
-                                                       {"after", Shape::any(json::Value::object({{"kind", "cron"}, {"cron", "0 2 * * *"}}))}});
+  const auto trigger =
+      Shape::object("TriggerChange", {{"type", Shape::choice({"schedule", "webhook"})},
+                                      {"before", Shape::any(nullptr)},
+                                      {"after", Shape::any(json::Value::object({{"kind", "cron"}, {"cron", "0 2 * * *"}}))}});
   return Shape::object("VersionDiff", {{"from", Shape::integer(1, 1)},
                                        {"to", Shape::integer(2, 1)},
                                        {"hunks", Shape::array(hunk, 0)},
@@ -295,7 +298,8 @@ std::vector<Route> version_routes() {
        .request = import_shape(),
        .status = 201,
        .reply = import_reply_shape(),
-       .description = "Nothing is executed or fetched. What cannot be translated is named in `findings` and becomes a task that raises an error saying "
+       .description = "Nothing is executed or fetched. What cannot be translated is named in `findings` and becomes a task that raises an "
+                      "error saying "
                       "so. An imported workflow is inactive unless asked otherwise. 200 with `dry_run`."},
   };
 }

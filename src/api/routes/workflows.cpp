@@ -118,7 +118,8 @@ void update_workflow(Context& context, Call call) {
   changes.change_summary = fields.text("change_summary", kMaxDescription).value_or("");
   static_cast<void>(fields.text("organization_id"));  // the gate has read it
   changes.author = call.principal.user;
-  if (const auto expected = fields.integer("expected_version", 1, INT32_MAX)) changes.expected_version = static_cast<std::uint32_t>(*expected);
+  if (const auto expected = fields.integer("expected_version", 1, INT32_MAX))
+    changes.expected_version = static_cast<std::uint32_t>(*expected);
   changes.definition = read_definition(fields, context.options);
   PAWL_API_CHECK(fields.finish());
   PAWL_API_TRY(workflow, context.d.catalog.update(call.organization, id, std::move(changes)));
@@ -231,14 +232,15 @@ Shape new_workflow_shape() {
 }
 
 Shape workflow_changes_shape() {
-  return Shape::object("WorkflowChanges", {{"definition", definition_shape(), Shape::optional},
-                                           {"name", name_shape(), Shape::optional},
-                                           {"description", Shape::text("Says hello.", kMaxDescription), Shape::optional},
-                                           {"is_active", Shape::boolean(true), Shape::optional},
-                                           {"change_summary", Shape::text("A better greeting", kMaxDescription), Shape::optional},
-                                           {"expected_version",
-                                            Shape::integer(1, 1, INT32_MAX).described("409 where another version is current."), Shape::optional},
-                                           {"organization_id", Shape::id(), Shape::optional}});
+  return Shape::object(
+      "WorkflowChanges",
+      {{"definition", definition_shape(), Shape::optional},
+       {"name", name_shape(), Shape::optional},
+       {"description", Shape::text("Says hello.", kMaxDescription), Shape::optional},
+       {"is_active", Shape::boolean(true), Shape::optional},
+       {"change_summary", Shape::text("A better greeting", kMaxDescription), Shape::optional},
+       {"expected_version", Shape::integer(1, 1, INT32_MAX).described("409 where another version is current."), Shape::optional},
+       {"organization_id", Shape::id(), Shape::optional}});
 }
 
 Shape version_shape() {
