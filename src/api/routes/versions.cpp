@@ -60,8 +60,8 @@ void append_diff(std::string& out, std::uint32_t from, std::uint32_t to, const c
 
 void diff_versions(Context& context, Call call) {
   PAWL_API_TRY(id, workflow_id(call.request));
-  PAWL_API_TRY(from, version_number(call.request.param("from")));
-  PAWL_API_TRY(to, version_number(call.request.param("to")));
+  PAWL_API_TRY(from, version_number(call.request.param("version")));
+  PAWL_API_TRY(to, version_number(call.request.param("other")));
   PAWL_API_TRY(diff, context.d.catalog.diff(call.organization, id, from, to));
   std::string out;
   append_diff(out, from, to, diff);
@@ -241,7 +241,7 @@ std::vector<Route> version_routes() {
   using http::Method;
   return {
       {.method = Method::get,
-       .path = "/api/workflows/{workflow_id}/versions/{from}/diff/{to}",
+       .path = "/api/workflows/{workflow_id}/versions/{version}/diff/{other}",
        .id = "diffVersions",
        .tag = "workflows",
        .summary = "Compare two versions, line by line and task by task",
