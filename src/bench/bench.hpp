@@ -12,11 +12,11 @@
 namespace pawl::bench {
 
 struct BenchOptions {
-  std::string name;     ///< run only the benchmark of this name; empty: all
-  std::string program;  ///< path of the pawl binary to start
-  std::string folder;   ///< an empty folder on the disk to measure
+  std::string name;          ///< run only the benchmark of this name; empty: all
+  std::string program;       ///< path of the pawl binary to start
+  std::string folder;        ///< an empty folder on the disk to measure
   std::string database_url;  ///< what the servers store in; empty: SQLite in the folder
-  bool quick = false;   ///< a tenth of the load: a smoke test, no figures to quote
+  bool quick = false;        ///< a tenth of the load: a smoke test, no figures to quote
 };
 
 /// One measured figure. `ratio` is to `yardstick` of the same run (0: none).

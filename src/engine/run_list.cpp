@@ -14,25 +14,27 @@ constexpr std::uint32_t kMaxLimit = 200;
 constexpr std::int64_t kMaxKey = INT64_MAX;
 
 // $1 workflow, $2 upper key or id, $3 organization, $4 phases (bits), $5 since, $6 until, $7 name pattern, $8 id pattern, $9 limit
-#define PAWL_RUN_FILTER(HEX)                                                                                     \
+#define PAWL_RUN_FILTER(HEX)                                                                                       \
   " and ($3 is null or w.organization_id = $3) and (($4 >> cast(r.phase as int)) & 1) = 1 and r.created_at >= $5 " \
   "and r.created_at < $6 and ($7 is null or lower(w.name) like lower($7) escape '\\' or " HEX " like $8 escape '\\') "
-#define PAWL_FINISHED_RUN                                                                                                               \
+#define PAWL_FINISHED_RUN                                                                                                                 \
   "select r.id, r.version, r.phase, r.flags, r.created_at, w.organization_id, w.workflow_id, w.name, r.started_after, r.ended_after, '' " \
   "from "
-#define PAWL_OPEN_RUN                                                                                                    \
+#define PAWL_OPEN_RUN                                                                                                       \
   "select r.id, r.version, r.phase, r.flags, r.created_at, w.organization_id, w.workflow_id, w.name, null, null, r.reason " \
   "from "
-#define PAWL_STATEMENTS(HEX)                                                                                                               \
-  {                                                                                                                                        \
-    PAWL_FINISHED_RUN "runs r join run_workflows w on w.ref = r.workflow where $1 is null and r.key < $2" PAWL_RUN_FILTER(                 \
-        HEX) "order by r.key desc limit $9",                                                                                               \
-        PAWL_FINISHED_RUN "run_workflows w cross join runs r where w.workflow_id = $1 and r.workflow = w.ref and r.key < $2" PAWL_RUN_FILTER( \
-            HEX) "order by r.key desc limit $9",                                                                                           \
-        PAWL_OPEN_RUN "open_runs r join run_workflows w on w.ref = r.workflow where $1 is null and r.id < $2" PAWL_RUN_FILTER(             \
-            HEX) "order by r.id desc limit $9",                                                                                            \
-        PAWL_OPEN_RUN "run_workflows w cross join open_runs r where w.workflow_id = $1 and r.workflow = w.ref and r.id < $2" PAWL_RUN_FILTER( \
-            HEX) "order by r.id desc limit $9"                                                                                             \
+#define PAWL_STATEMENTS(HEX)                                                                                                    \
+  {                                                                                                                             \
+    PAWL_FINISHED_RUN "runs r join run_workflows w on w.ref = r.workflow where $1 is null and r.key < $2" PAWL_RUN_FILTER(      \
+        HEX) "order by r.key desc limit $9",                                                                                    \
+        PAWL_FINISHED_RUN                                                                                                       \
+        "run_workflows w cross join runs r where w.workflow_id = $1 and r.workflow = w.ref and r.key < $2" PAWL_RUN_FILTER(     \
+            HEX) "order by r.key desc limit $9",                                                                                \
+        PAWL_OPEN_RUN "open_runs r join run_workflows w on w.ref = r.workflow where $1 is null and r.id < $2" PAWL_RUN_FILTER(  \
+            HEX) "order by r.id desc limit $9",                                                                                 \
+        PAWL_OPEN_RUN                                                                                                           \
+        "run_workflows w cross join open_runs r where w.workflow_id = $1 and r.workflow = w.ref and r.id < $2" PAWL_RUN_FILTER( \
+            HEX) "order by r.id desc limit $9"                                                                                  \
   }
 struct Statements {
   std::string_view finished;
@@ -48,9 +50,7 @@ constexpr Statements kPostgresql = PAWL_STATEMENTS("encode(r.id, 'hex')");
 #undef PAWL_FINISHED_RUN
 #undef PAWL_RUN_FILTER
 
-const Statements& statements_of(const Session& session) {
-  return session.dialect() == storage::Dialect::sqlite ? kSqlite : kPostgresql;
-}
+const Statements& statements_of(const Session& session) { return session.dialect() == storage::Dialect::sqlite ? kSqlite : kPostgresql; }
 
 RunView view_of(const Row& row) {
   RunView view;

@@ -141,8 +141,8 @@ Result<std::int64_t> RunStore::reference(Transaction& transaction, const RunIden
   auto& entry = references_[{identity.organization, identity.workflow}];
   if (entry.number == 0) entry.number = ++last_reference_;
   if (entry.name != identity.workflow_name || entry.stored_after > transaction.commits()) {
-    PAWL_TRY_VOID(transaction.queue(kPutReference,
-                                    {entry.number, identity.organization, identity.workflow, storable(identity.workflow_name)}));
+    PAWL_TRY_VOID(
+        transaction.queue(kPutReference, {entry.number, identity.organization, identity.workflow, storable(identity.workflow_name)}));
     entry.name = identity.workflow_name;
     entry.stored_after = transaction.commits() + 1;
   }
@@ -156,7 +156,7 @@ Result<void> RunStore::write(Transaction& transaction, const RunWrite& write) {
   if (write.begin) PAWL_TRY_VOID(begin(transaction, write, workflow));
   if (write.append) {
     PAWL_TRY_VOID(transaction.queue("insert into journal (run_id, seq, data) values ($1, $2, $3)",
-                                      {id, write.append->sequence, Parameter::blob(write.append->data)}));
+                                    {id, write.append->sequence, Parameter::blob(write.append->data)}));
   }
   if (write.snapshot) {
     PAWL_TRY_VOID(transaction.queue(kPutSnapshot, {id, write.snapshot->sequence, Parameter::blob(write.snapshot->data)}));
@@ -164,7 +164,7 @@ Result<void> RunStore::write(Transaction& transaction, const RunWrite& write) {
   }
   if (write.update_row) {
     PAWL_TRY_VOID(transaction.queue("update open_runs set phase = $2, resident = $3, reason = $4 where id = $1",
-                                      {id, static_cast<int>(write.phase), write.resident, storable(write.reason)}));
+                                    {id, static_cast<int>(write.phase), write.resident, storable(write.reason)}));
   }
   if (write.forget_timer) PAWL_TRY_VOID(transaction.queue("delete from timers where run_id = $1", {id}));
   if (write.sleep) PAWL_TRY_VOID(sleep(transaction, write));
@@ -180,9 +180,9 @@ Result<void> RunStore::begin(Transaction& transaction, const RunWrite& write, st
   }
   PAWL_TRY_VOID(
       transaction.queue("insert into open_runs (id, workflow, version, phase, flags, created_at, resident, reason, beginning) values "
-                          "($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                          {identity.id, workflow, identity.version, static_cast<int>(write.phase), flags_of(identity), identity.created_at,
-                           write.resident, storable(write.reason), Parameter::blob(write.begin->beginning)}));
+                        "($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                        {identity.id, workflow, identity.version, static_cast<int>(write.phase), flags_of(identity), identity.created_at,
+                         write.resident, storable(write.reason), Parameter::blob(write.begin->beginning)}));
   return {};
 }
 

@@ -50,16 +50,16 @@ struct DatabaseOptions {
   std::string url{};             ///< `postgresql://user:password@host/database`; empty: SQLite in the folder
   bool synchronous = true;       ///< false: no fsync at all; only for data that may be lost (temporary folders)
 
-  std::uint32_t readers = 2;            ///< SQLite: connections for blocking reads
-  Millis busy_timeout{5'000};           ///< SQLite: how long to wait for another process that looks into the file
-  std::uint32_t max_pages = 0;          ///< SQLite: the file may not grow beyond this many pages of 4 KiB; 0: no limit
-  std::uint32_t pool_size = 10;         ///< PostgreSQL: connections for reads that are kept
-  std::uint32_t max_overflow = 20;      ///< PostgreSQL: more of them for moments when all are out
-  Millis pool_timeout{30'000};          ///< how long a read waits for a connection
-  Millis pool_recycle{3'600'000};       ///< PostgreSQL: a connection that is older is replaced; 0: never
-  Millis statement_timeout{60'000};     ///< PostgreSQL
-  Millis lock_timeout{10'000};          ///< PostgreSQL
-  CircuitBreakerOptions breaker{};      ///< PostgreSQL: around connecting
+  std::uint32_t readers = 2;         ///< SQLite: connections for blocking reads
+  Millis busy_timeout{5'000};        ///< SQLite: how long to wait for another process that looks into the file
+  std::uint32_t max_pages = 0;       ///< SQLite: the file may not grow beyond this many pages of 4 KiB; 0: no limit
+  std::uint32_t pool_size = 10;      ///< PostgreSQL: connections for reads that are kept
+  std::uint32_t max_overflow = 20;   ///< PostgreSQL: more of them for moments when all are out
+  Millis pool_timeout{30'000};       ///< how long a read waits for a connection
+  Millis pool_recycle{3'600'000};    ///< PostgreSQL: a connection that is older is replaced; 0: never
+  Millis statement_timeout{60'000};  ///< PostgreSQL
+  Millis lock_timeout{10'000};       ///< PostgreSQL
+  CircuitBreakerOptions breaker{};   ///< PostgreSQL: around connecting
 };
 
 /// Whether this is a URL that `Database` understands as PostgreSQL's.

@@ -146,14 +146,15 @@ TEST_F(Postgresql, ACommitWhoseAnswerWasLostIsNotDoneAgain) {
 TEST_F(Postgresql, ACommitThatDidNotHappenIsDoneAgain) {
   open();
   // At its first commit the server process ends itself, before anything is durable.
-  ASSERT_FALSE(testing::administer(url_,
-                                   "create sequence once; "
-                                   "create function stumble() returns trigger language plpgsql as $$ begin "
-                                   "if nextval('once') = 1 then perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(1); end if; "
-                                   "return null; end $$; "
-                                   "create constraint trigger stumbles after insert on t deferrable initially deferred "
-                                   "for each row execute function stumble()")
-                   .has_error());
+  ASSERT_FALSE(
+      testing::administer(url_,
+                          "create sequence once; "
+                          "create function stumble() returns trigger language plpgsql as $$ begin "
+                          "if nextval('once') = 1 then perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(1); end if; "
+                          "return null; end $$; "
+                          "create constraint trigger stumbles after insert on t deferrable initially deferred "
+                          "for each row execute function stumble()")
+          .has_error());
   const auto stored = database_->write_and_wait(insert(1));
   EXPECT_FALSE(stored.has_error()) << stored.error().message;
   EXPECT_EQ(count("select count(*) from t"), 1);
@@ -243,14 +244,12 @@ TEST_F(Postgresql, AnOldConnectionIsReplaced) {
 TEST_F(Postgresql, TextWithAZeroIsRefusedAndHarmsNobodyElse) {
   open();
   ASSERT_FALSE(testing::administer(url_, "create table words (word text)").has_error());
-  const auto refused = database_->write_and_wait([](Transaction& transaction) {
-    return transaction.queue("insert into words values ($1)", {std::string_view("a\0b", 3)});
-  });
+  const auto refused = database_->write_and_wait(
+      [](Transaction& transaction) { return transaction.queue("insert into words values ($1)", {std::string_view("a\0b", 3)}); });
   ASSERT_TRUE(refused.has_error());
   EXPECT_EQ(refused.error().code, "storage.text");
-  const auto broken = database_->write_and_wait([](Transaction& transaction) {
-    return transaction.queue("insert into words values ($1)", {std::string_view("a\xff", 2)});
-  });
+  const auto broken = database_->write_and_wait(
+      [](Transaction& transaction) { return transaction.queue("insert into words values ($1)", {std::string_view("a\xff", 2)}); });
   ASSERT_TRUE(broken.has_error());
   EXPECT_EQ(broken.error().code, "storage.text");
   EXPECT_FALSE(database_->write_and_wait(insert(1)).has_error());

@@ -48,14 +48,16 @@ Result<void> describe(Session& session, const Statements& statements, SchemaTabl
     table.columns.push_back({std::string(row.text(0)), common_type(row.text(1)), row.boolean(2) || key, key, {}});
   }));
   PAWL_TRY_VOID(session.query(statements.references, {table.name}, [&](const Row& row) {
-    const auto column = std::find_if(table.columns.begin(), table.columns.end(), [&](const auto& each) { return each.name == row.text(0); });
+    const auto column =
+        std::find_if(table.columns.begin(), table.columns.end(), [&](const auto& each) { return each.name == row.text(0); });
     if (column == table.columns.end()) return;
     // A reference without a column means the primary key, which is called so in all of our tables.
     const auto target = row.text(2).empty() ? std::string_view("id") : row.text(2);
     column->refers_to = std::string(row.text(1)) + "(" + std::string(target) + ")";
   }));
-  return session.query(statements.indexes, {table.name},
-                       [&](const Row& row) { table.indexes.push_back({std::string(row.text(0)), row.boolean(1)}); });
+  return session.query(statements.indexes, {table.name}, [&](const Row& row) {
+    table.indexes.push_back({std::string(row.text(0)), row.boolean(1)});
+  });
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ TEST(SchemaReference, IsThatOfAFreshlyMigratedDatabase) {
     ASSERT_FALSE(reference.has_error()) << reference.error().message;
     std::stringstream page;
     page << std::ifstream(std::filesystem::path(source) / "docs/schema.md").rdbuf();
-    EXPECT_TRUE(*reference == page.str()) << "docs/schema.md is another one: run `pawl migrate schema > docs/schema.md` on a migrated database";
+    EXPECT_TRUE(*reference == page.str())
+        << "docs/schema.md is another one: run `pawl migrate schema > docs/schema.md` on a migrated database";
   }
   std::filesystem::remove_all(folder);
 }

@@ -66,7 +66,8 @@ TEST(Database, KeepsEveryTypeOfValue) {
   const TemporaryFolder folder;
   const auto database = open(folder.path());
   ASSERT_FALSE(run(*database, testing::on_postgresql() ? "create table t (a bigint, b text, c bytea, d bytea, e bigint)"
-                                                      : "create table t (a integer, b text, c blob, d blob, e integer)").has_error());
+                                                       : "create table t (a integer, b text, c blob, d blob, e integer)")
+                   .has_error());
   SystemRandom random;
   const auto id = RunId::make(TimePoint(Millis(1234567)), random);
   const std::string bytes("\0x\xff", 3);

@@ -99,9 +99,8 @@ Result<void> copy_tables_in(PostgresConnection& connection, const std::filesyste
   for (const auto& table : manifest.tables) names += (names.empty() ? "" : ", ") + identifier(table.name);
   if (!names.empty()) PAWL_TRY_VOID(connection.script("truncate " + names));
   for (const auto& table : manifest.tables) {
-    PAWL_TRY(rows, connection.copy_in(copy_statement(table, "from stdin"), [&](const PostgresConnection::Put& put) {
-      return read_file(folder / file_of(table), put);
-    }));
+    PAWL_TRY(rows, connection.copy_in(copy_statement(table, "from stdin"),
+                                      [&](const PostgresConnection::Put& put) { return read_file(folder / file_of(table), put); }));
     if (rows != table.rows) {
       return Error{ErrorClass::unprocessable, "backup.damaged", "the table " + table.name + " has other rows than when it was saved"};
     }

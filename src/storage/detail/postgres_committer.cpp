@@ -45,7 +45,8 @@ Error unknown_outcome() {
 }
 
 Error locked() {
-  return {ErrorClass::conflict, "storage.locked", "another Pawl process works on this PostgreSQL database: one engine per database (or schema)"};
+  return {ErrorClass::conflict, "storage.locked",
+          "another Pawl process works on this PostgreSQL database: one engine per database (or schema)"};
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ class PostgresCommitter final : public Committer {
   Uuid node_;               ///< names this process's mark
   std::int64_t batch_ = 0;  ///< number of the latest batch
   std::uint64_t commits_ = 0;
-  bool has_marks_ = false;  ///< the table exists: migration 11 is applied
+  bool has_marks_ = false;                ///< the table exists: migration 11 is applied
   std::optional<std::uint64_t> scripts_;  ///< of the connection, when it was looked for
   std::chrono::steady_clock::time_point probed_{};
   std::mt19937_64 jitter_{std::random_device{}()};

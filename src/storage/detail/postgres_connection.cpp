@@ -63,10 +63,17 @@ void PostgresConnection::FreeResult::operator()(pg_result* result) const { PQcle
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresOptions& options) {
   const auto seconds = std::to_string(std::max<std::int64_t>(options.connect_timeout.count() / 1000, 2));
   // What stands in the URL wins. A dead peer is noticed within 30 s, whether we wait for its answer or for room to send.
-  const std::array keywords = {"connect_timeout",  "application_name",    "keepalives_idle", "keepalives_interval",
-                               "keepalives_count", "tcp_user_timeout",    "dbname",          "client_encoding",
+  const std::array keywords = {"connect_timeout",
+                               "application_name",
+                               "keepalives_idle",
+                               "keepalives_interval",
+                               "keepalives_count",
+                               "tcp_user_timeout",
+                               "dbname",
+                               "client_encoding",
                                static_cast<const char*>(nullptr)};
-  const std::array values = {seconds.c_str(), "pawl", "15", "5", "3", "30000", options.url.c_str(), "UTF8", static_cast<const char*>(nullptr)};
+  const std::array values = {
+      seconds.c_str(), "pawl", "15", "5", "3", "30000", options.url.c_str(), "UTF8", static_cast<const char*>(nullptr)};
   std::unique_ptr<PostgresConnection> connection(  // NOLINT: private constructor
       new PostgresConnection(PQconnectdbParams(keywords.data(), values.data(), 1)));
   if (connection->connection_ == nullptr) return Error{ErrorClass::internal, "storage.io", "connect to PostgreSQL: out of memory"};
@@ -86,8 +93,7 @@ Result<void> PostgresConnection::configure(const PostgresOptions& options) {
   }
   const auto setting = [this](const char* name, const std::string& value) -> Result<void> {
     const std::array<const char*, 2> parameters = {name, value.c_str()};
-    const Answer answer(
-        PQexecParams(connection_, "select set_config($1, $2, false)", 2, nullptr, parameters.data(), nullptr, nullptr, 0));
+    const Answer answer(PQexecParams(connection_, "select set_config($1, $2, false)", 2, nullptr, parameters.data(), nullptr, nullptr, 0));
     if (PQresultStatus(answer.get()) != PGRES_TUPLES_OK) return error_of(answer.get());
     return {};
   };
@@ -174,7 +180,8 @@ Result<PostgresConnection::Statement*> PostgresConnection::prepared(std::string_
   std::array<Oid, kMaxParameters> numbers{};
   std::size_t count = 0;
   for (const auto& parameter : parameters) numbers.at(count++) = type_number(parameter.type());
-  if (PQsendPrepare(connection_, statement->name.c_str(), found->first.c_str(), static_cast<int>(count), numbers.data()) != 1) return lose();
+  if (PQsendPrepare(connection_, statement->name.c_str(), found->first.c_str(), static_cast<int>(count), numbers.data()) != 1)
+    return lose();
   statement->sent = true;
   pending_.push_back({Pending::Kind::preparation, statement});
   return statement;

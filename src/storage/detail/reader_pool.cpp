@@ -78,7 +78,8 @@ Result<std::unique_ptr<Connection>> ReaderPool::open_one(Steady::time_point dead
   auto longest = kFirstPause;
   for (;;) {
     const auto permit = breaker_.try_acquire(Steady::now());
-    if (!permit) return Error{ErrorClass::unavailable, "storage.unavailable", "the database cannot be reached at the moment; try again later"};
+    if (!permit)
+      return Error{ErrorClass::unavailable, "storage.unavailable", "the database cannot be reached at the moment; try again later"};
     auto opened = connect_();
     const auto now = Steady::now();
     breaker_.report(*permit, opened.has_value() ? CircuitBreaker::Outcome::success : CircuitBreaker::Outcome::failure, now);

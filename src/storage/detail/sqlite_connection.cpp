@@ -50,7 +50,8 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const SqliteOpt
   sqlite3* database = nullptr;
   const int flags = (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX;
   const int code = sqlite3_open_v2(options.path.c_str(), &database, flags, nullptr);
-  std::unique_ptr<SqliteConnection> connection(new SqliteConnection(database));  // NOLINT: private constructor; also closes what failed to open
+  std::unique_ptr<SqliteConnection> connection(
+      new SqliteConnection(database));  // NOLINT: private constructor; also closes what failed to open
   if (code != SQLITE_OK) return connection->last_error("open database " + options.path);
   PAWL_TRY_VOID(connection->configure(options));
   return connection;
@@ -107,7 +108,8 @@ Result<sqlite3_stmt*> SqliteConnection::prepared(std::string_view sql) {
   return statement;
 }
 
-Result<std::int64_t> SqliteConnection::run(std::string_view sql, std::initializer_list<Parameter> parameters, const void* context, Visit visit) {
+Result<std::int64_t> SqliteConnection::run(std::string_view sql, std::initializer_list<Parameter> parameters, const void* context,
+                                           Visit visit) {
   PAWL_TRY(statement, prepared(sql));
   int index = 0;
   for (const auto& parameter : parameters) {

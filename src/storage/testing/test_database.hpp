@@ -18,7 +18,9 @@ namespace pawl::storage::testing {
 [[nodiscard]] bool on_postgresql();
 /// The options completed for the database that tests run on.
 [[nodiscard]] DatabaseOptions with_backend(DatabaseOptions options);
-[[nodiscard]] inline Result<std::unique_ptr<Database>> open(const DatabaseOptions& options) { return Database::open(with_backend(options)); }
+[[nodiscard]] inline Result<std::unique_ptr<Database>> open(const DatabaseOptions& options) {
+  return Database::open(with_backend(options));
+}
 /// The URL of the folder's schema, with the schema's name as application name; only where tests run on PostgreSQL.
 [[nodiscard]] std::string url_of(const std::filesystem::path& folder);
 /// Runs statements on a connection of its own, as an administrator beside the engine would.
