@@ -47,7 +47,8 @@ struct Api::Impl {
   }
 };
 
-Api::Api(Dependencies dependencies, Options options) : impl_(new Impl{{std::move(dependencies), std::move(options), {}, {}, {}, {}, {}}}) {
+Api::Api(Dependencies dependencies, Options options)
+    : impl_(new Impl{{std::move(dependencies), std::move(options), {}, {}, {}, {}, {}, {}}}) {
   auto& context = impl_->context;
   for (const auto& key : context.options.api_keys) context.key_digests.push_back(crypto::hash(key));
   context.openapi = std::make_shared<const std::string>(json::to_text(openapi_document(route_table(), context.options.version)));
@@ -59,6 +60,7 @@ Api::Api(Dependencies dependencies, Options options) : impl_(new Impl{{std::move
                                                                                                    .clock = context.d.clock,
                                                                                                    .random = context.d.random,
                                                                                                    .secrets = context.d.secrets});
+  context.trail = std::make_unique<detail::Trail>(context.d.audit, context.d.clock);
 }
 
 Api::~Api() = default;

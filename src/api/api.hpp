@@ -22,6 +22,10 @@ namespace pawl {
 class Clock;
 class Random;
 }  // namespace pawl
+namespace pawl::audit {
+class Log;
+class Redactor;
+}  // namespace pawl::audit
 namespace pawl::async {
 class BlockingPool;
 class IoThreads;
@@ -51,6 +55,9 @@ class RedisClient;
 }  // namespace pawl::net
 namespace pawl::live {
 class Hub;
+}
+namespace pawl::privacy {
+class Retention;
 }
 namespace pawl::storage {
 class Database;
@@ -87,6 +94,9 @@ struct Dependencies {
   limits::RateLimiter* limiter = nullptr;       ///< null: nothing is counted
   const net::RedisClient* redis = nullptr;      ///< null: none is configured
   const net::CurlOutbound* outbound = nullptr;  ///< for its circuit breakers in health; may be null
+  audit::Log* audit = nullptr;                ///< null: nothing is recorded, and there is no trail to read
+  const audit::Redactor* redactor = nullptr;  ///< takes known secrets out of what runs show; null: nothing is taken out
+  privacy::Retention* retention = nullptr;    ///< needed by the routes of data retention
 };
 
 class Api {

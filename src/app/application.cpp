@@ -8,11 +8,13 @@
 
 #include "api/api.hpp"
 #include "app/forwarding.hpp"
+#include "app/function_audit.hpp"
 #include "app/key_files.hpp"
 #include "app/log.hpp"
 #include "app/people.hpp"
 #include "async/blocking_pool.hpp"
 #include "async/io_threads.hpp"
+#include "audit/redact.hpp"
 #include "catalog/scheduler.hpp"
 #include "engine/function.hpp"
 #include "functions/functions.hpp"
@@ -116,7 +118,42 @@ std::string public_url(const config::Config& config) {
   return config.public_url.empty() ? fmt::format("http://{}:{}", config.host, config.port) : config.public_url;
 }
 
+/// What must never be shown or kept, whoever happens to say it.
+audit::Needles needles_of(const config::Config& config) {
+  audit::Needles needles;
+  needles.add(config.secret_key);
+  needles.add(config.api_key);
+  needles.add(config.encryption_key);
+  for (const auto& key : config.previous_encryption_keys) needles.add(key);
+  for (const auto& [name, value] : config.secrets) needles.add(value);
+  return needles;
+}
+
 }  // namespace
+
+Result<audit::Keys> audit_keys(const config::Config& config, bool make) {
+  if (!config.secret_key.empty()) return audit::Keys{audit::key_of(config.secret_key)};
+  const auto folder = data_folder(config);
+  std::error_code ignored;
+  if (!make && !fs::exists(fs::path(folder) / "secret.key", ignored)) {
+    return Error(ErrorClass::invalid, "audit.key", "SECRET_KEY is not set and the data folder has no secret.key: nothing can be verified");
+  }
+  PAWL_TRY(file, ensure_key_file(folder, "secret.key"));
+  return audit::Keys{audit::key_of(file.key)};
+}
+
+std::string audit_file(const config::Config& config) {
+  if (!config.audit_log_path.empty()) return config.audit_log_path;
+  return (fs::path(data_folder(config)) / "audit.jsonl").string();
+}
+
+privacy::RetentionOptions retention_options(const config::Config& config) {
+  return {.runs = config.retention_runs_days,
+          .sessions = config.retention_sessions_days,
+          .audit = config.audit_retention_days,
+          .invitations = config.retention_invitations_days,
+          .one_time_tokens = config.retention_one_time_tokens_days};
+}
 
 std::string data_folder(const config::Config& config) {
   if (!config.database_url.starts_with(kSqliteScheme)) return config.data_dir;
@@ -145,6 +182,7 @@ struct Application::Impl {
         outbound(std::move(curl)),
         redis(std::move(a_redis)),
         relay(redis ? std::make_unique<live::RedisRelay>(*redis) : nullptr),
+        redactor(needles_of(a_config)),
         database(std::move(a_database)),
         keys(std::move(a_keys)) {}
 
@@ -159,8 +197,13 @@ struct Application::Impl {
   std::unique_ptr<net::RedisClient> redis;  ///< null where none is configured
   std::unique_ptr<live::RedisRelay> relay;  ///< the same
   std::unique_ptr<limits::RateLimiter> limiter;
+  audit::Redactor redactor;
   std::unique_ptr<storage::Database> database;
   crypto::KeyRing keys;  ///< seals stored credentials
+  std::unique_ptr<audit::Log> audit_log;
+  std::unique_ptr<FunctionAudit> function_audit;
+  std::unique_ptr<privacy::Retention> retention;
+  std::unique_ptr<privacy::RetentionSchedule> retention_schedule;
   engine::FunctionRegistry functions;
   live::Hub live{clock, random, relay.get()};
   live::RunEvents run_events{live};
@@ -183,10 +226,26 @@ struct Application::Impl {
     return [this](const OrganizationId&, const dsl::Plan& plan) { return secrets_of(plan); };
   }
   [[nodiscard]] Result<void> build();
+  [[nodiscard]] Result<void> build_audit();
 };
+
+Result<void> Application::Impl::build_audit() {
+  PAWL_TRY(chain_keys, audit_keys(config, true));
+  audit::LogOptions log_options;
+  log_options.keys = std::move(chain_keys);
+  log_options.file = options.audit_file.empty() ? fs::path(data_folder(config)) / "audit.jsonl" : fs::path(options.audit_file);
+  log_options.rotate_bytes = config.audit_log_max_bytes;
+  log_options.report = [](std::string_view sentence) { log(Level::error, sentence); };
+  PAWL_TRY(opened, audit::Log::open(*database, clock, redactor, std::move(log_options)));
+  audit_log = std::move(opened);
+  function_audit = std::make_unique<FunctionAudit>(*audit_log);
+  retention = std::make_unique<privacy::Retention>(*database, *audit_log, clock, retention_options(config));
+  return {};
+}
 
 Result<void> Application::Impl::build() {
   PAWL_TRY(secret, installation_secret(config, data_folder(config)));
+  PAWL_TRY_VOID(build_audit());
   PAWL_TRY(owner, identity::ensure_organization(*database, clock, random));
   organization = owner;
   functions::FunctionsOptions function_options;
@@ -210,7 +269,8 @@ Result<void> Application::Impl::build() {
                                                                          .random = random,
                                                                          .on_fatal = options.on_fatal,
                                                                          .secrets = secrets_provider(),
-                                                                         .observer = &run_events},
+                                                                         .observer = &run_events,
+                                                                         .effects = function_audit.get()},
                                             engine::EngineOptions{});
   people = std::make_unique<People>(People::Dependencies{.config = config,
                                                          .folder = data_folder(config),
@@ -221,6 +281,7 @@ Result<void> Application::Impl::build() {
                                                          .outbound = outbound,
                                                          .catalog = *catalog,
                                                          .engine = *engine,
+                                                         .audit = audit_log.get(),
                                                          .clock = clock,
                                                          .random = random});
   if (!options.schedules) return {};
@@ -260,6 +321,10 @@ Result<void> Application::start() {
   PAWL_TRY_VOID(impl.engine->start());
   if (impl.scheduler) PAWL_TRY_VOID(impl.scheduler->start());
   if (impl.options.schedules) impl.people->start();
+  if (impl.options.housekeeping) {
+    impl.retention_schedule = std::make_unique<privacy::RetentionSchedule>(
+        *impl.retention, [](const Error& error) { log(Level::error, "retention: " + error.message); });
+  }
   return {};
 }
 
@@ -284,6 +349,9 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   dependencies.limiter = impl.limiter.get();
   dependencies.redis = impl.redis.get();
   dependencies.outbound = &impl.outbound;
+  dependencies.audit = impl.audit_log.get();
+  dependencies.redactor = &impl.redactor;
+  dependencies.retention = impl.retention.get();
   impl.api = std::make_unique<api::Api>(std::move(dependencies), std::move(api_options));
   http::ServerOptions server_options;
   server_options.host = impl.config.host;
@@ -310,6 +378,7 @@ void Application::stop(Millis patience) {
   impl.live.stop();
   if (impl.server) impl.server->stop(left());
   if (impl.redis) impl.redis->stop();  // what it was asked is answered while those who asked are still there
+  impl.retention_schedule.reset();
   if (impl.scheduler) impl.scheduler->stop();
   impl.people->stop();
   impl.engine->stop(left());

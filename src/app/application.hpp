@@ -16,11 +16,13 @@
 #include <string>
 #include <vector>
 
+#include "audit/audit.hpp"
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "catalog/catalog.hpp"
 #include "config/config.hpp"
 #include "engine/engine.hpp"
+#include "privacy/retention.hpp"
 #include "storage/database.hpp"
 
 namespace pawl::app {
@@ -32,6 +34,8 @@ struct ApplicationOptions {
   bool durable = true;    ///< false: no fsync; for a temporary folder
   bool schedules = true;  ///< fire schedules and event triggers
   bool always_migrate = false;
+  bool housekeeping = false;                   ///< remove what is older than the retention settings say, every hour
+  std::string audit_file;                      ///< empty: `audit.jsonl` in the data folder
   std::function<void(const Error&)> on_fatal;  ///< the database has failed: the process is to end; called once, on another thread
 };
 
@@ -60,6 +64,12 @@ class Application {
   explicit Application(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+/// Where audit records are signed from: SECRET_KEY, else the key file of the data folder. `make`: the file is made where it is missing.
+[[nodiscard]] Result<audit::Keys> audit_keys(const config::Config& config, bool make);
+/// `audit.jsonl` in the data folder, unless the configuration names another.
+[[nodiscard]] std::string audit_file(const config::Config& config);
+[[nodiscard]] privacy::RetentionOptions retention_options(const config::Config& config);
 
 /// The data folder that a configuration means.
 [[nodiscard]] std::string data_folder(const config::Config& config);

@@ -137,6 +137,26 @@ void add_config(CLI::App& app, CommandLine& line) {
       "--docs", [options] { options->show = ConfigOptions::Show::reference; }, "Print docs/configuration.md");
 }
 
+void add_audit(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("audit", "The audit trail");
+  command->require_subcommand(1);
+  auto options = std::make_shared<AuditOptions>();
+  auto* verify = add_command(*command, line, "verify", "Walk the chain, its signatures and its file; 1 with the first bad record", options);
+  add_database_settings(*verify, line);
+  verify->add_flag("--json", options->json, "Machine-readable");
+  verify->add_flag("--no-file", options->without_file, "Look at the database alone");
+  verify->add_option("--expect", options->expected, "This record must be there with this hash, as an earlier verification printed it")
+      ->type_name("N:HASH");
+}
+
+void add_retention(CLI::App& app, CommandLine& line) {
+  auto options = std::make_shared<RetentionOptions>();
+  auto* command = add_command(app, line, "retention", "Remove what is older than the settings say", options);
+  add_database_settings(*command, line);
+  command->add_flag("--dry-run", options->dry_run, "Only count it");
+  command->add_flag("--json", options->json, "Machine-readable");
+}
+
 }  // namespace
 
 ParsedCommandLine parse_command_line(int argc, char** argv) {
@@ -157,6 +177,8 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   add_backup(app, line);
   add_bench(app, line);
   add_config(app, line);
+  add_audit(app, line);
+  add_retention(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -179,6 +201,8 @@ int dispatch(const CommandLine& line) {
     int operator()(const BackupOptions& options) const { return run_backup(common, options); }
     int operator()(const BenchOptions& options) const { return run_bench(options); }
     int operator()(const ConfigOptions& options) const { return run_config(common, options); }
+    int operator()(const AuditOptions& options) const { return run_audit(common, options); }
+    int operator()(const RetentionOptions& options) const { return run_retention(common, options); }
   };
   return std::visit(Visitor{line.common}, line.command);
 }

@@ -55,6 +55,15 @@ struct BenchOptions {
   std::string database_url;      ///< `postgresql://...`; empty: SQLite
   std::uint16_t hello_port = 0;  ///< > 0: be the bare server that others are compared with
 };
+struct AuditOptions {
+  bool json = false;
+  bool without_file = false;  ///< the database alone
+  std::string expected;       ///< `SEQUENCE:HASH` noted earlier
+};
+struct RetentionOptions {
+  bool dry_run = false;
+  bool json = false;
+};
 struct ConfigOptions {
   enum class Show : std::uint8_t { check, example, reference };
   Show show = Show::check;
@@ -67,7 +76,7 @@ struct CommonOptions {
 };
 
 using Command = std::variant<std::monostate, RunOptions, ValidateOptions, ImportOptions, EvalOptions, ServeOptions, MigrateOptions,
-                             BackupOptions, BenchOptions, ConfigOptions>;
+                             BackupOptions, BenchOptions, ConfigOptions, AuditOptions, RetentionOptions>;
 
 struct CommandLine {
   CommonOptions common;
@@ -93,6 +102,8 @@ struct ParsedCommandLine {
 [[nodiscard]] int run_backup(const CommonOptions& common, const BackupOptions& options);
 [[nodiscard]] int run_bench(const BenchOptions& options);
 [[nodiscard]] int run_config(const CommonOptions& common, const ConfigOptions& options);
+[[nodiscard]] int run_audit(const CommonOptions& common, const AuditOptions& options);
+[[nodiscard]] int run_retention(const CommonOptions& common, const RetentionOptions& options);
 
 /// Runs what the command line asks for.
 [[nodiscard]] int dispatch(const CommandLine& line);

@@ -80,6 +80,8 @@ int run_serve(const CommonOptions& common, const ServeOptions& options) {
   Interrupts interrupts;
   std::atomic<bool> broken = false;
   ApplicationOptions application;
+  application.housekeeping = true;
+  application.audit_file = audit_file(*config);
   application.on_fatal = [&](const Error& error) {
     log(Level::error, "the database has failed; the process ends, and the next start recovers: " + error.message);
     broken = true;

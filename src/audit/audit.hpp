@@ -153,6 +153,9 @@ class Log {
   using Done = std::function<void(Result<void>)>;
   [[nodiscard]] Result<void> append(Record record, Done done);
 
+  /// Whether `append` would take a record now: to be asked before an act that must be audited and cannot be undone.
+  [[nodiscard]] bool ready() const;
+
   /// Records that are written later with `write`, in a transaction of the caller's choice (the journal's group commit). Redacts here, on
   /// the calling thread.
   class Prepared {

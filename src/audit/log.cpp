@@ -236,6 +236,12 @@ Result<void> Log::append(Record record, Done done) {
   return {};
 }
 
+bool Log::ready() const {
+  if (impl_->database.is_poisoned()) return false;
+  const std::lock_guard lock(impl_->queue_mutex);
+  return impl_->outstanding < impl_->options.max_queue;
+}
+
 Result<void> Log::append(storage::Transaction& transaction, Record record) {
   auto stored = stored_of(std::move(record), impl_->redactor, impl_->clock);
   return impl_->write_all(transaction, {&stored});

@@ -116,6 +116,7 @@ TEST_F(AuditLog, RefusesTheActWhenTheQueueIsFullInsteadOfDroppingTheRecord) {
     changed.wait(lock, [&] { return blocked; });
   }
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(log->append(record("thing.done")).has_error());
+  EXPECT_FALSE(log->ready());
   const auto refused = log->append(record("thing.done"));
   ASSERT_TRUE(refused.has_error());
   EXPECT_EQ(refused.error().code, "audit.overloaded");

@@ -209,28 +209,39 @@ void append_csv(std::string& out, const Entry& entry) {
 
 }  // namespace
 
+std::string_view export_begin(ExportFormat format) { return format == ExportFormat::csv ? kHeading : std::string_view("["); }
+std::string_view export_end(ExportFormat format) { return format == ExportFormat::csv ? std::string_view() : std::string_view("]\n"); }
+
+Result<ExportPiece> export_piece(storage::Database& database, const Scope& scope, const Filter& filter, ExportFormat format,
+                                 std::uint64_t after) {
+  const Bound bound(scope, filter);
+  ExportPiece piece;
+  std::int64_t count = 0;
+  PAWL_TRY_VOID(database.read([&](Session& session) {
+    return bound.oldest(session, static_cast<std::int64_t>(after), kExportPage, [&](const detail::Stored& stored) {
+      ++count;
+      piece.last = stored.entry.sequence;
+      if (format == ExportFormat::csv) return append_csv(piece.text, stored.entry);
+      if (!piece.text.empty()) piece.text += ",\n";
+      piece.text += to_line(stored.entry);
+    });
+  }));
+  piece.more = count == kExportPage;
+  return piece;
+}
+
 Result<void> export_all(storage::Database& database, const Scope& scope, const Filter& filter, ExportFormat format,
                         const std::function<bool(std::string_view piece)>& write) {
-  const Bound bound(scope, filter);
-  const bool csv = format == ExportFormat::csv;
-  if (!write(csv ? kHeading : std::string_view("["))) return {};
-  std::int64_t after = 0;
-  bool first = true;
-  for (std::int64_t count = kExportPage; count == kExportPage;) {
-    count = 0;
-    std::string piece;
-    PAWL_TRY_VOID(database.read([&](Session& session) {
-      return bound.oldest(session, after, kExportPage, [&](const detail::Stored& stored) {
-        ++count;
-        after = static_cast<std::int64_t>(stored.entry.sequence);
-        if (csv) return append_csv(piece, stored.entry);
-        piece += std::exchange(first, false) ? "\n" : ",\n";
-        piece += to_line(stored.entry);
-      });
-    }));
-    if (!piece.empty() && !write(piece)) return {};
+  if (!write(export_begin(format))) return {};
+  std::uint64_t after = 0;
+  for (bool more = true; more;) {
+    PAWL_TRY(piece, export_piece(database, scope, filter, format, after));
+    if (format == ExportFormat::json && after > 0 && !piece.text.empty()) piece.text.insert(0, ",\n");
+    after = piece.last;
+    more = piece.more;
+    if (!piece.text.empty() && !write(piece.text)) return {};
   }
-  if (!csv) static_cast<void>(write("\n]\n"));
+  static_cast<void>(write(export_end(format)));
   return {};
 }
 

@@ -62,8 +62,20 @@ struct Stats {
                                   std::optional<TimePoint> until);
 
 enum class ExportFormat : std::uint8_t { csv, json };
-/// Hands on the records that `filter` means, oldest first, as pieces of one document; memory does not grow with their number. JSON is an
-/// array; CSV has a heading, and no cell of it is taken for a formula by a spreadsheet. `write` answers false to stop.
+/// Records in the form of an export, oldest first, without the document around them.
+struct ExportPiece {
+  std::string text;
+  std::uint64_t last = 0;  ///< sequence of the last one
+  bool more = false;       ///< there may be more: go on after `last`
+};
+/// At most 500 of the records that `filter` means (its `limit` and `before` do not matter) with a sequence above `after`. Records of JSON
+/// are separated by commas; no cell of CSV is taken for a formula by a spreadsheet.
+[[nodiscard]] Result<ExportPiece> export_piece(storage::Database& database, const Scope& scope, const Filter& filter, ExportFormat format,
+                                               std::uint64_t after);
+/// What stands before and behind the pieces.
+[[nodiscard]] std::string_view export_begin(ExportFormat format);
+[[nodiscard]] std::string_view export_end(ExportFormat format);
+/// The whole document, piece by piece; memory does not grow with it. `write` answers false to stop.
 [[nodiscard]] Result<void> export_all(storage::Database& database, const Scope& scope, const Filter& filter, ExportFormat format,
                                       const std::function<bool(std::string_view piece)>& write);
 

@@ -12,6 +12,15 @@ namespace {
 
 using testing::user;
 
+// The trail as it is, and back to that.
+constexpr std::string_view kKeep =
+    "create table kept_records as select * from audit_records; create table kept_addresses as select * from audit_addresses; "
+    "create table kept_head as select * from audit_head";
+constexpr std::string_view kPutBack =
+    "delete from audit_records; insert into audit_records select * from kept_records; "
+    "delete from audit_addresses; insert into audit_addresses select * from kept_addresses; "
+    "delete from audit_head; insert into audit_head select * from kept_head";
+
 class Verify : public testing::Chain {
  protected:
   void fill(int count) {
@@ -24,29 +33,31 @@ class Verify : public testing::Chain {
 TEST_F(Verify, S4_D4_FindsAndLocatesAnAlterationOfEveryColumn) {
   struct Case {
     std::string column;
-    std::string value;
+    std::string_view change;
   };
   // Every column of the table; the test below compares the list with the schema.
-  const std::vector<Case> cases{{"seq", "77"},
-                                {"at", "at + 1"},
-                                {"organization_id", "null"},
-                                {"actor", "'system'"},
-                                {"actor_user", "x'00000000000070000000000000000002'"},
-                                {"actor_key", "x'00000000000070000000000000000002'"},
-                                {"action", "'thing.undone'"},
-                                {"resource_type", "'other'"},
-                                {"resource_id", "'8'"},
-                                {"outcome", "'failure'"},
-                                {"network", "'10.0.0.0/24'"},
-                                {"address_digest", "null"},
-                                {"request_id", "''"},
-                                {"run_id", "null"},
-                                {"task", "'/do/1'"},
-                                {"duration", "13"},
-                                {"details", "'{}'"},
-                                {"previous", "zeroblob(32)"},
-                                {"hash", "zeroblob(32)"},
-                                {"mac", "zeroblob(32)"}};
+  const std::vector<Case> cases{
+      {"seq", "update audit_records set seq = 77 where seq = 4"},
+      {"at", "update audit_records set at = at + 1 where seq = 4"},
+      {"organization_id", "update audit_records set organization_id = null where seq = 4"},
+      {"actor", "update audit_records set actor = 'system' where seq = 4"},
+      {"actor_user", "update audit_records set actor_user = x'00000000000070000000000000000002' where seq = 4"},
+      {"actor_key", "update audit_records set actor_key = x'00000000000070000000000000000002' where seq = 4"},
+      {"action", "update audit_records set action = 'thing.undone' where seq = 4"},
+      {"resource_type", "update audit_records set resource_type = 'other' where seq = 4"},
+      {"resource_id", "update audit_records set resource_id = '8' where seq = 4"},
+      {"outcome", "update audit_records set outcome = 'failure' where seq = 4"},
+      {"network", "update audit_records set network = '10.0.0.0/24' where seq = 4"},
+      {"address_digest", "update audit_records set address_digest = null where seq = 4"},
+      {"request_id", "update audit_records set request_id = '' where seq = 4"},
+      {"run_id", "update audit_records set run_id = null where seq = 4"},
+      {"task", "update audit_records set task = '/do/1' where seq = 4"},
+      {"duration", "update audit_records set duration = 13 where seq = 4"},
+      {"details", "update audit_records set details = '{}' where seq = 4"},
+      {"previous", "update audit_records set previous = zeroblob(32) where seq = 4"},
+      {"hash", "update audit_records set hash = zeroblob(32) where seq = 4"},
+      {"mac", "update audit_records set mac = zeroblob(32) where seq = 4"},
+  };
   fill(7);
   std::vector<std::string> columns;
   const auto read = database->read([&](storage::Session& session) {
@@ -62,7 +73,7 @@ TEST_F(Verify, S4_D4_FindsAndLocatesAnAlterationOfEveryColumn) {
   ASSERT_TRUE(verified().ok);
   for (const auto& each : cases) {
     sql("create table saved as select * from audit_records where seq = 4");
-    sql("update audit_records set " + each.column + " = " + each.value + " where seq = 4");
+    sql(each.change);
     const auto report = verified(false);
     EXPECT_FALSE(report.ok) << each.column;
     if (report.problem) {
@@ -81,9 +92,6 @@ TEST_F(Verify, S4_D4_FindsEveryKindOfRewriting) {
     std::vector<std::string> statements;
     std::uint64_t first_bad;
   };
-  const std::string columns =
-      "at, organization_id, actor, actor_user, actor_key, action, resource_type, resource_id, outcome, network, address_digest, "
-      "request_id, run_id, task, duration, details, previous, hash, mac";
   const std::vector<Case> cases{
       {"one removed from the middle", {"delete from audit_records where seq = 4"}, 4},
       {"one removed, the rest moved up",
@@ -95,7 +103,9 @@ TEST_F(Verify, S4_D4_FindsEveryKindOfRewriting) {
         "update audit_records set seq = 4 where seq = 100"},
        3},
       {"one doubled at the end",
-       {"insert into audit_records (seq, " + columns + ") select 8, " + columns + " from audit_records where seq = 7"},
+       {"insert into audit_records select 8, at, organization_id, actor, actor_user, actor_key, action, resource_type, resource_id, "
+        "outcome, network, address_digest, request_id, run_id, task, duration, details, previous, hash, mac from audit_records where seq = "
+        "7"},
        8},
       {"the newest removed", {"delete from audit_records where seq = 7"}, 7},
       {"the oldest removed", {"delete from audit_records where seq = 1"}, 1},
@@ -112,9 +122,7 @@ TEST_F(Verify, S4_D4_FindsEveryKindOfRewriting) {
        3},
   };
   fill(7);
-  for (const auto table : {"audit_records", "audit_addresses", "audit_head"}) {
-    sql(std::string("create table kept_") + table + " as select * from " + table);
-  }
+  sql(kKeep);
   log.reset();  // the file is not to follow what happens now
   for (const auto& each : cases) {
     for (const auto& statement : each.statements) sql(statement);
@@ -123,10 +131,7 @@ TEST_F(Verify, S4_D4_FindsEveryKindOfRewriting) {
     if (report.problem) {
       EXPECT_EQ(report.problem->sequence, each.first_bad) << each.name << ": " << report.problem->detail;
     }
-    for (const auto table : {"audit_records", "audit_addresses", "audit_head"}) {
-      sql(std::string("delete from ") + table);
-      sql(std::string("insert into ") + table + " select * from kept_" + table);
-    }
+    sql(kPutBack);
     sql("delete from audit_checkpoint");
     ASSERT_TRUE(verified().ok) << each.name;
   }
@@ -159,14 +164,9 @@ TEST_F(Verify, S4_D4_FindsAChainThatWasComputedAnewWithoutTheKey) {
 TEST_F(Verify, S4_D4_FindsRecordsMissingFromTheDatabaseThatTheFileHas) {
   fill(3);
   // A state of the database as it was: head and records fit each other.
-  for (const auto table : {"audit_records", "audit_addresses", "audit_head"}) {
-    sql(std::string("create table kept_") + table + " as select * from " + table);
-  }
+  sql(kKeep);
   fill(4);
-  for (const auto table : {"audit_records", "audit_addresses", "audit_head"}) {
-    sql(std::string("delete from ") + table);
-    sql(std::string("insert into ") + table + " select * from kept_" + table);
-  }
+  sql(kPutBack);
   EXPECT_TRUE(verified(false).ok) << "the database alone cannot know";
   const auto report = verified();
   ASSERT_FALSE(report.ok);

@@ -81,6 +81,13 @@ struct Config {
   std::uint32_t rate_limit_per_minute = 0;
   std::uint32_t rate_limit_per_hour = 0;
   std::vector<std::string> trusted_proxies;  ///< addresses and networks
+  std::string audit_log_path;  ///< empty: `audit.jsonl` in the data folder
+  std::uint64_t audit_log_max_bytes = 0;
+  std::uint32_t audit_retention_days = 0;  ///< of this and the next four, 0: for ever
+  std::uint32_t retention_runs_days = 0;
+  std::uint32_t retention_sessions_days = 0;
+  std::uint32_t retention_invitations_days = 0;
+  std::uint32_t retention_one_time_tokens_days = 0;
   std::map<std::string, std::string> secrets;  ///< `$secrets` by name, from `PAWL_SECRET_<NAME>`
 };
 

@@ -125,6 +125,8 @@ struct EngineOptions {
   std::size_t compact_bytes = 256U << 10U;       ///< events of an open run beyond this are replaced by a snapshot
 };
 
+class EffectObserver;
+
 class Engine {
  public:
   struct Dependencies {
@@ -137,6 +139,7 @@ class Engine {
     std::function<void(Error)> on_fatal;                                          ///< poisoned; called once, on the committer's thread
     std::function<json::Value(const OrganizationId&, const dsl::Plan&)> secrets;  ///< for recovery; may be empty
     RunObserver* observer = nullptr;                                              ///< told of every run; outlives the engine
+    EffectObserver* effects = nullptr;                                            ///< effect_observer.hpp; outlives the engine
   };
   Engine(Dependencies dependencies, const EngineOptions& options);
   ~Engine();

@@ -21,6 +21,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "engine/effect_observer.hpp"
 #include "engine/engine.hpp"
 #include "engine/records.hpp"
 
@@ -57,6 +58,7 @@ class Shard {
     Random& random;
     std::function<json::Value(const OrganizationId&, const dsl::Plan&)> secrets;  ///< may be empty
     RunObserver* observer = nullptr;
+    EffectObserver* effects = nullptr;
   };
   Shard(Dependencies dependencies, const EngineOptions& options, std::size_t index, std::size_t count);
   ~Shard();
@@ -162,6 +164,7 @@ class Shard {
   void attach_child(const RunId& parent, EffectId effect, const RunId& child, Result<StoredRun>& stored);
   void start_child(Run& run, Effect& effect, const RunId& child);
   void answer(Run& run, EffectId effect, Outcome outcome);
+  void report(const Run& run, const Effect& effect, EffectReport::End end, const json::Value& error);
   void forget_effect(Run& run, EffectId effect);
   void cancel_effect(Run& run, EffectId effect);
   void launch_waiting();

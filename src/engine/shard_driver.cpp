@@ -15,10 +15,12 @@ constexpr Millis kLongestWait{10'000};
 ShardDriver::ShardDriver(World world, const Engine::Dependencies& dependencies, const EngineOptions& options, std::size_t index)
     : world_(std::move(world)),
       index_(index),
-      shard_(std::make_unique<Shard>(Shard::Dependencies{*this, dependencies.functions, dependencies.plans, dependencies.clock,
-                                                         dependencies.random, dependencies.secrets, dependencies.observer},
-                                     options, index, world_.threads.size())),
+      shard_(std::make_unique<Shard>(
+          Shard::Dependencies{*this, dependencies.functions, dependencies.plans, dependencies.clock, dependencies.random,
+                              dependencies.secrets, dependencies.observer, dependencies.effects},
+          options, index, world_.threads.size())),
       timer_(std::in_place, world_.threads.context(index)),
+      effects_(dependencies.effects),
       clock_(dependencies.clock) {}
 
 ShardDriver::~ShardDriver() = default;
@@ -114,7 +116,11 @@ void ShardDriver::append(Batch batch) {
   const auto number = batch.number;
   auto shared = std::make_shared<const Batch>(std::move(batch));
   world_.database.write_or_poison(
-      [&store = world_.store, shared](storage::Transaction& transaction) { return store.apply(transaction, *shared); },
+      [&store = world_.store, shared,
+       observed = effects_ == nullptr ? EffectObserver::Work() : effects_->take()](storage::Transaction& transaction) -> Result<void> {
+        PAWL_TRY_VOID(store.apply(transaction, *shared));
+        return observed ? observed(transaction) : Result<void>();
+      },
       [self = shared_from_this(), number](Result<void> result) {
         if (result.has_error()) return;  // poisoned: nothing is acknowledged any more
         self->durable_ = number;

@@ -75,10 +75,12 @@ void Shard::begin_effect(Run& run, StartEffect action, bool restarted) {
   auto& effect = run.effects[id];
   effect.action = std::move(action);
   effect.restarted = restarted;
+  effect.wanted_at = world_.clock.now();
   const auto& name = effect.action.function;
   const bool internal = is_internal(name);
   const Function* const function = internal ? nullptr : world_.functions.get(name);
   if (function == nullptr && !internal) {
+    effect.refused = true;
     return answer(run, id,
                   failed("configuration", 501, "Function not available", "the function '" + name + "' is not available in this build"));
   }
@@ -88,6 +90,7 @@ void Shard::begin_effect(Run& run, StartEffect action, bool restarted) {
     const bool forbidden =
         function != nullptr && function->info().destructive && !effect.action.arguments.get("allow_destructive").truthy();
     effect.plan_only = run.identity.dry_run || forbidden;
+    effect.refused = forbidden && !run.identity.dry_run;
     if (effect.plan_only && internal) return answer(run, id, plan_of(effect.action));
     if (effect.plan_only) effect.effect_class = EffectClass::read;
   } catch (const std::exception& error) {
@@ -172,12 +175,36 @@ void Shard::effect_ended(const RunId& run_id, EffectId id, Outcome outcome) {
 }
 
 void Shard::answer(Run& run, EffectId id, Outcome outcome) {
+  using End = EffectReport::End;
+  if (const auto found = run.effects.find(id); found != run.effects.end()) {
+    const auto& effect = found->second;
+    const auto end = effect.refused ? End::refused : !outcome.ok() ? End::failure : effect.plan_only ? End::planned : End::success;
+    report(run, effect, end, outcome.error);
+  }
   forget_effect(run, id);
   if (outcome.ok()) {
     input(run, EffectSucceeded{id, std::move(outcome.output), std::move(outcome.logs)});
   } else {
     input(run, EffectFailed{id, std::move(outcome.error), std::move(outcome.logs)});
   }
+}
+
+void Shard::report(const Run& run, const Effect& effect, EffectReport::End end, const json::Value& error) {
+  if (world_.effects == nullptr) return;
+  const auto& action = effect.action;
+  const auto& plan = run.machine->plan();
+  world_.effects->ended({.run = run.identity,
+                         .trigger = run.trigger,
+                         .secrets = run.machine->info().secrets,
+                         .reference = plan.task(action.step.task).reference,
+                         .attempt = action.step.attempt,
+                         .function = action.function,
+                         .arguments = action.arguments,
+                         .end = end,
+                         .error = error,
+                         .awaited = !unawaited(plan, action),
+                         .began = effect.wanted_at,
+                         .ended = world_.clock.now()});
 }
 
 void Shard::forget_effect(Run& run, EffectId id) {
@@ -190,6 +217,7 @@ void Shard::forget_effect(Run& run, EffectId id) {
 void Shard::cancel_effect(Run& run, EffectId id) {
   const auto found = run.effects.find(id);
   if (found == run.effects.end()) return;
+  if (found->second.state == Effect::State::running) report(run, found->second, EffectReport::End::cancelled, {});
   const auto cancel = std::move(found->second.cancel);
   const auto child = found->second.child;
   forget_effect(run, id);
@@ -204,6 +232,11 @@ void Shard::restart_effects(Run& run) {
   for (auto& action : run.machine->pending_effects()) {
     const auto id = action.effect;
     if (run.machine->has_begun(id)) {
+      Effect lost;
+      lost.action = std::move(action);
+      lost.wanted_at = run.last_event;
+      const auto error = unknown_outcome();
+      report(run, lost, EffectReport::End::failure, error);
       input(run, EffectFailed{id, unknown_outcome(), {}});
     } else {
       begin_effect(run, std::move(action), true);
@@ -263,6 +296,9 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
   request.input = wanted.get("input");
   request.trigger = json::Value::object(
       {{"type", "workflow"}, {"run", run.identity.id.to_string()}, {"task", run.machine->plan().task(effect.action.step.task).reference}});
+  for (const auto* const who : {"user", "api_key"}) {
+    if (const auto* const found = run.trigger.find(who)) request.trigger.set(who, *found);  // for the child, too
+  }
   request.durability = run.durability;
   std::optional<Error> refused;
   start(child, std::move(request),

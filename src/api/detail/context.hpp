@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/api.hpp"
+#include "api/detail/trail.hpp"
 #include "api/route.hpp"
 #include "async/blocking_pool.hpp"
 #include "async/io_threads.hpp"
@@ -34,6 +35,7 @@ struct Context {
   json::Value manual_trigger;
   std::unique_ptr<WaitLists> waits;
   std::unique_ptr<catalog::DeadLetters> dead_letters;
+  std::unique_ptr<Trail> trail;
 };
 
 /// One request on its way through a handler; answered exactly once.

@@ -1,6 +1,7 @@
 #include "api/detail/execution.hpp"
 
 #include "api/detail/render.hpp"
+#include "api/detail/shown.hpp"
 #include "catalog/idempotency.hpp"
 #include "json/write.hpp"
 
@@ -122,9 +123,10 @@ void Execution::answer_accepted(engine::Phase phase) {
   call.reply(std::move(response));
 }
 
-void Execution::answer_finished(const engine::RunView& view) {
+void Execution::answer_finished(const engine::RunView& run_view) {
   stop_waiting();
   if (std::exchange(answered, true)) return;
+  const auto view = shown(context, run_view);
   if (reply == Reply::output_only) return call.reply(output_reply(view, call.request));
   std::string out;
   out.reserve(512);

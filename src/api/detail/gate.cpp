@@ -18,6 +18,7 @@ struct Passage {
   Context& context;
   const Route& route;
   Call call;
+  std::shared_ptr<Witness> witness;  ///< what the audit trail will say of it; null: nothing
 };
 using PassagePtr = std::shared_ptr<Passage>;
 
@@ -99,6 +100,10 @@ Result<std::optional<OrganizationId>> named_organization(const Route& route, con
 
 void handle(const PassagePtr& passage) {
   auto& context = passage->context;
+  if (passage->witness != nullptr && !context.trail->ready()) {
+    return passage->call.fail(
+        Error(ErrorClass::unavailable, "audit.overloaded", "The audit trail cannot be written; nothing was changed."));
+  }
   const auto handler = passage->route.handler;
   if (passage->route.runs == Runs::here) {
     if (context.d.threads.on_thread(passage->call.request.shard)) return handler(context, std::move(passage->call));
@@ -117,6 +122,7 @@ void admit(const PassagePtr& passage) {
 void decide(const PassagePtr& passage, const OrganizationId& organization) {
   auto& call = passage->call;
   const auto permission = passage->route.permission;
+  if (passage->witness != nullptr && call.principal.role_in(organization)) passage->witness->organization = organization;
   if (!call.principal.permits(permission, organization)) {
     const bool concerns_organization = identity::required_role(permission).has_value();
     if (concerns_organization && !call.principal.role_in(organization)) {
@@ -158,6 +164,7 @@ void identified(const PassagePtr& passage, Result<Principal> principal) {
     return count_stranger(passage->context, call, [passage, error = principal.error()] { passage->call.fail(error); });
   }
   call.principal = std::move(*principal);
+  if (passage->witness != nullptr) passage->witness->principal = call.principal;
   if (call.principal.kind == Principal::Kind::anonymous && passage->route.permission != Permission::open) {
     return call.fail(Error(ErrorClass::unauthenticated, "auth.missing", "Sign in, or send a key as `Authorization: Bearer ...`."));
   }
@@ -193,7 +200,12 @@ Error not_found(const Owner& owner) {
 http::Handler gate(Context& context, const Route& route) {
   return [&context, &route](http::Request&& request, http::Responder responder) {
     if (!context.options.cors_origins.empty()) responder = with_cors(context.options.cors_origins, request, std::move(responder));
-    identify(std::make_shared<Passage>(Passage{context, route, Call{std::move(request), std::move(responder)}}));
+    std::shared_ptr<Witness> witness;
+    if (context.d.audit != nullptr && Trail::concerns(route)) {
+      witness = std::make_shared<Witness>();
+      responder = context.trail->follow(route, request, witness, std::move(responder));
+    }
+    identify(std::make_shared<Passage>(Passage{context, route, Call{std::move(request), std::move(responder)}, std::move(witness)}));
   };
 }
 

@@ -40,12 +40,22 @@ Result<Wish> read_wish(const http::Request& request, json::Value body) {
   return wish;
 }
 
+/// Says who: the audit records of the run's functions are theirs.
+json::Value trigger_of(const Context& context, const identity::Principal& principal) {
+  auto trigger = context.manual_trigger;
+  if (!principal.user.is_nil()) trigger.set("user", principal.user.to_string());
+  if (!principal.api_key.is_nil()) trigger.set("api_key", principal.api_key.to_string());
+  return trigger;
+}
+
 }  // namespace
 
 void execute_workflow(Context& context, Call call) {
   PAWL_API_TRY(id, workflow_id(call.request));
   PAWL_API_TRY(wish, read_wish(call.request, std::move(call.body)));
-  if (wish.trigger.is_null()) wish.trigger = context.manual_trigger;
+  auto trigger = trigger_of(context, call.principal);
+  if (!wish.trigger.is_null()) trigger.set("dead_letter", true);
+  wish.trigger = std::move(trigger);
   const auto organization = call.organization;
   const auto execution = std::make_shared<Execution>(context, std::move(call));
   execution->wish = std::move(wish);

@@ -3,6 +3,7 @@
 #include "api/detail/context.hpp"
 #include "api/detail/owners.hpp"
 #include "api/detail/render.hpp"
+#include "api/detail/shown.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 
@@ -94,10 +95,10 @@ void list_runs(Context& context, Call call) { reply_page(context, call, std::nul
 void get_run(Context& context, Call call) {
   PAWL_API_TRY(id, run_id(call.request));
   const auto shared = std::make_shared<Call>(std::move(call));
-  context.d.engine.view(shared->organization, id, true, [shared](Result<engine::RunView> view) {
+  context.d.engine.view(shared->organization, id, true, [&context, shared](Result<engine::RunView> view) {
     if (view.has_error()) return shared->fail(view.error());
     std::string out;
-    append_run(out, *view);
+    append_run(out, shown(context, std::move(*view)));
     shared->reply(200, std::move(out));
   });
 }

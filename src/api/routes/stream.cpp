@@ -10,6 +10,7 @@
 
 #include "api/detail/context.hpp"
 #include "api/detail/render.hpp"
+#include "api/detail/shown.hpp"
 #include "api/json_writer.hpp"
 
 namespace pawl::api::detail::handlers {
@@ -49,11 +50,12 @@ struct Subscription {
   void send(const engine::RunUpdate& update) {
     if (update.task) {
       std::string data;
-      append_task(data, *update.task);
+      append_task(data, shown(context, *update.task));
       static_cast<void>(stream->send(event_text(update.sequence, "task", data)));
     }
     if (!update.phase) return;
-    static_cast<void>(stream->send(event_text(update.sequence, "status", status_data(run, *update.phase, update.output, update.error))));
+    static_cast<void>(stream->send(event_text(
+        update.sequence, "status", status_data(run, *update.phase, shown(context, update.output), shown(context, update.error)))));
     if (engine::is_final(*update.phase)) stream->close();
   }
 };
@@ -86,14 +88,15 @@ void stream_run(Context& context, Call call) {
     http::Headers headers;
     headers.add("Cache-Control", "no-store");
     auto stream = shared->responder.stream(std::move(headers));
-    if (engine::is_final(view->phase)) return send_finished(*stream, *view);
+    if (engine::is_final(view->phase)) return send_finished(*stream, shown(context, std::move(*view)));
     const auto subscription = std::make_shared<Subscription>(Subscription{context, id, stream, 0});
     subscription->token = context.d.engine.subscribe(id, last_event(shared->request),
                                                      [subscription](const engine::RunUpdate& update) { subscription->send(update); });
     stream->on_close([subscription] { subscription->context.d.engine.unsubscribe(subscription->run, subscription->token); });
     // It may have ended between the first look and the subscription.
-    context.d.engine.view(shared->organization, id, true, [stream](Result<engine::RunView> again) {
-      if (again.has_value() && engine::is_final(again->phase) && !stream->closed()) send_finished(*stream, *again);
+    context.d.engine.view(shared->organization, id, true, [&context, stream](Result<engine::RunView> again) {
+      if (again.has_value() && engine::is_final(again->phase) && !stream->closed())
+        send_finished(*stream, shown(context, std::move(*again)));
     });
   });
 }

@@ -20,6 +20,8 @@ namespace pawl::api::detail {
 [[nodiscard]] std::vector<Route> live_routes();
 [[nodiscard]] std::vector<Route> organization_routes();
 [[nodiscard]] std::vector<Route> admin_routes();
+[[nodiscard]] std::vector<Route> audit_routes();
+[[nodiscard]] std::vector<Route> data_routes();
 
 /// Shapes of more than one theme.
 [[nodiscard]] Shape workflow_shape();

@@ -25,6 +25,8 @@ struct Shard::Effect {
   State state = State::gated;
   bool restarted = false;  ///< after recovery: a child may exist already
   bool plan_only = false;  ///< a dry run, or a destructive function that was not allowed to act
+  bool refused = false;    ///< the latter, or a function that is not there
+  TimePoint wanted_at{};
   Cancel cancel;
   std::optional<RunId> child;  ///< of `run.workflow`
 };

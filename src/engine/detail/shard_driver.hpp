@@ -75,6 +75,7 @@ class ShardDriver final : public ShardHost, public std::enable_shared_from_this<
   std::unique_ptr<Shard> shard_;
   std::optional<boost::asio::steady_timer> timer_;  // none once closed: the loop may go before the last answer comes
   std::optional<TimePoint> armed_for_;
+  EffectObserver* effects_;
   Clock& clock_;
   bool closed_ = false;  // on the shard's thread
   bool turn_posted_ = false;

@@ -67,7 +67,8 @@ Result<void> SqliteConnection::configure(const SqliteOptions& options) {
     sqlite3_wal_hook(database_, remember_log_pages, &log_pages_);
   }
   return script(options.read_only ? "pragma cache_size=-2000; pragma temp_store=memory; pragma trusted_schema=off"
-                                  : "pragma cache_size=-8000; pragma temp_store=memory; pragma trusted_schema=off; pragma foreign_keys=on");
+                                  : "pragma cache_size=-8000; pragma temp_store=memory; pragma trusted_schema=off; pragma foreign_keys=on; "
+                                    "pragma secure_delete=fast");
 }
 
 SqliteConnection::~SqliteConnection() {

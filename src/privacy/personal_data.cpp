@@ -1,0 +1,270 @@
+#include "privacy/personal_data.hpp"
+
+#include <optional>
+#include <span>
+
+#include "audit/query.hpp"
+#include "json/parse.hpp"
+#include "json/value.hpp"
+#include "json/write.hpp"
+
+namespace pawl::privacy {
+namespace {
+
+using storage::Row;
+using storage::Session;
+using storage::Transaction;
+
+enum class Kind : std::uint8_t { text, integer, boolean, time, id, json };
+struct Column {
+  std::string_view name;
+  Kind kind = Kind::text;
+};
+/// A member of the export. $1: the person.
+struct Section {
+  std::string_view name;
+  std::string_view sql;
+  std::vector<Column> columns;
+};
+
+const std::vector<Section>& sections() {
+  static const std::vector<Section> all = {
+      {"account",
+       "select id, email, name, is_active, is_superuser, email_verified_at, totp_enabled_at, last_login_at, created_at, updated_at from "
+       "users "
+       "where id = $1",
+       {{"id", Kind::id},
+        {"email"},
+        {"name"},
+        {"is_active", Kind::boolean},
+        {"is_superuser", Kind::boolean},
+        {"email_verified_at", Kind::time},
+        {"totp_enabled_at", Kind::time},
+        {"last_login_at", Kind::time},
+        {"created_at", Kind::time},
+        {"updated_at", Kind::time}}},
+      {"sessions",
+       "select id, user_agent, address, created_at, last_used_at, expires_at, revoked_at, revoked_because from sessions where user_id = $1 "
+       "order by id",
+       {{"id", Kind::id},
+        {"user_agent"},
+        {"address"},
+        {"created_at", Kind::time},
+        {"last_used_at", Kind::time},
+        {"expires_at", Kind::time},
+        {"revoked_at", Kind::time},
+        {"revoked_because"}}},
+      {"links",
+       "select purpose, email_key, created_at, expires_at, used_at from one_time_tokens where user_id = $1 order by created_at",
+       {{"purpose"}, {"sent_to"}, {"created_at", Kind::time}, {"expires_at", Kind::time}, {"used_at", Kind::time}}},
+      {"api_keys",
+       "select id, name, prefix, organization_id, created_at, expires_at, last_used_at, revoked_at from api_keys where user_id = $1 order "
+       "by id",
+       {{"id", Kind::id},
+        {"name"},
+        {"prefix"},
+        {"organization_id", Kind::id},
+        {"created_at", Kind::time},
+        {"expires_at", Kind::time},
+        {"last_used_at", Kind::time},
+        {"revoked_at", Kind::time}}},
+      {"memberships",
+       "select m.organization_id, o.name, m.role, m.joined_at from organization_members m join organizations o on o.id = m.organization_id "
+       "where m.user_id = $1 order by m.joined_at",
+       {{"organization_id", Kind::id}, {"organization"}, {"role"}, {"joined_at", Kind::time}}},
+      {"invitations_received",
+       "select i.id, i.organization_id, i.email, i.role, i.created_at, i.expires_at, i.accepted_at, i.revoked_at from invitations i "
+       "join users u on u.email_key = i.email where u.id = $1 order by i.id",
+       {{"id", Kind::id},
+        {"organization_id", Kind::id},
+        {"email"},
+        {"role"},
+        {"created_at", Kind::time},
+        {"expires_at", Kind::time},
+        {"accepted_at", Kind::time},
+        {"revoked_at", Kind::time}}},
+      {"invitations_sent",
+       "select id, organization_id, role, created_at, expires_at from invitations where invited_by = $1 order by id",
+       {{"id", Kind::id}, {"organization_id", Kind::id}, {"role"}, {"created_at", Kind::time}, {"expires_at", Kind::time}}},
+      {"workflows",
+       "select w.id, w.organization_id, w.name, w.description, w.current_version, v.definition, w.created_at, w.updated_at from workflows "
+       "w "
+       "join workflow_versions v on v.workflow_id = w.id and v.version = w.current_version "
+       "where w.created_by = $1 and w.deleted_at is null order by w.id",
+       {{"id", Kind::id},
+        {"organization_id", Kind::id},
+        {"name"},
+        {"description"},
+        {"version", Kind::integer},
+        {"definition"},
+        {"created_at", Kind::time},
+        {"updated_at", Kind::time}}},
+      {"mails",
+       "select o.id, o.kind, o.recipient, o.subject, o.state, o.created_at, o.ended_at from outbox o join users u on "
+       "u.email_key = lower(o.recipient) where u.id = $1 order by o.id",
+       {{"id", Kind::id}, {"kind"}, {"recipient"}, {"subject"}, {"state"}, {"created_at", Kind::time}, {"ended_at", Kind::time}}},
+      {"other_logins",
+       "select provider, subject, email, created_at, last_used_at from oauth_identities where user_id = $1 order by provider, subject",
+       {{"provider"}, {"subject"}, {"email"}, {"created_at", Kind::time}, {"last_used_at", Kind::time}}},
+  };
+  return all;
+}
+
+json::Value value_of(const Row& row, int column, Kind kind) {
+  if (row.is_null(column)) return {};
+  switch (kind) {
+    case Kind::text: return row.text(column);
+    case Kind::integer: return row.integer(column);
+    case Kind::boolean: return row.boolean(column);
+    case Kind::time: return to_rfc3339(row.time(column));
+    case Kind::id: return row.uuid(column).to_string();
+    case Kind::json: {
+      auto parsed = json::parse(row.text(column));
+      return parsed.has_error() ? json::Value() : std::move(*parsed);
+    }
+  }
+  return {};
+}
+
+Error no_user() { return {ErrorClass::not_found, "user.not_found", "There is no user of this id."}; }
+
+Result<std::string> section_text(storage::Database& database, const Section& section, const UserId& user) {
+  auto items = json::Value::array();
+  PAWL_TRY_VOID(database.read([&](Session& session) {
+    return session.query(section.sql, {user}, [&](const Row& row) {
+      auto item = json::Value::object();
+      for (std::size_t i = 0; i < section.columns.size(); ++i) {
+        item.set(section.columns[i].name, value_of(row, static_cast<int>(i), section.columns[i].kind));
+      }
+      items.push_back(std::move(item));
+    });
+  }));
+  return json::to_text(items);
+}
+
+}  // namespace
+
+Result<void> export_person(storage::Database& database, const UserId& user, const std::function<bool(std::string_view piece)>& write) {
+  bool known = false;
+  PAWL_TRY_VOID(database.read(
+      [&](Session& session) { return session.query("select 1 from users where id = $1", {user}, [&](const Row&) { known = true; }); }));
+  if (!known) return no_user();
+  for (bool first = true; const auto& section : sections()) {
+    PAWL_TRY(text, section_text(database, section, user));
+    std::string piece = std::exchange(first, false) ? "{" : ",\n";
+    json::append_quoted(piece, section.name);
+    piece += ":" + text;
+    if (!write(piece)) return {};
+  }
+  if (!write(",\n\"audit\":")) return {};
+  bool wanted = true;
+  PAWL_TRY_VOID(audit::export_all(database, audit::Scope::installation(), {.actor = user}, audit::ExportFormat::json,
+                                  [&](std::string_view piece) { return wanted = write(piece); }));
+  if (wanted) static_cast<void>(write("}\n"));
+  return {};
+}
+
+// ---- erasure ----------------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Organizations of which the person is an owner, and how many others there are in them, and how many of those are owners.
+Result<std::vector<Sole>> sole_organizations(Session& session, const UserId& user) {
+  std::vector<Sole> alone;
+  std::string left_without;
+  PAWL_TRY_VOID(session.query(
+      "select o.id, o.name, m.role, "
+      "(select count(*) from organization_members a where a.organization_id = o.id and a.user_id <> $1), "
+      "(select count(*) from organization_members b where b.organization_id = o.id and b.user_id <> $1 and b.role = 'owner') "
+      "from organization_members m join organizations o on o.id = m.organization_id where m.user_id = $1 and o.deleted_at is null",
+      {user}, [&](const Row& row) {
+        if (row.integer(3) == 0) {
+          alone.push_back({row.id<OrganizationId>(0), std::string(row.text(1))});
+        } else if (row.text(2) == "owner" && row.integer(4) == 0) {
+          if (!left_without.empty()) left_without += ", ";
+          left_without += "`" + std::string(row.text(1)) + "`";
+        }
+      }));
+  if (left_without.empty()) return alone;
+  return Error(ErrorClass::conflict, "data.last_owner",
+               "You are the last owner of " + left_without + ", which has other members: make one of them an owner, or delete it, first.");
+}
+
+// $1: the organization.
+constexpr std::string_view kOfOrganization[] = {
+    "delete from runs where workflow in (select ref from run_workflows where organization_id = $1)",
+    "delete from run_workflows where organization_id = $1",
+    "delete from idempotency_keys where organization_id = $1",
+    "delete from dead_letters where organization_id = $1",
+    "delete from listeners where organization_id = $1",
+    "delete from schedules where organization_id = $1",
+    "delete from webhooks where organization_id = $1",
+    "delete from workflow_versions where workflow_id in (select id from workflows where organization_id = $1)",
+    "delete from workflows where organization_id = $1",
+    "delete from invitations where organization_id = $1",
+    "delete from api_keys where organization_id = $1",
+    "delete from organization_members where organization_id = $1",
+    "delete from organizations where id = $1",
+};
+
+// $1: the person. In an order that no reference forbids; what names the address by its text goes before the person's row.
+constexpr std::string_view kOfPerson[] = {
+    "delete from audit_addresses where seq in (select seq from audit_records where actor_user = $1)",
+    "delete from sessions where user_id = $1",
+    "delete from one_time_tokens where user_id = $1 or email_key in (select email_key from users where id = $1)",
+    "delete from backup_codes where user_id = $1",
+    "delete from api_keys where user_id = $1",
+    "delete from invitations where email in (select email_key from users where id = $1)",
+    "update invitations set invited_by = null where invited_by = $1",
+    "update invitations set accepted_by = null where accepted_by = $1",
+    "delete from organization_members where user_id = $1",
+    "update organizations set personal_of = null where personal_of = $1",
+    "delete from outbox where lower(recipient) in (select email_key from users where id = $1)",
+    "delete from oauth_identities where user_id = $1",
+    "update workflows set created_by = null where created_by = $1",
+    "update workflows set updated_by = null where updated_by = $1",
+    "update workflow_versions set created_by = null where created_by = $1",
+};
+
+Result<void> refuse_open_runs(Session& session, const Sole& sole) {
+  std::int64_t open = 0;
+  PAWL_TRY_VOID(session.query("select count(*) from open_runs r join run_workflows w on w.ref = r.workflow where w.organization_id = $1",
+                              {sole.organization}, [&](const Row& row) { open = row.integer(0); }));
+  if (open == 0) return {};
+  return Error(ErrorClass::conflict, "data.runs_open",
+               "`" + sole.name + "` goes with you and has " + std::to_string(open) + " runs that have not ended: cancel them first.");
+}
+
+Result<void> erase(Transaction& transaction, audit::Log& log, const UserId& user, const audit::Record& request) {
+  PAWL_TRY(alone, sole_organizations(transaction, user));
+  for (const auto& sole : alone) {
+    PAWL_TRY_VOID(refuse_open_runs(transaction, sole));
+    for (const auto sql : kOfOrganization) PAWL_TRY_VOID(transaction.execute(sql, {sole.organization}));
+  }
+  for (const auto sql : kOfPerson) PAWL_TRY_VOID(transaction.execute(sql, {user}));
+  PAWL_TRY(gone, transaction.execute("delete from users where id = $1", {user}));
+  if (gone == 0) return no_user();
+  auto record = request;
+  record.action = "data.erased";
+  record.resource = {"user", user.to_string()};
+  record.outcome = audit::Outcome::success;
+  record.address.clear();
+  record.details = json::Value::object({{"organizations", static_cast<std::int64_t>(alone.size())}});
+  return log.append(transaction, std::move(record));
+}
+
+}  // namespace
+
+Result<std::vector<Sole>> before_erasure(storage::Database& database, const UserId& user) {
+  return database.read([&](Session& session) -> Result<std::vector<Sole>> {
+    PAWL_TRY(alone, sole_organizations(session, user));
+    for (const auto& sole : alone) PAWL_TRY_VOID(refuse_open_runs(session, sole));
+    return alone;
+  });
+}
+
+Result<void> erase_person(storage::Database& database, audit::Log& log, const UserId& user, const audit::Record& request) {
+  return database.write_and_wait([&](Transaction& transaction) { return erase(transaction, log, user, request); });
+}
+
+}  // namespace pawl::privacy

@@ -1,0 +1,154 @@
+#include "privacy/personal_data.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "audit/query.hpp"
+#include "audit/testing/chain.hpp"
+#include "json/parse.hpp"
+
+namespace pawl::privacy {
+namespace {
+
+using audit::testing::organization;
+using audit::testing::user;
+
+constexpr std::string_view kEmail = "anna.erased@example.org";
+
+class PersonalData : public audit::testing::Chain {
+ protected:
+  PersonalData() {
+    add_user(1, std::string(kEmail));
+    add_user(2, "bob@example.org");
+    add_organization(1, 1);  // Anna's own
+    add_organization(2, 2);
+    add_member(1, 1, "owner");
+    add_member(2, 2, "owner");
+    add_member(2, 1, "admin");
+  }
+  void execute(std::string_view statement, std::initializer_list<storage::Parameter> parameters) {
+    const auto result = database->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+      PAWL_TRY_VOID(transaction.execute(statement, parameters));
+      return {};
+    });
+    ASSERT_FALSE(result.has_error()) << result.error().message << ": " << statement;
+  }
+  void add_user(std::uint8_t number, const std::string& email) {
+    execute(
+        "insert into users (id, email, email_key, name, password_hash, created_at, updated_at) values ($1, $2, $2, 'A person', "
+        "'$argon2id$hash-that-stays-inside', 1, 1)",
+        {user(number), email});
+    execute(
+        "insert into sessions (id, user_id, token_hash, salt, rotated_at, user_agent, address, created_at, last_used_at, expires_at) "
+        "values ($1, $1, $2, $2, 1, 'Browser of the person', '192.0.2.77', 1, 1, 1)",
+        {user(number), storage::Parameter::blob("hash-that-stays-inside")});
+    execute(
+        "insert into one_time_tokens (token_hash, purpose, user_id, email_key, created_at, expires_at) values ($1, 'reset', $1, $2, 1, 1)",
+        {user(number), email});
+    execute(
+        "insert into api_keys (id, key_hash, prefix, name, scopes, organization_id, user_id, created_at) values ($1, $1, 'pk_', 'laptop', "
+        "1, "
+        "$2, $1, 1)",
+        {user(number), organization(number)});
+  }
+  void add_organization(std::uint8_t number, std::uint8_t owner) {
+    execute("insert into organizations (id, name, slug, personal_of, created_at, updated_at) values ($1, $2, $2, $3, 1, 1)",
+            {organization(number), "organization-" + std::to_string(number), user(owner)});
+    execute(
+        "insert into workflows (id, organization_id, name, created_at, updated_at, created_by, updated_by) values ($1, $1, 'flow', 1, 1, "
+        "$2, $2)",
+        {organization(number), user(1)});
+    execute("insert into workflow_versions (workflow_id, version, definition, created_at, created_by) values ($1, 1, 'do: []', 1, $2)",
+            {organization(number), user(1)});
+  }
+  void add_member(std::uint8_t number, std::uint8_t member, std::string_view role) {
+    execute("insert into organization_members (organization_id, user_id, role, joined_at) values ($1, $2, $3, 1)",
+            {organization(number), user(member), role});
+  }
+  Result<void> erase(std::uint8_t number) {
+    audit::Record request;
+    request.actor = audit::Actor::of_user(user(number));
+    request.address = "192.0.2.77";
+    return erase_person(*database, *log, user(number), request);
+  }
+  /// Everything in the folder, as one text.
+  [[nodiscard]] std::string folder_text() const {
+    std::string all;
+    for (const auto& item : std::filesystem::directory_iterator(folder.path())) {
+      std::ifstream in(item.path(), std::ios::binary);
+      std::ostringstream text;
+      text << in.rdbuf();
+      all += text.str();
+    }
+    return all;
+  }
+};
+
+// proves: P7
+TEST_F(PersonalData, P7_IsTakenAlongWithEverythingButSecrets) {
+  add(record("auth.login", 1));
+  std::string text;
+  ASSERT_FALSE(export_person(*database, user(1), [&](std::string_view piece) {
+                 text += piece;
+                 return true;
+               }).has_error());
+  const auto document = json::parse(text);
+  ASSERT_FALSE(document.has_error()) << text;
+  EXPECT_EQ(document->get("account").at(0).get("email").as_string(), kEmail);
+  EXPECT_EQ(document->get("sessions").at(0).get("address").as_string(), "192.0.2.77");
+  EXPECT_EQ(document->get("memberships").size(), 2U);
+  EXPECT_EQ(document->get("workflows").size(), 2U);
+  EXPECT_EQ(document->get("api_keys").at(0).get("name").as_string(), "laptop");
+  EXPECT_EQ(document->get("audit").at(0).get("action").as_string(), "auth.login");
+  EXPECT_THAT(text, ::testing::Not(::testing::HasSubstr("stays-inside")));
+  EXPECT_THAT(text, ::testing::Not(::testing::HasSubstr("bob@example.org")));
+  EXPECT_EQ(export_person(*database, user(9), [](std::string_view) { return true; }).error().code, "user.not_found");
+}
+
+TEST_F(PersonalData, P7_IsErasedFromEveryFileAndTheTrailStillVerifies) {
+  auto login = record("auth.login", 1);
+  login.details = json::Value::object({{"email", kEmail}});
+  add(login);
+  ASSERT_FALSE(erase(1).has_error());
+  EXPECT_TRUE(verified().ok);
+  EXPECT_EQ(number("select count(*) from users"), 1);
+  EXPECT_EQ(number("select count(*) from organizations"), 1) << "the own one goes, the other's stays";
+  EXPECT_EQ(number("select count(*) from workflows"), 1);
+  EXPECT_EQ(number("select count(*) from workflows where created_by is null and updated_by is null"), 1);
+  EXPECT_EQ(number("select count(*) from audit_addresses"), 0);
+  const auto page = audit::list(*database, audit::Scope::installation(), {.actor = user(1)});
+  ASSERT_EQ(page->entries.size(), 2U);
+  EXPECT_EQ(page->entries[0].action, "data.erased");
+  log.reset();
+  database.reset();
+  const auto text = folder_text();
+  EXPECT_EQ(text.find(kEmail), std::string::npos);
+  EXPECT_EQ(text.find("192.0.2.77"), std::string::npos);
+  EXPECT_NE(text.find("bob@example.org"), std::string::npos) << "the search finds what is there";
+}
+
+TEST_F(PersonalData, IsNotErasedWhereAnOrganizationWouldBeLeftWithoutAnOwner) {
+  const auto refused = erase(2);
+  ASSERT_TRUE(refused.has_error());
+  EXPECT_EQ(refused.error().code, "data.last_owner");
+  EXPECT_THAT(refused.error().message, ::testing::HasSubstr("organization-2"));
+  EXPECT_EQ(number("select count(*) from users"), 2);
+  EXPECT_EQ(before_erasure(*database, user(2)).error().code, "data.last_owner");
+  EXPECT_EQ(before_erasure(*database, user(1))->at(0).organization, organization(1));
+}
+
+TEST_F(PersonalData, IsNotErasedWhileRunsOfTheOwnOrganizationAreOpen) {
+  execute("insert into run_workflows (ref, organization_id, workflow_id, name) values (1, $1, $1, 'flow')", {organization(1)});
+  execute(
+      "insert into open_runs (id, workflow, version, phase, flags, created_at, resident, reason, beginning) values ($1, 1, 1, 1, 0, 1, 1, "
+      "'', $1)",
+      {organization(1)});
+  EXPECT_EQ(erase(1).error().code, "data.runs_open");
+  EXPECT_EQ(number("select count(*) from users"), 2);
+}
+
+}  // namespace
+}  // namespace pawl::privacy

@@ -1,0 +1,98 @@
+#include "privacy/retention.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "audit/query.hpp"
+#include "audit/testing/chain.hpp"
+
+namespace pawl::privacy {
+namespace {
+
+class RetentionRules : public audit::testing::Chain {
+ protected:
+  void add_run(int key, Millis age) {
+    const auto written = database->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+      PAWL_TRY_VOID(transaction.execute(
+          "insert into runs (key, id, workflow, version, phase, flags, created_at, started_after, ended_after, history) "
+          "values ($1, $2, 1, 1, 6, 0, $3, 0, 1000, $2)",
+          {key, storage::Parameter::blob("x"), clock.now() - age}));
+      return {};
+    });
+    ASSERT_FALSE(written.has_error());
+  }
+  static std::uint64_t of(const std::vector<Purged>& purged, std::string_view type) {
+    for (const auto& each : purged) {
+      if (each.type == type) return each.count;
+    }
+    ADD_FAILURE() << "no rule for " << type;
+    return 0;
+  }
+};
+
+constexpr Millis kDay = std::chrono::hours(24);
+
+// proves: FA-17
+TEST_F(RetentionRules, FA_17_CountWithoutRemovingAndRemoveInBatches) {
+  for (int i = 0; i < 1203; ++i) add_run(i, 181 * kDay);
+  add_run(5000, 179 * kDay);
+  Retention rules(*database, *log, clock, {});
+  EXPECT_EQ(of(*rules.count(), "runs"), 1203U);
+  EXPECT_EQ(number("select count(*) from runs"), 1204) << "counting removes nothing";
+  const auto commits = database->statistics().commits;
+  EXPECT_EQ(of(*rules.purge({}), "runs"), 1203U);
+  EXPECT_GE(database->statistics().commits - commits, 3U) << "never long at once";
+  EXPECT_EQ(number("select count(*) from runs"), 1);
+  EXPECT_EQ(of(*rules.count(), "runs"), 0U);
+}
+
+TEST_F(RetentionRules, KeepForEverWhereTheSettingIsZero) {
+  add_run(1, 10'000 * kDay);
+  RetentionOptions options;
+  options.runs = 0;
+  Retention rules(*database, *log, clock, options);
+  EXPECT_EQ(of(*rules.purge({}), "runs"), 0U);
+  EXPECT_EQ(number("select count(*) from runs"), 1);
+}
+
+TEST_F(RetentionRules, AreAuditedWithTheOneWhoAsked) {
+  add_run(1, 200 * kDay);
+  Retention rules(*database, *log, clock, {});
+  ASSERT_FALSE(rules.purge(audit::Actor::of_user(audit::testing::user(3))).has_error());
+  reopen();
+  const auto page = audit::list(*database, audit::Scope::installation(), {.action = "retention.purged"});
+  ASSERT_EQ(page->entries.size(), 1U);
+  EXPECT_EQ(page->entries[0].actor.user, audit::testing::user(3));
+  EXPECT_EQ(page->entries[0].details, R"({"runs":1})");
+}
+
+TEST_F(RetentionRules, RemoveOldAuditRecordsSoThatTheRestVerifies) {
+  add(record("old.done"));
+  clock.advance(2556 * kDay);
+  add(record("new.done"));
+  Retention rules(*database, *log, clock, {});
+  EXPECT_EQ(of(*rules.count(), "audit_records"), 1U);
+  EXPECT_EQ(of(*rules.purge({}), "audit_records"), 1U);
+  EXPECT_TRUE(verified().ok);
+}
+
+TEST_F(RetentionRules, StopBetweenTwoBatchesWhenToldTo) {
+  for (int i = 0; i < 1203; ++i) add_run(i, 181 * kDay);
+  Retention rules(*database, *log, clock, {});
+  int asked = 0;
+  EXPECT_EQ(of(*rules.purge({}, [&] { return ++asked <= 1; }), "runs"), 500U);
+}
+
+/// Every rule runs on the schema as it is, and every one is in the policy.
+TEST_F(RetentionRules, AreAllInThePolicy) {
+  Retention rules(*database, *log, clock, {});
+  const auto policy = rules.policy();
+  const auto counts = rules.count();
+  ASSERT_FALSE(counts.has_error()) << counts.error().message;
+  ASSERT_FALSE(rules.purge({}).has_error());
+  ASSERT_EQ(policy.size(), counts->size());
+  for (std::size_t i = 0; i < policy.size(); ++i) EXPECT_EQ(policy[i].type, (*counts)[i].type);
+}
+
+}  // namespace
+}  // namespace pawl::privacy

@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+"""proves: S4-H2, S4-D4, S4-O9, FA-11, P6
+
+The audit trail of the real binary: every function leaves one record for each way to end, secrets stay out of everything that is kept or
+shown, a killed process continues its file, and `pawl audit verify` finds what somebody changed.
+"""
+
+import base64
+import http.server
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from pawl_server import Server, binary, poll  # noqa: E402
+
+HEADER = "document: {dsl: '1.0.3', namespace: test, name: %s, version: '1.0.0'}\n"
+CANARY = "canary-7f3a+91/bc de\"42"
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    """A page, a document of an API, and a 500."""
+
+    def do_GET(self):
+        document = {"openapi": "3.0.0", "info": {"title": "t", "version": "1"},
+                    "servers": [{"url": f"http://127.0.0.1:{self.server.server_port}"}],
+                    "paths": {"/ok": {"get": {"operationId": "ok", "responses": {"200": {"description": "ok"}}}},
+                              "/bad": {"get": {"operationId": "bad", "responses": {"200": {"description": "ok"}}}}}}
+        status, kind, body = 200, "application/json", b"{}"
+        if self.path == "/api.json":
+            body = json.dumps(document).encode()
+        elif self.path == "/page":
+            kind, body = "text/html", b"<h1>Hello</h1>"
+        elif self.path.startswith("/bad"):
+            status, body = 500, b"{}"
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *arguments):
+        pass
+
+
+def cases(site):
+    """By function: a task for each outcome. Missing outcomes cannot be: `reason` says why."""
+    def call(name, **arguments):
+        return {"call": name, "with": arguments}
+    url = f"http://127.0.0.1:{site}"
+    return {
+        "noop": {"success": call("noop", n=1)},
+        "log": {"success": call("log", message="hello")},
+        "http": {"success": call("http", method="get", endpoint=url + "/ok"), "failure": call("http", method="get", endpoint=url + "/bad")},
+        "http-task": {"success": call("http-task", url=url + "/ok"), "failure": call("http-task", url="http://127.0.0.1:1/")},
+        "web-scraper": {"success": call("web-scraper", url=url + "/page", selectors={"title": "h1"}),
+                        "failure": call("web-scraper", url=url + "/bad", selectors={"title": "h1"})},
+        "openapi": {"success": call("openapi", document={"endpoint": url + "/api.json"}, operationId="ok"),
+                    "failure": call("openapi", document={"endpoint": url + "/api.json"}, operationId="bad")},
+        "run.shell": {"success": {"run": {"shell": {"command": "true"}}}, "failure": {"run": {"shell": {"command": "exit 3"}}}},
+        "run.script": {"success": {"run": {"script": {"language": "python", "code": "print(1)"}}},
+                       "failure": {"run": {"script": {"language": "python", "code": "raise SystemExit(3)"}}}},
+        "run.container": {"failure": {"run": {"container": {"image": "no.such.registry.invalid/none:0"}}}},
+        "shell-command": {"success": call("shell-command", command="true", allow_destructive=True),
+                          "failure": call("shell-command", command="false", allow_destructive=True),
+                          "refused": call("shell-command", command="true")},
+        "file-write": {"success": call("file-write", path="out.txt", content="x", allow_destructive=True),
+                       "failure": call("file-write", path="../../etc/out.txt", content="x", allow_destructive=True),
+                       "refused": call("file-write", path="never.txt", content="x")},
+        "file-read": {"success": call("file-read", path="here.txt"), "failure": call("file-read", path="nowhere.txt")},
+        "file-organizer": {"success": call("file-organizer", target=".", allow_destructive=True),
+                           "failure": call("file-organizer", target="no-such-folder", allow_destructive=True),
+                           "refused": call("file-organizer", target=".")},
+    }
+
+
+DESTRUCTIVE = {"shell-command", "file-write", "file-organizer"}
+
+
+class AuditTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+        threading.Thread(target=cls.site.serve_forever, daemon=True).start()
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.data = os.path.join(cls.folder.name, "data")
+        cls.files = os.path.join(cls.folder.name, "files")
+        os.mkdir(cls.files)
+        with open(os.path.join(cls.files, "here.txt"), "w", encoding="utf-8") as file:
+            file.write("here")
+        cls.server = Server(cls.data, extra_environment={"PAWL_SECRET_CANARY": CANARY, "PAWL_FILE_ROOTS": cls.files,
+                                                         "PAWL_SANDBOX": "none"}).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.site.shutdown()
+        cls.folder.cleanup()
+
+    def lines(self):
+        with open(os.path.join(self.data, "audit.jsonl"), encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+    def run_tasks(self, name, tasks, extra="", **request):
+        definition = HEADER % name + extra + "do: " + json.dumps(tasks) + "\n"
+        workflow = self.server.create_workflow(definition, name)
+        status, run, _ = self.server.request("POST", f"/api/workflows/{workflow}/execute", {"wait": 30, **request})
+        self.assertEqual(status, 200, run)
+        return run
+
+    def records_of(self, run):
+        """Those of one run, once the file has them: it follows the database within a second."""
+        newest = self.newest()
+        poll(lambda: (self.lines() or [{"sequence": 0}])[-1]["sequence"] >= newest, 10, "the file follows the database")
+        return [line for line in self.lines() if line["run_id"] == run["id"]]
+
+    def newest(self):
+        with sqlite3.connect(f"file:{self.data}/pawl.db?mode=ro", uri=True) as database:
+            return database.execute("select coalesce(max(seq), 0) from audit_records").fetchone()[0]
+
+    def test_s4_h2_every_function_leaves_one_record_for_each_way_to_end(self):
+        table = cases(self.site.server_port)
+        _, plugins, _ = self.server.request("GET", "/api/plugins")
+        self.assertEqual({item["name"] for item in plugins["items"]}, set(table), "a function without a case")
+        self.assertEqual({item["name"] for item in plugins["items"] if item["destructive"]}, DESTRUCTIVE)
+        for name, outcomes in table.items():
+            wanted = dict(outcomes)
+            wanted["dry_run"] = next(iter(outcomes.values()))
+            self.assertEqual("refused" in outcomes, name in DESTRUCTIVE)
+            for outcome, task in wanted.items():
+                with self.subTest(function=name, outcome=outcome):
+                    run = self.run_tasks(f"{name.replace('.', '-')}-{outcome.replace('_', '-')}", [{"step": task}],
+                                         dry_run=outcome == "dry_run")
+                    records = self.records_of(run)
+                    self.assertEqual(len(records), 1, (run, records))
+                    record = records[0]
+                    self.assertEqual(record["outcome"], outcome, (record, run))
+                    self.assertEqual(record["action"], "function.executed")
+                    self.assertEqual((record["resource_type"], record["resource_id"]), ("function", name))
+                    self.assertEqual(record["task"], "/do/0/step")
+                    self.assertIsInstance(record["duration_ms"], int)
+                    self.assertRegex(record["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+                    self.assertEqual(record["actor"], "administrator")
+                    self.assertIn("params", record["details"])
+                    self.assertEqual("error" in record["details"], outcome in ("failure", "refused"))
+
+    def forms(self):
+        raw = CANARY.encode()
+        yield CANARY
+        yield json.dumps(CANARY)[1:-1]
+        yield raw.hex()
+        yield urllib.parse.quote(CANARY, safe="")
+        for before in (b"", b":", b"u:"):
+            text = base64.b64encode(before + raw).decode().rstrip("=")
+            yield text[len(before) + (1 if before else 0):len(text) - 2]
+
+    def test_s4_o9_secrets_do_not_come_out_of_the_trail_or_the_log(self):
+        say = "${ $secrets.CANARY }"
+        encoded = "${ $secrets.CANARY | @base64 }"
+        run = self.run_tasks(
+            "canary",
+            [{"a": {"call": "log", "with": {"message": say}}},
+             {"b": {"call": "http-task", "with": {"url": f"http://127.0.0.1:{self.site.server_port}/ok", "method": "POST",
+                                                  "payload": {"password": "hidden by name", "note": encoded, "plain": say}}}},
+             {"c": {"call": "http", "with": {"method": "get", "endpoint": f"http://127.0.0.1:{self.site.server_port}/ok",
+                                             "headers": {"Authorization": encoded, "X-Note": encoded}}}}],
+            extra="use: {secrets: [CANARY]}\n")
+        records = self.records_of(run)
+        self.assertEqual(len(records), 3)
+        self.assertEqual(records[1]["details"]["params"]["payload"]["password"], "[redacted]")
+        with open(os.path.join(self.data, "audit.jsonl"), encoding="utf-8") as file:
+            trail = file.read()
+        with sqlite3.connect(f"file:{self.data}/pawl.db?mode=ro", uri=True) as database:
+            trail += "".join(row[0] for row in database.execute("select details from audit_records"))
+        trail += self.server.tail()
+        for form in self.forms():
+            self.assertNotIn(form, trail)
+
+    def test_secrets_do_not_come_out_of_what_runs_show(self):
+        run = self.run_tasks(
+            "shown",
+            [{"a": {"call": "log", "with": {"message": "say ${ $secrets.CANARY } aloud"}}},
+             {"b": {"set": {"plain": "${ $secrets.CANARY }", "coded": "${ $secrets.CANARY | @base64 }", "uri": "${ $secrets.CANARY | @uri }"}}}],
+            extra="use: {secrets: [CANARY]}\n")
+        replies = json.dumps(run)
+        for path in (f"/api/runs/{run['id']}", f"/api/runs/{run['id']}/events"):
+            status, reply, _ = self.server.request("GET", path)
+            self.assertEqual(status, 200, reply)
+            replies += reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)
+        self.assertIn("[redacted]", replies)
+        for form in self.forms():
+            self.assertNotIn(form, replies)
+
+    def call(self, method, path, body=None, expect=200, headers=None):
+        status, reply, fields = self.server.request(method, path, body, headers)
+        self.assertEqual(status, expect, f"{method} {path}: {reply}")
+        return reply, fields
+
+    def test_p6_the_trail_is_listed_counted_exported_and_verified_over_http(self):
+        run = self.run_tasks("listed", [{"step": {"call": "noop", "with": {"n": 1}}}])
+        page, _ = self.call("GET", f"/api/audit?run_id={run['id']}")
+        self.assertEqual(len(page["items"]), 1)
+        record = page["items"][0]
+        self.assertEqual((record["action"], record["outcome"], record["resource_id"]), ("function.executed", "success", "noop"))
+        for path in ("/api/audit", "/api/audit/logs"):
+            self.assertEqual(self.call("GET", f"{path}/{record['id']}")[0], record)
+        self.call("GET", f"/api/audit/{run['id']}", expect=404)
+        first, _ = self.call("GET", "/api/audit?limit=1")
+        second, _ = self.call("GET", f"/api/audit?limit=1&cursor={first['next_cursor']}")
+        self.assertLess(second["items"][0]["sequence"], first["items"][0]["sequence"])
+        self.assertEqual(self.call("GET", "/api/audit?outcome=refused&action=no.such")[0]["items"], [])
+        self.call("GET", "/api/audit?outcome=sideways", expect=422)
+        stats, _ = self.call("GET", "/api/audit/stats")
+        self.assertGreaterEqual(stats["by_action"]["function.executed"], 1)
+        self.assertEqual(sum(stats["by_day"].values()), stats["total"])
+        text, fields = self.call("GET", f"/api/audit/export?format=csv&run_id={run['id']}")
+        self.assertTrue(fields["Content-Type"].startswith("text/csv"))
+        self.assertEqual(text.count("\r\n"), 2)
+        exported, _ = self.call("GET", "/api/audit/export?format=json&action=function")
+        self.assertGreaterEqual(len(exported), 1)
+        report, _ = self.call("GET", "/api/audit/verify")
+        self.assertTrue(report["valid"], report)
+        self.assertEqual(report["last"], report["records"])
+
+    def test_s4_o9_changes_and_refusals_are_recorded_by_the_gate(self):
+        workflow = self.server.create_workflow(HEADER % "gate" + "do:\n  - a: {set: {n: 1}}\n", "gate")
+        self.call("DELETE", f"/api/workflows/{workflow}", expect=204)
+        self.call("DELETE", f"/api/workflows/{workflow}", expect=404, headers={"X-Request-Id": "second-try"})
+        self.call("DELETE", f"/api/workflows/{workflow}", expect=401, headers={"Authorization": "Bearer wrong", "X-Request-Id": "no-key"})
+        page, _ = self.call("GET", f"/api/audit?all=true&resource_id={workflow}")
+        told = [(item["action"], item["outcome"], item["actor"]) for item in page["items"]]
+        self.assertEqual(told[:3], [("workflows.deleteWorkflow", "refused", "anonymous"), ("workflows.deleteWorkflow", "failure", "administrator"),
+                                    ("workflows.deleteWorkflow", "success", "administrator")])
+        self.assertEqual(page["items"][0]["request_id"], "no-key")
+        self.assertEqual(page["items"][0]["address"], "127.0.0.1")
+        self.assertEqual(page["items"][1]["details"], {"status": 404})
+
+    def test_fa_17_retention_has_a_policy_and_a_dry_run_over_http(self):
+        policy, _ = self.call("GET", "/api/admin/data-retention/policy")
+        rules = {item["type"]: item for item in policy["items"]}
+        self.assertEqual(rules["runs"]["keep_hours"], 180 * 24)
+        self.assertEqual(rules["audit_records"]["setting"], "AUDIT_RETENTION_DAYS")
+        for dry_run in ("true", "false"):
+            result, _ = self.call("POST", f"/api/admin/data-retention/cleanup?dry_run={dry_run}")
+            self.assertEqual(result["dry_run"], dry_run == "true")
+            self.assertEqual({item["type"] for item in result["items"]}, set(rules))
+
+    def test_s4_d4_the_trail_survives_a_kill_and_shows_what_was_changed(self):
+        folder = os.path.join(self.folder.name, "killed")
+        server = Server(folder).start()
+        workflow = server.create_workflow(HEADER % "kill" + "do:\n  - a: {call: noop, with: {n: 1}}\n  - b: {call: noop, with: {n: 2}}\n")
+        for _ in range(20):
+            server.request("POST", f"/api/workflows/{workflow}/execute", {"wait": 30})
+        server.kill()
+        verify = [binary(), "audit", "verify", "--data-dir", folder]
+        environment = {"PATH": os.environ["PATH"]}
+        server.start()
+        server.stop()
+        done = subprocess.run([*verify, "--json"], env=environment, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done)
+        report = json.loads(done.stdout)
+        self.assertGreaterEqual(report["records"], 40)
+        self.assertEqual(report["records"], report["file_lines"])
+        expected = f"{report['last']}:{report['head']}"
+        self.assertEqual(subprocess.run([*verify, "--expect", expected], env=environment, capture_output=True, check=False).returncode, 0)
+        with sqlite3.connect(os.path.join(folder, "pawl.db")) as database:
+            database.execute("update audit_records set outcome = 'failure' where seq = 17")
+        database.close()
+        done = subprocess.run(verify, env=environment, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn("record 17:", done.stdout)
+        with sqlite3.connect(os.path.join(folder, "pawl.db")) as database:
+            database.execute("update audit_records set outcome = 'success' where seq = 17")
+            database.execute("delete from audit_records where seq > 30")
+            database.execute("delete from audit_head")
+        database.close()
+        done = subprocess.run([*verify, "--json"], env=environment, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1, done)
+
+    def test_fa_17_retention_counts_before_it_removes(self):
+        folder = os.path.join(self.folder.name, "old")
+        server = Server(folder).start()
+        workflow = server.create_workflow(HEADER % "old" + "do:\n  - a: {set: {n: 1}}\n")
+        for _ in range(3):
+            server.request("POST", f"/api/workflows/{workflow}/execute", {"wait": 30})
+        server.stop()
+        day = 86_400_000
+        with sqlite3.connect(os.path.join(folder, "pawl.db")) as database:
+            database.execute(f"update runs set created_at = created_at - 200 * {day} where key in (select key from runs limit 2)")
+        database.close()
+        command = [binary(), "retention", "--data-dir", folder, "--json"]
+        environment = {"PATH": os.environ["PATH"]}
+
+        def counted(*extra):
+            done = subprocess.run([*command, *extra], env=environment, capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done)
+            return {item["type"]: item["count"] for item in json.loads(done.stdout)["items"]}["runs"]
+        self.assertEqual(counted("--dry-run"), 2)
+        self.assertEqual(counted("--dry-run"), 2)
+        self.assertEqual(counted(), 2)
+        self.assertEqual(counted("--dry-run"), 0)
+        with sqlite3.connect(os.path.join(folder, "pawl.db")) as database:
+            self.assertEqual(database.execute("select count(*) from runs").fetchone()[0], 1)
+            self.assertEqual(database.execute("select action, details from audit_records where action like 'retention%'").fetchall(),
+                             [("retention.purged", '{"runs":2}')])
+        database.close()
+        done = subprocess.run([binary(), "audit", "verify", "--data-dir", folder], env=environment, capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done)
+
+
+if __name__ == "__main__":
+    unittest.main()
