@@ -1,4 +1,6 @@
 // The OpenAPI 3.1 document, from the route table alone.
+#include <algorithm>
+
 #include "api/route.hpp"
 
 namespace pawl::api {
@@ -67,6 +69,7 @@ class Writer {
                                  {"description",
                                   "Errors are application/problem+json (RFC 9457). Lists are paged by cursor. Every path below "
                                   "/api is served below /api/v1 too."},
+                                 {"contact", Value::object({{"name", "The makers of Pawl"}})},
                                  {"license", Value::object({{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}})}})},
          {"servers", Value::array({Value::object({{"url", "/"}, {"description", "This installation"}})})},
          {"tags", std::move(tags)},
@@ -118,8 +121,10 @@ class Writer {
     }
     for (const auto& each : route.query) all.push_back(parameter(each.name, "query", each.shape, each.description));
     if (identity::required_role(route.permission)) {
-      const bool named_in_path = route.path.find("{org_id}") != std::string_view::npos;
-      if (!named_in_path) {
+      const bool named_already = route.path.find("{org_id}") != std::string_view::npos ||
+                                 std::any_of(route.query.begin(), route.query.end(),
+                                             [](const Parameter& each) { return each.name == "organization_id"; });
+      if (!named_already) {
         all.push_back(parameter("organization_id", "query", Shape::id("0198c5f2-0000-7000-8000-000000000001"),
                                 "The organization to act in; the caller's own where it is left out."));
       }
