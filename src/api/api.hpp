@@ -15,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "base/ids.hpp"
+#include "http/cookies.hpp"
 #include "http/router.hpp"
 #include "json/fwd.hpp"
 
@@ -42,6 +43,8 @@ class Engine;
 class FunctionRegistry;
 }  // namespace pawl::engine
 namespace pawl::identity {
+class Accounts;
+class ApiKeys;
 class Authenticator;
 class Organizations;
 class UserAdmin;
@@ -70,6 +73,7 @@ struct Options {
   std::string environment;            ///< `development` ...
   std::vector<std::string> api_keys;  ///< accepted bearer keys; the administrator's
   std::vector<std::string> cors_origins;
+  http::CookieRules cookies;  ///< of browsers' sessions
   std::uint64_t min_free_disk_bytes = 0;
   std::size_t max_body_bytes = 4U << 20U;
   std::size_t max_definition_bytes = 1U << 20U;
@@ -94,9 +98,12 @@ struct Dependencies {
   limits::RateLimiter* limiter = nullptr;       ///< null: nothing is counted
   const net::RedisClient* redis = nullptr;      ///< null: none is configured
   const net::CurlOutbound* outbound = nullptr;  ///< for its circuit breakers in health; may be null
-  audit::Log* audit = nullptr;                ///< null: nothing is recorded, and there is no trail to read
-  const audit::Redactor* redactor = nullptr;  ///< takes known secrets out of what runs show; null: nothing is taken out
-  privacy::Retention* retention = nullptr;    ///< needed by the routes of data retention
+  audit::Log* audit = nullptr;                  ///< null: nothing is recorded, and there is no trail to read
+  const audit::Redactor* redactor = nullptr;    ///< takes known secrets out of what runs show; null: nothing is taken out
+  privacy::Retention* retention = nullptr;      ///< needed by the routes of data retention
+  identity::Accounts* accounts = nullptr;       ///< null only with `health_router`, as the next two
+  identity::ApiKeys* api_keys = nullptr;
+  async::BlockingPool* auth_pool = nullptr;  ///< where passwords are hashed, so that they hold up nothing else
 };
 
 class Api {

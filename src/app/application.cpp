@@ -9,6 +9,7 @@
 #include "api/api.hpp"
 #include "app/forwarding.hpp"
 #include "app/function_audit.hpp"
+#include "app/identity_parts.hpp"
 #include "app/key_files.hpp"
 #include "app/log.hpp"
 #include "app/people.hpp"
@@ -114,8 +115,12 @@ Result<std::string> installation_secret(const config::Config& config, const std:
   return std::move(file.key);
 }
 
-std::string public_url(const config::Config& config) {
-  return config.public_url.empty() ? fmt::format("http://{}:{}", config.host, config.port) : config.public_url;
+/// For operators: what happened to accounts. Ids only; addresses of e-mail stay in the database.
+void log_account_event(const identity::AccountEvent& event) {
+  const auto user = event.user ? event.user->to_string() : std::string("nobody known");
+  log(event.success ? Level::info : Level::warning,
+      fmt::format("{} {}: user {}{}{}{}{}", event.action, event.success ? "succeeded" : "failed", user,
+                  event.address.empty() ? "" : ", from ", event.address, event.reason.empty() ? "" : ", ", event.reason));
 }
 
 /// What must never be shown or kept, whoever happens to say it.
@@ -211,6 +216,7 @@ struct Application::Impl {
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<catalog::Scheduler> scheduler;
   std::unique_ptr<People> people;
+  std::unique_ptr<IdentityParts> sign_ins;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> server;
   bool stopped = false;
@@ -284,6 +290,9 @@ Result<void> Application::Impl::build() {
                                                          .audit = audit_log.get(),
                                                          .clock = clock,
                                                          .random = random});
+  sign_ins = std::make_unique<IdentityParts>(
+      IdentityParts::Dependencies{config, secret, *database, keys, people->mailer(), clock, random, organization, log_account_event});
+  people->forget_principal([this](const UserId& user) { sign_ins->authenticator.forget(user); });
   if (!options.schedules) return {};
   scheduler = std::make_unique<catalog::Scheduler>(
       catalog::Scheduler::Dependencies{.database = *database,
@@ -331,18 +340,23 @@ Result<void> Application::start() {
 Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, bool health_only) {
   auto& impl = *impl_;
   PAWL_TRY(proxies, net::TrustedProxies::parse(impl.config.trusted_proxies));
-  PAWL_TRY(key, token_key(impl.config, data_folder(impl.config)));
-  impl.limiter = std::make_unique<limits::RateLimiter>(limits_of(impl.config), impl.clock, crypto::keyed_hash(key, "pawl rate limits"),
+  PAWL_TRY(secret, installation_secret(impl.config, data_folder(impl.config)));
+  impl.limiter = std::make_unique<limits::RateLimiter>(limits_of(impl.config), impl.clock, crypto::derive_key(secret, "pawl rate limits"),
                                                        impl.redis.get());
   api::Options api_options;
   api_options.version = PAWL_VERSION;
   api_options.environment = std::string(config::to_text(impl.config.environment));
   api_options.api_keys = std::move(api_keys);
   api_options.cors_origins = impl.config.cors_origins;
+  api_options.cookies.secure = secure_cookies(impl.config);
   api_options.min_free_disk_bytes = impl.config.min_free_disk_bytes;
   api_options.max_body_bytes = impl.config.max_body_bytes;
   api::Dependencies dependencies{impl.threads,   impl.pool,  *impl.database, *impl.engine,      *impl.catalog,          *impl.scheduler,
                                  impl.functions, impl.clock, impl.random,    impl.organization, impl.secrets_provider()};
+  dependencies.authenticator = &impl.sign_ins->authenticator;
+  dependencies.accounts = &impl.sign_ins->accounts;
+  dependencies.api_keys = &impl.sign_ins->api_keys;
+  dependencies.auth_pool = &impl.sign_ins->pool;
   dependencies.live = &impl.live;
   dependencies.organizations = &impl.people->organizations();
   dependencies.users = &impl.people->users();
@@ -382,12 +396,14 @@ void Application::stop(Millis patience) {
   if (impl.scheduler) impl.scheduler->stop();
   impl.people->stop();
   impl.engine->stop(left());
+  impl.sign_ins->pool.stop();
   impl.pool.stop();
   impl.threads.stop();
   impl.server.reset();
 }
 
 engine::Engine& Application::engine() { return *impl_->engine; }
+identity::Accounts& Application::accounts() { return impl_->sign_ins->accounts; }
 catalog::Catalog& Application::catalog() { return *impl_->catalog; }
 const engine::FunctionRegistry& Application::functions() const { return impl_->functions; }
 const OrganizationId& Application::organization() const { return impl_->organization; }

@@ -25,6 +25,10 @@
 #include "privacy/retention.hpp"
 #include "storage/database.hpp"
 
+namespace pawl::identity {
+class Accounts;
+}
+
 namespace pawl::app {
 
 /// What differs between the commands.
@@ -53,6 +57,7 @@ class Application {
 
   [[nodiscard]] engine::Engine& engine();
   [[nodiscard]] catalog::Catalog& catalog();
+  [[nodiscard]] identity::Accounts& accounts();
   [[nodiscard]] const engine::FunctionRegistry& functions() const;
   [[nodiscard]] const OrganizationId& organization() const;
   [[nodiscard]] Clock& clock();

@@ -118,6 +118,18 @@ void add_backup(CLI::App& app, CommandLine& line) {
   add_database_settings(*restore, line);
 }
 
+void add_user(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("user", "Users of this installation");
+  command->require_subcommand(1);
+  auto options = std::make_shared<UserCreateOptions>();
+  auto* create = add_command(*command, line, "create", "Make a user; prints the id. Not while a server runs on this data folder", options);
+  create->add_option("--email", options->email, "E-mail address")->required()->type_name("E");
+  create->add_option("--name", options->name, "Name (default: the address up to the @)")->type_name("NAME");
+  create->add_flag("--admin", options->admin, "An administrator of the installation");
+  create->add_flag("--password-stdin", options->password_on_stdin, "Read the password from standard input")->required();
+  add_database_settings(*create, line);
+}
+
 void add_bench(CLI::App& app, CommandLine& line) {
   auto options = std::make_shared<BenchOptions>();
   auto* command = add_command(app, line, "bench", "The built-in benchmarks", options);
@@ -175,6 +187,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   add_serve(app, line, true);
   add_migrate(app, line);
   add_backup(app, line);
+  add_user(app, line);
   add_bench(app, line);
   add_config(app, line);
   add_audit(app, line);
@@ -199,6 +212,7 @@ int dispatch(const CommandLine& line) {
     int operator()(const ServeOptions& options) const { return run_serve(common, options); }
     int operator()(const MigrateOptions& options) const { return run_migrate(common, options); }
     int operator()(const BackupOptions& options) const { return run_backup(common, options); }
+    int operator()(const UserCreateOptions& options) const { return run_user_create(common, options); }
     int operator()(const BenchOptions& options) const { return run_bench(options); }
     int operator()(const ConfigOptions& options) const { return run_config(common, options); }
     int operator()(const AuditOptions& options) const { return run_audit(common, options); }

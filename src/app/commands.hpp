@@ -48,6 +48,12 @@ struct MigrateOptions {
   enum class Action : std::uint8_t { up, down, status, verify, schema };
   Action action = Action::status;
 };
+struct UserCreateOptions {
+  std::string email;
+  std::string name;  ///< empty: the address up to the `@`
+  bool admin = false;
+  bool password_on_stdin = false;
+};
 struct BenchOptions {
   std::string name;  ///< empty: all
   bool json = false;
@@ -76,7 +82,7 @@ struct CommonOptions {
 };
 
 using Command = std::variant<std::monostate, RunOptions, ValidateOptions, ImportOptions, EvalOptions, ServeOptions, MigrateOptions,
-                             BackupOptions, BenchOptions, ConfigOptions, AuditOptions, RetentionOptions>;
+                             BackupOptions, UserCreateOptions, BenchOptions, ConfigOptions, AuditOptions, RetentionOptions>;
 
 struct CommandLine {
   CommonOptions common;
@@ -100,6 +106,7 @@ struct ParsedCommandLine {
 [[nodiscard]] int run_serve(const CommonOptions& common, const ServeOptions& options);
 [[nodiscard]] int run_migrate(const CommonOptions& common, const MigrateOptions& options);
 [[nodiscard]] int run_backup(const CommonOptions& common, const BackupOptions& options);
+[[nodiscard]] int run_user_create(const CommonOptions& common, const UserCreateOptions& options);
 [[nodiscard]] int run_bench(const BenchOptions& options);
 [[nodiscard]] int run_config(const CommonOptions& common, const ConfigOptions& options);
 [[nodiscard]] int run_audit(const CommonOptions& common, const AuditOptions& options);

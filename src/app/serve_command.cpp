@@ -11,6 +11,7 @@
 #include "app/interrupts.hpp"
 #include "app/key_files.hpp"
 #include "app/log.hpp"
+#include "identity/accounts.hpp"
 
 namespace pawl::app {
 namespace {
@@ -71,6 +72,17 @@ void greet(const config::Config& config, const ServeOptions& options, std::uint1
   std::fflush(stdout);
 }
 
+/// While there are no users: a link, on the console only, that makes the first administrator.
+Result<void> offer_setup(const config::Config& config, std::uint16_t port, Application& app) {
+  PAWL_TRY(token, app.accounts().make_setup_token());
+  if (!token) return {};
+  const auto start = config.public_url.empty() ? url_of(config.host, port) : config.public_url;
+  fmt::print("There are no users yet. Make the first administrator here; the link works once, for 24 hours:\n\n  {}/setup#{}\n\n", start,
+             *token);
+  std::fflush(stdout);
+  return {};
+}
+
 }  // namespace
 
 int run_serve(const CommonOptions& common, const ServeOptions& options) {
@@ -98,6 +110,9 @@ int run_serve(const CommonOptions& common, const ServeOptions& options) {
   const auto port = (*app)->listen({key->key}, options.worker);
   if (port.has_error()) return fail(port.error());
   greet(*config, options, *port, *key);
+  if (!options.worker) {
+    if (const auto offered = offer_setup(*config, *port, **app); offered.has_error()) return fail(offered.error());
+  }
   while (interrupts.signal() == 0 && !broken) interrupts.wait();
   if (!broken) log(Level::info, "stopping: requests and steps in flight may finish; a second signal ends the process at once");
   (*app)->stop(broken ? Millis(0) : std::chrono::seconds(config->stop_seconds));

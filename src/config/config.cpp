@@ -9,6 +9,8 @@
 
 #include <fmt/core.h>
 
+#include "base/time.hpp"
+
 extern char** environ;  // NOLINT(readability-redundant-declaration)
 
 namespace pawl::config {
@@ -137,6 +139,16 @@ void check_encryption_keys(const Config& config, Findings& findings) {
   }
 }
 
+void check_secret_key_previous(const Config& config, Findings& findings) {
+  const auto& previous = config.previous_secret_keys;
+  if (!config.secret_key.empty() && std::find(previous.begin(), previous.end(), config.secret_key) != previous.end()) {
+    report(findings, "SECRET_KEY_PREVIOUS", "holds SECRET_KEY itself: nothing would change");
+  }
+  if (!config.previous_secret_keys_until.empty() && !parse_rfc3339(config.previous_secret_keys_until)) {
+    report(findings, "SECRET_KEY_PREVIOUS_UNTIL", "is not a time such as 2026-12-31T00:00:00Z");
+  }
+}
+
 void check_client(const OAuthClient& client, const std::string& prefix, Findings& findings) {
   if (!client.client_id.empty() && client.client_secret.empty())
     report(findings, prefix + "_CLIENT_SECRET", "is needed with " + prefix + "_CLIENT_ID");
@@ -167,6 +179,7 @@ void check_server_rules(const Config& config, Findings& findings) {
   } else if (!development) {
     if (const auto weakness = key_weakness(config.secret_key); !weakness.empty()) report(findings, "SECRET_KEY", weakness);
   }
+  check_secret_key_previous(config, findings);
   check_encryption_keys(config, findings);
   if (config.api_key.empty()) {
     if (!development) report(findings, "PAWL_API_KEY", fmt::format("is required in {}", to_text(config.environment)));

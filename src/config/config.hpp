@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,9 @@ enum class Environment : std::uint8_t { development, staging, production };
 [[nodiscard]] std::string_view to_text(Environment environment);
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
+/// Who may make an account.
+enum class Registration : std::uint8_t { open, invited, closed };
 
 enum class Sandbox : std::uint8_t { automatic, bubblewrap, landlock, none };
 
@@ -44,10 +48,15 @@ struct OAuthClient {
 /// What the program runs with. Sizes in bytes, times in milliseconds.
 struct Config {
   Environment environment = Environment::development;
-  std::string secret_key;      ///< empty only in development: then one is made and kept in the data folder
-  std::string encryption_key;  ///< empty only in development, likewise
+  std::string secret_key;  ///< empty only in development: then one is made and kept in the data folder
+  std::vector<std::string> previous_secret_keys;
+  std::string previous_secret_keys_until;  ///< RFC 3339; empty: accepted while they are configured
+  std::string encryption_key;              ///< empty only in development, likewise
   std::vector<std::string> previous_encryption_keys;
-  std::string api_key;  ///< empty: `serve` makes one in development
+  std::string api_key;                       ///< empty: `serve` makes one in development
+  std::optional<Registration> registration;  ///< none: open in development, else invited
+  std::uint32_t access_token_minutes = 0;
+  std::uint32_t refresh_token_days = 0;
   std::string host;
   std::uint16_t port = 0;
   std::vector<std::string> cors_origins;

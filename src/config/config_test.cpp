@@ -126,6 +126,25 @@ TEST(Config, S4_D1_ProductionRefusesMissingShortAndWeakEncryptionKeys) {
   EXPECT_THAT(load_server(values).value->previous_encryption_keys, testing::ElementsAre("older", "oldest"));
 }
 
+// proves: FA-10
+TEST(Config, FA_10_EarlierSecretKeysAreOtherOnesWithAReadableEnd) {
+  auto values = production();
+  values["SECRET_KEY_PREVIOUS"] = std::string("older, ") + kStrongKey;
+  EXPECT_THAT(names_of(load_server(values).findings), testing::ElementsAre("SECRET_KEY_PREVIOUS"));
+  values["SECRET_KEY_PREVIOUS"] = "older";
+  values["SECRET_KEY_PREVIOUS_UNTIL"] = "tomorrow";
+  EXPECT_THAT(names_of(load_server(values).findings), testing::ElementsAre("SECRET_KEY_PREVIOUS_UNTIL"));
+  values["SECRET_KEY_PREVIOUS_UNTIL"] = "2026-12-31T00:00:00Z";
+  EXPECT_THAT(load_server(values).findings, testing::IsEmpty());
+}
+
+// proves: FA-15
+TEST(Config, FA_15_RegistrationIsOpenInvitedOrClosed) {
+  EXPECT_EQ(load_server({}).value->registration, std::nullopt);
+  EXPECT_EQ(load_server({{"PAWL_REGISTRATION", "closed"}}).value->registration, Registration::closed);
+  EXPECT_THAT(names_of(load_server({{"PAWL_REGISTRATION", "yes"}}).findings), testing::ElementsAre("PAWL_REGISTRATION"));
+}
+
 // proves: S0-2, S0-T2
 TEST(Config, S0_2_ProductionRefusesWildcardAndPlainOrigins) {
   for (const char* origins :

@@ -31,6 +31,40 @@ const std::vector<Setting>& table() {
                   "where one is "
                   "made and kept in the data folder. `openssl rand -base64 48` makes a good one.",
        .apply = [](Config& config, const Parsed& value) { config.secret_key = value.text; }},
+      {.name = "SECRET_KEY_PREVIOUS",
+       .type = Type::secret_list,
+       .summary = "Earlier secret keys, comma separated: sessions and tokens under them stay valid, new ones are signed with SECRET_KEY.",
+       .apply = [](Config& config, const Parsed& value) { config.previous_secret_keys = value.list; }},
+      {.name = "SECRET_KEY_PREVIOUS_UNTIL",
+       .summary = "When earlier secret keys stop being accepted, RFC 3339. Unset: when they leave SECRET_KEY_PREVIOUS.",
+       .apply = [](Config& config, const Parsed& value) { config.previous_secret_keys_until = value.text; }},
+      {.name = "PAWL_REGISTRATION",
+       .type = Type::choice,
+       .choices = {"open", "invited", "closed"},
+       .summary = "Who may make an account: anybody, whoever holds an invitation, nobody (administrators make users). Unset: `open` in "
+                  "development, `invited` elsewhere.",
+       .apply =
+           [](Config& config, const Parsed& value) {
+             config.registration = value.text == "open"      ? Registration::open
+                                   : value.text == "invited" ? Registration::invited
+                                                             : Registration::closed;
+           }},
+      {.name = "ACCESS_TOKEN_EXPIRE_MINUTES",
+       .type = Type::integer,
+       .fallback = "15",
+       .unit = "minutes",
+       .min = 1,
+       .max = 1440,
+       .summary = "How long an access token is good for.",
+       .apply = [](Config& config, const Parsed& value) { config.access_token_minutes = narrow(value.number); }},
+      {.name = "REFRESH_TOKEN_EXPIRE_DAYS",
+       .type = Type::integer,
+       .fallback = "30",
+       .unit = "days",
+       .min = 1,
+       .max = 180,
+       .summary = "How long a session lives after its last use.",
+       .apply = [](Config& config, const Parsed& value) { config.refresh_token_days = narrow(value.number); }},
       {.name = "ENCRYPTION_KEY",
        .type = Type::secret,
        .summary = "Seals stored credentials (integrations, second factors, mail). At least 32 characters without weak words, and not "

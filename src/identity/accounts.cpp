@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "identity/detail/accounts_impl.hpp"
+#include "identity/organization_service.hpp"
 #include "identity/organizations.hpp"
 
 namespace pawl::identity {
@@ -84,25 +85,28 @@ Result<void> Accounts::Impl::insert_user(storage::Transaction& transaction, cons
   return {};
 }
 
-Result<SignedIn> Accounts::register_account(const NewAccount& request, const Client& client, const Also& also) {
+Result<SignedIn> Accounts::register_account(const NewAccount& request, const Client& client) {
   auto& impl = *impl_;
   const auto registration = impl.options.registration;
-  if (registration == Registration::closed || (registration == Registration::invited && !request.invited)) {
+  const bool invited = !request.invitation.empty();
+  if (registration == Registration::closed || (registration == Registration::invited && !invited)) {
     return Error(
         ErrorClass::denied, "auth.registration_closed",
         registration == Registration::closed ? "New accounts are made by administrators here." : "A new account needs an invitation here.");
   }
-  PAWL_TRY(row, impl.prepare_user(request, false, false));
+  PAWL_TRY(row, impl.prepare_user(request, false, invited));
   const auto now = row.user.created_at;
   const auto fresh = impl.new_session(row.user.id, client, now);
   const auto link = Impl::new_link(kVerifyPurpose, row.user.id, row.email_key, now + impl.options.verification_lifetime);
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY_VOID(impl.insert_user(transaction, row, request));
     PAWL_TRY_VOID(detail::insert_session(transaction, fresh.row));
+    if (invited) {
+      PAWL_TRY_VOID(accept_invitation(transaction, request.invitation, row.user.id, row.email_key, now));
+      return {};
+    }
     PAWL_TRY_VOID(detail::insert_one_time_token(transaction, link.row, now));
-    PAWL_TRY_VOID(impl.send_verification(transaction, row.user, link));
-    if (also) return also(transaction, row.user);
-    return {};
+    return impl.send_verification(transaction, row.user, link);
   };
   if (const auto written = impl.d.database.write_and_wait(work); written.has_error()) {
     impl.report({.action = "auth.register", .success = false, .address = client.address, .reason = "refused"});

@@ -65,7 +65,7 @@ struct NewAccount {
   std::string password{};
   std::string name{};
   std::string organization{};  ///< name of the personal organization; empty: the user's name
-  bool invited = false;        ///< an invitation for this address was checked by the caller
+  std::string invitation{};    ///< token of an invitation to an organization; empty: none
 };
 struct LoginRequest {
   std::string email{};
@@ -86,9 +86,6 @@ struct TotpSetup {
 
 class Accounts {
  public:
-  /// What else happens in the transaction that makes a user, for example accepting the invitation.
-  using Also = std::function<Result<void>(storage::Transaction&, const User&)>;
-
   struct Dependencies {
     storage::Database& database;
     SessionAuthenticator& authenticator;
@@ -106,8 +103,9 @@ class Accounts {
   Accounts& operator=(const Accounts&) = delete;
 
   // ---- getting one --------------------------------------------------------------------------------------------------------------
-  /// User, personal organization, session and the mail that verifies the address, all or nothing.
-  [[nodiscard]] Result<SignedIn> register_account(const NewAccount& request, const Client& client, const Also& also = {});
+  /// User, personal organization, session and the mail that verifies the address, all or nothing. With an invitation also the membership
+  /// that it promises; having its token proves the address. Errors of invitations: see organization_service.hpp.
+  [[nodiscard]] Result<SignedIn> register_account(const NewAccount& request, const Client& client);
   /// By an administrator or at the console; `registration` does not matter, and the address counts as verified.
   [[nodiscard]] Result<User> create_user(const NewAccount& request, bool superuser);
   [[nodiscard]] Result<bool> any_user();

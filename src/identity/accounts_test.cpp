@@ -11,6 +11,7 @@
 #include "identity/access_token.hpp"
 #include "identity/api_keys.hpp"
 #include "identity/login_throttle.hpp"
+#include "identity/organization_service.hpp"
 #include "identity/organizations.hpp"
 #include "identity/totp.hpp"
 #include "storage/database.hpp"
@@ -91,6 +92,7 @@ class AccountsTest : public testing::Test {
     EXPECT_TRUE(storage::migrate_up(*database_, clock_).has_value());
     const auto installation = ensure_organization(*database_, clock_, random_);
     EXPECT_TRUE(installation.has_value());
+    installation_ = *installation;
     SessionAuthenticatorOptions authenticator_options;
     authenticator_options.installation_keys = {"the key of the installation, for administrators"};
     authenticator_options.installation = *installation;
@@ -153,6 +155,7 @@ class AccountsTest : public testing::Test {
   crypto::KeyRing seals_{"a sealing key of this installation, long enough"};
   PasswordHasher hasher_{{{1, 8192}, 2, 8}};
   Mailbox mail_;
+  OrganizationId installation_;
   Client client_{"192.0.2.7", "Firefox"};
   std::filesystem::path folder_;
   std::unique_ptr<storage::Database> database_;
@@ -198,11 +201,6 @@ TEST_F(AccountsTest, ARegistrationHappensCompletelyOrNotAtAll) {
   EXPECT_EQ(code_of(accounts_->register_account({.email = "ada@example.org", .password = kPassword, .name = "Ada"}, client_)), "test.mail");
   EXPECT_FALSE(*accounts_->any_user());
   mail_.broken = false;
-  const auto refused = [](storage::Transaction&, const User&) -> Result<void> {
-    return Error(ErrorClass::conflict, "test.also", "not this one");
-  };
-  EXPECT_EQ(code_of(accounts_->register_account({.email = "ada@example.org", .password = kPassword, .name = "Ada"}, client_, refused)),
-            "test.also");
   EXPECT_FALSE(*accounts_->any_user());
   sign_up();
 }
@@ -228,8 +226,40 @@ TEST_F(AccountsTest, FA_15_RegistrationCanBeClosed) {
   open({.registration = Registration::invited});
   EXPECT_EQ(code_of(accounts_->register_account(request, client_)), "auth.registration_closed");
   auto invited = request;
-  invited.invited = true;
-  EXPECT_TRUE(accounts_->register_account(invited, client_).has_value());
+  invited.invitation = "not one of ours";
+  EXPECT_EQ(code_of(accounts_->register_account(invited, client_)), "invitation.invalid_token");
+  EXPECT_FALSE(*accounts_->any_user());
+
+  open({.registration = Registration::closed});
+  const auto host = accounts_->create_user({.email = "host@example.org", .password = kPassword, .name = "Host"}, false);
+  ASSERT_TRUE(host.has_value());
+  OrganizationId organization;
+  ASSERT_TRUE(database_
+                  ->read([&](storage::Session& session) -> Result<void> {
+                    PAWL_TRY(found, personal_organization(session, host->id));
+                    organization = found.value();
+                    return {};
+                  })
+                  .has_value());
+  Organizations organizations({.database = *database_,
+                               .mailer = mail_,
+                               .clock = clock_,
+                               .random = random_,
+                               .public_url = "https://pawl.example.org",
+                               .installation = installation_,
+                               .record = {}});
+  ASSERT_TRUE(organizations.invite(organization, {host->id, Role::owner, false}, "ada@example.org", Role::viewer).has_value());
+  invited.invitation = mail_.token();
+  EXPECT_EQ(code_of(accounts_->register_account(invited, client_)), "auth.registration_closed");
+  open({.registration = Registration::invited});
+  auto other = invited;
+  other.email = "eve@example.org";
+  EXPECT_EQ(code_of(accounts_->register_account(other, client_)), "invitation.other_email");
+  const auto joined = accounts_->register_account(invited, client_);
+  ASSERT_TRUE(joined.has_value()) << joined.error().code;
+  EXPECT_TRUE(joined->user.email_verified_at.has_value()) << "who has the link reads the mail";
+  EXPECT_EQ(who(joined->access_token)->role_in(organization), Role::viewer);
+  EXPECT_EQ(code_of(accounts_->register_account(invited, client_)), "auth.email_taken");
 }
 
 // ---- signing in -------------------------------------------------------------------------------------------------------------------

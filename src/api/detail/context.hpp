@@ -81,6 +81,12 @@ void stream_run(Context& context, Call call);
     return;                           \
   }                                   \
   auto name = std::move(name##_result).value()
+/// The same for what answers nothing.
+#define PAWL_API_TRY_VOID(...)                                               \
+  if (const auto outcome_found = (__VA_ARGS__); outcome_found.has_error()) { \
+    call.fail(outcome_found.error());                                        \
+    return;                                                                  \
+  }
 #define PAWL_API_CHECK(...)                                      \
   if (const auto problem_found = (__VA_ARGS__); problem_found) { \
     call.fail(*problem_found);                                   \

@@ -90,8 +90,9 @@ http::Handler preflight(const std::vector<std::string>& origins, const std::vect
     add_fields(response.headers, origin, trust);
     if (trust != Trust::none) {
       response.headers.add("Access-Control-Allow-Methods", allow);
-      response.headers.add("Access-Control-Allow-Headers",
-                           "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-CSRF-Token, X-Organization-Id, X-Request-Id");
+      response.headers.add(
+          "Access-Control-Allow-Headers",
+          "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-CSRF-Token, X-Organization-Id, X-Pawl-Session, X-Request-Id");
       response.headers.add("Access-Control-Max-Age", "600");
     }
     responder.send(std::move(response));

@@ -5,6 +5,7 @@
 #include "api/body.hpp"
 #include "api/detail/cors.hpp"
 #include "api/detail/rate_gate.hpp"
+#include "api/detail/session_cookies.hpp"
 #include "http/websocket.hpp"
 #include "identity/authenticator.hpp"
 
@@ -42,6 +43,13 @@ std::string_view bearer_of(const http::Request& request) {
   if (header.empty()) return offered_bearer(request);
   if (header.size() <= kScheme.size() || !http::equals_ignoring_case(header.substr(0, kScheme.size()), kScheme)) return {};
   return header.substr(kScheme.size());
+}
+
+/// Views into the request. The cookie counts only where no bearer is sent.
+identity::Credentials credentials_of(const Context& context, const http::Request& request) {
+  const auto bearer = bearer_of(request);
+  if (!bearer.empty()) return {bearer, {}};
+  return {{}, access_cookie(request, context.options.cookies)};
 }
 
 /// The installation's own key: its holder administers the installation and owns the organization that came with it.
@@ -168,6 +176,7 @@ void identified(const PassagePtr& passage, Result<Principal> principal) {
   if (call.principal.kind == Principal::Kind::anonymous && passage->route.permission != Permission::open) {
     return call.fail(Error(ErrorClass::unauthenticated, "auth.missing", "Sign in, or send a key as `Authorization: Bearer ...`."));
   }
+  if (const auto problem = csrf_problem(passage->context, call)) return call.fail(*problem);
   if (passage->route.rate == RateClass::auth) return take_body(passage);
   count(passage->context, passage->route, call, [passage] { take_body(passage); });
 }
@@ -182,10 +191,10 @@ void identify(const PassagePtr& passage) {
     if (bearer.empty()) return identified(passage, Principal());
     return identified(passage, Error(ErrorClass::unauthenticated, "auth.invalid", "The key is not valid."));
   }
-  if (auto known = authenticator->try_authenticate({bearer, {}})) return identified(passage, std::move(*known));
+  if (auto known = authenticator->try_authenticate(credentials_of(context, passage->call.request)))
+    return identified(passage, std::move(*known));
   const bool taken = context.d.pool.try_post([passage] {
-    const auto& request = passage->call.request;
-    auto principal = passage->context.d.authenticator->authenticate({bearer_of(request), {}});
+    auto principal = passage->context.d.authenticator->authenticate(credentials_of(passage->context, passage->call.request));
     identified(passage, std::move(principal));
   });
   if (!taken) passage->call.fail(busy());

@@ -26,6 +26,8 @@ namespace pawl::api::detail {
 /// Shapes of more than one theme.
 [[nodiscard]] Shape workflow_shape();
 [[nodiscard]] Shape finding_shape();
+[[nodiscard]] std::vector<Route> auth_routes();
+[[nodiscard]] std::vector<Route> api_key_routes();
 
 /// `limit` and `cursor` of a list.
 [[nodiscard]] Parameter limit_parameter();

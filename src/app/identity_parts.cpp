@@ -1,0 +1,65 @@
+#include "app/identity_parts.hpp"
+
+#include <fmt/core.h>
+
+namespace pawl::app {
+namespace {
+
+constexpr std::size_t kHashingThreads = 2;
+constexpr std::size_t kHashingQueue = 64;
+
+identity::Registration registration_of(const config::Config& config) {
+  if (!config.registration) {
+    return config.environment == config::Environment::development ? identity::Registration::open : identity::Registration::invited;
+  }
+  switch (*config.registration) {
+    case config::Registration::open: return identity::Registration::open;
+    case config::Registration::invited: return identity::Registration::invited;
+    case config::Registration::closed: return identity::Registration::closed;
+  }
+  return identity::Registration::closed;
+}
+
+identity::AccountsOptions account_options(const config::Config& config) {
+  identity::AccountsOptions options;
+  options.registration = registration_of(config);
+  options.public_url = public_url(config);
+  options.access_lifetime = std::chrono::minutes(config.access_token_minutes);
+  options.refresh_lifetime = std::chrono::hours(24) * config.refresh_token_days;
+  return options;
+}
+
+identity::SessionAuthenticatorOptions authenticator_options(const config::Config& config, const OrganizationId& installation) {
+  identity::SessionAuthenticatorOptions options;
+  if (!config.api_key.empty()) options.installation_keys.push_back(config.api_key);
+  options.installation = installation;
+  return options;
+}
+
+identity::PasswordHasherOptions hasher_options() {
+  identity::PasswordHasherOptions options;
+  options.parallel = kHashingThreads;
+  return options;
+}
+
+}  // namespace
+
+std::string public_url(const config::Config& config) {
+  if (!config.public_url.empty()) return config.public_url;
+  const bool v6 = config.host.find(':') != std::string::npos;
+  return v6 ? fmt::format("http://[{}]:{}", config.host, config.port) : fmt::format("http://{}:{}", config.host, config.port);
+}
+
+bool secure_cookies(const config::Config& config) {
+  return config.environment != config::Environment::development || config.public_url.starts_with("https://");
+}
+
+IdentityParts::IdentityParts(const Dependencies& d)
+    : tokens(d.secret, d.config.previous_secret_keys, parse_rfc3339(d.config.previous_secret_keys_until)),
+      hasher(hasher_options()),
+      authenticator(d.database, d.clock, tokens, authenticator_options(d.config, d.installation)),
+      accounts({d.database, authenticator, hasher, tokens, d.seals, d.mailer, d.clock, d.random, d.report}, account_options(d.config)),
+      api_keys({d.database, authenticator, d.clock, d.random, d.report}),
+      pool("pawl-auth", kHashingThreads, kHashingQueue) {}
+
+}  // namespace pawl::app
