@@ -46,6 +46,7 @@ namespace pawl::identity {
 class Accounts;
 class ApiKeys;
 class Authenticator;
+class OAuth;
 class Organizations;
 class UserAdmin;
 }  // namespace pawl::identity
@@ -98,10 +99,11 @@ struct Dependencies {
   limits::RateLimiter* limiter = nullptr;       ///< null: nothing is counted
   const net::RedisClient* redis = nullptr;      ///< null: none is configured
   const net::CurlOutbound* outbound = nullptr;  ///< for its circuit breakers in health; may be null
-  audit::Log* audit = nullptr;                  ///< null: nothing is recorded, and there is no trail to read
-  const audit::Redactor* redactor = nullptr;    ///< takes known secrets out of what runs show; null: nothing is taken out
-  privacy::Retention* retention = nullptr;      ///< needed by the routes of data retention
-  identity::Accounts* accounts = nullptr;       ///< null only with `health_router`, as the next two
+  identity::OAuth* oauth = nullptr;
+  audit::Log* audit = nullptr;                ///< null: nothing is recorded, and there is no trail to read
+  const audit::Redactor* redactor = nullptr;  ///< takes known secrets out of what runs show; null: nothing is taken out
+  privacy::Retention* retention = nullptr;    ///< needed by the routes of data retention
+  identity::Accounts* accounts = nullptr;     ///< null only with `health_router`, as the next two
   identity::ApiKeys* api_keys = nullptr;
   async::BlockingPool* auth_pool = nullptr;  ///< where passwords are hashed, so that they hold up nothing else
 };

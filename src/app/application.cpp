@@ -360,6 +360,7 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   dependencies.live = &impl.live;
   dependencies.organizations = &impl.people->organizations();
   dependencies.users = &impl.people->users();
+  dependencies.oauth = &impl.people->oauth();
   dependencies.limiter = impl.limiter.get();
   dependencies.redis = impl.redis.get();
   dependencies.outbound = &impl.outbound;

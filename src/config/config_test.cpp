@@ -190,5 +190,17 @@ TEST(Config, S0_6_ExampleFileAndReferenceMatchTheTableBothWays) {
   EXPECT_TRUE(load_server({}, {}, active).ok());
 }
 
+// proves: FA-18
+TEST(Config, APasswordForMailIsNeverSentInClear) {
+  const auto loaded = load_server({{"SMTP_HOST", "mail.example.org"}, {"SMTP_PASSWORD", "x"}, {"SMTP_USE_TLS", "false"}});
+  EXPECT_THAT(names_of(loaded.findings), testing::ElementsAre("SMTP_USE_TLS"));
+}
+
+// proves: N-5
+TEST(Config, ASignInProviderIsSetUpCompletelyOrNotAtAll) {
+  EXPECT_THAT(names_of(load_server({{"OIDC_CLIENT_ID", "x"}}).findings), testing::ElementsAre("OIDC_CLIENT_SECRET", "OIDC_ISSUER"));
+  EXPECT_THAT(names_of(load_server({{"GITHUB_CLIENT_ID", "x"}}).findings), testing::ElementsAre("GITHUB_CLIENT_SECRET"));
+}
+
 }  // namespace
 }  // namespace pawl::config

@@ -52,6 +52,7 @@ Accounts::~Accounts() {
   impl_->pending_changed.wait(lock, [this] { return impl_->pending == 0; });
 }
 
+Registration Accounts::registration() const { return impl_->options.registration; }
 const TokenKeys& Accounts::token_keys() const { return impl_->d.tokens; }
 
 // ---- making users -----------------------------------------------------------------------------------------------------------------

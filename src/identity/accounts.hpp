@@ -123,6 +123,7 @@ class Accounts {
   [[nodiscard]] Result<void> revoke_session(const UserId& user, const SessionId& session);
   /// All but `keep`.
   [[nodiscard]] Result<void> revoke_sessions(const UserId& user, const std::optional<SessionId>& keep);
+  [[nodiscard]] Registration registration() const;
   /// For `csrf_token` and the gate.
   [[nodiscard]] const TokenKeys& token_keys() const;
 

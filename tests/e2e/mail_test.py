@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""proves: FA-18
+
+Mails over SMTP: against a small server on loopback that can also say "later", stall, and hang up.
+"""
+
+import email
+import email.policy
+import os
+import socketserver
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from pawl_server import Server, poll  # noqa: E402
+from people import Person  # noqa: E402
+
+
+class Conversation(socketserver.StreamRequestHandler):
+    """One SMTP session. The server's `mood` says what becomes of it."""
+
+    timeout = 60
+
+    def say(self, line):
+        self.wfile.write(line.encode() + b"\r\n")
+
+    def handle(self):
+        with self.server.lock:
+            mood = self.server.moods.pop(0) if self.server.moods else "kind"
+            self.server.sessions.append(mood)
+        if mood == "hang up":
+            return
+        self.say("220 test ESMTP")
+        recipients = []
+        while True:
+            line = self.rfile.readline().decode(errors="replace").strip()
+            verb = line.upper().split(" ")[0] if line else ""
+            if not line or verb == "QUIT":
+                return
+            if verb == "EHLO":
+                self.say("250 test")
+            elif verb == "RCPT":
+                if mood == "later":
+                    self.say("451 try again later")
+                elif mood == "never":
+                    self.say("550 no such user")
+                else:
+                    recipients.append(line)
+                    self.say("250 ok")
+            elif verb == "DATA":
+                self.say("354 go on")
+                lines = []
+                while (data := self.rfile.readline()) not in (b".\r\n", b""):
+                    lines.append(data)
+                with self.server.lock:
+                    self.server.mails.append((recipients, b"".join(lines).decode()))
+                self.say("250 taken")
+            else:
+                self.say("250 ok")
+
+
+class SmtpServer(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Conversation)
+        self.lock = threading.Lock()
+        self.moods = []
+        self.sessions = []
+        self.mails = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def to(self, address):
+        with self.lock:
+            return [text for recipients, text in self.mails if any(f"<{address}>" in each for each in recipients)]
+
+
+class MailTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.smtp = SmtpServer()
+        cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment={
+            "RATE_LIMIT_ENABLED": "false", "PAWL_PUBLIC_URL": "https://pawl.example.com", "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(cls.smtp.server_address[1]), "SMTP_USE_TLS": "false", "SMTP_FROM_EMAIL": "pawl@example.com"}).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.smtp.shutdown()
+        cls.smtp.server_close()
+        cls.folder.cleanup()
+
+    def test_a_registration_sends_its_mail_with_a_link_of_the_configured_address(self):
+        Person(self.server, "ada@example.org")
+        text = poll(lambda: self.smtp.to("ada@example.org"), 20, "a mail")[0]
+        self.assertIn("From: pawl@example.com", text)
+        message = email.message_from_string(text, policy=email.policy.default)
+        self.assertIn("https://pawl.example.com/verify-email#", message.get_body(("plain",)).get_content())
+
+    def test_what_the_server_puts_off_or_breaks_off_is_sent_again_once(self):
+        for mood, address in (("later", "later@example.org"), ("hang up", "broken@example.org")):
+            with self.smtp.lock:
+                self.smtp.moods.append(mood)
+            Person(self.server, address)
+            poll(lambda address=address: self.smtp.to(address), 30, f"the mail after `{mood}`")
+            self.assertEqual(len(self.smtp.to(address)), 1)
+
+    def test_a_line_break_in_an_address_sends_nothing(self):
+        status, _, _ = self.server.request("POST", "/api/auth/register",
+                                           {"email": "eve@example.org\r\nBcc: all@example.org", "password": "correct-horse-battery-staple",
+                                            "name": "Eve"}, headers={"Authorization": ""})
+        self.assertEqual(status, 422)
+        self.assertEqual(self.smtp.to("all@example.org"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

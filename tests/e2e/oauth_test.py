@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""proves: P1, N-5
+
+Sign-in with a provider, against a certified OpenID provider on loopback (npm `oidc-provider`, version pinned in oidc/package-lock.json).
+What a provider must not get away with (algorithms, nonces, audiences, times) is in src/identity/oauth_test.cpp, where tokens are forged.
+"""
+
+import http.client
+import http.cookies
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from pawl_server import Server, free_port, poll  # noqa: E402
+from people import Mailbox, Person  # noqa: E402
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "oidc")
+
+
+def install(folder):
+    """The provider's packages below `folder`, or the reason why not."""
+    if not shutil.which("npm") or not shutil.which("node"):
+        return "node and npm are not installed"
+    for name in ("package.json", "package-lock.json", "provider.mjs"):
+        shutil.copy(os.path.join(SOURCE, name), folder)
+    if os.path.isdir(os.path.join(folder, "node_modules", "oidc-provider")):
+        return None
+    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True,
+                          timeout=600, check=False)
+    return None if done.returncode == 0 else "npm cannot install the provider: " + done.stderr[-300:]
+
+
+class Browser:
+    """Follows redirects one by one and keeps cookies by host and path, as far as this test needs it."""
+
+    def __init__(self):
+        self.cookies = {}
+
+    def request(self, method, url, form=None):
+        """-> (status, headers, body)"""
+        parts = urllib.parse.urlsplit(url)
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        jar = {name: value for (host, path, name), value in self.cookies.items()
+               if host == parts.netloc and parts.path.startswith(path)}
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())} if jar else {}
+        body = None
+        if form is not None:
+            body = urllib.parse.urlencode(form)
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        connection.request(method, parts.path + ("?" + parts.query if parts.query else ""), body=body, headers=headers)
+        reply = connection.getresponse()
+        text = reply.read().decode()
+        for line in reply.headers.get_all("Set-Cookie") or []:
+            for name, morsel in http.cookies.SimpleCookie(line).items():
+                key = (parts.netloc, morsel["path"] or "/", name)
+                if morsel["max-age"] == "0" or not morsel.value:
+                    self.cookies.pop(key, None)
+                else:
+                    self.cookies[key] = morsel.value
+        connection.close()
+        return reply.status, reply.headers, text
+
+    def step(self, method, url, form=None):
+        """One request; -> the absolute address that it redirects to, or None, and the body."""
+        status, headers, text = self.request(method, url, form)
+        location = headers.get("Location")
+        return (urllib.parse.urljoin(url, location) if location and 300 <= status < 400 else None), text
+
+
+class OAuthTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        packages = os.environ.get("PAWL_OIDC_DIR") or os.path.join(
+            os.environ.get("PAWL_BINARY_DIR", cls.folder.name), "tests", "oidc-provider")
+        os.makedirs(packages, exist_ok=True)
+        problem = install(packages)
+        if problem:
+            print(f"SKIPPED: sign-in with a real provider was not tested: {problem}", file=sys.stderr)
+            raise unittest.SkipTest(problem)
+        port, provider_port = free_port(), free_port()
+        cls.base = f"http://127.0.0.1:{port}"
+        cls.provider = subprocess.Popen(["node", "provider.mjs", str(provider_port), f"{cls.base}/api/auth/oidc/callback"], cwd=packages,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        cls.addClassCleanup(cls.end_provider)
+        while cls.provider.stdout.readline().strip() != "ready":
+            if cls.provider.poll() is not None:
+                raise RuntimeError("the provider does not start")
+        data = os.path.join(cls.folder.name, "data")
+        cls.mailbox = Mailbox(data)
+        cls.server = Server(data, port=port, extra_environment={
+            "RATE_LIMIT_ENABLED": "false", "PAWL_PUBLIC_URL": cls.base, "OIDC_ISSUER": f"http://127.0.0.1:{provider_port}",
+            "OIDC_CLIENT_ID": "pawl", "OIDC_CLIENT_SECRET": "the-secret-of-the-test-client"}).start()
+        cls.addClassCleanup(cls.server.stop)
+
+    @classmethod
+    def end_provider(cls):
+        cls.provider.terminate()
+        cls.provider.wait(timeout=20)
+        cls.provider.stdout.close()
+
+    def sign_in(self, browser, who):
+        """From our login to the address that the provider sends the browser back to."""
+        url, _ = browser.step("GET", f"{self.base}/api/auth/oidc/login")
+        self.assertIn("code_challenge_method=S256", url)
+        for _ in range(12):
+            if url.startswith(f"{self.base}/api/auth/oidc/callback"):
+                return url
+            following, page = browser.step("GET", url)
+            if following is None:
+                prompt = re.search(r'name="prompt" value="(\w+)"', page).group(1)
+                form = {"prompt": prompt, "login": who, "password": "any"} if prompt == "login" else {"prompt": prompt}
+                following, page = browser.step("POST", url, form)
+            url = following
+        self.fail("the provider does not send the browser back")
+
+    def test_the_provider_is_listed(self):
+        status, reply, _ = self.server.request("GET", "/api/auth/providers", headers={"Authorization": ""})
+        self.assertEqual((status, [each["name"] for each in reply["items"]]), (200, ["oidc"]))
+
+    def test_who_signs_in_there_is_signed_in_here(self):
+        browser = Browser()
+        callback = self.sign_in(browser, "newcomer")
+        status, headers, _ = browser.request("GET", callback)
+        self.assertEqual((status, headers["Location"]), (302, "/"))
+        for line in headers.get_all("Set-Cookie"):
+            if line.startswith("pawl_access="):
+                self.assertIn("HttpOnly", line)
+        status, _, body = browser.request("GET", f"{self.base}/api/auth/me")
+        self.assertEqual(status, 200, body)
+        self.assertIn("newcomer@example.org", body)
+
+    def test_a_code_and_a_state_count_once(self):
+        browser = Browser()
+        callback = self.sign_in(browser, "replayed")
+        kept = dict(browser.cookies)
+        self.assertEqual(browser.request("GET", callback)[1]["Location"], "/")
+        browser.cookies = kept
+        self.assertEqual(browser.request("GET", callback)[1]["Location"], "/login?error=oauth.invalid_state")
+
+    def test_an_answer_counts_for_the_browser_that_asked_only(self):
+        callback = self.sign_in(Browser(), "somebody")
+        status, headers, _ = Browser().request("GET", callback)
+        self.assertEqual((status, headers["Location"]), (302, "/login?error=oauth.invalid_state"))
+        self.assertFalse([line for line in headers.get_all("Set-Cookie") or [] if line.startswith("pawl_access=") and "Max-Age=0" not in line])
+
+    def test_an_unverified_address_signs_nobody_in(self):
+        browser = Browser()
+        self.assertEqual(browser.request("GET", self.sign_in(browser, "unverified-eve"))[1]["Location"],
+                         "/login?error=oauth.unverified_email")
+
+    def test_accounts_are_joined_by_addresses_that_both_sides_have_verified(self):
+        person = Person(self.server, "joined@example.org")
+        browser = Browser()
+        self.assertEqual(browser.request("GET", self.sign_in(browser, "joined"))[1]["Location"], "/login?error=oauth.sign_in_required",
+                         "the account here has not confirmed the address")
+        token = self.mailbox.token("joined@example.org", "verify-email")
+        self.assertEqual(person.call("POST", "/api/auth/verify-email", {"token": token})[0], 200)
+        browser = Browser()
+        self.assertEqual(browser.request("GET", self.sign_in(browser, "joined"))[1]["Location"], "/")
+        status, _, body = browser.request("GET", f"{self.base}/api/auth/me")
+        self.assertEqual(status, 200)
+        self.assertIn(person.id, body)
+
+    def test_the_secret_and_the_tokens_stand_in_no_log(self):
+        browser = Browser()
+        browser.request("GET", self.sign_in(browser, "logged"))
+        poll(lambda: True, 1, "")
+        self.assertNotIn("the-secret-of-the-test-client", self.server.tail())
+
+
+if __name__ == "__main__":
+    unittest.main()
