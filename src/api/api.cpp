@@ -61,6 +61,7 @@ Api::Api(Dependencies dependencies, Options options)
                                                                                                    .random = context.d.random,
                                                                                                    .secrets = context.d.secrets});
   context.trail = std::make_unique<detail::Trail>(context.d.audit, context.d.clock);
+  context.started_at = context.d.clock.now();
 }
 
 Api::~Api() = default;

@@ -63,6 +63,12 @@ class Hub;
 namespace pawl::privacy {
 class Retention;
 }
+namespace pawl::integrations {
+class Integrations;
+}
+namespace pawl::observe {
+class Health;
+}
 namespace pawl::storage {
 class Database;
 }
@@ -106,6 +112,9 @@ struct Dependencies {
   identity::Accounts* accounts = nullptr;     ///< null only with `health_router`, as the next two
   identity::ApiKeys* api_keys = nullptr;
   async::BlockingPool* auth_pool = nullptr;  ///< where passwords are hashed, so that they hold up nothing else
+  integrations::Integrations* integrations = nullptr;
+  observe::Health* health = nullptr;       ///< what readiness asks
+  std::function<std::string()> metrics{};  ///< Prometheus' text; empty: none are offered
 };
 
 class Api {

@@ -7,12 +7,15 @@
 #include <thread>
 
 #include "api/api.hpp"
+#include "app/figures.hpp"
 #include "app/forwarding.hpp"
 #include "app/function_audit.hpp"
 #include "app/identity_parts.hpp"
 #include "app/key_files.hpp"
 #include "app/log.hpp"
+#include "app/metered_function.hpp"
 #include "app/people.hpp"
+#include "app/readiness.hpp"
 #include "async/blocking_pool.hpp"
 #include "async/io_threads.hpp"
 #include "audit/redact.hpp"
@@ -21,6 +24,7 @@
 #include "functions/functions.hpp"
 #include "http/server.hpp"
 #include "identity/organizations.hpp"
+#include "integrations/integrations.hpp"
 #include "limits/rate_limiter.hpp"
 #include "live/hub.hpp"
 #include "live/redis_relay.hpp"
@@ -134,6 +138,22 @@ audit::Needles needles_of(const config::Config& config) {
   return needles;
 }
 
+/// The route's name stands for the path: a path may carry a token (`/hooks/{token}`), and always carries what a client wrote.
+void log_access(const http::Completed& completed) {
+  const auto route = completed.route.empty() ? std::string_view("none") : completed.route;
+  const auto level = completed.status >= 500 ? Level::warning : route.find("ealth") != std::string_view::npos ? Level::debug : Level::info;
+  const auto method = http::to_string(completed.method);
+  log(level, "http.request", fmt::format("{} {} {}", method, route, completed.status),
+      {{"request_id", completed.request_id},
+       {"method", method},
+       {"route", route},
+       {"status", completed.status},
+       {"duration_ms", static_cast<double>(completed.duration.count()) / 1000.0},
+       {"bytes", completed.bytes_sent},
+       {"address", completed.remote_address},
+       {"delivered", completed.delivered}});
+}
+
 }  // namespace
 
 Result<audit::Keys> audit_keys(const config::Config& config, bool make) {
@@ -184,6 +204,7 @@ struct Application::Impl {
         options(std::move(a_options)),
         threads(thread_count(a_config)),
         pool("pawl-work", kBlockingThreads, kBlockingQueue),
+        policy(curl.policy),
         outbound(std::move(curl)),
         redis(std::move(a_redis)),
         relay(redis ? std::make_unique<live::RedisRelay>(*redis) : nullptr),
@@ -196,8 +217,11 @@ struct Application::Impl {
   SystemClock clock;
   SystemRandom random;
   OrganizationId organization;
+  const TimePoint started_at = clock.now();
+  Figures figures;
   async::IoThreads threads;
   async::BlockingPool pool;
+  net::AddressPolicy policy;
   net::CurlOutbound outbound;
   std::unique_ptr<net::RedisClient> redis;  ///< null where none is configured
   std::unique_ptr<live::RedisRelay> relay;  ///< the same
@@ -209,6 +233,7 @@ struct Application::Impl {
   std::unique_ptr<FunctionAudit> function_audit;
   std::unique_ptr<privacy::Retention> retention;
   std::unique_ptr<privacy::RetentionSchedule> retention_schedule;
+  std::unique_ptr<pawl::integrations::Integrations> integrations;
   engine::FunctionRegistry functions;
   live::Hub live{clock, random, relay.get()};
   live::RunEvents run_events{live};
@@ -217,19 +242,29 @@ struct Application::Impl {
   std::unique_ptr<catalog::Scheduler> scheduler;
   std::unique_ptr<People> people;
   std::unique_ptr<IdentityParts> sign_ins;
+  std::unique_ptr<observe::Health> health;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> server;
   bool stopped = false;
 
-  [[nodiscard]] json::Value secrets_of(const dsl::Plan& plan) const {
-    auto secrets = json::Value::object();
+  /// The integrations of the organization that the run belongs to; what the operator keeps in the environment is for the installation's own
+  /// organization alone. A run of no organization gets nothing.
+  [[nodiscard]] json::Value secrets_of(const OrganizationId& owner, const dsl::Plan& plan) const {
+    if (owner.is_nil() || plan.secrets.empty()) return json::Value::object();
+    auto secrets = integrations->secrets(owner, plan.secrets);
+    if (owner != organization) return secrets;
     for (const auto& name : plan.secrets) {
+      if (secrets.find(name) != nullptr) continue;
       if (const auto it = config.secrets.find(name); it != config.secrets.end()) secrets.set(name, it->second);
     }
     return secrets;
   }
   [[nodiscard]] auto secrets_provider() const {
-    return [this](const OrganizationId&, const dsl::Plan& plan) { return secrets_of(plan); };
+    return [this](const OrganizationId& owner, const dsl::Plan& plan) { return secrets_of(owner, plan); };
+  }
+  [[nodiscard]] std::function<std::string()> metrics_text() const {
+    if (!config.metrics) return {};
+    return [this] { return figures.text(); };
   }
   [[nodiscard]] Result<void> build();
   [[nodiscard]] Result<void> build_audit();
@@ -254,11 +289,15 @@ Result<void> Application::Impl::build() {
   PAWL_TRY_VOID(build_audit());
   PAWL_TRY(owner, identity::ensure_organization(*database, clock, random));
   organization = owner;
+  integrations = std::make_unique<pawl::integrations::Integrations>(pawl::integrations::Integrations::Dependencies{
+      *database, keys, outbound, policy, clock, random, [](const Error& error) { log(Level::error, error.message); }});
+  PAWL_TRY_VOID(integrations->start());
   functions::FunctionsOptions function_options;
   function_options.roots = options.file_roots;
   function_options.hidden = hidden_folders(data_folder(config), options.file_roots);
   function_options.sandbox = sandbox_mode(config.sandbox);
   PAWL_TRY_VOID(functions::add_builtin_functions(functions, {outbound, pool, clock, random}, function_options));
+  functions.wrap([this](std::unique_ptr<engine::Function> function) { return metered(std::move(function), figures); });
   catalog = std::make_unique<catalog::Catalog>(catalog::Catalog::Dependencies{
       .database = *database,
       .functions = functions,
@@ -293,6 +332,7 @@ Result<void> Application::Impl::build() {
   sign_ins = std::make_unique<IdentityParts>(
       IdentityParts::Dependencies{config, secret, *database, keys, people->mailer(), clock, random, organization, log_account_event});
   people->forget_principal([this](const UserId& user) { sign_ins->authenticator.forget(user); });
+  figures.ask({*database, *engine, pool, clock, started_at});
   if (!options.schedules) return {};
   scheduler = std::make_unique<catalog::Scheduler>(
       catalog::Scheduler::Dependencies{.database = *database,
@@ -351,6 +391,9 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   api_options.cookies.secure = secure_cookies(impl.config);
   api_options.min_free_disk_bytes = impl.config.min_free_disk_bytes;
   api_options.max_body_bytes = impl.config.max_body_bytes;
+  impl.health = std::make_unique<observe::Health>();
+  add_checks(*impl.health, *impl.database, impl.redis.get(), impl.config.min_free_disk_bytes);
+  impl.health->start();
   api::Dependencies dependencies{impl.threads,   impl.pool,  *impl.database, *impl.engine,      *impl.catalog,          *impl.scheduler,
                                  impl.functions, impl.clock, impl.random,    impl.organization, impl.secrets_provider()};
   dependencies.authenticator = &impl.sign_ins->authenticator;
@@ -367,6 +410,9 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   dependencies.audit = impl.audit_log.get();
   dependencies.redactor = &impl.redactor;
   dependencies.retention = impl.retention.get();
+  dependencies.integrations = impl.integrations.get();
+  dependencies.health = impl.health.get();
+  dependencies.metrics = impl.metrics_text();
   impl.api = std::make_unique<api::Api>(std::move(dependencies), std::move(api_options));
   http::ServerOptions server_options;
   server_options.host = impl.config.host;
@@ -376,7 +422,11 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   server_options.always_https = server_options.require_https = impl.config.environment == config::Environment::production;
   server_options.identify = [proxies = std::move(proxies)](http::Request& request) { see_through(proxies, request); };
   server_options.on_exception = [](std::string_view request, std::string_view what) {
-    log(Level::error, fmt::format("request {}: {}", request, what));
+    log(Level::error, "http.exception", what, {{"request_id", request}});
+  };
+  server_options.on_complete = [&impl](const http::Completed& completed) {
+    impl.figures.request(completed);
+    log_access(completed);
   };
   auto router = health_only ? impl.api->health_router() : impl.api->router();
   impl.server = std::make_unique<http::Server>(impl.threads, std::move(router), std::move(server_options));
@@ -401,6 +451,7 @@ void Application::stop(Millis patience) {
   impl.pool.stop();
   impl.threads.stop();
   impl.server.reset();
+  impl.health.reset();  // its checks use the database
 }
 
 engine::Engine& Application::engine() { return *impl_->engine; }
@@ -409,6 +460,6 @@ catalog::Catalog& Application::catalog() { return *impl_->catalog; }
 const engine::FunctionRegistry& Application::functions() const { return impl_->functions; }
 const OrganizationId& Application::organization() const { return impl_->organization; }
 Clock& Application::clock() { return impl_->clock; }
-json::Value Application::secrets_of(const dsl::Plan& plan) const { return impl_->secrets_of(plan); }
+json::Value Application::secrets_of(const dsl::Plan& plan) const { return impl_->secrets_of(impl_->organization, plan); }
 
 }  // namespace pawl::app

@@ -130,6 +130,19 @@ void add_user(CLI::App& app, CommandLine& line) {
   add_database_settings(*create, line);
 }
 
+void add_keys(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("keys", "Keys that stored credentials are sealed under");
+  command->require_subcommand(1);
+  add_database_settings(*command, line);
+  auto status = std::make_shared<KeysOptions>();
+  add_database_settings(*add_command(*command, line, "status", "Rows by key; 1 if one stands under a key that is not there", status), line);
+  auto rotate = std::make_shared<KeysOptions>();
+  rotate->action = KeysOptions::Action::rotate;
+  auto* rotation = add_command(*command, line, "rotate", "Seal everything anew under ENCRYPTION_KEY", rotate);
+  rotation->add_flag("--dry-run", rotate->dry_run, "Open everything, change nothing");
+  add_database_settings(*rotation, line);
+}
+
 void add_bench(CLI::App& app, CommandLine& line) {
   auto options = std::make_shared<BenchOptions>();
   auto* command = add_command(app, line, "bench", "The built-in benchmarks", options);
@@ -188,6 +201,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   add_migrate(app, line);
   add_backup(app, line);
   add_user(app, line);
+  add_keys(app, line);
   add_bench(app, line);
   add_config(app, line);
   add_audit(app, line);
@@ -213,6 +227,7 @@ int dispatch(const CommandLine& line) {
     int operator()(const MigrateOptions& options) const { return run_migrate(common, options); }
     int operator()(const BackupOptions& options) const { return run_backup(common, options); }
     int operator()(const UserCreateOptions& options) const { return run_user_create(common, options); }
+    int operator()(const KeysOptions& options) const { return run_keys(common, options); }
     int operator()(const BenchOptions& options) const { return run_bench(options); }
     int operator()(const ConfigOptions& options) const { return run_config(common, options); }
     int operator()(const AuditOptions& options) const { return run_audit(common, options); }

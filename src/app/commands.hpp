@@ -70,6 +70,11 @@ struct RetentionOptions {
   bool dry_run = false;
   bool json = false;
 };
+struct KeysOptions {
+  enum class Action : std::uint8_t { status, rotate };
+  Action action = Action::status;
+  bool dry_run = false;  ///< of `rotate`: open everything, change nothing
+};
 struct ConfigOptions {
   enum class Show : std::uint8_t { check, example, reference };
   Show show = Show::check;
@@ -82,7 +87,7 @@ struct CommonOptions {
 };
 
 using Command = std::variant<std::monostate, RunOptions, ValidateOptions, ImportOptions, EvalOptions, ServeOptions, MigrateOptions,
-                             BackupOptions, UserCreateOptions, BenchOptions, ConfigOptions, AuditOptions, RetentionOptions>;
+                             BackupOptions, UserCreateOptions, KeysOptions, BenchOptions, ConfigOptions, AuditOptions, RetentionOptions>;
 
 struct CommandLine {
   CommonOptions common;
@@ -108,6 +113,7 @@ struct ParsedCommandLine {
 [[nodiscard]] int run_backup(const CommonOptions& common, const BackupOptions& options);
 [[nodiscard]] int run_user_create(const CommonOptions& common, const UserCreateOptions& options);
 [[nodiscard]] int run_bench(const BenchOptions& options);
+[[nodiscard]] int run_keys(const CommonOptions& common, const KeysOptions& options);
 [[nodiscard]] int run_config(const CommonOptions& common, const ConfigOptions& options);
 [[nodiscard]] int run_audit(const CommonOptions& common, const AuditOptions& options);
 [[nodiscard]] int run_retention(const CommonOptions& common, const RetentionOptions& options);

@@ -1,37 +1,33 @@
 #include "app/log.hpp"
 
-#include <unistd.h>
-
-#include <fmt/core.h>
-
-#include <atomic>
+#include <memory>
 
 #include "base/time.hpp"
 
 namespace pawl::app {
 namespace {
 
-std::atomic<Level> lowest{Level::info};
-
-std::string_view name_of(Level level) {
-  switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warning: return "warning";
-    case Level::error: return "error";
-  }
-  return "";
+// The one global of the program besides the assertion handler: whoever puts parts together may have something to say.
+std::unique_ptr<observe::Log>& current() {
+  static const SystemClock clock;
+  static auto log = observe::Log::open(clock, {}).value();
+  return log;
 }
 
 }  // namespace
 
-void set_log_level(Level level) { lowest = level; }
+Result<void> open_log(const observe::LogOptions& options) {
+  static const SystemClock clock;
+  auto opened = observe::Log::open(clock, options);
+  if (opened.has_error()) return std::move(opened).error();
+  current() = std::move(*opened);
+  return {};
+}
 
-void log(Level level, std::string_view sentence) {
-  if (level < lowest.load(std::memory_order_relaxed)) return;
-  const auto line = fmt::format("{} {} {}\n", to_rfc3339(SystemClock().now()), name_of(level), sentence);
-  // One call a line: lines of several threads do not mix. Nobody can act on a log that cannot be written.
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+void log(Level level, std::string_view sentence) { log(level, "app.message", sentence, {}); }
+
+void log(Level level, std::string_view event, std::string_view sentence, std::initializer_list<observe::Field> fields) {
+  current()->write(level, event, sentence, fields);
 }
 
 }  // namespace pawl::app

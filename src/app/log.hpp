@@ -1,15 +1,21 @@
-/// What the program says about itself while it runs: lines on standard error, `time level sentence`. Thread-safe.
+/// The program's own log (`observe::Log`): lines about its life, from every part that `app/` puts together. Thread-safe.
 #pragma once
 
-#include <cstdint>
+#include <initializer_list>
 #include <string_view>
+
+#include "base/error.hpp"
+#include "observe/log.hpp"
 
 namespace pawl::app {
 
-enum class Level : std::uint8_t { debug, info, warning, error };
+using observe::Level;
 
-/// Lines below this level are dropped. Called once, before any thread starts.
-void set_log_level(Level level);
+/// Says where lines go and how they look. Called once, before any thread starts; until then: text on standard error from `info` on. Error
+/// `log.file`.
+[[nodiscard]] Result<void> open_log(const observe::LogOptions& options);
 void log(Level level, std::string_view sentence);
+/// `event`: a stable dotted name, as alerts look for it.
+void log(Level level, std::string_view event, std::string_view sentence, std::initializer_list<observe::Field> fields);
 
 }  // namespace pawl::app

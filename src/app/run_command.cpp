@@ -191,7 +191,10 @@ int follow(Application& app, const catalog::Executable& executable, Prepared pre
 int run_run(const CommonOptions& common, const RunOptions& options) {
   auto config = load_config(common, config::Purpose::tool);
   if (!config) return kUsage;
-  set_log_level(Level::warning);
+  if (const auto opened = open_log({.level = Level::warning}); opened.has_error()) {
+    fmt::print(stderr, "pawl: {}\n", opened.error().message);
+    return kFailed;
+  }
   auto prepared = prepare(options);
   if (prepared.has_error()) return usage_error(prepared.error().message);
   Interrupts interrupts;

@@ -1,5 +1,6 @@
 // pawl serve and pawl worker.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdio>
@@ -26,6 +27,19 @@ Level level_of(config::LogLevel level) {
     case config::LogLevel::error: return Level::error;
   }
   return Level::info;
+}
+
+/// A person reads a terminal and a development server; everything else is read by programs.
+observe::LogOptions log_options(const config::Config& config) {
+  observe::LogOptions options;
+  options.level = level_of(config.log_level);
+  options.file = config.log_file;
+  const bool for_a_person =
+      config.environment == config::Environment::development || (config.log_file.empty() && ::isatty(STDERR_FILENO) != 0);
+  options.format = config.log_format.value_or(for_a_person ? config::LogFormat::text : config::LogFormat::json) == config::LogFormat::json
+                       ? observe::Format::json
+                       : observe::Format::text;
+  return options;
 }
 
 int fail(const Error& error) {
@@ -88,7 +102,7 @@ Result<void> offer_setup(const config::Config& config, std::uint16_t port, Appli
 int run_serve(const CommonOptions& common, const ServeOptions& options) {
   const auto config = load_config(common, config::Purpose::server);
   if (!config) return kUsage;
-  set_log_level(level_of(config->log_level));
+  if (const auto opened = open_log(log_options(*config)); opened.has_error()) return fail(opened.error());
   Interrupts interrupts;
   std::atomic<bool> broken = false;
   ApplicationOptions application;

@@ -26,6 +26,7 @@ enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 /// Who may make an account.
 enum class Registration : std::uint8_t { open, invited, closed };
+enum class LogFormat : std::uint8_t { text, json };
 
 enum class Sandbox : std::uint8_t { automatic, bubblewrap, landlock, none };
 
@@ -61,6 +62,9 @@ struct Config {
   std::uint16_t port = 0;
   std::vector<std::string> cors_origins;
   LogLevel log_level = LogLevel::info;
+  std::optional<LogFormat> log_format;  ///< unset: text in development and on a terminal, else JSON
+  std::string log_file;                 ///< empty: standard error
+  bool metrics = true;
   std::string data_dir;
   std::string database_url;  ///< empty: SQLite in the data folder; holds a password
   std::uint32_t database_pool_size = 0;

@@ -391,6 +391,9 @@ Engine::Statistics Engine::statistics() const {
     sum.runs_in_memory += counters.runs_in_memory;
     sum.runs_started += counters.runs_started;
     sum.runs_finished += counters.runs_finished;
+    sum.runs_faulted += counters.runs_faulted;
+    sum.runs_cancelled += counters.runs_cancelled;
+    sum.run_millis += counters.run_millis;
     sum.journal_rows += counters.journal_rows;
     sum.effects_in_flight += counters.effects_in_flight;
   }

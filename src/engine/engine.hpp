@@ -199,6 +199,9 @@ class Engine {
     std::uint64_t runs_in_memory = 0;
     std::uint64_t runs_started = 0;
     std::uint64_t runs_finished = 0;
+    std::uint64_t runs_faulted = 0;    ///< of those that finished
+    std::uint64_t runs_cancelled = 0;  ///< likewise
+    std::uint64_t run_millis = 0;      ///< from creation to end, of all that finished
     std::uint64_t commits = 0;
     std::uint64_t journal_rows = 0;
     std::uint64_t effects_in_flight = 0;

@@ -90,6 +90,8 @@ class FunctionRegistry final : public dsl::FunctionCatalog {
  public:
   /// Asserts that the name is new.
   void add(std::unique_ptr<Function> function);
+  /// Puts something around every function that is there: measuring, recording. It keeps the info.
+  void wrap(const std::function<std::unique_ptr<Function>(std::unique_ptr<Function>)>& wrapper);
   [[nodiscard]] Function* get(std::string_view name) const;
   [[nodiscard]] std::vector<const Function*> all() const;
 

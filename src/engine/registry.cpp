@@ -27,6 +27,10 @@ void FunctionRegistry::add(std::unique_ptr<Function> function) {
   entries_.insert(place, std::move(entry));
 }
 
+void FunctionRegistry::wrap(const std::function<std::unique_ptr<Function>(std::unique_ptr<Function>)>& wrapper) {
+  for (auto& entry : entries_) entry.function = wrapper(std::move(entry.function));
+}
+
 Function* FunctionRegistry::get(std::string_view name) const {
   const auto place = std::lower_bound(entries_.begin(), entries_.end(), name,
                                       [](const Entry& each, std::string_view wanted) { return each.signature.name < wanted; });

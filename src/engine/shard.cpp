@@ -370,14 +370,18 @@ void Shard::tell_end(Run& run) {
 
 void Shard::finish(Run& run) {
   ++counters_.runs_finished;
+  const auto phase = run.machine ? run.machine->phase() : Phase::cancelled;
+  if (phase == Phase::faulted) ++counters_.runs_faulted;
+  if (phase == Phase::cancelled) ++counters_.runs_cancelled;
+  counters_.run_millis += static_cast<std::uint64_t>(std::max<Millis::rep>(0, (world_.clock.now() - run.identity.created_at).count()));
   tell_end(run);
   for (const auto& waiting : std::exchange(run.at_end, {})) waiting(run);
-  show_phase(run, run.machine ? run.machine->phase() : Phase::cancelled);
+  show_phase(run, phase);
   if (!run.subscribers.empty()) {
     RunUpdate update;
     update.run = run.identity.id;
     update.sequence = run.phase_update;
-    update.phase = run.machine ? run.machine->phase() : Phase::cancelled;
+    update.phase = phase;
     if (run.machine) {
       update.output = run.machine->output();
       update.error = run.machine->error();
@@ -385,7 +389,7 @@ void Shard::finish(Run& run) {
     for (const auto& subscriber : std::exchange(run.subscribers, {})) subscriber.updated(update);
   }
   const auto parents = std::exchange(run.parents, {});
-  const bool completed = run.machine && run.machine->phase() == Phase::completed;
+  const bool completed = phase == Phase::completed;
   const auto outcome = completed
                            ? Outcome::success(run.machine->output())
                            : Outcome::failure(run.machine ? run.machine->error() : make_error("runtime", 500, "Cancelled", run.broken));

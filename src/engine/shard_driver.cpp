@@ -41,7 +41,7 @@ void ShardDriver::drain(std::function<void()> idle) {
 }
 
 Shard::Counters ShardDriver::counters() const {
-  return {runs_in_memory_, runs_started_, runs_finished_, journal_rows_, effects_in_flight_};
+  return {runs_in_memory_, runs_started_, runs_finished_, runs_faulted_, runs_cancelled_, run_millis_, journal_rows_, effects_in_flight_};
 }
 
 // ---- turns --------------------------------------------------------------------------------------------------------------------
@@ -63,6 +63,9 @@ void ShardDriver::turn() {
   runs_in_memory_ = counters.runs_in_memory;
   runs_started_ = counters.runs_started;
   runs_finished_ = counters.runs_finished;
+  runs_faulted_ = counters.runs_faulted;
+  runs_cancelled_ = counters.runs_cancelled;
+  run_millis_ = counters.run_millis;
   journal_rows_ = counters.journal_rows;
   effects_in_flight_ = counters.effects_in_flight;
   arm();

@@ -51,7 +51,14 @@ struct DigestCredentials {
 struct BearerToken {
   std::string token;
 };
-using Credentials = std::variant<std::monostate, BasicCredentials, DigestCredentials, BearerToken>;
+/// Signature Version 4 of Amazon's services and of those that took it over.
+struct AwsSignature {
+  std::string access_key_id;
+  std::string secret_access_key;
+  std::string region;
+  std::string service;  ///< `s3`
+};
+using Credentials = std::variant<std::monostate, BasicCredentials, DigestCredentials, BearerToken, AwsSignature>;
 
 struct OutboundRequest {
   std::string method = "GET";

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "net/detail/url.hpp"
+
 namespace pawl::net {
 namespace {
 
@@ -170,6 +172,11 @@ Result<std::vector<std::string>> template_variables(std::string_view text) {
         }
       }));
   return found;
+}
+
+std::string host_of(const std::string& url) {
+  const auto parsed = detail::parse_url(url);
+  return parsed ? parsed->host : std::string();
 }
 
 }  // namespace pawl::net

@@ -22,6 +22,9 @@ namespace pawl::net {
 /// Appends parameters to a URL that may have a query and a fragment already.
 [[nodiscard]] std::string with_query(std::string_view url, const std::vector<std::pair<std::string, std::string>>& parameters);
 
+/// Host of an http or https URL, lower case, as it would be connected to (IPv6 in brackets); empty for anything else.
+[[nodiscard]] std::string host_of(const std::string& url);
+
 /// Value of a template variable; nothing: undefined, which expands to nothing.
 using TemplateLookup = std::function<std::optional<std::string>(std::string_view name)>;
 

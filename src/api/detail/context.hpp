@@ -36,6 +36,7 @@ struct Context {
   std::unique_ptr<WaitLists> waits;
   std::unique_ptr<catalog::DeadLetters> dead_letters;
   std::unique_ptr<Trail> trail;
+  TimePoint started_at{};
 };
 
 /// One request on its way through a handler; answered exactly once.

@@ -1,6 +1,7 @@
 #include "api/detail/owners.hpp"
 
 #include "api/detail/context.hpp"
+#include "integrations/integrations.hpp"
 
 namespace pawl::api::detail {
 namespace {
@@ -45,6 +46,10 @@ void find_organization(Context&, const http::Request& request, Found done) {
   done(*id);
 }
 
+void find_integration(Context& context, const http::Request& request, Found done) {
+  find_in(context, *context.d.integrations, IntegrationId::parse(request.param("integration_id")), std::move(done));
+}
+
 }  // namespace
 
 const Owner kWorkflowOwner{find_workflow, "workflow.not_found", "workflow"};
@@ -52,5 +57,6 @@ const Owner kRunOwner{find_run, "run.not_found", "run"};
 const Owner kScheduleOwner{find_schedule, "schedule.not_found", "schedule"};
 const Owner kOrganizationOwner{find_organization, "organization.not_found", "organization"};
 const Owner kDeadLetterOwner{find_dead_letter, "dead_letter.not_found", "dead letter"};
+const Owner kIntegrationOwner{find_integration, "integration.not_found", "integration"};
 
 }  // namespace pawl::api::detail

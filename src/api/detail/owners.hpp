@@ -10,5 +10,6 @@ extern const Owner kRunOwner;
 extern const Owner kScheduleOwner;
 extern const Owner kOrganizationOwner;  ///< the one in the path itself
 extern const Owner kDeadLetterOwner;
+extern const Owner kIntegrationOwner;
 
 }  // namespace pawl::api::detail

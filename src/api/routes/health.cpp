@@ -1,97 +1,28 @@
 // Health: is the process alive, is it ready for work, what is wrong.
-#include <sys/statvfs.h>
+#include <chrono>
+#include <memory>
 
 #include "api/detail/context.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
-#include "limits/rate_limiter.hpp"
 #include "net/curl_outbound.hpp"
-#include "net/redis.hpp"
+#include "observe/health.hpp"
+#include "observe/metrics.hpp"
 #include "storage/migrations.hpp"
 
 namespace pawl::api::detail {
 namespace {
 
-constexpr Millis kPingTimeout{2000};
 constexpr std::size_t kShownBreakers = 100;
 
-struct Check {
-  std::string_view name;
-  std::string status = "ok";  ///< `ok`, `warning` (does without), `failed`, `not_configured`
-  std::string detail;
-  [[nodiscard]] bool failed() const { return status == "failed"; }
-};
-
-Check check_database(Context& context) {
-  Check check{.name = "database", .detail = {}};
-  if (context.d.database.is_poisoned()) {
-    check.status = "failed";
-    check.detail = "a commit has failed; the process must restart";
-  } else if (const auto ping = context.d.database.ping(kPingTimeout); ping.has_error()) {
-    check.status = "failed";
-    check.detail = ping.error().message;
-  }
-  return check;
+/// Calls `done` with the answers of all checks; never blocks, whatever the checks do.
+template <class Done>
+void with_report(Context& context, Call call, Done done) {
+  const auto shared = std::make_shared<Call>(std::move(call));
+  context.d.health->report([&context, shared, done](const observe::HealthReport& report) { done(context, *shared, report); });
 }
 
-Check check_readers(Context& context) {
-  Check check{.name = "database_pool", .detail = {}};
-  const auto read =
-      context.d.database.read([](storage::Session& session) { return session.query("select 1", {}, [](const storage::Row&) {}); });
-  if (read.has_error()) {
-    check.status = "failed";
-    check.detail = read.error().message;
-  }
-  return check;
-}
-
-Check check_migrations(Context& context) {
-  Check check{.name = "migrations", .detail = {}};
-  if (const auto verified = storage::verify_migrations(context.d.database); verified.has_error()) {
-    check.status = "failed";
-    check.detail = verified.error().message;
-  }
-  return check;
-}
-
-Check check_disk(Context& context) {
-  Check check{.name = "disk", .detail = {}};
-  struct statvfs disk {};
-  if (::statvfs(context.d.database.folder().c_str(), &disk) != 0) {
-    check.status = "failed";
-    check.detail = "the data folder cannot be read";
-    return check;
-  }
-  const auto free_bytes = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
-  if (free_bytes < context.options.min_free_disk_bytes) {
-    check.status = "failed";
-    check.detail = std::to_string(free_bytes) + " bytes are free";
-  }
-  return check;
-}
-
-/// Without Redis every process counts and tells for itself: worth a warning, no reason to send no requests.
-Check check_redis(Context& context) {
-  Check check{.name = "redis", .detail = {}};
-  if (context.d.redis == nullptr) {
-    check.status = "not_configured";
-  } else if (const auto redis = context.d.redis->snapshot(); !redis.connected || !redis.subscribed) {
-    check.status = "warning";
-    check.detail = redis.problem;
-  }
-  return check;
-}
-
-std::vector<Check> run_checks(Context& context) {
-  return {check_database(context), check_redis(context), check_readers(context), check_migrations(context), check_disk(context)};
-}
-
-bool ready(const std::vector<Check>& checks) {
-  for (const auto& check : checks) {
-    if (check.failed()) return false;
-  }
-  return true;
-}
+std::string_view status_of(const observe::HealthReport& report) { return report.ready ? "ready" : "not_ready"; }
 
 void health(Context& context, Call call) {
   std::string out;
@@ -115,22 +46,22 @@ void liveness(Context& context, Call call) {
   call.reply(200, std::move(out));
 }
 
-void readiness(Context& context, Call call) {
-  const auto checks = run_checks(context);
-  const bool fine = ready(checks);
+void reply_readiness(Context& context, Call& call, const observe::HealthReport& report) {
   std::string out;
   {
     ObjectWriter object(out);
-    object.text("status", fine ? "ready" : "not_ready");
+    object.text("status", status_of(report));
     object.time("timestamp", context.d.clock.now());
     {
       // Statuses only: this route is open, and details belong to the administrator (`/health/detailed`).
       ObjectWriter members(object.raw("checks"));
-      for (const auto& check : checks) members.text(check.name, check.status);
+      for (const auto& item : report.items) members.text(item.name, observe::to_text(item.result.status));
     }
   }
-  call.reply(fine ? 200 : 503, std::move(out));
+  call.reply(report.ready ? 200 : 503, std::move(out));
 }
+
+void readiness(Context& context, Call call) { with_report(context, std::move(call), reply_readiness); }
 
 void migrations(Context& context, Call call) {
   const auto status = storage::migration_status(context.d.database);
@@ -156,20 +87,23 @@ void migrations(Context& context, Call call) {
   call.reply(pending == 0 && !drift ? 200 : 503, std::move(out));
 }
 
-void detailed(Context& context, Call call) {
-  const auto checks = run_checks(context);
+void reply_detailed(Context& context, Call& call, const observe::HealthReport& report) {
   const auto engine = context.d.engine.statistics();
   const auto database = context.d.database.statistics();
   std::string out;
   {
     ObjectWriter object(out);
-    object.text("status", ready(checks) ? "ready" : "not_ready");
+    object.text("status", status_of(report));
     object.text("version", context.options.version);
-    append_array(object.raw("checks"), checks, [&](const Check& check) {
+    object.time("timestamp", context.d.clock.now());
+    object.integer("uptime_seconds", std::chrono::duration_cast<std::chrono::seconds>(context.d.clock.now() - context.started_at).count());
+    append_array(object.raw("checks"), report.items, [&](const observe::HealthReport::Item& check) {
       ObjectWriter item(out);
       item.text("name", check.name);
-      item.text("status", check.status);
-      item.text("detail", check.detail);
+      item.text("status", observe::to_text(check.result.status));
+      item.boolean("needed", check.needed);
+      item.text("detail", check.result.detail);
+      item.integer("latency_ms", check.latency.count());
     });
     {
       ObjectWriter members(object.raw("engine"));
@@ -208,9 +142,22 @@ void detailed(Context& context, Call call) {
         item.integer("refused", static_cast<std::int64_t>(state.breaker.refused));
       });
     }
+    {
+      ObjectWriter members(object.raw("process"));
+      members.integer("resident_bytes", static_cast<std::int64_t>(observe::resident_bytes()));
+      members.integer("open_files", static_cast<std::int64_t>(observe::open_files()));
+    }
     object.integer("blocking_jobs_queued", static_cast<std::int64_t>(context.d.pool.queued()));
   }
   call.reply(200, std::move(out));
+}
+
+void detailed(Context& context, Call call) { with_report(context, std::move(call), reply_detailed); }
+
+void metrics(Context& context, Call call) {
+  if (!context.d.metrics) return call.fail(Error(ErrorClass::not_found, "metrics.off", "Metrics are switched off (ENABLE_METRICS)."));
+  http::Response response(200, "text/plain; version=0.0.4; charset=utf-8", context.d.metrics());
+  call.reply(std::move(response));
 }
 
 void start_page(Context& context, Call call) {
@@ -289,7 +236,6 @@ std::vector<Route> health_routes() {
        .summary = "Is it ready for work? Checks what it needs",
        .permission = Permission::open,
        .handler = readiness,
-       .runs = Runs::pool,
        .rate = RateClass::none,
        .reply = readiness_shape()},
       {.method = Method::get,
@@ -309,9 +255,18 @@ std::vector<Route> health_routes() {
        .summary = "All checks with details and figures",
        .permission = Permission::administer,
        .handler = detailed,
-       .runs = Runs::pool,
        .rate = RateClass::none,
        .reply = detailed_shape()},
+      {.method = Method::get,
+       .path = "/metrics",
+       .id = "metrics",
+       .tag = "health",
+       .summary = "Figures in Prometheus' text format",
+       .permission = Permission::administer,
+       .handler = metrics,
+       .rate = RateClass::none,
+       .reply = Shape::text("# HELP pawl_runs_started_total Runs started", 10'000'000),
+       .reply_type = "text/plain"},
       {.method = Method::get,
        .path = "/api/health",
        .id = "apiHealth",
@@ -328,7 +283,6 @@ std::vector<Route> health_routes() {
        .summary = "The same as /health/readiness",
        .permission = Permission::open,
        .handler = readiness,
-       .runs = Runs::pool,
        .rate = RateClass::none,
        .reply = readiness_shape()},
       {.method = Method::get,

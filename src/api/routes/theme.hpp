@@ -29,6 +29,7 @@ namespace pawl::api::detail {
 [[nodiscard]] Shape finding_shape();
 [[nodiscard]] std::vector<Route> auth_routes();
 [[nodiscard]] std::vector<Route> api_key_routes();
+[[nodiscard]] std::vector<Route> integration_routes();
 
 /// `limit` and `cursor` of a list.
 [[nodiscard]] Parameter limit_parameter();

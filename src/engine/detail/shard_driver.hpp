@@ -90,6 +90,9 @@ class ShardDriver final : public ShardHost, public std::enable_shared_from_this<
   std::atomic<std::uint64_t> runs_in_memory_{0};
   std::atomic<std::uint64_t> runs_started_{0};
   std::atomic<std::uint64_t> runs_finished_{0};
+  std::atomic<std::uint64_t> runs_faulted_{0};
+  std::atomic<std::uint64_t> runs_cancelled_{0};
+  std::atomic<std::uint64_t> run_millis_{0};
   std::atomic<std::uint64_t> journal_rows_{0};
   std::atomic<std::uint64_t> effects_in_flight_{0};
 };

@@ -98,6 +98,11 @@ std::string redact(std::string text, const json::Value& secrets) {
     if (secrets.size() >= kShortestSecret) replace_all(text, secrets.as_string());
   } else if (secrets.is_array()) {
     for (const json::Value& item : secrets.items()) text = redact(std::move(text), item);
+  } else if (const json::Value* fields = secrets.find("secret_fields"); fields != nullptr && fields->is_array()) {
+    // An integration's configuration: the rest of it (hosts, names) is no secret.
+    for (const json::Value& field : fields->items()) {
+      if (field.is_string()) text = redact(std::move(text), secrets.get(field.as_string()));
+    }
   } else if (secrets.is_object()) {
     for (const json::Member& member : secrets.members()) text = redact(std::move(text), member.value);
   }

@@ -5,6 +5,7 @@
 #include "engine/machine/machine.hpp"
 #include "functions/detail/builtin.hpp"
 #include "functions/detail/encoding.hpp"
+#include "functions/detail/secret_hosts.hpp"
 #include "json/parse.hpp"
 
 namespace pawl::functions {
@@ -18,8 +19,12 @@ constexpr std::chrono::seconds kMargin{10};  // a token that is about to expire 
 // One call on its way: perhaps discovery, perhaps a token, then the request. Each step begins in the answer of the one before.
 class HttpExchanger::Exchange : public std::enable_shared_from_this<Exchange> {
  public:
-  Exchange(std::shared_ptr<HttpExchanger> owner, HttpCall call, Authentication authentication, Received done)
-      : owner_(std::move(owner)), call_(std::move(call)), authentication_(std::move(authentication)), done_(std::move(done)) {}
+  Exchange(std::shared_ptr<HttpExchanger> owner, HttpCall call, Authentication authentication, json::Value secrets, Received done)
+      : owner_(std::move(owner)),
+        call_(std::move(call)),
+        authentication_(std::move(authentication)),
+        secrets_(std::move(secrets)),
+        done_(std::move(done)) {}
 
   void begin() {
     if (!authentication_.token) return send_call(std::move(authentication_.credentials));
@@ -37,6 +42,7 @@ class HttpExchanger::Exchange : public std::enable_shared_from_this<Exchange> {
  private:
   // `done` never comes inside `start`, so the handle is known before the next step begins.
   void start(net::OutboundRequest request, Received next) {
+    if (const auto held = hold_to_hosts(request, secrets_); held.has_error()) return done_(held.error());
     const std::lock_guard lock(mutex_);
     current_ = owner_->outbound_.start(std::move(request), std::move(next));
     if (cancelled_) owner_->outbound_.cancel(current_);
@@ -89,6 +95,7 @@ class HttpExchanger::Exchange : public std::enable_shared_from_this<Exchange> {
   const std::shared_ptr<HttpExchanger> owner_;
   HttpCall call_;
   Authentication authentication_;
+  const json::Value secrets_;
   const Received done_;
   std::mutex mutex_;
   net::RequestHandle current_ = 0;
@@ -101,7 +108,8 @@ engine::Cancel HttpExchanger::send(HttpCall call, const json::Value& secrets, Re
     done(std::move(authentication).error());
     return {};
   }
-  auto exchange = std::make_shared<Exchange>(shared_from_this(), std::move(call), std::move(authentication).value(), std::move(done));
+  auto exchange =
+      std::make_shared<Exchange>(shared_from_this(), std::move(call), std::move(authentication).value(), secrets, std::move(done));
   exchange->begin();
   return [exchange] { exchange->cancel(); };
 }

@@ -189,6 +189,11 @@ void Transfer::set_credentials() {
   };
   if (const auto* basic = std::get_if<BasicCredentials>(&request_.credentials)) use(basic->user, basic->password, CURLAUTH_BASIC);
   if (const auto* digest = std::get_if<DigestCredentials>(&request_.credentials)) use(digest->user, digest->password, CURLAUTH_DIGEST);
+  if (const auto* aws = std::get_if<AwsSignature>(&request_.credentials)) {
+    use(aws->access_key_id, aws->secret_access_key, CURLAUTH_AWS_SIGV4);
+    const auto scope = "aws:amz:" + aws->region + ":" + aws->service;
+    curl_easy_setopt(easy_.get(), CURLOPT_AWS_SIGV4, scope.c_str());
+  }
 }
 
 /// What the hop's end says about the other side.

@@ -1,0 +1,67 @@
+#include "app/figures.hpp"
+
+namespace pawl::app {
+namespace {
+
+double number(std::uint64_t value) { return static_cast<double>(value); }
+
+}  // namespace
+
+Figures::Figures()
+    : requests_(metrics_.counter("pawl_http_requests_total", "HTTP requests by route", {"route", "method", "status"})),
+      request_seconds_(
+          metrics_.histogram("pawl_http_request_duration_seconds", "From the request's header to the answer's last byte", {"route"})),
+      bytes_(metrics_.counter("pawl_http_sent_bytes_total", "Bytes of answers", {"route"})),
+      functions_(metrics_.counter("pawl_function_calls_total", "Calls of functions by outcome", {"function", "outcome"})),
+      function_seconds_(metrics_.histogram("pawl_function_duration_seconds", "From the start of a call to its answer", {"function"})) {}
+
+void Figures::ask(FigureSources sources) {
+  auto* const engine = &sources.engine;
+  auto* const database = &sources.database;
+  auto* const pool = &sources.pool;
+  metrics_.counted("pawl_runs_started_total", "Runs started", [=] { return number(engine->statistics().runs_started); });
+  metrics_.counteds("pawl_runs_finished_total", "Runs that ended, by final status", {"status"}, [=] {
+    const auto now = engine->statistics();
+    return observe::Metrics::Samples{{{"completed"}, number(now.runs_finished - now.runs_faulted - now.runs_cancelled)},
+                                     {{"faulted"}, number(now.runs_faulted)},
+                                     {{"cancelled"}, number(now.runs_cancelled)}};
+  });
+  metrics_.counted("pawl_run_seconds_total", "Time from start to end of all runs that ended; by their number: the mean",
+                   [=] { return number(engine->statistics().run_millis) / 1000.0; });
+  metrics_.gauge("pawl_runs_in_memory", "Runs in memory", [=] { return number(engine->statistics().runs_in_memory); });
+  metrics_.gauge("pawl_effects_in_flight", "Calls of functions under way", [=] { return number(engine->statistics().effects_in_flight); });
+  metrics_.counted("pawl_journal_rows_total", "Rows written to the journal", [=] { return number(engine->statistics().journal_rows); });
+  metrics_.counted("pawl_journal_commits_total", "Commits of the journal", [=] { return number(engine->statistics().commits); });
+  metrics_.counted("pawl_database_commits_total", "Commits of the database", [=] { return number(database->statistics().commits); });
+  metrics_.counted("pawl_database_writes_total", "Writes that the commits carried", [=] { return number(database->statistics().writes); });
+  metrics_.gauge("pawl_database_queue_bytes", "Bytes that wait to be written", [=] { return number(database->queue_bytes()); });
+  metrics_.gauges("pawl_database_pool_connections", "Connections of the pool", {"state"}, [=] {
+    const auto now = database->pool();
+    return observe::Metrics::Samples{
+        {{"in"}, number(now.in)},           {{"out"}, number(now.out)},   {{"overflow"}, number(now.overflow)},
+        {{"waiters"}, number(now.waiters)}, {{"size"}, number(now.size)}, {{"max_overflow"}, number(now.max_overflow)}};
+  });
+  metrics_.counted("pawl_database_pool_exhausted_total", "How often somebody waited for a connection in vain",
+                   [=] { return number(database->pool().exhausted); });
+  metrics_.gauge("pawl_blocking_jobs_queued", "Jobs that wait for the blocking pool", [=] { return number(pool->queued()); });
+  metrics_.gauge("process_resident_memory_bytes", "Resident memory", [] { return number(observe::resident_bytes()); });
+  metrics_.gauge("process_open_fds", "Open files and sockets", [] { return number(observe::open_files()); });
+  metrics_.gauge("pawl_uptime_seconds", "Since the start", [clock = &sources.clock, started = sources.started_at] {
+    return static_cast<double>((clock->now() - started).count()) / 1000.0;
+  });
+}
+
+void Figures::request(const http::Completed& completed) {
+  // A path that no route knows is the client's text: it is no label.
+  const auto route = completed.route.empty() ? std::string_view("none") : completed.route;
+  requests_.with({route, http::to_string(completed.method), std::to_string(completed.status)}).add();
+  request_seconds_.with({route}).observe(std::chrono::duration<double>(completed.duration).count());
+  bytes_.with({route}).add(completed.bytes_sent);
+}
+
+void Figures::function(std::string_view name, bool ok, double seconds) {
+  functions_.with({name, ok ? "ok" : "failed"}).add();
+  function_seconds_.with({name}).observe(seconds);
+}
+
+}  // namespace pawl::app

@@ -1,0 +1,46 @@
+/// What `/metrics` tells: which figures there are and where each comes from.
+#pragma once
+
+#include "async/blocking_pool.hpp"
+#include "base/time.hpp"
+#include "engine/engine.hpp"
+#include "http/server.hpp"
+#include "observe/metrics.hpp"
+#include "storage/database.hpp"
+
+namespace pawl::app {
+
+/// Parts that are asked when the figures are read, and not any more once they are gone.
+struct FigureSources {
+  storage::Database& database;
+  engine::Engine& engine;
+  async::BlockingPool& pool;
+  const Clock& clock;
+  TimePoint started_at;
+};
+
+class Figures {
+ public:
+  Figures();
+  /// Once, before `text`.
+  void ask(FigureSources sources);
+
+  /// Of the server's `on_complete`.
+  void request(const http::Completed& completed);
+  /// A function has answered.
+  void function(std::string_view name, bool ok, double seconds);
+
+  [[nodiscard]] std::string text() const { return metrics_.text(); }
+  /// For parts that have figures of their own.
+  [[nodiscard]] observe::Metrics& metrics() { return metrics_; }
+
+ private:
+  observe::Metrics metrics_;
+  observe::Family<observe::Counter>& requests_;
+  observe::Family<observe::Histogram>& request_seconds_;
+  observe::Family<observe::Counter>& bytes_;
+  observe::Family<observe::Counter>& functions_;
+  observe::Family<observe::Histogram>& function_seconds_;
+};
+
+}  // namespace pawl::app
