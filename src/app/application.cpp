@@ -329,8 +329,9 @@ Result<void> Application::Impl::build() {
                                                          .audit = audit_log.get(),
                                                          .clock = clock,
                                                          .random = random});
-  sign_ins = std::make_unique<IdentityParts>(
-      IdentityParts::Dependencies{config, secret, *database, keys, people->mailer(), clock, random, organization, log_account_event});
+  sign_ins = std::make_unique<IdentityParts>(IdentityParts::Dependencies{
+      config, secret, *database, keys, people->mailer(), clock, random, organization, log_account_event,
+      [this](const identity::Forgotten& whose) { live.revoke({.user = whose.user, .session = whose.session, .api_key = whose.api_key}); }});
   people->forget_principal([this](const UserId& user) { sign_ins->authenticator.forget(user); });
   figures.ask({*database, *engine, pool, clock, started_at});
   if (!options.schedules) return {};

@@ -29,10 +29,11 @@ identity::AccountsOptions account_options(const config::Config& config) {
   return options;
 }
 
-identity::SessionAuthenticatorOptions authenticator_options(const config::Config& config, const OrganizationId& installation) {
+identity::SessionAuthenticatorOptions authenticator_options(const IdentityParts::Dependencies& d) {
   identity::SessionAuthenticatorOptions options;
-  if (!config.api_key.empty()) options.installation_keys.push_back(config.api_key);
-  options.installation = installation;
+  if (!d.config.api_key.empty()) options.installation_keys.push_back(d.config.api_key);
+  options.installation = d.installation;
+  options.on_forget = d.on_forget;
   return options;
 }
 
@@ -57,7 +58,7 @@ bool secure_cookies(const config::Config& config) {
 IdentityParts::IdentityParts(const Dependencies& d)
     : tokens(d.secret, d.config.previous_secret_keys, parse_rfc3339(d.config.previous_secret_keys_until)),
       hasher(hasher_options()),
-      authenticator(d.database, d.clock, tokens, authenticator_options(d.config, d.installation)),
+      authenticator(d.database, d.clock, tokens, authenticator_options(d)),
       accounts({d.database, authenticator, hasher, tokens, d.seals, d.mailer, d.clock, d.random, d.report}, account_options(d.config)),
       api_keys({d.database, authenticator, d.clock, d.random, d.report}),
       pool("pawl-auth", kHashingThreads, kHashingQueue) {}

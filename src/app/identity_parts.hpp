@@ -25,6 +25,7 @@ class IdentityParts {
     Random& random;
     OrganizationId installation;
     std::function<void(const identity::AccountEvent&)> report;
+    std::function<void(const identity::Forgotten&)> on_forget{};  ///< what runs on with an old standing ends
   };
   explicit IdentityParts(const Dependencies& d);
 

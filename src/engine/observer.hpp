@@ -1,7 +1,7 @@
 /// Watching all runs of an engine at once: what live subscribers of an organization are told.
 ///
-/// `Engine::subscribe` follows one run with all that is in it; an observer sees every run, briefly. Both see the same: a change as soon as it
-/// happens, an end when it is durable. Replay after a restart is not shown.
+/// `Engine::subscribe` follows one run with all that is in it; an observer sees every run, briefly. Both see the same: a change as soon
+/// as it happens, an end when it is durable. Replay after a restart is not shown.
 #pragma once
 
 #include <cstdint>

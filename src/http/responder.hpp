@@ -47,9 +47,9 @@ class ResponseSink {
   virtual void abandon() = 0;
 };
 
-/// Move-only, single shot: exactly one of `send`, `stream` and `upgrade` may be called, once, from any thread; on the connection's own thread it costs
-/// no post. A Responder destroyed unused answers 500 (`http.no_response`), so a request never hangs. A client that went away
-/// meanwhile is not an error: the answer is dropped.
+/// Move-only, single shot: exactly one of `send`, `stream` and `upgrade` may be called, once, from any thread; on the connection's own
+/// thread it costs no post. A Responder destroyed unused answers 500 (`http.no_response`), so a request never hangs. A client that went
+/// away meanwhile is not an error: the answer is dropped.
 ///
 /// May outlive the server, but not the IoThreads.
 class Responder {

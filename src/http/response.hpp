@@ -4,8 +4,8 @@
 ///
 /// The server adds Date, Content-Length, Connection, X-Request-Id and the security headers: nosniff, no-referrer, no framing, own opener
 /// and resource policy, no permissions, for clients that came by https `Strict-Transport-Security`, and for everything that sets no
-/// `Content-Security-Policy` itself one that lets nothing load, run or be sent: what users' data is shown as cannot act. Handlers' own Date, Content-Length, Connection,
-/// Keep-Alive and Transfer-Encoding fields are ignored.
+/// `Content-Security-Policy` itself one that lets nothing load, run or be sent: what users' data is shown as cannot act. Handlers' own
+/// Date, Content-Length, Connection, Keep-Alive and Transfer-Encoding fields are ignored.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-/// What clients and server say to each other over a WebSocket, one JSON object a message (`docs/live.md`). Server-sent events carry the same
-/// objects.
+/// What clients and server say to each other over a WebSocket, one JSON object a message (`docs/live.md`). Server-sent events carry the
+/// same objects.
 ///
 ///     > {"type":"subscribe","topics":["runs"],"last_id":"5f1c-41"}
 ///     < {"type":"subscribed","topics":["runs"],"last_id":"5f1c-41"}

@@ -261,7 +261,8 @@ class Environments(unittest.TestCase):
     # proves: S4-D2
     def test_production_tells_browsers_to_stay_with_https(self):
         environment = {"ENVIRONMENT": "production", "SECRET_KEY": "Zr4u7x!A%D*G-KaPdSgVkYp3s6v9y$B&E(H+MbQeThWmZq4t7w",
-                       "ENCRYPTION_KEY": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTMyMzI=", "CORS_ORIGINS": ALLOWED, "PAWL_AUTO_MIGRATE": "true"}
+                       "ENCRYPTION_KEY": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTMyMzI=", "CORS_ORIGINS": ALLOWED,
+                       "PAWL_AUTO_MIGRATE": "true", "PAWL_TRUSTED_PROXIES": "127.0.0.1"}
         with tempfile.TemporaryDirectory() as folder:
             server = Server(os.path.join(folder, "data"), extra_environment=environment)
             try:
@@ -272,6 +273,20 @@ class Environments(unittest.TestCase):
                     reply = connection.getresponse()
                     reply.read()
                     self.assertEqual(reply.getheader("Strict-Transport-Security"), "max-age=31536000", path)
+                # Behind a proxy that says so, plain http is sent to https, and what it carried is refused.
+                moved = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "http"}
+                connection.request("GET", "/api/runs?limit=1", headers=moved)
+                reply = connection.getresponse()
+                reply.read()
+                self.assertEqual((reply.status, reply.getheader("Location")), (308, f"https://127.0.0.1:{server.port}/api/runs?limit=1"))
+                connection.request("POST", "/api/workflows", body="{}", headers=moved)
+                reply = connection.getresponse()
+                self.assertEqual((reply.status, json.loads(reply.read())["code"]), (403, "http.https_required"))
+                connection.close()
+                connection.request("GET", "/api/runs", headers={**moved, "X-Forwarded-Proto": "https"})
+                reply = connection.getresponse()
+                reply.read()
+                self.assertEqual(reply.status, 401)
                 connection.close()
             finally:
                 server.stop()
