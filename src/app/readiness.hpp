@@ -9,7 +9,8 @@
 
 namespace pawl::app {
 
-/// Adds the checks `database`, `redis`, `database_pool`, `migrations` and `disk`. `redis`: null where none is configured. They outlive `health`.
+/// Adds the checks `database`, `redis`, `database_pool`, `migrations` and `disk`. `redis`: null where none is configured. They outlive
+/// `health`.
 void add_checks(observe::Health& health, storage::Database& database, const net::RedisClient* redis, std::uint64_t min_free_disk_bytes);
 
 }  // namespace pawl::app

@@ -308,8 +308,9 @@ const std::vector<Setting>& table() {
        .apply = [](Config& config, const Parsed& value) { config.min_free_disk_bytes = static_cast<std::uint64_t>(value.number); }},
       {.name = "REDIS_URL",
        .type = Type::secret,
-       .summary = "`redis://[[user]:password@]host[:port][/database]`: lets several processes share rate limits and live events. Unset: each "
-                  "process is alone. See docs/limits.md.",
+       .summary =
+           "`redis://[[user]:password@]host[:port][/database]`: lets several processes share rate limits and live events. Unset: each "
+           "process is alone. See docs/limits.md.",
        .apply = [](Config& config, const Parsed& value) { config.redis_url = value.text; }},
       {.name = "RATE_LIMIT_ENABLED",
        .type = Type::boolean,

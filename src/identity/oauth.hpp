@@ -65,9 +65,10 @@ struct ExternalIdentity {
 inline constexpr Millis kOAuthPatience = std::chrono::minutes(10);
 
 /// The user that an identity leads to. In this order: the user it was linked with; the user with the same address, where the provider has
-/// verified it *and* the user has confirmed it here (it is linked from now on); a new user with a personal organization, where `may_register`.
-/// Errors `oauth.unverified_email`, `oauth.sign_in_required` (the account here has not confirmed the address, or has a second factor, which
-/// the provider's word does not replace), `auth.registration_closed`, `auth.invalid_credentials` (deactivated). Blocks.
+/// verified it *and* the user has confirmed it here (it is linked from now on); a new user with a personal organization, where
+/// `may_register`. Errors `oauth.unverified_email`, `oauth.sign_in_required` (the account here has not confirmed the address, or has a
+/// second factor, which the provider's word does not replace), `auth.registration_closed`, `auth.invalid_credentials` (deactivated).
+/// Blocks.
 [[nodiscard]] Result<UserId> user_of(storage::Database& database, const ExternalIdentity& identity, bool may_register, TimePoint now,
                                      Random& random);
 

@@ -1,8 +1,8 @@
 /// The installation's users, for its administrators.
 ///
-/// Who may do this is checked again inside the transaction: an administrator who was deactivated, or is none any more, does nothing, whatever
-/// the credentials say. At least one active superuser remains. Errors: `user.not_found`, `user.denied`, `user.last_superuser` (conflict),
-/// `auth.invalid_name`, those of `Organizations::leave_everything`, those of storage. All functions block and are thread-safe.
+/// Who may do this is checked again inside the transaction: an administrator who was deactivated, or is none any more, does nothing,
+/// whatever the credentials say. At least one active superuser remains. Errors: `user.not_found`, `user.denied`, `user.last_superuser`
+/// (conflict), `auth.invalid_name`, those of `Organizations::leave_everything`, those of storage. All functions block and are thread-safe.
 #pragma once
 
 #include <functional>

@@ -224,6 +224,7 @@ constexpr std::string_view kOfPerson[] = {
     "update workflows set created_by = null where created_by = $1",
     "update workflows set updated_by = null where updated_by = $1",
     "update workflow_versions set created_by = null where created_by = $1",
+    "update integrations set created_by = null where created_by = $1",
 };
 
 Result<void> refuse_open_runs(Session& session, const Sole& sole) {

@@ -17,8 +17,8 @@
 
 namespace pawl::privacy {
 
-/// One JSON object, in pieces: a member for each kind of thing, and what is kept about it. Never a secret: no hash of a password or token, no
-/// key, no sealed text; of stored credentials what the API shows. `write` answers false to stop. Error `user.not_found`.
+/// One JSON object, in pieces: a member for each kind of thing, and what is kept about it. Never a secret: no hash of a password or token,
+/// no key, no sealed text; of stored credentials what the API shows. `write` answers false to stop. Error `user.not_found`.
 [[nodiscard]] Result<void> export_person(storage::Database& database, const UserId& user,
                                          const std::function<bool(std::string_view piece)>& write);
 

@@ -1,7 +1,7 @@
 /// The database of a node: one writer, several readers, group commit.
 ///
-/// It is SQLite in the data folder (WAL, `synchronous=FULL`), or PostgreSQL where the options name a URL. Nothing of either shows here: SQL uses
-/// `$1` parameters and what both understand, errors are typed, values are `Parameter` and `Row`.
+/// It is SQLite in the data folder (WAL, `synchronous=FULL`), or PostgreSQL where the options name a URL. Nothing of either shows here: SQL
+/// uses `$1` parameters and what both understand, errors are typed, values are `Parameter` and `Row`.
 ///
 /// Writing: all writes of the process run on one thread, in the order in which they were handed over. The thread takes everything that has
 /// queued up, runs it in one transaction and commits once; then it calls every `done`. So a write costs a share of an fsync, and `done`
@@ -15,13 +15,13 @@
 ///
 /// Errors: `storage.full`, `storage.io`, `storage.busy`, `storage.corrupt`, `storage.constraint` (a key exists already ...), `storage.text`
 /// (not storable as text), `storage.sql` (a bug), `storage.locked` (another process has the folder or the database), `storage.poisoned`,
-/// `storage.pool_exhausted` (every connection is lent for longer than the patience), `storage.unavailable` (PostgreSQL cannot be reached: at
-/// once while the circuit breaker is open), `storage.connection_lost` (in the middle of a read), `storage.timeout`,
+/// `storage.pool_exhausted` (every connection is lent for longer than the patience), `storage.unavailable` (PostgreSQL cannot be reached:
+/// at once while the circuit breaker is open), `storage.connection_lost` (in the middle of a read), `storage.timeout`,
 /// `storage.outcome_unknown` (the connection died during a commit, and for long nobody could be asked how it ended).
 ///
 /// With SQLite a commit that failed, or a full or failing disk during a write, may leave memory and disk different: the database is
-/// *poisoned*. Every later write answers `storage.poisoned`, the listener is told once, and the process is to end and recover. PostgreSQL says
-/// how a commit ended, so there only what is a bug, or another engine that took the database over, poisons.
+/// *poisoned*. Every later write answers `storage.poisoned`, the listener is told once, and the process is to end and recover. PostgreSQL
+/// says how a commit ended, so there only what is a bug, or another engine that took the database over, poisons.
 #pragma once
 
 #include <cstddef>
@@ -97,8 +97,8 @@ class Transaction : public Session {
   /// The same where nobody asks how many rows that were: PostgreSQL is sent it together with others, and an error may show only at the
   /// commit, whose works are then run again one by one.
   [[nodiscard]] Result<void> queue(std::string_view sql, std::initializer_list<Parameter> parameters);
-  /// Whether a row went in. `sql` is an `insert ... on conflict ... do nothing` that seldom meets a conflict: PostgreSQL is sent it together
-  /// with others, too, on the guess that there is none.
+  /// Whether a row went in. `sql` is an `insert ... on conflict ... do nothing` that seldom meets a conflict: PostgreSQL is sent it
+  /// together with others, too, on the guess that there is none.
   [[nodiscard]] Result<bool> try_insert(std::string_view sql, std::initializer_list<Parameter> parameters);
   /// Several statements without parameters, as in a migration.
   [[nodiscard]] Result<void> execute_script(std::string_view sql);

@@ -41,8 +41,8 @@ struct MigrationStatus {
 
 /// Every migration that is embedded or applied, by version.
 [[nodiscard]] Result<std::vector<MigrationStatus>> migration_status(Database& database);
-/// Applies what is pending, up to the version `last`; answers how many. Error `storage.migration_changed`, `storage.migration_unknown` (the file is newer than the
-/// program).
+/// Applies what is pending, up to the version `last`; answers how many. Error `storage.migration_changed`, `storage.migration_unknown` (the
+/// file is newer than the program).
 [[nodiscard]] Result<std::uint32_t> migrate_up(Database& database, const Clock& clock, std::uint32_t last = UINT32_MAX);
 /// Takes back the newest applied migration; answers its version, or 0 where there is none.
 [[nodiscard]] Result<std::uint32_t> migrate_down(Database& database);

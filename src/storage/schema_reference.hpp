@@ -1,4 +1,5 @@
-/// The tables of a database as its own catalogue has them: `docs/schema.md` is written from a migrated database, and a test compares the two.
+/// The tables of a database as its own catalogue has them: `docs/schema.md` is written from a migrated database, and a test compares the
+/// two.
 ///
 /// Types are named as migrations name them, so that SQLite and PostgreSQL describe themselves with the same words.
 #pragma once

@@ -121,7 +121,8 @@ void PostgresCommitter::report(bool worked) {
   }
 }
 
-/// An idle writer notices that the server has gone, so that the next work does not have to. Where the breaker is open, this is what closes it.
+/// An idle writer notices that the server has gone, so that the next work does not have to. Where the breaker is open, this is what closes
+/// it.
 void PostgresCommitter::tend(bool idle) {
   const auto now = Steady::now();
   if (now - probed_ < (idle ? rest() / 2 : rest())) return;
