@@ -104,6 +104,7 @@ Result<void> delete_organization(storage::Transaction& transaction, const Organi
   PAWL_TRY_VOID(transaction.execute("delete from invitations where organization_id = $1", {id}));
   PAWL_TRY_VOID(transaction.execute("delete from organization_members where organization_id = $1", {id}));
   PAWL_TRY_VOID(transaction.execute("delete from api_keys where organization_id = $1", {id}));
+  PAWL_TRY_VOID(transaction.execute("delete from integrations where organization_id = $1", {id}));
   PAWL_TRY_VOID(transaction.execute("update organizations set deleted_at = $1, personal_of = null where id = $2", {now, id}));
   return {};
 }
