@@ -7,7 +7,12 @@
 namespace pawl::app {
 
 std::span<const storage::SealedColumn> sealed_columns() {
-  static constexpr std::array kColumns = {integrations::kSealedConfig};
+  static constexpr storage::SealedColumn kTotpSeeds{
+      .name = "users.sealed_totp_seed",
+      .key = storage::SealedColumn::Key::blob,
+      .select = "select id, null, sealed_totp_seed from users where id > $1 and sealed_totp_seed is not null order by id limit $2",
+      .update = "update users set sealed_totp_seed = $1 where id = $2 and sealed_totp_seed = $3"};
+  static constexpr std::array kColumns = {integrations::kSealedConfig, kTotpSeeds};
   return kColumns;
 }
 

@@ -67,7 +67,7 @@ const std::vector<Setting>& table() {
        .apply = [](Config& config, const Parsed& value) { config.refresh_token_days = narrow(value.number); }},
       {.name = "ENCRYPTION_KEY",
        .type = Type::secret,
-       .summary = "Seals stored credentials (integrations, second factors, mail). At least 32 characters without weak words, and not "
+       .summary = "Seals stored credentials (integrations, second factors). At least 32 characters without weak words, and not "
                   "SECRET_KEY; required outside of development, where one is made and kept in the data folder. A lost key means lost "
                   "credentials: keep a copy apart from the database's backups.",
        .apply = [](Config& config, const Parsed& value) { config.encryption_key = value.text; }},
