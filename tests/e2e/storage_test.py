@@ -22,7 +22,7 @@ NAP = HEADER % "nap" + "do:\n  - nap: {wait: {seconds: 2}}\n  - say: {set: {got:
 
 def pawl(*arguments, environment=None):
     return subprocess.run([binary(), *arguments], env={"PATH": os.environ["PATH"], **(environment or {})}, capture_output=True,
-                          text=True, timeout=60, check=False)
+                          text=True, timeout=120, check=False)
 
 
 class PostgresqlTest(unittest.TestCase):
@@ -66,39 +66,39 @@ class PostgresqlTest(unittest.TestCase):
                     refused.append(status)
 
         workers = [Background(load) for _ in range(4)]
-        poll(lambda: len(acknowledged) > 50, 30, "runs")
+        poll(lambda: len(acknowledged) > 50, 60, "runs")
         self.services.run("restart-postgresql")
         restarted, before = time.monotonic(), len(acknowledged)
-        poll(lambda: len(acknowledged) > before + 50, 30, "runs after the restart")
+        poll(lambda: len(acknowledged) > before + 50, 60, "runs after the restart")
         healed = time.monotonic() - restarted
         stop.set()
         for worker in workers:
             worker.join(60)
-        self.assertLess(healed, 15)
+        self.assertLess(healed, 30)
         self.assertLessEqual(set(refused), {503, 504}, refused)
-        self.assertTrue(poll(self.ready, 10, "readiness"))
+        self.assertTrue(poll(self.ready, 30, "readiness"))
         for run, number in acknowledged:
             status, view, _ = self.server.request("GET", f"/api/runs/{run}")
             self.assertEqual((status, view.get("status")), (200, "completed"), f"run {run} of {number}: {view}")
         for run in sleeping:
-            poll(lambda run=run: self.server.request("GET", f"/api/runs/{run}")[1]["status"] == "completed", 20, "sleepers")
+            poll(lambda run=run: self.server.request("GET", f"/api/runs/{run}")[1]["status"] == "completed", 60, "sleepers")
         print(f"healed within {healed:.1f} s of the restart; {len(acknowledged)} acknowledged, {len(refused)} refused")
 
     def test_an_outage_is_answered_with_503_and_ends_by_itself(self):
         workflow = self.server.create_workflow(ECHO, name="outage")
         self.services.run("stop-postgresql")
         try:
-            poll(lambda: self.server.request("GET", "/api/workflows", timeout=60)[0] == 503, 30, "503")
-            poll(lambda: self.server.request("GET", "/health/detailed")[1].get("database", {}).get("breaker") == "open", 30, "breaker")
+            poll(lambda: self.server.request("GET", "/api/workflows", timeout=60)[0] == 503, 60, "503")
+            poll(lambda: self.server.request("GET", "/health/detailed")[1].get("database", {}).get("breaker") == "open", 60, "breaker")
             began = time.monotonic()
             status, reply, _ = self.server.request("GET", "/api/workflows")
             self.assertEqual(status, 503, reply)
-            self.assertLess(time.monotonic() - began, 2)
+            self.assertLess(time.monotonic() - began, 3)
             self.assertEqual(self.server.request("GET", "/health/readiness", timeout=60)[0], 503)
             self.assertEqual(self.server.request("GET", "/health/liveness")[0], 200)
         finally:
             self.services.run("start-postgresql")
-        poll(self.ready, 15, "readiness")
+        poll(self.ready, 30, "readiness")
         self.assertEqual(self.execute(workflow, input={}, wait=True)[0], 200)
 
     def test_killed_connections_are_replaced(self):

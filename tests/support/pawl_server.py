@@ -71,7 +71,7 @@ class Server:
         self.process = None
         self.log = open(os.path.join(os.path.dirname(os.path.abspath(data_dir)), f"serve-{self.port}.log"), "ab")
 
-    def start(self, deadline_seconds=20):
+    def start(self, deadline_seconds=60):
         self.process = subprocess.Popen(
             [binary(), "serve", "--host", "127.0.0.1", "--port", str(self.port), "--data-dir", self.data_dir],
             env=self.environment, stdout=self.log, stderr=self.log)
