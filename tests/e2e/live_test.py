@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Live events of the real server: WebSocket and server-sent events. docs/live.md is what is held against it."""
 
+import http.client
+import json
 import os
 import shutil
 import sys
@@ -10,6 +12,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from pawl_server import API_KEY, Server, poll  # noqa: E402
+from people import PASSWORD, Person  # noqa: E402
 from websocket_client import Closed, EventStream, Refused, WebSocket  # noqa: E402
 
 BEARER = {"Authorization": f"Bearer {API_KEY}"}
@@ -217,6 +220,63 @@ class ServerSentEvents(LiveTest):
             self.assertEqual(stream.next()[2]["data"]["run_id"], missed)
         with EventStream(self.server.port, self.PATH, {**BEARER, "Last-Event-ID": "0-7"}) as stream:
             self.assertEqual([stream.next()[1], stream.next()[1]], ["subscribed", "reset"])
+
+
+class Accounts(LiveTest):
+    environment = {"CORS_ORIGINS": "https://app.example.org"}
+
+    def person(self, name):
+        return Person(self.server, f"{name}-{time.monotonic_ns()}@example.org")
+
+    def by(self, person):
+        return {"Authorization": f"Bearer {person.access_token}"}
+
+    # proves: N-15, H6
+    def test_a_cookie_counts_only_from_its_own_or_a_configured_origin(self):
+        person = self.person("cookie")
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection.request("POST", "/api/auth/login", json.dumps({"email": person.email, "password": PASSWORD}),
+                           {"Content-Type": "application/json", "X-Pawl-Session": "cookie"})
+        reply = connection.getresponse()
+        reply.read()
+        self.assertEqual(reply.status, 200)
+        jar = "; ".join(value.split(";", 1)[0] for name, value in reply.getheaders() if name.lower() == "set-cookie")
+        connection.close()
+        own = f"http://127.0.0.1:{self.server.port}"
+        for origin in (own, "https://app.example.org"):
+            with self.open(headers={"Cookie": jar, "Origin": origin}) as client:
+                client.send({"type": "ping"})
+                self.assertEqual(client.receive(), {"type": "pong"})
+        for origin in (None, "null", "https://evil.example", own + "0", "https://app.example.org.evil.example"):
+            with self.assertRaises(Refused) as refused:
+                self.open(headers={"Cookie": jar, **({"Origin": origin} if origin else {})})
+            self.assertEqual(refused.exception.status, 403, origin)
+
+    # proves: P9, N-15
+    def test_a_stream_ends_with_its_session(self):
+        person = self.person("leaver")
+        client, _ = self.subscribed("runs", headers=self.by(person))
+        with EventStream(self.server.port, ServerSentEvents.PATH, self.by(person)) as stream:
+            stream.next()
+            self.assertIn(person.call("POST", "/api/auth/logout", {})[0], (200, 204))
+            with self.assertRaises(Closed) as closed:
+                client.receive()
+            self.assertEqual((closed.exception.code, closed.exception.reason), (1008, "revoked"))
+            self.assertEqual(stream.next()[2], {"type": "end", "reason": "revoked"})
+
+    # proves: FA-13, N-15
+    def test_one_organization_hears_nothing_of_another(self):
+        ada, bob = self.person("ada"), self.person("bob")
+        listener, _ = self.subscribed("runs", headers=self.by(bob))
+        status, workflow = ada.call("POST", "/api/workflows", {"definition": THREE_STEPS})
+        self.assertEqual(status, 201, workflow)
+        status, run = ada.call("POST", f"/api/workflows/{workflow['id']}/execute", {"wait": True})
+        self.assertEqual(status, 200, run)
+        listener.send({"type": "subscribe", "topics": ["run:" + run["id"], "workflow:" + workflow["id"]]})
+        self.assertEqual(listener.receive()["type"], "subscribed")
+        self.assertEqual(ada.call("POST", f"/api/workflows/{workflow['id']}/execute", {"wait": True})[0], 200)
+        listener.send({"type": "ping"})
+        self.assertEqual(listener.receive(), {"type": "pong"})
 
 
 class Stopping(unittest.TestCase):
