@@ -10,7 +10,7 @@ namespace pawl::config {
 namespace {
 
 constexpr const char* kStrongKey = "Zx8vQ2mN7kL4tR9wB1yC6hJ3fD5gS0aE";
-constexpr const char* kSealingKey = "p9Lk3Jh6Gf2Ds8Aq5Wt1Er7Ty4Ui0Ox";
+constexpr const char* kSealingKey = "p9Lk3Jh6Gf2Ds8Aq5Wt1Er7Ty4Ui0OxZ";
 constexpr const char* kOtherKey = "u7Yt4Re2Wq9Az6Sx3Dc8Vf5Bg1Nh0Mj2";
 
 Checked<Config> load_server(Values environment, Values flags = {}, std::string file = "") {
