@@ -43,8 +43,8 @@ class PersonalData : public audit::testing::Chain {
         {user(number), email});
     execute(
         "insert into sessions (id, user_id, token_hash, salt, rotated_at, user_agent, address, created_at, last_used_at, expires_at) "
-        "values ($1, $1, $2, $2, 1, 'Browser of the person', '192.0.2.77', 1, 1, 1)",
-        {user(number), storage::Parameter::blob("hash-that-stays-inside")});
+        "values ($1, $1, $2, $2, 1, 'Browser of the person', $3, 1, 1, 1)",
+        {user(number), storage::Parameter::blob("hash-that-stays-inside"), number == 1 ? "192.0.2.77" : "198.51.100.2"});
     execute(
         "insert into one_time_tokens (token_hash, purpose, user_id, email_key, created_at, expires_at) values ($1, 'reset', $1, $2, 1, 1)",
         {user(number), email});
