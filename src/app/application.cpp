@@ -333,7 +333,7 @@ Result<void> Application::Impl::build() {
       config, secret, *database, keys, people->mailer(), clock, random, organization, log_account_event,
       [this](const identity::Forgotten& whose) { live.revoke({.user = whose.user, .session = whose.session, .api_key = whose.api_key}); }});
   people->forget_principal([this](const UserId& user) { sign_ins->authenticator.forget(user); });
-  figures.ask({*database, *engine, pool, clock, started_at});
+  figures.ask({*database, *engine, pool, clock, started_at, outbound, redis.get()});
   if (!options.schedules) return {};
   scheduler = std::make_unique<catalog::Scheduler>(
       catalog::Scheduler::Dependencies{.database = *database,

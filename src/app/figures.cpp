@@ -3,6 +3,8 @@
 namespace pawl::app {
 namespace {
 
+constexpr std::size_t kMostBreakers = 100;
+
 double number(std::uint64_t value) { return static_cast<double>(value); }
 
 }  // namespace
@@ -43,6 +45,20 @@ void Figures::ask(FigureSources sources) {
   });
   metrics_.counted("pawl_database_pool_exhausted_total", "How often somebody waited for a connection in vain",
                    [=] { return number(database->pool().exhausted); });
+  metrics_.gauges("pawl_circuit_breaker_state", "Places called whose breaker is not closed: 1 half open, 2 open", {"target"},
+                  [outbound = &sources.outbound] {
+                    observe::Metrics::Samples samples;
+                    for (const auto& state : outbound->breakers(kMostBreakers)) {
+                      if (state.breaker.state == CircuitBreaker::State::closed) continue;
+                      samples.push_back({{state.origin}, state.breaker.state == CircuitBreaker::State::open ? 2.0 : 1.0});
+                    }
+                    return samples;
+                  });
+  if (const auto* const redis = sources.redis; redis != nullptr) {
+    metrics_.gauge("pawl_redis_connected", "Whether Redis answers", [=] { return redis->connected() ? 1.0 : 0.0; });
+    metrics_.counted("pawl_redis_commands_total", "Commands sent to Redis", [=] { return number(redis->snapshot().commands); });
+    metrics_.counted("pawl_redis_failures_total", "Commands that Redis did not answer", [=] { return number(redis->snapshot().failures); });
+  }
   metrics_.gauge("pawl_blocking_jobs_queued", "Jobs that wait for the blocking pool", [=] { return number(pool->queued()); });
   metrics_.gauge("process_resident_memory_bytes", "Resident memory", [] { return number(observe::resident_bytes()); });
   metrics_.gauge("process_open_fds", "Open files and sockets", [] { return number(observe::open_files()); });

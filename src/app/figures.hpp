@@ -5,6 +5,8 @@
 #include "base/time.hpp"
 #include "engine/engine.hpp"
 #include "http/server.hpp"
+#include "net/curl_outbound.hpp"
+#include "net/redis.hpp"
 #include "observe/metrics.hpp"
 #include "storage/database.hpp"
 
@@ -17,6 +19,8 @@ struct FigureSources {
   async::BlockingPool& pool;
   const Clock& clock;
   TimePoint started_at;
+  const net::CurlOutbound& outbound;
+  const net::RedisClient* redis;  ///< null where none is configured
 };
 
 class Figures {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: S4-C4, S4-A-P0d, S0-R6, FA-6, P3
+"""proves: S4-C4, S4-A-P0d, S0-9, S0-R6, FA-6, P3
 
 Rate limits of the real server: headers, refusals, proxies, and two processes over one Redis.
 """
@@ -125,6 +125,21 @@ class LimitsTest(unittest.TestCase):
         status, reply, _ = self.login(server, "bob@example.org", {"X-Forwarded-For": "198.51.100.77"})
         self.assertEqual(status, 401, reply)
 
+    def test_a_dead_place_is_called_five_times_and_then_left_alone(self):
+        server = self.serve(RATE_LIMIT_ENABLED="false")
+        target = f"http://127.0.0.1:{free_port()}"
+        workflow = server.create_workflow(
+            "document: {dsl: '1.0.3', namespace: test, name: dead, version: '1.0.0'}\n"
+            f"do:\n  - ask: {{call: http, with: {{method: get, endpoint: {target}/}}}}\n")
+        for _ in range(7):
+            server.request("POST", f"/api/workflows/{workflow}/execute", {"wait": True})
+        status, health, _ = server.request("GET", "/health/detailed")
+        self.assertEqual(status, 200)
+        breaker = next(one for one in health["circuit_breakers"] if one["origin"] == target)
+        self.assertEqual((breaker["state"], breaker["failures"]), ("open", 5))
+        self.assertGreaterEqual(breaker["refused"], 2)
+        self.assertIn(f'pawl_circuit_breaker_state{{target="{target}"}} 2\n', server.request("GET", "/metrics")[1])
+
     @unittest.skipUnless(shutil.which("redis-server"), "no redis-server in PATH: sharing between processes is NOT tested")
     def test_two_processes_share_one_budget_and_survive_without_redis(self):
         redis = Redis().start()
@@ -136,6 +151,7 @@ class LimitsTest(unittest.TestCase):
             return all(server.request("GET", "/health/readiness")[1]["checks"]["redis"] == status for server in servers)
 
         poll(lambda: redis_is("ok"), 20, "both servers reach Redis")
+        self.assertIn("pawl_redis_connected 1\n", servers[0].request("GET", "/metrics")[1])
         for attempt in range(6):
             status, _, fields = servers[attempt % 2].request("GET", "/api/workflows")
             self.assertEqual(status, 200)
