@@ -241,7 +241,7 @@ TEST_F(WebSocketTest, ClosesOnAClientThatDoesNotKeepUp) {
   const auto text = std::make_shared<const std::string>(50'000, 'x');
   std::size_t sent = 0;
   while (socket->send(text)) ++sent;
-  EXPECT_GT(sent, 3U);
+  EXPECT_GE(sent, 3U);  // what the queue holds; more where the kernel took some meanwhile
   EXPECT_TRUE(socket->closed());
   EXPECT_FALSE(socket->send("more"));
   closed_.get_future().wait();  // within the close timeout, though the client reads nothing
