@@ -61,8 +61,11 @@ TEST_F(Verify, S4_D4_FindsAndLocatesAnAlterationOfEveryColumn) {
   fill(7);
   std::vector<std::string> columns;
   const auto read = database->read([&](storage::Session& session) {
-    return session.query("select name from pragma_table_info('audit_records')", {},
-                         [&](const storage::Row& row) { columns.emplace_back(row.text(0)); });
+    return session.query(
+        storage::testing::on_postgresql()
+            ? "select column_name from information_schema.columns where table_name = 'audit_records' and table_schema = current_schema()"
+            : "select name from pragma_table_info('audit_records')",
+        {}, [&](const storage::Row& row) { columns.emplace_back(row.text(0)); });
   });
   ASSERT_FALSE(read.has_error());
   std::vector<std::string> listed;

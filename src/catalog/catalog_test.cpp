@@ -359,6 +359,7 @@ TEST_F(CatalogTest, S0_13_ListsAreSearchedFilteredSortedAndPaged) {
 
 TEST_F(CatalogTest, S0_13_AListShowsTriggersAndTheLastRunOfEachWorkflow) {
   const auto plain = create(simple());
+  clock_.time += Millis(1);  // ids of one millisecond have no order
   const auto timed = create(document("timed", "schedule: {every: {hours: 1}}\ndo:\n  - a: {set: {x: 1}}\n", ", metadata: {webhook: true}"));
   const auto last = RunId::make(clock_.time, random_);
   execute("insert into run_workflows (ref, organization_id, workflow_id, name) values (7, $1, $2, 'n')", {organization_, timed.id});

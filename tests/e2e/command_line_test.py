@@ -24,7 +24,7 @@ FAULT = HEADER + """do:
 SLEEP = HEADER + "do:\n  - nap: {wait: {seconds: 60}}\n"
 STRONG = "Zx8vQ2mN7kL4tR9wB1yC6hJ3fD5gS0aE"
 OTHER = "u7Yt4Re2Wq9Az6Sx3Dc8Vf5Bg1Nh0Mj2"
-SEALING = "p9Lk3Jh6Gf2Ds8Aq5Wt1Er7Ty4Ui0Ox"
+SEALING = "p9Lk3Jh6Gf2Ds8Aq5Wt1Er7Ty4Ui0OxZ"
 
 
 class CommandLine(unittest.TestCase):

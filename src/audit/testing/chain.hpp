@@ -112,7 +112,15 @@ class Chain : public ::testing::Test {
     EXPECT_FALSE(report.has_error()) << report.error().message;
     return *report;
   }
-  void sql(std::string_view text) {
+  /// Statements in SQLite's words for blobs.
+  void sql(std::string_view statement) {
+    std::string text(statement);
+    if (storage::testing::on_postgresql()) {
+      for (const auto& [from, to] :
+           {std::pair{"zeroblob(32)", "decode(repeat('00', 32), 'hex')"}, std::pair{"x'00'", "decode('00', 'hex')"}}) {
+        if (const auto at = text.find(from); at != std::string::npos) text.replace(at, std::string_view(from).size(), to);
+      }
+    }
     const auto result = database->write_and_wait([&](storage::Transaction& transaction) { return transaction.execute_script(text); });
     ASSERT_FALSE(result.has_error()) << result.error().message << ": " << text;
   }
