@@ -25,10 +25,10 @@ std::string_view method_key(Method method) {
 Shape finding_shape() {
   return Shape::object("Finding", {{"pointer", Shape::text("/definition/do/0", 10'000)},
                                    {"message", Shape::text("is not known here", 10'000)},
-                                   {"line", Shape::integer(3), Shape::optional},
-                                   {"column", Shape::integer(5), Shape::optional},
-                                   {"rule", Shape::text("unknown-property"), Shape::optional},
-                                   {"suggestion", Shape::text("definition"), Shape::optional}});
+                                   {"line", Shape::integer(3), Shape::kOptional},
+                                   {"column", Shape::integer(5), Shape::kOptional},
+                                   {"rule", Shape::text("unknown-property"), Shape::kOptional},
+                                   {"suggestion", Shape::text("definition"), Shape::kOptional}});
 }
 
 Shape problem_shape() {
@@ -39,7 +39,7 @@ Shape problem_shape() {
                                    {"instance", Shape::text("/api/runs/0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d", 10'000)},
                                    {"code", Shape::text("run.not_found")},
                                    {"request_id", Shape::text("0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d")},
-                                   {"errors", Shape::array(finding_shape()), Shape::optional}});
+                                   {"errors", Shape::array(finding_shape()), Shape::kOptional}});
 }
 
 /// Collects the named schemas while the document is written.

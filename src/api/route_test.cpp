@@ -82,7 +82,7 @@ TEST(Shape, ReportsEverythingAtOnceWithPointers) {
                                         {"kind", Shape::choice({"x", "y"})},
                                         {"count", Shape::integer(1, 1, 9)},
                                         {"tags", Shape::array(Shape::text("t", 2), 2)},
-                                        {"note", Shape::text("n"), Shape::optional}});
+                                        {"note", Shape::text("n"), Shape::kOptional}});
   const auto bad = json::Value::object(
       {{"name", ""}, {"kind", "z"}, {"count", 10}, {"tags", json::Value::array({"ok", "long"})}, {"note", nullptr}, {"id", 1}});
   std::vector<std::string> pointers;
@@ -105,7 +105,7 @@ TEST(Shape, KnowsFormats) {
 TEST(Shape, WritesSchemasWithReferences) {
   std::vector<std::string> names;
   const auto inner = Shape::object("Inner", {{"a", Shape::secret()}});
-  const auto outer = Shape::object("Outer", {{"inner", Shape(inner).or_null()}, {"more", Shape::array(inner), Shape::optional}});
+  const auto outer = Shape::object("Outer", {{"inner", Shape(inner).or_null()}, {"more", Shape::array(inner), Shape::kOptional}});
   const auto schema = outer.schema([&](std::string_view name, const json::Value& defined) {
     names.emplace_back(name);
     EXPECT_EQ(defined.get("additionalProperties"), json::Value(false));

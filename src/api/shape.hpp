@@ -2,7 +2,7 @@
 ///
 ///     const auto kUser = Shape::object("User", {{"id", Shape::id()},
 ///                                               {"email", Shape::email("ada@example.org")},
-///                                               {"name", Shape::text("Ada", 200).or_null(), Shape::optional}});
+///                                               {"name", Shape::text("Ada", 200).or_null(), Shape::kOptional}});
 ///     kUser.check(body)    // every finding at once, with JSON pointers
 ///     kUser.example()      // made of its parts, so it fits by construction
 ///     kUser.schema(...)    // JSON Schema 2020-12, as OpenAPI 3.1 wants it
@@ -32,7 +32,7 @@ class Shape {
  public:
   enum class Kind : std::uint8_t { any, text, integer, number, boolean, array, object };
   enum class Presence : std::uint8_t { required, optional };
-  static constexpr Presence optional = Presence::optional;
+  static constexpr Presence kOptional = Presence::optional;
 
   struct Member;
 

@@ -295,12 +295,12 @@ Shape signed_in_shape() {
       "SignedIn",
       {{"user", user_shape()},
        {"access_token", Shape::text("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", 2048).described("Left out where the session is in cookies."),
-        Shape::optional},
+        Shape::kOptional},
        {"refresh_token", Shape::text("pawr_AZjF8noQfD6dSy9qjhs8XQ", 512).described("Works once; left out where the session is in cookies."),
-        Shape::optional},
+        Shape::kOptional},
        {"token_type", Shape::choice({"bearer", "cookie"})},
        {"expires_in", Shape::integer(900).described("Seconds.")},
-       {"csrf_token", Shape::text("dGhpcyBpcyBhbiBleGFtcGxl").described("Only where the session is in cookies."), Shape::optional}});
+       {"csrf_token", Shape::text("dGhpcyBpcyBhbiBleGFtcGxl").described("Only where the session is in cookies."), Shape::kOptional}});
 }
 
 Shape message_shape() { return Shape::object("Message", {{"message", Shape::text("It is done.", 500)}}); }
@@ -339,8 +339,8 @@ std::vector<Route> entry_routes() {
            {{"email", Shape::email("ada@example.org")},
             {"password", password_shape()},
             {"name", Shape::text("Ada").at_least(1)},
-            {"organization", Shape::text("Engines"), Shape::optional},
-            {"invitation", Shape::secret(kMaxToken).described("Token of an invitation to an organization."), Shape::optional}}),
+            {"organization", Shape::text("Engines"), Shape::kOptional},
+            {"invitation", Shape::secret(kMaxToken).described("Token of an invitation to an organization."), Shape::kOptional}}),
        .status = 201,
        .reply = signed_in_shape(),
        .description = kCookieNote},
@@ -371,7 +371,7 @@ std::vector<Route> entry_routes() {
        .body = Body::json,
        .request = Shape::object("Login", {{"email", Shape::text("ada@example.org", kMaxEmail)},
                                           {"password", Shape::secret(100'000)},
-                                          {"otp", Shape::secret(kMaxCode), Shape::optional}}),
+                                          {"otp", Shape::secret(kMaxCode), Shape::kOptional}}),
        .reply = signed_in_shape(),
        .description = kCookieNote},
       {.method = Method::post,
@@ -384,7 +384,7 @@ std::vector<Route> entry_routes() {
        .runs = Runs::pool,
        .body = Body::optional,
        .request = Shape::object(
-           "Refresh", {{"refresh_token", Shape::secret(kMaxToken).described("Left out: the one in the cookie."), Shape::optional}}),
+           "Refresh", {{"refresh_token", Shape::secret(kMaxToken).described("Left out: the one in the cookie."), Shape::kOptional}}),
        .reply = signed_in_shape(),
        .description = "Each token works once. One that was used before ends its session, except within ten seconds, when it gives the same "
                       "next token again."},

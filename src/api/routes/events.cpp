@@ -52,7 +52,7 @@ Shape cloud_event_shape() {
                                       {"id", Shape::text("4711")},
                                       {"source", Shape::text("/orders")},
                                       {"type", Shape::text("com.example.order.paid")},
-                                      {"data", Shape::any(json::Value::object({{"order", 4711}})), Shape::optional}})
+                                      {"data", Shape::any(json::Value::object({{"order", 4711}})), Shape::kOptional}})
       .open();
 }
 

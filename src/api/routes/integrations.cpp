@@ -148,9 +148,9 @@ Shape new_integration_shape() {
 Shape integration_change_shape() {
   return Shape::object(
       "IntegrationChange",
-      {{"name", Shape::text("our-github", integrations::kMaxNameLength).at_least(1), Shape::optional},
-       {"config", Shape::any(example_config()).described("The whole configuration; `********` keeps a secret."), Shape::optional},
-       {"is_active", Shape::boolean(true), Shape::optional}});
+      {{"name", Shape::text("our-github", integrations::kMaxNameLength).at_least(1), Shape::kOptional},
+       {"config", Shape::any(example_config()).described("The whole configuration; `********` keeps a secret."), Shape::kOptional},
+       {"is_active", Shape::boolean(true), Shape::kOptional}});
 }
 
 Shape test_shape() {

@@ -185,7 +185,7 @@ std::vector<Shape::Member> run_item_members() {
           {"workflow_name", Shape::text("hello")},
           {"version", Shape::integer(1)},
           {"status", status_shape()},
-          {"waiting_reason", Shape::text("waits for an event", 10'000), Shape::optional},
+          {"waiting_reason", Shape::text("waits for an event", 10'000), Shape::kOptional},
           {"dry_run", Shape::boolean(false)},
           {"created_at", Shape::time().or_null()},
           {"started_at", Shape::time().or_null()},
@@ -199,7 +199,7 @@ Shape run_shape() {
   members.push_back({"error", Shape::any(nullptr)});
   members.push_back({"trigger", Shape::any(json::Value::object({{"type", "manual"}}))});
   members.push_back({"tasks", Shape::array(task_shape(), 0)});
-  members.push_back({"tasks_dropped", Shape::integer(0), Shape::optional});
+  members.push_back({"tasks_dropped", Shape::integer(0), Shape::kOptional});
   return Shape::object("Run", std::move(members));
 }
 
@@ -208,15 +208,15 @@ Shape run_status_shape() { return Shape::object("RunStatus", {{"id", Shape::id()
 
 Shape outcome_shape() {
   return Shape::object("RunOutcome", {{"id", Shape::id()},
-                                      {"workflow_id", Shape::id(), Shape::optional},
-                                      {"version", Shape::integer(1), Shape::optional},
+                                      {"workflow_id", Shape::id(), Shape::kOptional},
+                                      {"version", Shape::integer(1), Shape::kOptional},
                                       {"status", status_shape()},
-                                      {"output", Shape::any(json::Value::object({{"text", "Hello"}})), Shape::optional},
-                                      {"error", Shape::any(nullptr), Shape::optional},
-                                      {"dry_run", Shape::boolean(false), Shape::optional},
-                                      {"created_at", Shape::time().or_null(), Shape::optional},
-                                      {"started_at", Shape::time().or_null(), Shape::optional},
-                                      {"ended_at", Shape::time().or_null(), Shape::optional}});
+                                      {"output", Shape::any(json::Value::object({{"text", "Hello"}})), Shape::kOptional},
+                                      {"error", Shape::any(nullptr), Shape::kOptional},
+                                      {"dry_run", Shape::boolean(false), Shape::kOptional},
+                                      {"created_at", Shape::time().or_null(), Shape::kOptional},
+                                      {"started_at", Shape::time().or_null(), Shape::kOptional},
+                                      {"ended_at", Shape::time().or_null(), Shape::kOptional}});
 }
 
 bool is_wait(const json::Value& value) {
@@ -228,11 +228,12 @@ Shape execution_shape() {
   auto wait = Shape::any(true)
                   .where(is_wait, "must be true, false, or seconds up to 60")
                   .described("false: answer when the run is accepted; true or seconds up to 60: wait for its end.");
-  return Shape::object("Execution", {{"input", Shape::any(json::Value::object({{"people", json::Value::array({"Ada"})}})), Shape::optional},
-                                     {"wait", std::move(wait), Shape::optional},
-                                     {"dry_run", Shape::boolean(false), Shape::optional},
-                                     {"version", Shape::integer(1, 1, INT32_MAX), Shape::optional},
-                                     {"idempotency_key", Shape::text("order-4711", 255), Shape::optional}});
+  return Shape::object("Execution",
+                       {{"input", Shape::any(json::Value::object({{"people", json::Value::array({"Ada"})}})), Shape::kOptional},
+                        {"wait", std::move(wait), Shape::kOptional},
+                        {"dry_run", Shape::boolean(false), Shape::kOptional},
+                        {"version", Shape::integer(1, 1, INT32_MAX), Shape::kOptional},
+                        {"idempotency_key", Shape::text("order-4711", 255), Shape::kOptional}});
 }
 
 std::vector<Parameter> run_filters(bool with_workflow) {
@@ -314,7 +315,7 @@ std::vector<Route> run_routes() {
        .handler = cancel_run,
        .owner = &kRunOwner,
        .body = Body::optional,
-       .request = Shape::object("Cancellation", {{"reason", Shape::text("no longer needed", 1000), Shape::optional}}),
+       .request = Shape::object("Cancellation", {{"reason", Shape::text("no longer needed", 1000), Shape::kOptional}}),
        .status = 202,
        .reply = run_status_shape()},
       {.method = Method::post,
@@ -350,8 +351,8 @@ std::vector<Route> run_routes() {
        .handler = retry_run,
        .owner = &kRunOwner,
        .body = Body::optional,
-       .request = Shape::object("Retry", {{"from", Shape::text("/do/1/send", 2000), Shape::optional},
-                                          {"input", Shape::any(json::Value::object()), Shape::optional}}),
+       .request = Shape::object("Retry", {{"from", Shape::text("/do/1/send", 2000), Shape::kOptional},
+                                          {"input", Shape::any(json::Value::object()), Shape::kOptional}}),
        .status = 202,
        .reply = run_status_shape()},
       {.method = Method::post,
@@ -363,8 +364,8 @@ std::vector<Route> run_routes() {
        .handler = fork_run,
        .owner = &kRunOwner,
        .body = Body::optional,
-       .request = Shape::object("Fork", {{"from", Shape::text("/do/1/send", 2000), Shape::optional},
-                                         {"input", Shape::any(json::Value::object()), Shape::optional}}),
+       .request = Shape::object("Fork", {{"from", Shape::text("/do/1/send", 2000), Shape::kOptional},
+                                         {"input", Shape::any(json::Value::object()), Shape::kOptional}}),
        .status = 202,
        .reply = run_status_shape(),
        .description =

@@ -212,20 +212,20 @@ Shape diff_shape() {
 
 Shape rollback_shape() {
   return Shape::object("Rollback", {{"version", Shape::integer(1, 1, INT32_MAX)},
-                                    {"change_summary", Shape::text("Back to what worked", kMaxText), Shape::optional},
+                                    {"change_summary", Shape::text("Back to what worked", kMaxText), Shape::kOptional},
                                     {"expected_version", Shape::integer(3, 1, INT32_MAX).described("409 where another version is current."),
-                                     Shape::optional}});
+                                     Shape::kOptional}});
 }
 
 Shape import_shape() {
   return Shape::object("WorkflowImport",
                        {{"source", Shape::any("name: Tidy\ntasks:\n  - id: sort\n    type: file_organizer\n    params: {target: ./inbox}\n")
                                        .described("The document of the other product: text, or an object.")},
-                        {"format", Shape::choice({"auto", "owf", "tasks", "steps", "n8n"}), Shape::optional},
-                        {"name", Shape::text("Tidy", kMaxName), Shape::optional},
-                        {"is_active", Shape::boolean(false), Shape::optional},
-                        {"dry_run", Shape::boolean(false).described("Convert without storing."), Shape::optional},
-                        {"organization_id", Shape::id(), Shape::optional}});
+                        {"format", Shape::choice({"auto", "owf", "tasks", "steps", "n8n"}), Shape::kOptional},
+                        {"name", Shape::text("Tidy", kMaxName), Shape::kOptional},
+                        {"is_active", Shape::boolean(false), Shape::kOptional},
+                        {"dry_run", Shape::boolean(false).described("Convert without storing."), Shape::kOptional},
+                        {"organization_id", Shape::id(), Shape::kOptional}});
 }
 
 Shape import_reply_shape() {

@@ -217,30 +217,30 @@ Shape workflow_shape() {
                                                    {"status", Shape::choice({"completed", "faulted", "cancelled"})},
                                                    {"created_at", Shape::time()},
                                                    {"ended_at", Shape::time()}}),
-                         Shape::optional}});
+                         Shape::kOptional}});
 }
 
 namespace {
 
 Shape new_workflow_shape() {
   return Shape::object("NewWorkflow", {{"definition", definition_shape()},
-                                       {"name", name_shape(), Shape::optional},
-                                       {"description", Shape::text("Says hello.", kMaxDescription), Shape::optional},
-                                       {"is_active", Shape::boolean(true), Shape::optional},
-                                       {"change_summary", Shape::text("First version", kMaxDescription), Shape::optional},
-                                       {"organization_id", Shape::id(), Shape::optional}});
+                                       {"name", name_shape(), Shape::kOptional},
+                                       {"description", Shape::text("Says hello.", kMaxDescription), Shape::kOptional},
+                                       {"is_active", Shape::boolean(true), Shape::kOptional},
+                                       {"change_summary", Shape::text("First version", kMaxDescription), Shape::kOptional},
+                                       {"organization_id", Shape::id(), Shape::kOptional}});
 }
 
 Shape workflow_changes_shape() {
   return Shape::object(
       "WorkflowChanges",
-      {{"definition", definition_shape(), Shape::optional},
-       {"name", name_shape(), Shape::optional},
-       {"description", Shape::text("Says hello.", kMaxDescription), Shape::optional},
-       {"is_active", Shape::boolean(true), Shape::optional},
-       {"change_summary", Shape::text("A better greeting", kMaxDescription), Shape::optional},
-       {"expected_version", Shape::integer(1, 1, INT32_MAX).described("409 where another version is current."), Shape::optional},
-       {"organization_id", Shape::id(), Shape::optional}});
+      {{"definition", definition_shape(), Shape::kOptional},
+       {"name", name_shape(), Shape::kOptional},
+       {"description", Shape::text("Says hello.", kMaxDescription), Shape::kOptional},
+       {"is_active", Shape::boolean(true), Shape::kOptional},
+       {"change_summary", Shape::text("A better greeting", kMaxDescription), Shape::kOptional},
+       {"expected_version", Shape::integer(1, 1, INT32_MAX).described("409 where another version is current."), Shape::kOptional},
+       {"organization_id", Shape::id(), Shape::kOptional}});
 }
 
 Shape version_shape() {
@@ -260,7 +260,7 @@ Shape finding_shape() {
                                              {"column", Shape::integer(5)},
                                              {"message", Shape::text("is not a task", 10'000)},
                                              {"rule", Shape::text("unknown-task-keyword")},
-                                             {"suggestion", Shape::text("set"), Shape::optional}});
+                                             {"suggestion", Shape::text("set"), Shape::kOptional}});
 }
 
 namespace {

@@ -116,9 +116,11 @@ class Chain : public ::testing::Test {
   void sql(std::string_view statement) {
     std::string text(statement);
     if (storage::testing::on_postgresql()) {
-      for (const auto& [from, to] :
-           {std::pair{"zeroblob(32)", "decode(repeat('00', 32), 'hex')"}, std::pair{"x'00'", "decode('00', 'hex')"}}) {
-        if (const auto at = text.find(from); at != std::string::npos) text.replace(at, std::string_view(from).size(), to);
+      constexpr std::string_view kZeros = "zeroblob(32)";
+      if (const auto at = text.find(kZeros); at != std::string::npos) text.replace(at, kZeros.size(), "decode(repeat('00', 32), 'hex')");
+      if (const auto at = text.find("x'"); at != std::string::npos) {
+        const auto end = text.find('\'', at + 2);
+        text.replace(at, end + 1 - at, "decode('" + text.substr(at + 2, end - at - 2) + "', 'hex')");
       }
     }
     const auto result = database->write_and_wait([&](storage::Transaction& transaction) { return transaction.execute_script(text); });
