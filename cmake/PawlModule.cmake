@@ -112,7 +112,8 @@ endfunction()
 # Runs a test command again as `<name>_postgresql`.
 function(pawl_database_test name)
   add_test(NAME ${name}_postgresql COMMAND sh -c
-    "test -n \"$PAWL_TEST_DATABASE_URL\" || { echo 'SKIPPED: PAWL_TEST_DATABASE_URL is not set; scripts/services starts one' >&2; exit 77; }; exec \"$0\" \"$@\""
+    "test -n \"$PAWL_TEST_DATABASE_URL\" || { \
+echo 'SKIPPED: PAWL_TEST_DATABASE_URL is not set; scripts/services starts one' >&2; exit 77; }; exec \"$0\" \"$@\""
     ${ARGN})
   set_tests_properties(${name}_postgresql PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
     ENVIRONMENT "PAWL_TEST_BACKEND=postgresql;PAWL_SOURCE_DIR=${PROJECT_SOURCE_DIR};PAWL_SHARED_DIR=${PROJECT_SOURCE_DIR}/../shared;\

@@ -45,13 +45,13 @@ class Redactor;
 
 struct Actor {
   enum class Kind : std::uint8_t {
-    system,         ///< the program itself: schedules, retention
+    program,        ///< the program itself: schedules, retention
     anonymous,      ///< nobody known, for example a failed login
     user,           ///< a person with a session
     api_key,        ///< a person's API key
     administrator,  ///< the installation's own key, or a command at the console
   };
-  Kind kind = Kind::system;
+  Kind kind = Kind::program;
   UserId user{};       ///< nil: none
   ApiKeyId api_key{};  ///< nil: none
 

@@ -1,4 +1,4 @@
-// Rows of the table that `settings()` puts behind its own.
+/// Rows of the table that `settings()` puts behind its own.
 #pragma once
 
 #include <vector>

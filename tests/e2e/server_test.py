@@ -177,7 +177,8 @@ class Workflows(ServerTest):
     def test_create_read_change_delete(self):
         made = self.create(ECHO, description="says it again")
         self.assertRegex(made["id"], UUID)
-        self.assertEqual(set(made), {"id", "organization_id", "name", "description", "version", "definition", "is_active", "triggers", "created_by", "updated_by",
+        self.assertEqual(set(made), {"id", "organization_id", "name", "description", "version", "definition", "is_active", "triggers",
+                                     "created_by", "updated_by",
                                      "created_at",
                                      "updated_at"})
         self.assertEqual((made["name"], made["version"], made["definition"], made["is_active"]), ("echo", 1, ECHO, True))

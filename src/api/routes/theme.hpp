@@ -1,4 +1,4 @@
-// The themes of the route table. Each function stands at the end of the file that its theme's handlers are in.
+/// The themes of the route table. Each function stands at the end of the file that its theme's handlers are in.
 #pragma once
 
 #include <vector>

@@ -255,7 +255,7 @@ Stored read_row(const storage::Row& row) {
   if (!row.is_null(2)) entry.organization = row.id<OrganizationId>(2);
   const auto kind = parse_actor(row.text(3));
   const auto outcome = parse_outcome(row.text(9));
-  entry.actor = {kind.value_or(Actor::Kind::system), row.id<UserId>(4), row.id<ApiKeyId>(5)};
+  entry.actor = {kind.value_or(Actor::Kind::program), row.id<UserId>(4), row.id<ApiKeyId>(5)};
   entry.action = row.text(6);
   entry.resource = {std::string(row.text(7)), std::string(row.text(8))};
   entry.outcome = outcome.value_or(Outcome::success);

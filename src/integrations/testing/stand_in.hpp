@@ -1,4 +1,4 @@
-// A server on loopback that stands in for an outside service in tests: says what the test wants it to say, also nothing or nonsense.
+/// A server on loopback that stands in for an outside service in tests: says what the test wants it to say, also nothing or nonsense.
 #pragma once
 
 #include <arpa/inet.h>
