@@ -37,7 +37,7 @@ TEST(Redact, HidesWholeContainersUnderASecretNameAndLeavesTheRest) {
             R"({"url":"https://x","headers":{"Authorization":"[redacted]","Accept":"*/*"},"cookie":"[redacted]","token":null})");
 }
 
-// proves: security-check 29
+// Check 29 of the security list.
 TEST(Redact, FindsASecretInEveryFormThatItMayTurnUpIn) {
   const std::string secret = "pa55 w0rd/with+\"odd\" charact\xc3\xa9rs";
   Needles needles;
