@@ -381,7 +381,7 @@ TEST_F(CatalogTest, S0_13_AListShowsTriggersAndTheLastRunOfEachWorkflow) {
   EXPECT_FALSE(catalog_->list(organization_, {}).value().workflows[0].last_run.has_value());
 }
 
-// proves: security check 25
+// On security check 25.
 TEST_F(CatalogTest, W6_AWebhookGetsAnotherAddress) {
   const auto made = create(document("hooked", "do:\n  - a: {set: {x: 1}}\n", ", metadata: {webhook: true}"));
   const auto token_of = [](const Workflow& workflow) { return std::string(workflow.triggers[0].details.get("url").as_string().substr(7)); };

@@ -14,7 +14,7 @@ Request request_with(std::initializer_list<std::string_view> lines) {
   return request;
 }
 
-// proves: H6, S4-D2
+// proves: S4-D2
 TEST(Cookies, AreForThisHostAloneAndHiddenFromScripts) {
   EXPECT_EQ(set_cookie({.name = "pawl_session", .value = "abc.DEF-1_2", .max_age = std::chrono::hours(1)}, kSecure),
             "__Host-pawl_session=abc.DEF-1_2; Path=/; Max-Age=3600; Secure; HttpOnly; SameSite=Lax");

@@ -304,7 +304,7 @@ TEST_F(WebSocketTest, DroppingTheSocketClosesIt) {
   EXPECT_EQ(client.read_frame().code(), 1000U);
 }
 
-// proves: M12
+// On M12.
 TEST_F(WebSocketTest, StopTellsClientsToComeAgain) {
   start();
   WebSocketClient client(server_->port());

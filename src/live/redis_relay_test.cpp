@@ -42,7 +42,7 @@ struct Process {
   RedisRelay relay;
 };
 
-// proves: issue 3 point 13 (an event raised in one process reaches another within a second)
+// On issue 3 point 13 (an event raised in one process reaches another within a second).
 TEST(RedisRelay, CarriesAnEventToTheOtherProcessWithinASecond) {
   RedisServer server;
   PAWL_NEEDS_REDIS(server);

@@ -231,7 +231,7 @@ class Accounts(LiveTest):
     def by(self, person):
         return {"Authorization": f"Bearer {person.access_token}"}
 
-    # proves: N-15, H6
+    # proves: N-15
     def test_a_cookie_counts_only_from_its_own_or_a_configured_origin(self):
         person = self.person("cookie")
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
@@ -280,7 +280,7 @@ class Accounts(LiveTest):
 
 
 class Stopping(unittest.TestCase):
-    # proves: M12, O8
+    # proves: O8
     def test_clients_are_told_to_come_again(self):
         with tempfile.TemporaryDirectory() as folder:
             server = Server(os.path.join(folder, "data")).start()

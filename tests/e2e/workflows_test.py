@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: W4 W5 W6 W9 W11 S0-13 FA-8 FA-9 S4-O8
+"""proves: W4, W5, W6, W9, W11, S0-13, FA-8, FA-9, S4-O8
 
 Workflows beyond the basics over the real HTTP contract: versions, import and export, signed webhooks, forks, dead letters, idempotency keys.
 """
