@@ -117,8 +117,10 @@ class Chain : public ::testing::Test {
     std::string text(statement);
     if (storage::testing::on_postgresql()) {
       constexpr std::string_view kZeros = "zeroblob(32)";
-      if (const auto at = text.find(kZeros); at != std::string::npos) text.replace(at, kZeros.size(), "decode(repeat('00', 32), 'hex')");
-      if (const auto at = text.find("x'"); at != std::string::npos) {
+      if (const auto at = text.find(kZeros); at != std::string::npos) {
+        text.replace(at, kZeros.size(), "decode(repeat('00', 32), 'hex')");
+      } else if (const auto blob = text.find(" x'"); blob != std::string::npos) {
+        const auto at = blob + 1;
         const auto end = text.find('\'', at + 2);
         text.replace(at, end + 1 - at, "decode('" + text.substr(at + 2, end - at - 2) + "', 'hex')");
       }
