@@ -120,9 +120,9 @@ class Chain : public ::testing::Test {
       if (const auto at = text.find(kZeros); at != std::string::npos) {
         text.replace(at, kZeros.size(), "decode(repeat('00', 32), 'hex')");
       } else if (const auto blob = text.find(" x'"); blob != std::string::npos) {
-        const auto at = blob + 1;
-        const auto end = text.find('\'', at + 2);
-        text.replace(at, end + 1 - at, "decode('" + text.substr(at + 2, end - at - 2) + "', 'hex')");
+        const auto start = blob + 1;
+        const auto end = text.find('\'', start + 2);
+        text.replace(start, end + 1 - start, "decode('" + text.substr(start + 2, end - start - 2) + "', 'hex')");
       }
     }
     const auto result = database->write_and_wait([&](storage::Transaction& transaction) { return transaction.execute_script(text); });
