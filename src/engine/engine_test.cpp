@@ -468,35 +468,40 @@ class Watcher final : public RunObserver {
   bool grows_ = true;
 };
 
-TEST_F(EngineTest, P9_AnObserverIsToldOfEveryRunInOrderAndOfItsEndLast) {
-  Watcher watcher;
-  bench_.watch(watcher);
+/// The engine ends before its observer does, also where a test stops half-way.
+class ObservedEngineTest : public EngineTest {
+ protected:
+  void SetUp() override { bench_.watch(watcher_); }
+  void TearDown() override { bench_.kill(); }
+
+  Watcher watcher_;
+};
+
+TEST_F(ObservedEngineTest, P9_AnObserverIsToldOfEveryRunInOrderAndOfItsEndLast) {
   bench_.boot();
   const auto workflow = bench_.add("three", kThreeSteps);
   static_cast<void>(bench_.execute(workflow, {}));
   std::vector<std::string> lines;
   while (lines.empty() || lines.back() != "three: completed") {  // the caller is told a moment before
-    for (auto& line : watcher.take()) lines.push_back(std::move(line));
+    for (auto& line : watcher_.take()) lines.push_back(std::move(line));
   }
   EXPECT_THAT(lines, testing::Contains("three: running"));
   EXPECT_THAT(lines, testing::IsSupersetOf({"three: two running", "three: two completed", "three: three completed"}));
-  EXPECT_TRUE(watcher.grows());
-  watcher.awake = false;
+  EXPECT_TRUE(watcher_.grows());
+  watcher_.awake = false;
   static_cast<void>(bench_.execute(workflow, {}));
-  EXPECT_THAT(watcher.take(), IsEmpty());
+  EXPECT_THAT(watcher_.take(), IsEmpty());
 }
 
-TEST_F(EngineTest, AnObserverIsNotToldOfReplay) {
-  Watcher watcher;
-  bench_.watch(watcher);
+TEST_F(ObservedEngineTest, AnObserverIsNotToldOfReplay) {
   bench_.boot();
   const auto run = bench_.start(bench_.add("manual", kManual), {});
   bench_.manual().wait_for(1);
-  static_cast<void>(watcher.take());
+  static_cast<void>(watcher_.take());
   bench_.kill();
   bench_.boot();
   bench_.manual().wait_for(1);
-  for (const auto& line : watcher.take()) EXPECT_THAT(line, testing::Not(HasSubstr("first")));
+  for (const auto& line : watcher_.take()) EXPECT_THAT(line, testing::Not(HasSubstr("first")));
   bench_.manual().answer(Outcome::success("done"));
   static_cast<void>(bench_.wait_for_end(run));
 }
