@@ -153,6 +153,8 @@ Result<DeletionCounts> Organizations::Impl::count_parts(storage::Session& sessio
     PAWL_TRY(count, part.count(session, id));
     counts.emplace_back(part.name, count);
   }
+  PAWL_TRY(integrations, detail::count_integrations(session, id));
+  counts.emplace_back("integrations", integrations);
   PAWL_TRY(keys, detail::count_api_keys(session, id));
   counts.emplace_back("api_keys", keys);
   PAWL_TRY(invitations, detail::count_open_invitations(session, id, d.clock.now()));

@@ -102,7 +102,7 @@ struct OrganizationPart {
   /// In the deleting transaction; empty where `on_deleted` does the work.
   std::function<Result<void>(storage::Transaction&, const OrganizationId&, TimePoint)> remove{};
 };
-/// What deleting takes away, by kind, in the order of the parts; then `api_keys`, `invitations` and `members`.
+/// What deleting takes away, by kind, in the order of the parts; then `integrations`, `api_keys`, `invitations` and `members`.
 using DeletionCounts = std::vector<std::pair<std::string, std::int64_t>>;
 
 /// Accepts an invitation for a user who is known to read mail at `email`; a registration with the token proves just that. Answers where the

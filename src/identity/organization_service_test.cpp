@@ -219,7 +219,8 @@ TEST_F(OrganizationServiceTest, P2_DeletingSaysWhatGoesAndTakesIt) {
   service_->on_deleted([&](const OrganizationId& id) { announced.push_back(id); });
   const auto preview = service_->preview_removal(acme_, as(ada_));
   ASSERT_TRUE(preview.has_value());
-  EXPECT_THAT(*preview, ElementsAre(Pair("workflows", 3), Pair("api_keys", 0), Pair("invitations", 1), Pair("members", 2)));
+  EXPECT_THAT(*preview,
+              ElementsAre(Pair("workflows", 3), Pair("integrations", 0), Pair("api_keys", 0), Pair("invitations", 1), Pair("members", 2)));
   EXPECT_EQ(removed, 0);
   const auto deleted = service_->remove(acme_, as(ada_));
   ASSERT_TRUE(deleted.has_value());

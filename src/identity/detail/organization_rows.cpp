@@ -177,6 +177,13 @@ Result<std::int64_t> count_members(storage::Session& session, const Organization
   return count;
 }
 
+Result<std::int64_t> count_integrations(storage::Session& session, const OrganizationId& organization) {
+  std::int64_t count = 0;
+  PAWL_TRY_VOID(session.query("select count(*) from integrations where organization_id = $1", {organization},
+                              [&](const storage::Row& row) { count = row.integer(0); }));
+  return count;
+}
+
 Result<std::int64_t> count_api_keys(storage::Session& session, const OrganizationId& organization) {
   std::int64_t count = 0;
   PAWL_TRY_VOID(session.query("select count(*) from api_keys where organization_id = $1 and revoked_at is null", {organization},

@@ -30,7 +30,7 @@ namespace pawl::identity::detail {
 [[nodiscard]] Result<void> insert_member(storage::Transaction& transaction, const OrganizationId& organization, const UserId& user,
                                          Role role, TimePoint now);
 [[nodiscard]] Result<void> update_organization(storage::Transaction& transaction, const Organization& organization);
-/// With its members, invitations and API keys; the row remains, marked as deleted, because runs and the audit speak of it.
+/// With its members, invitations, API keys and integrations; the row remains, marked as deleted, because runs and the audit speak of it.
 [[nodiscard]] Result<void> delete_organization(storage::Transaction& transaction, const OrganizationId& id, TimePoint now);
 
 [[nodiscard]] Result<std::optional<Role>> find_role(storage::Session& session, const OrganizationId& organization, const UserId& user);
@@ -45,6 +45,7 @@ namespace pawl::identity::detail {
 [[nodiscard]] Result<std::int64_t> count_owners(storage::Session& session, const OrganizationId& organization);
 [[nodiscard]] Result<std::int64_t> count_members(storage::Session& session, const OrganizationId& organization);
 [[nodiscard]] Result<std::int64_t> count_memberships(storage::Session& session, const UserId& user);
+[[nodiscard]] Result<std::int64_t> count_integrations(storage::Session& session, const OrganizationId& organization);
 [[nodiscard]] Result<std::int64_t> count_api_keys(storage::Session& session, const OrganizationId& organization);
 [[nodiscard]] Result<std::int64_t> count_open_invitations(storage::Session& session, const OrganizationId& organization, TimePoint now);
 
