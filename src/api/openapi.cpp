@@ -121,9 +121,7 @@ class Writer {
     }
     for (const auto& each : route.query) all.push_back(parameter(each.name, "query", each.shape, each.description));
     if (identity::required_role(route.permission)) {
-      const bool named_already =
-          route.path.find("{org_id}") != std::string_view::npos ||
-          std::any_of(route.query.begin(), route.query.end(), [](const Parameter& each) { return each.name == "organization_id"; });
+      const bool named_already = route.path.find("{org_id}") != std::string_view::npos;
       if (!named_already) {
         all.push_back(parameter("organization_id", "query", Shape::id("0198c5f2-0000-7000-8000-000000000001"),
                                 "The organization to act in; the caller's own where it is left out."));

@@ -90,18 +90,48 @@ std::optional<Error> shape_problems(const Route& route, const json::Value& body)
 
 Error no_organization() { return {ErrorClass::not_found, "organization.not_found", "There is no organization of this id."}; }
 
-/// The organization that the request names itself; nothing where it names none.
+Error contradiction() {
+  return {ErrorClass::invalid, "organization.contradictory",
+          "The request names several organizations (path, query, `X-Organization-Id` or body); name one."};
+}
+
+bool takes_organization(const Route& route) { return route.request && route.request->has_member("organization_id"); }
+
+/// The organization that the request names itself; nothing where it names none. No place has precedence: all must agree.
 Result<std::optional<OrganizationId>> named_organization(const Route& route, const Call& call) {
-  std::string_view text = call.request.query_value("organization_id").value_or("");
-  if (text.empty()) text = call.request.header("X-Organization-Id");
-  if (text.empty() && route.request && route.request->has_member("organization_id")) {
-    const auto& member = call.body.get("organization_id");
-    if (member.is_string()) text = member.as_string();
+  std::optional<OrganizationId> found;
+  std::optional<Error> problem;
+  const auto name = [&](std::string_view text) {
+    if (text.empty() || problem) return;
+    const auto id = OrganizationId::parse(text);
+    if (!id) {
+      problem = no_organization();
+    } else if (found && *found != *id) {
+      problem = contradiction();
+    }
+    found = id;
+  };
+  name(call.request.param("org_id"));
+  for (const auto& [parameter, value] : call.request.query) {
+    if (parameter == "organization_id") name(value);
   }
-  if (text.empty()) return std::optional<OrganizationId>();
-  const auto id = OrganizationId::parse(text);
-  if (!id) return no_organization();
-  return std::optional(*id);
+  for (const auto& [field, value] : call.request.headers) {
+    if (http::equals_ignoring_case(field, "X-Organization-Id")) name(value);
+  }
+  if (const auto& member = call.body.get("organization_id"); takes_organization(route) && member.is_string()) name(member.as_string());
+  if (problem) return *problem;
+  return found;
+}
+
+// ---- the query ------------------------------------------------------------------------------------------------------------------
+
+/// A parameter that the row does not declare is refused, as an unknown member of a body is. What is open to everybody takes whatever
+/// monitors and callers of hooks append.
+std::optional<Error> query_problems(const Route& route, const http::Request& request) {
+  if (request.query.empty() || route.permission == Permission::open) return std::nullopt;
+  Query query(request);
+  for (const auto& parameter : route.query) static_cast<void>(query.text(parameter.name));
+  return query.finish();
 }
 
 // ---- the stations ---------------------------------------------------------------------------------------------------------------
@@ -121,6 +151,7 @@ void handle(const PassagePtr& passage) {
 }
 
 void admit(const PassagePtr& passage) {
+  if (const auto problem = query_problems(passage->route, passage->call.request)) return passage->call.fail(*problem);
   if (const auto problem = shape_problems(passage->route, passage->call.body)) return passage->call.fail(*problem);
   if (passage->route.rate != RateClass::auth) return handle(passage);
   // Only now the account is known. What is malformed tests no credential.
@@ -136,8 +167,7 @@ void decide(const PassagePtr& passage, const OrganizationId& organization) {
     if (concerns_organization && !call.principal.role_in(organization)) {
       return call.fail(passage->route.owner != nullptr ? not_found(*passage->route.owner) : no_organization());
     }
-    return call.fail(Error(ErrorClass::denied, "auth.forbidden",
-                           fmt::format("This needs the permission `{}`, which you do not have here.", identity::to_text(permission))));
+    return call.fail(forbidden(permission));
   }
   call.organization = organization;
   admit(passage);
@@ -146,12 +176,12 @@ void decide(const PassagePtr& passage, const OrganizationId& organization) {
 void locate(const PassagePtr& passage) {
   auto& call = passage->call;
   const auto& route = passage->route;
-  if (!identity::required_role(route.permission)) return decide(passage, call.principal.home);
+  const bool acts_in_one = identity::required_role(route.permission) || takes_organization(route);
+  if (!acts_in_one) return decide(passage, call.principal.home);
   auto named = named_organization(route, call);
   if (named.has_error()) return call.fail(named.error());
+  std::erase_if(call.request.query, [](const auto& parameter) { return parameter.first == "organization_id"; });  // read, for everybody
   if (route.owner == nullptr) return decide(passage, named->value_or(call.principal.home));
-  // With one organization there is nothing to look up: in any other one the object does not exist for this caller.
-  if (!*named && call.principal.memberships.size() == 1) return decide(passage, call.principal.memberships.front().organization);
   route.owner->find(passage->context, call.request, [passage, named = *named](Result<OrganizationId> found) {
     if (found.has_error() && found.error().kind != ErrorClass::not_found) return passage->call.fail(found.error());
     if (found.has_error() || (named && *named != *found)) return passage->call.fail(not_found(*passage->route.owner));
@@ -201,6 +231,11 @@ void identify(const PassagePtr& passage) {
 }
 
 }  // namespace
+
+Error forbidden(Permission permission) {
+  return {ErrorClass::denied, "auth.forbidden",
+          fmt::format("This needs the permission `{}`, which you do not have here.", identity::to_text(permission))};
+}
 
 Error not_found(const Owner& owner) {
   return {ErrorClass::not_found, std::string(owner.code), "There is no " + std::string(owner.what) + " of this id."};

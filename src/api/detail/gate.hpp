@@ -13,6 +13,8 @@ namespace pawl::api::detail {
 /// `context` and `route` must outlive the handler.
 [[nodiscard]] http::Handler gate(Context& context, const Route& route);
 
+/// Answers who does not have `permission` in the organization.
+[[nodiscard]] Error forbidden(Permission permission);
 /// Answers what is not of the caller's organizations: the same words as for what does not exist.
 [[nodiscard]] Error not_found(const Owner& owner);
 

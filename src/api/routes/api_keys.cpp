@@ -28,12 +28,9 @@ void write_key(std::string& out, ObjectWriter& object, const identity::ApiKey& k
 
 Result<ApiKeyId> key_id(const Call& call) { return path_id<ApiKeyId>(call.request, "key_id", "api_key.not_found", "API key"); }
 
-/// The organization that the key is for: named in the body, else the caller's own. What one does not belong to does not exist.
+/// The organization that the key is for: the one that the request names, else the caller's own. What one does not belong to does not exist.
 Result<OrganizationId> key_organization(const Call& call) {
-  const auto& named = call.body.get("organization_id");
-  if (!named.is_string()) return call.principal.home;
-  const auto id = OrganizationId::parse(named.as_string());
-  if (id && call.principal.role_in(*id)) return *id;
+  if (call.principal.role_in(call.organization)) return call.organization;
   return Error(ErrorClass::not_found, "organization.not_found", "There is no organization of this id.");
 }
 

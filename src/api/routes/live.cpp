@@ -38,9 +38,6 @@ void open_socket(Context& context, Call call) {
   if (is_foreign(context, call)) {
     return call.fail(Error(ErrorClass::denied, "auth.foreign_origin", "A page of another origin may not use this session."));
   }
-  Query query(call.request);
-  static_cast<void>(query.text("organization_id"));
-  PAWL_API_CHECK(query.finish());
   http::WebSocketOptions options;
   for (const auto offered : http::offered_protocols(call.request)) {
     if (offered == kProtocol) options.protocol = kProtocol;
@@ -64,7 +61,6 @@ std::vector<std::string> split(std::string_view list) {
 void open_stream(Context& context, Call call) {
   if (context.d.live == nullptr) return call.fail(off());
   Query query(call.request);
-  static_cast<void>(query.text("organization_id"));
   const auto topics = split(query.text("topics").value_or(""));
   PAWL_API_CHECK(query.finish());
   const auto served =
@@ -75,7 +71,6 @@ void open_stream(Context& context, Call call) {
 }  // namespace
 
 std::vector<Route> live_routes() {
-  const Parameter organization{"organization_id", Shape::id(), "Another organization than the caller's own"};
   return {
       {.method = Method::get,
        .path = "/ws",
@@ -84,7 +79,6 @@ std::vector<Route> live_routes() {
        .summary = "Live events by WebSocket",
        .permission = Permission::read,
        .handler = open_socket,
-       .query = {organization},
        .status = 101,
        .description = "Subprotocol `pawl.v1`; the access token may be offered as `pawl.bearer.<token>`. See docs/live.md."},
       {.method = Method::get,
@@ -94,7 +88,7 @@ std::vector<Route> live_routes() {
        .summary = "Live events (server-sent events)",
        .permission = Permission::read,
        .handler = open_stream,
-       .query = {{"topics", Shape::text("runs", 4000), "Topics to follow, separated by commas"}, organization},
+       .query = {{"topics", Shape::text("runs", 4000), "Topics to follow, separated by commas"}},
        .reply_type = "text/event-stream",
        .description = "Resumes from `Last-Event-ID`."},
   };

@@ -3,6 +3,7 @@
 
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
+#include "api/detail/gate.hpp"
 #include "api/detail/owners.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
@@ -151,7 +152,6 @@ void delete_organization(Context& context, Call call) {
   Query query(call.request);
   const auto dry_run = query.text("dry_run").value_or("false");
   if (dry_run != "true" && dry_run != "false") query.problem("dry_run", "is true or false");
-  static_cast<void>(query.text("organization_id"));
   PAWL_API_CHECK(query.finish());
   auto& organizations = *context.d.organizations;
   if (dry_run == "true") {
@@ -214,6 +214,10 @@ void change_member(Context& context, Call call) {
 void remove_member(Context& context, Call call) {
   PAWL_API_TRY(id, organization_of(call));
   PAWL_API_TRY(user, member_of(call));
+  // Everybody may leave, so the row asks for no more than `read`. A key that was made to read takes nobody out, its own user neither.
+  if (call.principal.kind == identity::Principal::Kind::api_key && !call.principal.permits(Permission::manage, id)) {
+    return call.fail(forbidden(Permission::manage));
+  }
   if (const auto removed = context.d.organizations->remove_member(id, actor_of(call), user); removed.has_error()) {
     return call.fail(removed.error());
   }
