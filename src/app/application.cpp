@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "api/api.hpp"
+#include "app/account_audit.hpp"
 #include "app/figures.hpp"
 #include "app/forwarding.hpp"
 #include "app/function_audit.hpp"
@@ -117,14 +118,6 @@ Result<std::string> installation_secret(const config::Config& config, const std:
   if (!config.secret_key.empty()) return config.secret_key;
   PAWL_TRY(file, ensure_key_file(folder, "secret.key"));
   return std::move(file.key);
-}
-
-/// For operators: what happened to accounts. Ids only; addresses of e-mail stay in the database.
-void log_account_event(const identity::AccountEvent& event) {
-  const auto user = event.user ? event.user->to_string() : std::string("nobody known");
-  log(event.success ? Level::info : Level::warning,
-      fmt::format("{} {}: user {}{}{}{}{}", event.action, event.success ? "succeeded" : "failed", user,
-                  event.address.empty() ? "" : ", from ", event.address, event.reason.empty() ? "" : ", ", event.reason));
 }
 
 /// What must never be shown or kept, whoever happens to say it.
@@ -330,7 +323,7 @@ Result<void> Application::Impl::build() {
                                                          .clock = clock,
                                                          .random = random});
   sign_ins = std::make_unique<IdentityParts>(IdentityParts::Dependencies{
-      config, secret, *database, keys, people->mailer(), clock, random, organization, log_account_event,
+      config, secret, *database, keys, people->mailer(), clock, random, organization, account_witness(*audit_log),
       [this](const identity::Forgotten& whose) { live.revoke({.user = whose.user, .session = whose.session, .api_key = whose.api_key}); }});
   people->forget_principal([this](const UserId& user) { sign_ins->authenticator.forget(user); });
   figures.ask({*database, *engine, pool, clock, started_at, outbound, redis.get()});

@@ -59,8 +59,8 @@ IdentityParts::IdentityParts(const Dependencies& d)
     : tokens(d.secret, d.config.previous_secret_keys, parse_rfc3339(d.config.previous_secret_keys_until)),
       hasher(hasher_options()),
       authenticator(d.database, d.clock, tokens, authenticator_options(d)),
-      accounts({d.database, authenticator, hasher, tokens, d.seals, d.mailer, d.clock, d.random, d.report}, account_options(d.config)),
-      api_keys({d.database, authenticator, d.clock, d.random, d.report}),
+      accounts({d.database, authenticator, hasher, tokens, d.seals, d.mailer, d.clock, d.random, d.witness}, account_options(d.config)),
+      api_keys({d.database, authenticator, d.clock, d.random, d.witness}),
       pool("pawl-auth", kHashingThreads, kHashingQueue) {}
 
 }  // namespace pawl::app

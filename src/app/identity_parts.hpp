@@ -24,7 +24,7 @@ class IdentityParts {
     const Clock& clock;
     Random& random;
     OrganizationId installation;
-    std::function<void(const identity::AccountEvent&)> report;
+    identity::AccountWitness witness;
     std::function<void(const identity::Forgotten&)> on_forget{};  ///< what runs on with an old standing ends
   };
   explicit IdentityParts(const Dependencies& d);

@@ -63,15 +63,17 @@ void Accounts::forgot_password(std::string_view email) {
     PAWL_TRY_VOID(detail::insert_one_time_token(transaction, token, now));
     PAWL_TRY_VOID(impl.d.mailer.send(transaction,
                                      reset_message(row->user, fmt::format("{}/reset-password#{}", impl.options.public_url, link.token))));
-    impl.report({.action = "auth.reset_requested", .user = row->user.id});
-    return {};
+    return impl.record(transaction, {.action = "account.reset_requested", .by = AccountEvent::By::unproven, .user = row->user.id});
   };
   {
     const std::lock_guard lock(impl.pending_mutex);
     ++impl.pending;
   }
   impl.d.database.write(std::move(work), [&impl](const Result<void>& written) {
-    if (written.has_error()) impl.report({.action = "auth.reset_requested", .success = false, .reason = "the database failed"});
+    impl.report({.action = "account.reset_requested",
+                 .by = AccountEvent::By::unproven,
+                 .success = !written.has_error(),
+                 .reason = written.has_error() ? "the database failed" : ""});
     const std::lock_guard lock(impl.pending_mutex);
     --impl.pending;
     impl.pending_changed.notify_all();
@@ -90,6 +92,7 @@ Result<void> Accounts::reset_password(std::string_view token, std::string_view n
   PAWL_TRY_VOID(check_password(new_password, link->email_key, "/new_password"));
   PAWL_TRY(hash, impl.d.hasher.hash(new_password));
   now = impl.d.clock.now();
+  const AccountEvent event{.action = "account.password_reset", .user = user, .address = client.address};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(used, detail::use_one_time_token(transaction, digest, kResetPurpose, now));
     PAWL_TRY(row, detail::load_user(transaction, user));
@@ -100,11 +103,12 @@ Result<void> Accounts::reset_password(std::string_view token, std::string_view n
     PAWL_TRY_VOID(detail::delete_one_time_tokens(transaction, user, kResetPurpose));
     PAWL_TRY_VOID(detail::revoke_sessions(transaction, user, std::nullopt, "password reset", now));
     PAWL_TRY_VOID(impl.throttle.reset(transaction, row->email_key, client.address));
-    return impl.d.mailer.send(transaction, changed_message(row->user));
+    PAWL_TRY_VOID(impl.d.mailer.send(transaction, changed_message(row->user)));
+    return impl.record(transaction, event);
   };
   PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
   impl.d.authenticator.forget(user);
-  impl.report({.action = "auth.password_reset", .user = user, .address = client.address});
+  impl.report(event);
   return {};
 }
 
@@ -112,17 +116,18 @@ Result<void> Accounts::verify_email(std::string_view token) {
   auto& impl = *impl_;
   const auto digest = token_hash(token);
   const auto now = impl.d.clock.now();
-  UserId user;
+  AccountEvent event{.action = "account.email_verified"};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(used, detail::use_one_time_token(transaction, digest, kVerifyPurpose, now));
     if (!used || !used->user) return link_invalid();
-    user = *used->user;
-    PAWL_TRY(row, detail::load_user(transaction, user));
+    event.user = used->user;
+    PAWL_TRY(row, detail::load_user(transaction, *event.user));
     if (!row || row->email_key != used->email_key) return link_invalid();
-    return detail::set_verified(transaction, user, now);
+    PAWL_TRY_VOID(detail::set_verified(transaction, *event.user, now));
+    return impl.record(transaction, event);
   };
   PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
-  impl.report({.action = "auth.email_verified", .user = user});
+  impl.report(event);
   return {};
 }
 

@@ -99,33 +99,44 @@ Result<SignedIn> Accounts::register_account(const NewAccount& request, const Cli
   const auto now = row.user.created_at;
   const auto fresh = impl.new_session(row.user.id, client, now);
   const auto link = Impl::new_link(kVerifyPurpose, row.user.id, row.email_key, now + impl.options.verification_lifetime);
+  const AccountEvent event{.action = "account.registered", .user = row.user.id, .session = fresh.row.info.id, .address = client.address};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY_VOID(impl.insert_user(transaction, row, request));
     PAWL_TRY_VOID(detail::insert_session(transaction, fresh.row));
     if (invited) {
-      PAWL_TRY_VOID(accept_invitation(transaction, request.invitation, row.user.id, row.email_key, now));
-      return {};
+      PAWL_TRY(joined, accept_invitation(transaction, request.invitation, row.user.id, row.email_key, now));
+      PAWL_TRY_VOID(impl.record(transaction, event));
+      return impl.record(transaction, {.action = "organization.joined",
+                                       .user = row.user.id,
+                                       .organization = joined.organization,
+                                       .address = client.address,
+                                       .reason = to_text(joined.role)});
     }
     PAWL_TRY_VOID(detail::insert_one_time_token(transaction, link.row, now));
-    return impl.send_verification(transaction, row.user, link);
+    PAWL_TRY_VOID(impl.send_verification(transaction, row.user, link));
+    return impl.record(transaction, event);
   };
   if (const auto written = impl.d.database.write_and_wait(work); written.has_error()) {
-    impl.report({.action = "auth.register", .success = false, .address = client.address, .reason = "refused"});
+    impl.report(
+        {.action = event.action, .by = AccountEvent::By::unproven, .success = false, .address = client.address, .reason = "refused"});
     return written.error();
   }
-  impl.report({.action = "auth.register", .user = row.user.id, .session = fresh.row.info.id, .address = client.address});
+  impl.report(event);
   return impl.signed_in(row.user, fresh.row.info.id, fresh.refresh_token, now);
 }
 
 Result<User> Accounts::create_user(const NewAccount& request, bool superuser) {
   auto& impl = *impl_;
   PAWL_TRY(row, impl.prepare_user(request, superuser, true));
+  const AccountEvent event{
+      .action = "account.created", .by = AccountEvent::By::administrator, .user = row.user.id, .reason = superuser ? "superuser" : ""};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY_VOID(detail::delete_one_time_tokens(transaction, std::nullopt, kSetupPurpose));
-    return impl.insert_user(transaction, row, request);
+    PAWL_TRY_VOID(impl.insert_user(transaction, row, request));
+    return impl.record(transaction, event);
   };
   PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
-  impl.report({.action = "user.created", .user = row.user.id, .reason = superuser ? "superuser" : ""});
+  impl.report(event);
   return row.user;
 }
 
@@ -163,16 +174,18 @@ Result<SignedIn> Accounts::setup(std::string_view token, const NewAccount& reque
   PAWL_TRY(row, impl.prepare_user(request, true, true));
   const auto now = row.user.created_at;
   const auto fresh = impl.new_session(row.user.id, client, now);
+  const AccountEvent event{.action = "account.set_up", .user = row.user.id, .session = fresh.row.info.id, .address = client.address};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(present, detail::any_user(transaction));
     PAWL_TRY(used, detail::use_one_time_token(transaction, digest, kSetupPurpose, now));
     if (present || !used) return no_link;
     PAWL_TRY_VOID(detail::delete_one_time_tokens(transaction, std::nullopt, kSetupPurpose));
     PAWL_TRY_VOID(impl.insert_user(transaction, row, request));
-    return detail::insert_session(transaction, fresh.row);
+    PAWL_TRY_VOID(detail::insert_session(transaction, fresh.row));
+    return impl.record(transaction, event);
   };
   PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
-  impl.report({.action = "auth.setup", .user = row.user.id, .session = fresh.row.info.id, .address = client.address});
+  impl.report(event);
   return impl.signed_in(row.user, fresh.row.info.id, fresh.refresh_token, now);
 }
 
@@ -204,7 +217,8 @@ Result<void> Accounts::change_password(const UserId& user, const std::optional<S
                                        std::string_view new_password, const Client& client) {
   auto& impl = *impl_;
   PAWL_TRY(row, impl.load(user));
-  PAWL_TRY_VOID(impl.prove_password(row, old_password, client));
+  const AccountEvent event{.action = "account.password_changed", .user = user, .session = keep, .address = client.address};
+  PAWL_TRY_VOID(impl.prove_password(event.action, row, old_password, client));
   PAWL_TRY_VOID(check_password(new_password, row.email_key, "/new_password"));
   PAWL_TRY(hash, impl.d.hasher.hash(new_password));
   const auto now = impl.d.clock.now();
@@ -213,11 +227,11 @@ Result<void> Accounts::change_password(const UserId& user, const std::optional<S
     if (!replaced) return invalid_credentials();  // changed by somebody else meanwhile
     PAWL_TRY_VOID(detail::delete_one_time_tokens(transaction, user, kResetPurpose));
     PAWL_TRY_VOID(detail::revoke_sessions(transaction, user, keep, "password changed", now));
-    return {};
+    return impl.record(transaction, event);
   };
   PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
   impl.d.authenticator.forget(user);
-  impl.report({.action = "auth.password_changed", .user = user, .session = keep, .address = client.address});
+  impl.report(event);
   return {};
 }
 

@@ -26,7 +26,6 @@
 /// | `user.not_found`, `session.not_found` | not_found |                                                            |
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +40,8 @@
 #include "identity/user.hpp"
 
 namespace pawl::identity {
+
+struct ExternalIdentity;
 
 /// Who may make an account.
 enum class Registration : std::uint8_t {
@@ -95,7 +96,7 @@ class Accounts {
     Mailer& mailer;
     const Clock& clock;
     Random& random;
-    std::function<void(const AccountEvent&)> report;  ///< audit trail; may be empty; called on any thread, must not block
+    AccountWitness witness{};
   };
   Accounts(Dependencies dependencies, AccountsOptions options);
   ~Accounts();
@@ -115,8 +116,8 @@ class Accounts {
 
   // ---- signing in and staying signed in -----------------------------------------------------------------------------------------
   [[nodiscard]] Result<SignedIn> login(const LoginRequest& request, const Client& client);
-  /// For sign-ins that something else has proved (OpenID Connect). Error `auth.invalid_credentials` for a deactivated user.
-  [[nodiscard]] Result<SignedIn> open_session(const UserId& user, const Client& client);
+  /// For who comes from a provider (oauth.hpp, with the errors of `user_of` there); a new account where `registration` is open.
+  [[nodiscard]] Result<SignedIn> login(const ExternalIdentity& identity, const Client& client);
   [[nodiscard]] Result<SignedIn> refresh(std::string_view refresh_token, const Client& client);
   [[nodiscard]] Result<void> logout(const UserId& user, const SessionId& session);
   [[nodiscard]] Result<std::vector<SessionInfo>> sessions(const UserId& user);

@@ -47,6 +47,10 @@ Scopes read_scopes(const Principal& principal, const OrganizationId& organizatio
 
 bool is_api_key(std::string_view text) { return text.starts_with(kPrefix) && text.size() == kPrefix.size() + kSecretCharacters; }
 
+Result<void> ApiKeys::record(storage::Transaction& transaction, const AccountEvent& event) const {
+  return d_.witness.record ? d_.witness.record(transaction, event) : Result<void>();
+}
+
 Result<IssuedApiKey> ApiKeys::create(const Principal& principal, const OrganizationId& organization, const NewApiKey& request) {
   const auto now = d_.clock.now();
   Findings findings;
@@ -70,18 +74,18 @@ Result<IssuedApiKey> ApiKeys::create(const Principal& principal, const Organizat
   issued.key.expires_at = request.expires_at;
   const auto digest = crypto::hash(issued.secret);
   const std::string hash(digest.begin(), digest.end());
+  const AccountEvent event{.action = "api_key.created", .user = principal.user, .organization = organization, .api_key = issued.key.id};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(count, detail::count_api_keys(transaction, principal.user));
     if (count >= kMaxApiKeysPerUser) {
       return Error(ErrorClass::conflict, "api_key.limit",
                    fmt::format("One user has at most {} keys; revoke one first.", kMaxApiKeysPerUser));
     }
-    return detail::insert_api_key(transaction, issued.key, hash);
+    PAWL_TRY_VOID(detail::insert_api_key(transaction, issued.key, hash));
+    return record(transaction, event);
   };
   PAWL_TRY_VOID(d_.database.write_and_wait(work));
-  if (d_.report) {
-    d_.report({.action = "api_key.created", .user = principal.user, .organization = organization, .api_key = issued.key.id});
-  }
+  if (d_.witness.report) d_.witness.report(event);
   return issued;
 }
 
@@ -108,14 +112,17 @@ Result<ApiKey> ApiKeys::get(const UserId& user, const ApiKeyId& id) {
 
 Result<void> ApiKeys::revoke(const UserId& user, const ApiKeyId& id) {
   const auto now = d_.clock.now();
+  AccountEvent event{.action = "api_key.revoked", .user = user, .api_key = id};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY(key, detail::load_api_key(transaction, user, id));
     PAWL_TRY(revoked, detail::revoke_api_key(transaction, user, id, now));
-    if (!revoked) return not_found();
-    return {};
+    if (!key || !revoked) return not_found();
+    event.organization = key->organization;
+    return record(transaction, event);
   };
   PAWL_TRY_VOID(d_.database.write_and_wait(work));
   d_.authenticator.forget(id);
-  if (d_.report) d_.report({.action = "api_key.revoked", .user = user, .api_key = id});
+  if (d_.witness.report) d_.witness.report(event);
   return {};
 }
 

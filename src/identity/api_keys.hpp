@@ -7,7 +7,6 @@
 /// those of storage.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,7 +40,7 @@ class ApiKeys {
     SessionAuthenticator& authenticator;
     const Clock& clock;
     Random& random;
-    std::function<void(const AccountEvent&)> report;  ///< may be empty
+    AccountWitness witness{};
   };
   explicit ApiKeys(Dependencies dependencies) : d_(std::move(dependencies)) {}
 
@@ -54,6 +53,7 @@ class ApiKeys {
   [[nodiscard]] Result<void> revoke(const UserId& user, const ApiKeyId& id);
 
  private:
+  [[nodiscard]] Result<void> record(storage::Transaction& transaction, const AccountEvent& event) const;
   Dependencies d_;
 };
 

@@ -32,14 +32,14 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "crypto/crypto.hpp"
+#include "identity/user.hpp"
 
 namespace pawl::net {
 class Outbound;
 }
 namespace pawl::storage {
 class Database;
-class Transaction;
-}  // namespace pawl::storage
+}
 
 namespace pawl::identity {
 
@@ -68,9 +68,9 @@ inline constexpr Millis kOAuthPatience = std::chrono::minutes(10);
 /// verified it *and* the user has confirmed it here (it is linked from now on); a new user with a personal organization, where
 /// `may_register`. Errors `oauth.unverified_email`, `oauth.sign_in_required` (the account here has not confirmed the address, or has a
 /// second factor, which the provider's word does not replace), `auth.registration_closed`, `auth.invalid_credentials` (deactivated).
-/// Blocks.
+/// Blocks. What it changes is told to `witness`.
 [[nodiscard]] Result<UserId> user_of(storage::Database& database, const ExternalIdentity& identity, bool may_register, TimePoint now,
-                                     Random& random);
+                                     Random& random, const AccountWitness& witness = {});
 
 class OAuth {
  public:

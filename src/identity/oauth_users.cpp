@@ -53,39 +53,58 @@ Result<UserId> make_user(storage::Transaction& transaction, const ExternalIdenti
   return row.user.id;
 }
 
-Result<UserId> find_or_make(storage::Transaction& transaction, const ExternalIdentity& identity, bool may_register, TimePoint now,
-                            Random& random) {
+struct Found {
+  UserId user;
+  bool linked = false;  // already
+  bool made = false;
+};
+
+Result<Found> find_or_make(storage::Transaction& transaction, const ExternalIdentity& identity, bool may_register, TimePoint now,
+                           Random& random) {
   PAWL_TRY(linked, find_linked(transaction, identity));
   if (linked) {
     PAWL_TRY(row, detail::load_user(transaction, *linked));
     if (!row) return deactivated();
     PAWL_TRY_VOID(check_entry(row->user));
-    return *linked;
+    return Found{*linked, true};
   }
   if (!identity.email_verified || identity.email.empty()) return unverified();
   PAWL_TRY(row, detail::load_user_by_email(transaction, identity.email));
   if (!row) {
     if (!may_register) return registration_closed();
-    return make_user(transaction, identity, now, random);
+    PAWL_TRY(made, make_user(transaction, identity, now, random));
+    return Found{made, false, true};
   }
   // Somebody may have registered with an address that is not theirs, and wait for its owner to come by the provider.
   if (!row->user.email_verified_at) {
     return sign_in_required("An account with this address exists, but has not confirmed it: sign in with its password and confirm first.");
   }
   PAWL_TRY_VOID(check_entry(row->user));
-  return row->user.id;
+  return Found{row->user.id};
 }
 
 }  // namespace
 
-Result<UserId> user_of(storage::Database& database, const ExternalIdentity& identity, bool may_register, TimePoint now, Random& random) {
+Result<UserId> user_of(storage::Database& database, const ExternalIdentity& identity, bool may_register, TimePoint now, Random& random,
+                       const AccountWitness& witness) {
   UserId user;
+  std::vector<AccountEvent> events;
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(found, find_or_make(transaction, identity, may_register, now, random));
-    user = found;
-    return link(transaction, identity, user, now);
+    user = found.user;
+    PAWL_TRY_VOID(link(transaction, identity, user, now));
+    events.clear();
+    if (found.made) events.push_back({.action = "account.registered", .user = user, .reason = identity.provider});
+    if (!found.linked) events.push_back({.action = "account.oauth_linked", .user = user, .reason = identity.provider});
+    for (const auto& event : events) {
+      if (witness.record) PAWL_TRY_VOID(witness.record(transaction, event));
+    }
+    return {};
   };
   PAWL_TRY_VOID(database.write_and_wait(work));
+  for (const auto& event : events) {
+    if (witness.report) witness.report(event);
+  }
   return user;
 }
 

@@ -52,25 +52,31 @@ Result<bool> Accounts::Impl::use_code(storage::Transaction& transaction, const d
   return detail::use_totp_step(transaction, row.user.id, *step);
 }
 
-Result<void> Accounts::Impl::prove_password(const detail::UserRow& row, std::string_view password, const Client& client) {
+Result<void> Accounts::Impl::prove_password(std::string_view action, const detail::UserRow& row, std::string_view password,
+                                            const Client& client) {
   const auto now = d.clock.now();
   PAWL_TRY_VOID(d.database.read([&](storage::Session& session) { return throttle.check(session, row.email_key, client.address, now); }));
   PAWL_TRY(right, d.hasher.verify(row.password_hash, password));
   if (right) return {};
-  note_failure(row.email_key, client, row.user.id, "wrong password");
+  note_failure(action, row.email_key, client, row.user.id, "wrong password");
   return invalid_credentials();
 }
 
 Result<TotpSetup> Accounts::setup_totp(const UserId& user, std::string_view password, const Client& client) {
   auto& impl = *impl_;
   PAWL_TRY(row, impl.load(user));
-  PAWL_TRY_VOID(impl.prove_password(row, password, client));
+  const AccountEvent event{.action = "account.totp_prepared", .user = user, .address = client.address};
+  PAWL_TRY_VOID(impl.prove_password(event.action, row, password, client));
   if (row.user.totp_enabled) return conflict("auth.totp_enabled", "The second factor is on already; turn it off first.");
   const auto seed = make_totp_seed();
   const auto sealed = impl.d.seals.seal(seed, {kSeedColumn, user});
   const auto now = impl.d.clock.now();
-  PAWL_TRY_VOID(impl.d.database.write_and_wait(
-      [&](storage::Transaction& transaction) { return detail::set_totp_seed(transaction, user, sealed, now); }));
+  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY_VOID(detail::set_totp_seed(transaction, user, sealed, now));
+    return impl.record(transaction, event);
+  };
+  PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
+  impl.report(event);
   return TotpSetup{crypto::to_base32(seed), totp_uri(seed, kIssuer, row.user.email)};
 }
 
@@ -83,9 +89,10 @@ Result<std::vector<std::string>> Accounts::enable_totp(const UserId& user, std::
   PAWL_TRY_VOID(
       impl.d.database.read([&](storage::Session& session) { return impl.throttle.check(session, row.email_key, client.address, now); }));
   PAWL_TRY(seed, impl.open_seed(row));
+  const AccountEvent event{.action = "account.totp_enabled", .user = user, .address = client.address};
   const auto step = match_totp(seed, code, now, 0);
   if (!step) {
-    impl.note_failure(row.email_key, client, user, "wrong code");
+    impl.note_failure(event.action, row.email_key, client, user, "wrong code");
     return field_error("auth.invalid_code", "/code", "This is not the code of this moment. Is the clock of your device right?");
   }
   std::vector<std::string> codes;
@@ -100,17 +107,19 @@ Result<std::vector<std::string>> Accounts::enable_totp(const UserId& user, std::
       return conflict("auth.totp_not_set_up", "The second factor was set up anew meanwhile; use the newest secret.");
     }
     PAWL_TRY_VOID(detail::enable_totp(transaction, user, *step, now));
-    return detail::replace_backup_codes(transaction, user, hashes);
+    PAWL_TRY_VOID(detail::replace_backup_codes(transaction, user, hashes));
+    return impl.record(transaction, event);
   };
   PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
-  impl.report({.action = "auth.totp_enabled", .user = user, .address = client.address});
+  impl.report(event);
   return codes;
 }
 
 Result<void> Accounts::disable_totp(const UserId& user, std::string_view password, std::string_view code, const Client& client) {
   auto& impl = *impl_;
   PAWL_TRY(row, impl.load(user));
-  PAWL_TRY_VOID(impl.prove_password(row, password, client));
+  const AccountEvent event{.action = "account.totp_disabled", .user = user, .address = client.address};
+  PAWL_TRY_VOID(impl.prove_password(event.action, row, password, client));
   if (!row.user.totp_enabled) return conflict("auth.totp_not_set_up", "The second factor is off.");
   PAWL_TRY(seed, impl.open_seed(row));
   const auto now = impl.d.clock.now();
@@ -119,14 +128,15 @@ Result<void> Accounts::disable_totp(const UserId& user, std::string_view passwor
     PAWL_TRY(used, impl.use_code(transaction, row, seed, code, now));
     accepted = used;
     if (!used) return {};
-    return detail::clear_totp(transaction, user, now);
+    PAWL_TRY_VOID(detail::clear_totp(transaction, user, now));
+    return impl.record(transaction, event);
   };
   PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
   if (!accepted) {
-    impl.note_failure(row.email_key, client, user, "wrong code");
+    impl.note_failure(event.action, row.email_key, client, user, "wrong code");
     return invalid_credentials();
   }
-  impl.report({.action = "auth.totp_disabled", .user = user, .address = client.address});
+  impl.report(event);
   return {};
 }
 

@@ -4,10 +4,12 @@
 #include "crypto/hmac.hpp"
 #include "identity/access_token.hpp"
 #include "identity/detail/accounts_impl.hpp"
+#include "identity/oauth.hpp"
 
 namespace pawl::identity {
 namespace {
 
+constexpr std::string_view kLogin = "account.login";
 constexpr std::size_t kSaltBytes = 16;
 constexpr std::size_t kMaxUserAgentBytes = 256;
 
@@ -57,17 +59,18 @@ SignedIn Accounts::Impl::signed_in(const User& user, const SessionId& session, s
 
 // ---- signing in -------------------------------------------------------------------------------------------------------------------
 
-void Accounts::Impl::note_failure(std::string_view email_key, const Client& client, const std::optional<UserId>& user,
-                                  std::string_view reason) {
+void Accounts::Impl::note_failure(std::string_view action, std::string_view email_key, const Client& client,
+                                  const std::optional<UserId>& user, std::string_view reason) {
   const auto now = d.clock.now();
+  AccountEvent event{
+      .action = action, .by = AccountEvent::By::unproven, .success = false, .user = user, .address = client.address, .reason = reason};
   // Counting is part of the protection, but a failure to count must not turn a wrong password into another answer.
-  const auto counted = d.database.write_and_wait(
-      [&](storage::Transaction& transaction) { return throttle.failed(transaction, email_key, client.address, now); });
-  report({.action = "auth.login",
-          .success = false,
-          .user = user,
-          .address = client.address,
-          .reason = counted.has_error() ? "not counted: the database failed" : reason});
+  const auto counted = d.database.write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY_VOID(throttle.failed(transaction, email_key, client.address, now));
+    return record(transaction, event);
+  });
+  if (counted.has_error()) event.reason = "not counted: the database failed";
+  report(event);
 }
 
 Result<SignedIn> Accounts::login(const LoginRequest& request, const Client& client) {
@@ -87,7 +90,7 @@ Result<SignedIn> Accounts::login(const LoginRequest& request, const Client& clie
   const auto known = row ? std::optional(row->user.id) : std::nullopt;
   PAWL_TRY(right, d.hasher.verify(row ? row->password_hash : std::nullopt, request.password));
   if (!right || !row->user.active) {
-    impl.note_failure(key, client, known, right ? "deactivated" : "wrong password");
+    impl.note_failure(kLogin, key, client, known, right ? "deactivated" : "wrong password");
     return invalid_credentials();
   }
   std::string seed;
@@ -105,6 +108,7 @@ Result<SignedIn> Accounts::login(const LoginRequest& request, const Client& clie
   }
   now = d.clock.now();
   const auto fresh = impl.new_session(row->user.id, client, now);
+  const AccountEvent event{.action = kLogin, .user = row->user.id, .session = fresh.row.info.id, .address = client.address};
   bool accepted = true;
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     if (row->user.totp_enabled) {
@@ -115,31 +119,37 @@ Result<SignedIn> Accounts::login(const LoginRequest& request, const Client& clie
     if (better_hash) PAWL_TRY_VOID(detail::replace_password(transaction, row->user.id, row->password_hash, *better_hash, now));
     PAWL_TRY_VOID(impl.throttle.succeeded(transaction, key, client.address));
     PAWL_TRY_VOID(detail::note_login(transaction, row->user.id, now));
-    return detail::insert_session(transaction, fresh.row);
+    PAWL_TRY_VOID(detail::insert_session(transaction, fresh.row));
+    return impl.record(transaction, event);
   };
   PAWL_TRY_VOID(d.database.write_and_wait(work));
   if (!accepted) {
-    impl.note_failure(key, client, known, "wrong code");
+    impl.note_failure(kLogin, key, client, known, "wrong code");
     return invalid_credentials();
   }
   row->user.last_login_at = now;
-  impl.report({.action = "auth.login", .user = row->user.id, .session = fresh.row.info.id, .address = client.address});
+  impl.report(event);
   return impl.signed_in(row->user, fresh.row.info.id, fresh.refresh_token, now);
 }
 
-Result<SignedIn> Accounts::open_session(const UserId& user, const Client& client) {
+Result<SignedIn> Accounts::login(const ExternalIdentity& identity, const Client& client) {
   auto& impl = *impl_;
+  const bool may_register = impl.options.registration == Registration::open;
+  PAWL_TRY(user, user_of(impl.d.database, identity, may_register, impl.d.clock.now(), impl.d.random, impl.d.witness));
   PAWL_TRY(row, impl.load(user));
   if (!row.user.active) return invalid_credentials();
   const auto now = impl.d.clock.now();
   const auto fresh = impl.new_session(user, client, now);
+  const AccountEvent event{
+      .action = kLogin, .user = user, .session = fresh.row.info.id, .address = client.address, .reason = "by a provider"};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY_VOID(detail::note_login(transaction, user, now));
-    return detail::insert_session(transaction, fresh.row);
+    PAWL_TRY_VOID(detail::insert_session(transaction, fresh.row));
+    return impl.record(transaction, event);
   };
   PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
   row.user.last_login_at = now;
-  impl.report({.action = "auth.login", .user = user, .session = fresh.row.info.id, .address = client.address, .reason = "external"});
+  impl.report(event);
   return impl.signed_in(row.user, fresh.row.info.id, fresh.refresh_token, now);
 }
 
@@ -154,6 +164,12 @@ Result<SignedIn> Accounts::refresh(std::string_view text, const Client& client) 
   auto outcome = Outcome::refused;
   std::string next_text;
   User user;
+  AccountEvent reuse{.action = "account.token_reused",
+                     .by = AccountEvent::By::unproven,
+                     .success = false,
+                     .session = token->session,
+                     .address = client.address,
+                     .reason = "the session was revoked"};
   const auto hash = token_hash(text);
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(row, detail::load_session(transaction, token->session));
@@ -173,7 +189,8 @@ Result<SignedIn> Accounts::refresh(std::string_view text, const Client& client) 
     if (row->token_hash != hash) {
       outcome = Outcome::reused;
       PAWL_TRY_VOID(detail::revoke_session(transaction, row->user, row->info.id, "refresh token reused", now));
-      return {};
+      reuse.user = row->user;
+      return impl.record(transaction, reuse);
     }
     row->token_hash = next_hash;
     row->generation = token->generation + 1;
@@ -193,12 +210,7 @@ Result<SignedIn> Accounts::refresh(std::string_view text, const Client& client) 
     case Outcome::reused: break;
   }
   impl.d.authenticator.forget(token->session);
-  impl.report({.action = "auth.token_reused",
-               .success = false,
-               .user = user.id,
-               .session = token->session,
-               .address = client.address,
-               .reason = "the session was revoked"});
+  impl.report(reuse);
   return reused_token();
 }
 
@@ -207,13 +219,14 @@ Result<SignedIn> Accounts::refresh(std::string_view text, const Client& client) 
 Result<void> Accounts::logout(const UserId& user, const SessionId& session) {
   auto& impl = *impl_;
   const auto now = impl.d.clock.now();
+  const AccountEvent event{.action = "account.logout", .user = user, .session = session};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY_VOID(detail::revoke_session(transaction, user, session, "signed out", now));
-    return {};
+    return impl.record(transaction, event);
   };
   PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
   impl.d.authenticator.forget(session);
-  impl.report({.action = "auth.logout", .user = user, .session = session});
+  impl.report(event);
   return {};
 }
 
@@ -225,27 +238,29 @@ Result<std::vector<SessionInfo>> Accounts::sessions(const UserId& user) {
 Result<void> Accounts::revoke_session(const UserId& user, const SessionId& session) {
   auto& impl = *impl_;
   const auto now = impl.d.clock.now();
+  const AccountEvent event{.action = "account.session_revoked", .user = user, .session = session};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(revoked, detail::revoke_session(transaction, user, session, "revoked", now));
     if (!revoked) return Error(ErrorClass::not_found, "session.not_found", "There is no session of this id.");
-    return {};
+    return impl.record(transaction, event);
   };
   PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
   impl.d.authenticator.forget(session);
-  impl.report({.action = "auth.session_revoked", .user = user, .session = session});
+  impl.report(event);
   return {};
 }
 
 Result<void> Accounts::revoke_sessions(const UserId& user, const std::optional<SessionId>& keep) {
   auto& impl = *impl_;
   const auto now = impl.d.clock.now();
+  const AccountEvent event{.action = "account.sessions_revoked", .user = user, .session = keep};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY_VOID(detail::revoke_sessions(transaction, user, keep, "revoked", now));
-    return {};
+    return impl.record(transaction, event);
   };
   PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
   impl.d.authenticator.forget(user);
-  impl.report({.action = "auth.sessions_revoked", .user = user, .session = keep});
+  impl.report(event);
   return {};
 }
 

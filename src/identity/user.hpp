@@ -1,6 +1,7 @@
 /// Users, their sessions and their API keys, as plain data.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,10 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "identity/principal.hpp"
+
+namespace pawl::storage {
+class Transaction;
+}
 
 namespace pawl::identity {
 
@@ -63,14 +68,24 @@ struct ApiKey {
 
 /// Something security-relevant that happened to an account, for the audit trail. Never holds a secret or an address of e-mail.
 struct AccountEvent {
-  std::string_view action;  ///< `auth.login`; outlives the call
+  /// Who did it: the user, somebody who did not prove to be that user, or an administrator at the console.
+  enum class By : std::uint8_t { user, unproven, administrator };
+  std::string_view action;  ///< `account.login`; outlives the call
+  By by = By::user;
   bool success = true;
-  std::optional<UserId> user{};  ///< none: nobody known
+  std::optional<UserId> user{};  ///< whose account; none: nobody known
   std::optional<OrganizationId> organization{};
   std::optional<SessionId> session{};
   std::optional<ApiKeyId> api_key{};
   std::string address{};
   std::string_view reason{};  ///< why it failed, or what else is to be said; outlives the call
+};
+/// Who is told of them.
+struct AccountWitness {
+  /// Within the transaction that changes what the event tells of, so that both are kept or none; on the writer thread. May be empty.
+  std::function<Result<void>(storage::Transaction&, const AccountEvent&)> record{};
+  /// Afterwards, for the operator's log; on any thread, must not block. May be empty.
+  std::function<void(const AccountEvent&)> report{};
 };
 
 }  // namespace pawl::identity

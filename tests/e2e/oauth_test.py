@@ -169,6 +169,9 @@ class OAuthTest(unittest.TestCase):
         status, _, body = browser.request("GET", f"{self.base}/api/auth/me")
         self.assertEqual(status, 200)
         self.assertIn(person.id, body)
+        _, trail = person.call("GET", "/api/audit?action=account")
+        told = [(item["action"], item["details"].get("reason")) for item in trail["items"][:2]]
+        self.assertEqual(told, [("account.login", "by a provider"), ("account.oauth_linked", "oidc")])
 
     def test_the_secret_and_the_tokens_stand_in_no_log(self):
         browser = Browser()

@@ -59,11 +59,8 @@ void begin_sign_in(Context& context, Call call) {
 }
 
 void open_session(Context& context, Call& call, const identity::ExternalIdentity& identity) {
-  const bool may_register = context.d.accounts->registration() == identity::Registration::open;
-  const auto user = identity::user_of(context.d.database, identity, may_register, context.d.clock.now(), context.d.random);
-  if (user.has_error()) return reply_failed(context, call, user.error());
   const identity::Client client{call.request.remote_address, std::string(call.request.header("User-Agent"))};
-  const auto session = context.d.accounts->open_session(*user, client);
+  const auto session = context.d.accounts->login(identity, client);
   if (session.has_error()) return reply_failed(context, call, session.error());
   auto response = redirect("/");
   response.headers.add("Set-Cookie", http::clear_cookie(kCookie, context.options.cookies));

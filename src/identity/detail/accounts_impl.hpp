@@ -31,8 +31,11 @@ struct Accounts::Impl {
   std::condition_variable pending_changed;
   std::size_t pending = 0;
 
+  [[nodiscard]] Result<void> record(storage::Transaction& transaction, const AccountEvent& event) const {
+    return d.witness.record ? d.witness.record(transaction, event) : Result<void>();
+  }
   void report(const AccountEvent& event) const {
-    if (d.report) d.report(event);
+    if (d.witness.report) d.witness.report(event);
   }
 
   // ---- users ----
@@ -41,9 +44,12 @@ struct Accounts::Impl {
   /// With the personal organization.
   [[nodiscard]] Result<void> insert_user(storage::Transaction& transaction, const detail::UserRow& row, const NewAccount& request);
   [[nodiscard]] Result<detail::UserRow> load(const UserId& user);
-  /// Error `auth.invalid_credentials` where the password is not the user's; counts the failure.
-  [[nodiscard]] Result<void> prove_password(const detail::UserRow& row, std::string_view password, const Client& client);
-  void note_failure(std::string_view email_key, const Client& client, const std::optional<UserId>& user, std::string_view reason);
+  /// Error `auth.invalid_credentials` where the password is not the user's; counts the failure of `action`.
+  [[nodiscard]] Result<void> prove_password(std::string_view action, const detail::UserRow& row, std::string_view password,
+                                            const Client& client);
+  /// Counts it, too.
+  void note_failure(std::string_view action, std::string_view email_key, const Client& client, const std::optional<UserId>& user,
+                    std::string_view reason);
 
   // ---- sessions ----
   struct Fresh {
