@@ -147,9 +147,10 @@ class Log {
 
   /// Within a transaction of the caller, so that both are kept or none. On the writer thread, as the transaction is.
   [[nodiscard]] Result<void> append(storage::Transaction& transaction, Record record);
-  /// Queues it for the next group commit. Error `audit.overloaded`, `storage.poisoned`: it was not taken.
+  /// Queues it for a group commit some milliseconds later. Error `audit.overloaded`, `storage.poisoned`: it was not taken.
   [[nodiscard]] Result<void> append(Record record);
-  /// The same; `done` (on the writer thread, must not block) with success means durable. After an error at once `done` is not called.
+  /// The same for the next group commit; `done` (on the writer thread, must not block) with success means durable. After an error at once
+  /// `done` is not called.
   using Done = std::function<void(Result<void>)>;
   [[nodiscard]] Result<void> append(Record record, Done done);
 
@@ -180,7 +181,7 @@ class Log {
   /// at once; otherwise it follows within a second.
   void committed();
 
-  /// Blocks until the file has every record that is committed now. For tests and for an orderly end.
+  /// Blocks until the file has every record that is queued or committed now. For tests and for an orderly end.
   void flush_file();
   /// Files put aside whose records are not after `sequence` are deleted soon: retention has removed those records.
   void forget_files(std::uint64_t sequence);

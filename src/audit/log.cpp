@@ -1,6 +1,7 @@
 // The log: records on their way into the chain, and from there into the file.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -24,6 +25,12 @@ constexpr std::size_t kMaxDetails = 8U << 10U;
 constexpr std::int64_t kPage = 500;
 /// The file is looked after this often without being asked: for records that other processes write, and after an error.
 constexpr Millis kPeriod{1000};
+/// A record that nobody waits for lets others come to it, so that an act of a busy server does not cost it a transaction of its own ...
+constexpr Millis kGather{20};
+/// ... unless there are this many already.
+constexpr std::size_t kGatherRecords = 500;
+/// The file follows the database this often at most, unless somebody waits for it.
+constexpr Millis kFilePace{50};
 
 constexpr RedactOptions kGenerous{.mask_emails = true, .max_text = 1000, .max_items = 50, .max_depth = 12};
 constexpr RedactOptions kTight{.mask_emails = true, .max_text = 200, .max_items = 10, .max_depth = 4};
@@ -38,6 +45,8 @@ Error poisoned() {
 
 /// Text of a client: no control characters, well-formed UTF-8 (both databases and the file depend on it), not endless.
 std::string clean(std::string_view text) {
+  const auto plain = [](char c) { return c >= 0x20 && c < 0x7f; };
+  if (text.size() <= kMaxShortText && std::all_of(text.begin(), text.end(), plain)) return std::string(text);
   std::string out;
   for (std::size_t i = 0; i < text.size() && out.size() < kMaxShortText;) {
     const auto lead = static_cast<unsigned char>(text[i]);
@@ -90,6 +99,8 @@ Stored stored_of(Record record, const Redactor& redactor, const Clock& clock) {
   return stored;
 }
 
+using SteadyClock = std::chrono::steady_clock;
+
 struct Queued {
   Stored stored;
   Log::Done done;
@@ -133,6 +144,7 @@ struct Log::Impl {
   std::mutex queue_mutex;
   std::vector<Queued> queue;    // guarded by queue_mutex
   bool scheduled = false;       // guarded by queue_mutex: a write that will take the queue is on its way
+  bool gathering = false;       // guarded by queue_mutex: the file thread has been told when to schedule a write
   std::size_t outstanding = 0;  // guarded by queue_mutex: queued or being written
   std::atomic<std::uint64_t> appended{0};
   std::atomic<std::uint64_t> refused{0};
@@ -142,15 +154,18 @@ struct Log::Impl {
   std::atomic<std::uint64_t> forget_up_to{0};  // files put aside with nothing beyond this may go
   std::mutex file_mutex;
   std::condition_variable file_changed;
-  std::uint64_t asked = 0;   // guarded by file_mutex
-  std::uint64_t served = 0;  // guarded by file_mutex: every wish up to this one
-  bool stopping = false;     // guarded by file_mutex
+  std::uint64_t asked = 0;                                            // guarded by file_mutex
+  std::uint64_t served = 0;                                           // guarded by file_mutex: every wish up to this one
+  std::uint64_t urgent = 0;                                           // guarded by file_mutex: somebody waits for this wish
+  SteadyClock::time_point gathered = SteadyClock::time_point::max();  // guarded by file_mutex: when a write is to be scheduled
+  bool stopping = false;                                              // guarded by file_mutex
   bool file_failing = false;
   std::thread file_thread;
 
   [[nodiscard]] const crypto::Key& key() const { return options.keys.front(); }
   [[nodiscard]] Result<void> write_all(storage::Transaction& transaction, const std::vector<Stored*>& all);
   void schedule();
+  void gather();
   void written(Taken& taken, const Result<void>& result);
   void write_again();
   void report(std::string_view sentence) const {
@@ -207,9 +222,18 @@ void Log::Impl::written(Taken& taken, const Result<void>& result) {
   ask();
 }
 
+void Log::Impl::gather() {
+  {
+    const std::lock_guard lock(file_mutex);
+    gathered = SteadyClock::now() + kGather;
+  }
+  file_changed.notify_all();
+}
+
 void Log::Impl::write_again() {
   {
     const std::lock_guard lock(queue_mutex);
+    gathering = false;
     if (queue.empty() || scheduled || database.is_poisoned()) return;
     scheduled = true;
   }
@@ -221,6 +245,8 @@ Result<void> Log::append(Record record) { return append(std::move(record), {}); 
 Result<void> Log::append(Record record, Done done) {
   auto& impl = *impl_;
   if (impl.database.is_poisoned()) return poisoned();
+  const bool awaited = done != nullptr;
+  bool gathers = false;
   Queued item{stored_of(std::move(record), impl.redactor, impl.clock), std::move(done)};
   {
     const std::lock_guard lock(impl.queue_mutex);
@@ -230,9 +256,16 @@ Result<void> Log::append(Record record, Done done) {
     }
     ++impl.outstanding;
     impl.queue.push_back(std::move(item));
-    if (std::exchange(impl.scheduled, true)) return {};
+    if (impl.scheduled) return {};
+    gathers = !awaited && impl.queue.size() < kGatherRecords;
+    if (gathers && std::exchange(impl.gathering, true)) return {};
+    if (!gathers) impl.scheduled = true;
   }
-  impl.schedule();
+  if (gathers) {
+    impl.gather();
+  } else {
+    impl.schedule();
+  }
   return {};
 }
 
@@ -265,28 +298,43 @@ void Log::Impl::ask() {
   if (!file_thread.joinable()) return;
   {
     const std::lock_guard lock(file_mutex);
-    ++asked;
+    if (asked++ != served) return;  // it knows
   }
   file_changed.notify_all();
 }
 
 void Log::Impl::look_after_file() {
   std::unique_lock lock(file_mutex);
+  auto pace = SteadyClock::now();
+  auto period = pace + kPeriod;
   for (;;) {
-    file_changed.wait_for(lock, kPeriod, [this] { return stopping || asked > served; });
-    const auto wish = asked;
+    const auto now = SteadyClock::now();
     const bool last = stopping;
+    const bool overdue = now >= period;
+    const bool follows = last || overdue || urgent > served || (asked > served && now >= pace);
+    const bool writes = overdue || now >= gathered;
+    if (!follows && !writes) {
+      file_changed.wait_until(lock, std::min({period, gathered, asked > served ? pace : period}));
+      continue;
+    }
+    const auto wish = asked;
+    if (writes) gathered = SteadyClock::time_point::max();
     lock.unlock();
-    if (!last) write_again();
-    if (file) {
+    if (writes && !last) write_again();
+    if (follows && file) {
       const auto followed = follow();
       if (followed.has_error() && !std::exchange(file_failing, true)) report(followed.error().message);
       if (!followed.has_error()) file_failing = false;
       if (const auto old = forget_up_to.exchange(0); old > 0) file->forget_up_to(old);
     }
     lock.lock();
-    served = std::max(served, wish);
-    file_changed.notify_all();
+    if (follows) {
+      const auto then = SteadyClock::now();
+      pace = then + kFilePace;
+      period = then + kPeriod;
+      served = std::max(served, wish);
+      file_changed.notify_all();
+    }
     if (last) return;
   }
 }
@@ -368,8 +416,10 @@ void Log::forget_files(std::uint64_t sequence) {
 
 void Log::flush_file() {
   auto& impl = *impl_;
+  impl.write_again();
+  static_cast<void>(impl.database.write_and_wait([](storage::Transaction&) { return Result<void>(); }));
   std::unique_lock lock(impl.file_mutex);
-  const auto wish = ++impl.asked;
+  const auto wish = impl.urgent = ++impl.asked;
   impl.file_changed.notify_all();
   impl.file_changed.wait(lock, [&] { return impl.served >= wish; });
 }

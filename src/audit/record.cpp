@@ -24,15 +24,12 @@ class LineWriter {
  public:
   explicit LineWriter(std::string& out) : out_(out) { out_.push_back('{'); }
   void raw(std::string_view name, std::string_view json) {
-    if (out_.size() > 1) out_.push_back(',');
-    json::append_quoted(out_, name);
-    out_.push_back(':');
+    begin(name);
     out_ += json;
   }
   void text(std::string_view name, std::string_view value) {
-    std::string quoted;
-    json::append_quoted(quoted, value);
-    raw(name, quoted);
+    begin(name);
+    json::append_quoted(out_, value);
   }
   template <class AnyId>
   void id(std::string_view name, const AnyId& value, bool present) {
@@ -45,6 +42,13 @@ class LineWriter {
   void end() { out_.push_back('}'); }
 
  private:
+  /// The names are ours: nothing in them needs an escape.
+  void begin(std::string_view name) {
+    out_ += out_.size() > 1 ? ",\"" : "\"";
+    out_ += name;
+    out_ += "\":";
+  }
+
   std::string& out_;
 };
 

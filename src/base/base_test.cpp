@@ -32,6 +32,9 @@ TEST(Time, Rfc3339RoundTrips) {
   const auto time = parse_rfc3339("2026-11-22T10:47:01.5+01:00");
   ASSERT_TRUE(time);
   EXPECT_EQ(to_rfc3339(*time), "2026-11-22T09:47:01.500Z");
+  EXPECT_EQ(to_rfc3339(TimePoint(Millis(-1))), "1969-12-31T23:59:59.999Z");
+  EXPECT_EQ(to_rfc3339(TimePoint(Millis(253'402'300'799'007))), "9999-12-31T23:59:59.007Z");
+  EXPECT_EQ(to_rfc3339(TimePoint(Millis(253'402'300'800'000))), "10000-01-01T00:00:00.000Z");
 }
 
 TEST(Time, RefusesWhatIsNotADate) {

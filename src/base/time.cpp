@@ -19,17 +19,31 @@ int digits(std::string_view text, std::size_t at, std::size_t width) {
   return value;
 }
 
+void put_digits(std::string& text, std::size_t at, std::size_t count, unsigned value) {
+  for (std::size_t i = count; i > 0; --i, value /= 10) text[at + i - 1] = static_cast<char>('0' + value % 10);
+}
+
 }  // namespace
 
 TimePoint SystemClock::now() const { return std::chrono::floor<Millis>(std::chrono::system_clock::now()); }
 
+// By hand: it is in every answer, every audit record and every log line, and formatting showed in the profile.
 std::string to_rfc3339(TimePoint time) {
   const auto days = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(days);
   const std::chrono::hh_mm_ss clock(time - days);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                     clock.subseconds().count());
+  const int year = static_cast<int>(date.year());
+  std::string text = "0000-00-00T00:00:00.000Z";
+  if (year < 0 || year > 9999) text.replace(0, 4, fmt::format("{:04}", year));
+  const auto from = text.size() - 24;  // of a year of four digits
+  if (from == 0) put_digits(text, 0, 4, static_cast<unsigned>(year));
+  put_digits(text, from + 5, 2, static_cast<unsigned>(date.month()));
+  put_digits(text, from + 8, 2, static_cast<unsigned>(date.day()));
+  put_digits(text, from + 11, 2, static_cast<unsigned>(clock.hours().count()));
+  put_digits(text, from + 14, 2, static_cast<unsigned>(clock.minutes().count()));
+  put_digits(text, from + 17, 2, static_cast<unsigned>(clock.seconds().count()));
+  put_digits(text, from + 20, 3, static_cast<unsigned>(clock.subseconds().count()));
+  return text;
 }
 
 std::optional<TimePoint> parse_rfc3339(std::string_view text) {

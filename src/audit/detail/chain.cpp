@@ -282,11 +282,11 @@ Stored read_row(const storage::Row& row) {
 
 std::string to_hex(const crypto::Digest& digest) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(digest.size() * 2);
+  std::string text(digest.size() * 2, '0');
+  std::size_t at = 0;
   for (const auto byte : digest) {
-    text.push_back(kDigits[byte >> 4U]);
-    text.push_back(kDigits[byte & 0xfU]);
+    text[at++] = kDigits[byte >> 4U];
+    text[at++] = kDigits[byte & 0xfU];
   }
   return text;
 }
