@@ -47,6 +47,7 @@ TEST(Routes, ABodyHasAShapeAndOnlyABody) {
   }
 }
 
+// proves: AI-M10
 TEST(Routes, P8_S4_L4_EveryExampleFitsItsShape) {
   for (const auto& route : route_table()) {
     for (const auto& shape : {route.request, route.reply}) {
@@ -60,6 +61,7 @@ TEST(Routes, P8_S4_L4_EveryExampleFitsItsShape) {
   }
 }
 
+// proves: AI-M10
 TEST(OpenApi, P8_S4_L4_DescribesEveryRouteWithExamples) {
   const auto document = openapi_document(route_table(), "1.2.3");
   EXPECT_EQ(document.get("openapi"), "3.1.0");

@@ -15,6 +15,7 @@ TEST(LoadResult, PercentilesAreTakenFromTheSortedLatencies) {
   EXPECT_DOUBLE_EQ(LoadResult{}.percentile_ms(0.5), 0);
 }
 
+// proves: S4-L5
 TEST(Figures, TheTableSaysWhichTargetsAreMissed) {
   const std::vector<Figure> figures{{"noop", "fast enough", 30, "/s", 20}, {"noop", "too slow", 3, "ms", 2, false, "", 0}};
   const auto table = to_table(figures);

@@ -29,7 +29,7 @@ struct Fixture {
   }
 };
 
-// proves: W6
+// proves: W6, S0-R4
 TEST(ScheduleState, FiresWhenDueAndNotBefore) {
   Fixture f;
   EXPECT_THAT(on_time(f.policy, f.state, minute(1) - Millis(1)).start, IsEmpty());
@@ -38,6 +38,7 @@ TEST(ScheduleState, FiresWhenDueAndNotBefore) {
   EXPECT_THAT(on_time(f.policy, f.state, minute(1) + Millis(4)).start, IsEmpty());
 }
 
+// proves: S0-R4
 TEST(ScheduleState, AnIntervalDoesNotDrift) {
   const auto next = interval_times(kStart, Millis(1000));
   EXPECT_EQ(next(kStart), kStart + Millis(1000));
@@ -46,14 +47,14 @@ TEST(ScheduleState, AnIntervalDoesNotDrift) {
   EXPECT_EQ(next(kStart - Millis(5)), kStart + Millis(1000));
 }
 
-// proves: W6
+// proves: W6, S0-R4
 TEST(ScheduleState, MisfireRunOnceMakesUpForAllMissedTimesWithOneRun) {
   Fixture f;
   EXPECT_THAT(on_time(f.policy, f.state, minute(10)).start, ElementsAre(minute(1)));
   EXPECT_EQ(f.state.next_due, minute(11));
 }
 
-// proves: W6
+// proves: W6, S0-R4
 TEST(ScheduleState, MisfireSkipForgetsWhatIsLateButNotWhatIsAMomentLate) {
   Fixture f(Misfire::skip);
   EXPECT_THAT(on_time(f.policy, f.state, minute(10) + Millis(1)).start, IsEmpty());
@@ -62,7 +63,7 @@ TEST(ScheduleState, MisfireSkipForgetsWhatIsLateButNotWhatIsAMomentLate) {
   EXPECT_THAT(on_time(f.policy, f.state, minute(11) + kMisfireGrace).start, ElementsAre(minute(11)));
 }
 
-// proves: W6
+// proves: W6, S0-R4
 TEST(ScheduleState, MisfireCatchUpRunsEachMissedTimeUpToItsBound) {
   Fixture f(Misfire::catch_up);
   EXPECT_THAT(on_time(f.policy, f.state, minute(3)).start, ElementsAre(minute(1), minute(2), minute(3)));

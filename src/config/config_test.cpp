@@ -69,7 +69,7 @@ TEST(Config, PortOfTheHostingPlatformWinsButNotOverTheFlag) {
   EXPECT_EQ(load_server({{"PORT", "2"}}, {{"API_PORT", "3"}}).value->port, 3);
 }
 
-// proves: S0-4
+// proves: S0-4, AI-M15
 TEST(Config, S0_4_ReportsAllProblemsAtOnce) {
   const auto loaded = load_server({{"ENVIRONMENT", "prod"},
                                    {"API_PORT", "99999"},
@@ -88,7 +88,7 @@ TEST(Config, AcceptsAGoodProductionSetting) {
   EXPECT_FALSE(loaded.value->auto_migrate);
 }
 
-// proves: S0-1, S0-T1, S4-C3, S4-A-P0c
+// proves: S0-1, S0-T1, S4-C3, S4-A-P0c, AI-C1
 TEST(Config, S0_1_ProductionRefusesMissingShortAndWeakKeys) {
   for (const char* key : {"", "short", "change-me-in-production", "change-me-in-production-change-me-in-production",
                           "your-secret-key-of-at-least-32-characters", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
@@ -103,7 +103,7 @@ TEST(Config, S0_1_ProductionRefusesMissingShortAndWeakKeys) {
   }
 }
 
-// proves: S4-C3
+// proves: S4-C3, AI-C1
 TEST(Config, S4_C3_NeedsKeysEverywhereButInDevelopment) {
   EXPECT_THAT(names_of(load_server({{"ENVIRONMENT", "staging"}}).findings),
               testing::ElementsAre("SECRET_KEY", "ENCRYPTION_KEY", "PAWL_API_KEY"));

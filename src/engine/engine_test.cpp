@@ -100,6 +100,7 @@ TEST_F(EngineTest, AnUnknownFunctionIsAConfigurationError) {
   EXPECT_THAT(json::to_text(view.error), HasSubstr("configuration"));
 }
 
+// proves: AI-H4
 TEST_F(EngineTest, AFunctionThatThrowsIsARuntimeError) {
   bench_.boot();
   const auto view = bench_.execute(bench_.add("throws", "\n  - a: {call: throws}"), {});
@@ -118,6 +119,7 @@ TEST_F(EngineTest, W5_ADryRunOnlyPlans) {
   EXPECT_EQ(bench_.manual().waiting(), 0U);
 }
 
+// proves: S4-H3
 TEST_F(EngineTest, ADestructiveFunctionActsOnlyWhereThatIsAllowed) {
   bench_.boot();
   const auto planned = bench_.execute(bench_.add("planned", "\n  - a: {call: destroy}"), {});
@@ -517,6 +519,7 @@ TEST_F(EngineTest, ALoopOfHeavyExpressionsDoesNotHoldItsThread) {
   for (int i = 0; i < 8; ++i) EXPECT_EQ(bench_.execute(light, json::Value::object()).phase, Phase::completed);
 }
 
+// proves: AI-M12
 TEST_F(EngineTest, StopWaitsForWhatIsInFlight) {
   bench_.boot();
   const auto workflow = bench_.add("three", kThreeSteps);

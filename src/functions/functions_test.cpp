@@ -78,6 +78,7 @@ TEST_F(Functions, F3PlansChangeNothing) {
   EXPECT_TRUE(outbound_.requests().empty());
 }
 
+// proves: S4-H3
 TEST_F(Functions, S4H3WhatCanDestroyIsFlaggedAndMayBeAllowed) {
   std::set<std::string> destructive;
   for (const engine::Function* function : bench_.registry.all()) {
@@ -230,10 +231,12 @@ TEST_F(Functions, CancelEndsARunningScript) {
   EXPECT_THAT(detail(future.get()), HasSubstr("cancelled"));
 }
 
+// proves: S4-M2
 TEST_F(Functions, S4M2ProcessesEndWhenTheirTimeIsUp) {
   EXPECT_THAT(detail(bench_.call("shell-command", R"({"command": "sleep", "args": [60], "timeout": 0.1})")), HasSubstr("timeout"));
 }
 
+// proves: AI-C4
 TEST_F(Functions, ShellCommandRunsAProgramWithoutAShell) {
   bench_.write("sub/x", "");
   const auto outcome = bench_.call("shell-command", R"({"command": "ls", "args": ["$HOME", "x"], "cwd": "sub", "check": false})");
@@ -245,6 +248,7 @@ TEST_F(Functions, ShellCommandRunsAProgramWithoutAShell) {
   EXPECT_THAT(detail(bench_.call("shell-command", R"({"command": "no-such-program"})")), HasSubstr("configuration"));
 }
 
+// proves: S4-H3
 TEST_F(Functions, S4H3OnlyWhatIsAllowedToDestroyWritesTheRoots) {
   EXPECT_FALSE(bench_.call("run.shell", R"({"command": "echo x > made"})").ok());
   EXPECT_FALSE(bench_.call("run.script", R"json({"language": "python", "code": "open('made', 'w')"})json").ok());

@@ -175,6 +175,7 @@ TEST_F(ServerTest, TellsUnknownPathsFromUnknownMethods) {
   EXPECT_EQ(refused.field("allow"), "GET, HEAD, OPTIONS");
 }
 
+// proves: AI-M18
 TEST_F(ServerTest, ReplacesARequestIdThatIsNotSane) {
   start();
   RawClient client(server_->port());
@@ -274,6 +275,7 @@ TEST_F(ServerTest, CutsOffAReaderThatStops) {
   EXPECT_FALSE(client.read_reply().complete);
 }
 
+// proves: AI-H4
 TEST_F(ServerTest, AnswersForAHandlerThatDropsItsResponderOrThrows) {
   start();
   RawClient client(server_->port());
@@ -324,7 +326,7 @@ void believe_forwarded_proto(Request& request) {
 
 constexpr std::string_view kByHttps = "GET /hello HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n\r\n";
 
-// proves: S4-D2
+// proves: S4-D2, AI-C8
 TEST_F(ServerTest, TellsClientsThatCameByHttpsToStayThere) {
   start({.identify = believe_forwarded_proto});
   RawClient client(server_->port());
@@ -332,7 +334,7 @@ TEST_F(ServerTest, TellsClientsThatCameByHttpsToStayThere) {
   EXPECT_EQ(client.exchange(kHello).field("Strict-Transport-Security"), "");
 }
 
-// proves: S4-D2
+// proves: S4-D2, AI-C8
 TEST_F(ServerTest, SendsPlainHttpBehindAProxyToHttps) {
   start({.identify = believe_forwarded_proto, .require_https = true, .always_https = true});
   RawClient client(server_->port());
@@ -449,6 +451,7 @@ TEST_F(ServerTest, DroppingTheStreamEndsIt) {
   EXPECT_TRUE(client.read_reply().complete);
 }
 
+// proves: AI-M12
 TEST_F(ServerTest, StopLetsRequestsInFlightFinish) {
   start();
   RawClient busy(server_->port());

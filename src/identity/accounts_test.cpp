@@ -361,7 +361,7 @@ TEST_F(AccountsTest, N_9_ARefreshTokenIsGivenAndExchangedForTheNext) {
   EXPECT_EQ(code_of(accounts_->refresh(third->refresh_token, client_)), "auth.invalid_token");
 }
 
-// proves: N-7, P1
+// proves: N-7, P1, AI-H8
 TEST_F(AccountsTest, N_7_AnOldRefreshTokenRevokesTheWholeFamily) {
   const auto first = sign_up();
   const auto elsewhere = login();

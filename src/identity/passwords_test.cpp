@@ -13,7 +13,7 @@ using testing::HasSubstr;
 
 constexpr crypto::PasswordCost kCheap{1, 8192};
 
-// proves: S4-O7
+// proves: S4-O7, AI-H7
 TEST(PasswordPolicy, S4_O7_RefusesWhatOthersWouldTryFirst) {
   for (const char* weak : {"", "short", "ninechars", "1234567890", "passwordpassword", "Password1234", "!!!password!!!", "aaaaaaaaaaaa",
                            "abcabcabcabc", "qwertyuiop", "ada@example.org", "Ada@Example.org", "administrator", "iloveyou2024"}) {

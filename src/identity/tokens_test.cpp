@@ -28,6 +28,7 @@ class TokensTest : public testing::Test {
   }
 };
 
+// proves: AI-H8
 TEST_F(TokensTest, AnAccessTokenSaysWhoAndUntilWhen) {
   const auto token = issue_access_token(keys_, claims_);
   const auto read = read_access_token(keys_, token, kNow);

@@ -123,7 +123,7 @@ TEST_P(HttpConnectors, S0_14_SaysFailedWhereTheServiceRefuses) {
   }
 }
 
-// proves: F6, S0-14
+// proves: F6, S0-14, S4-M2
 TEST_P(HttpConnectors, S0_14_SaysFailedInTimeWhereTheServiceStalls) {
   const HttpStandIn server([](const std::string&) { return std::string(); });
   const auto began = std::chrono::steady_clock::now();

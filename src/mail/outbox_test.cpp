@@ -106,6 +106,7 @@ TEST_F(OutboxTest, FA_18_AMailIsSentOnce) {
   EXPECT_EQ(status().waiting, 0);
 }
 
+// proves: AI-M16
 TEST_F(OutboxTest, FA_18_AFailedDeliveryIsTriedAgainAfterAGrowingPause) {
   transport_.answers = {unavailable(), unavailable()};
   enqueue(reset_mail());

@@ -21,6 +21,7 @@ bool is_public_text(const std::string& text) {
   return address && is_public(*address);
 }
 
+// proves: S4-O10
 TEST(AddressPolicy, KnowsEveryFormOfAnAddressThatIsNotPublic) {
   for (const auto* text : {"0.0.0.0",
                            "0.1.2.3",

@@ -187,6 +187,7 @@ TEST(Redis, ComesBackByItselfWhenTheServerDoes) {
   EXPECT_THAT(lines.back(), HasSubstr("is back"));
 }
 
+// proves: S4-M2
 TEST(Redis, TreatsAServerThatStallsAsGone) {
   RedisServer server;
   PAWL_NEEDS_REDIS(server);

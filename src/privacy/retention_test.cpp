@@ -32,7 +32,7 @@ class RetentionRules : public audit::testing::Chain {
 
 constexpr Millis kDay = std::chrono::hours(24);
 
-// proves: FA-17
+// proves: FA-17, AI-H11
 TEST_F(RetentionRules, FA_17_CountWithoutRemovingAndRemoveInBatches) {
   for (int i = 0; i < 1203; ++i) add_run(i, 181 * kDay);
   add_run(5000, 179 * kDay);

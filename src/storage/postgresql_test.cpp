@@ -183,7 +183,7 @@ TEST_F(Postgresql, AnOutageAnswersAtOnceOnceItIsKnownAndKeepsWhatMustNotFail) {
   EXPECT_EQ(count("select sum(a) from t"), 1);
 }
 
-// proves: S4-H5, S0-8
+// proves: S4-H5, S0-8, AI-H2
 TEST_F(Postgresql, MoreReadersThanThePoolHasAreToldSoAndLeakNothing) {
   options_.pool_timeout = Millis(300);
   open();

@@ -189,7 +189,7 @@ TEST(Database, ATakenKeyIsFoundOutBeforeTheCommitEndsAndTheWorkRunAgain) {
   EXPECT_EQ(taken.back(), 4);  // before that, guesses
 }
 
-// proves: S4-H5
+// proves: S4-H5, AI-H2
 TEST(Database, WaitsForAReaderNoLongerThanItIsTold) {
   const TemporaryFolder folder;
   DatabaseOptions options;
@@ -234,7 +234,7 @@ TEST(Database, AnswersAPing) {
   EXPECT_FALSE(open(folder.path())->ping(Millis(10'000)).has_error());
 }
 
-// proves: O4, S4-M5
+// proves: O4, S4-M5, AI-M13
 TEST(Migrations, GoUpAndDownAndUpAgain) {
   const TemporaryFolder folder;
   const auto database = open(folder.path());
@@ -257,7 +257,7 @@ TEST(Migrations, GoUpAndDownAndUpAgain) {
   EXPECT_EQ(migrate_up(*database, clock).value(), all);
 }
 
-// proves: O4, S4-M5
+// proves: O4, S4-M5, AI-M13, AI-C2
 TEST(Migrations, LeadFromEveryEarlierVersionToTheNewest) {
   const SystemClock clock;
   for (const auto& from : embedded_migrations()) {

@@ -136,6 +136,7 @@ class AuthTest(unittest.TestCase):
             self.call("GET", "/api/auth/me", expect=401, token=token)
         self.call("GET", "/api/auth/me", expect=401)
 
+    # proves: AI-H8
     def test_refresh_rotates_and_reuse_revokes_the_family(self):
         _, first = self.register()
         self.call("GET", "/api/auth/me", expect=401, token=first["refresh_token"])
@@ -236,6 +237,7 @@ class AuthTest(unittest.TestCase):
         finally:
             connection.close()
 
+    # proves: AI-H6
     def test_cookies_and_csrf(self):
         address, _ = self.register()
         ask = {"X-Pawl-Session": "cookie"}
@@ -270,6 +272,7 @@ class AuthTest(unittest.TestCase):
 
     # ---- what is left behind: runs last ----
 
+    # proves: AI-C7
     def test_zz_nothing_secret_in_logs_or_database(self):
         secrets = {each for each in self.secrets if len(each) >= 16}
         self.assertGreater(len(secrets), 20)

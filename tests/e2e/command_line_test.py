@@ -167,6 +167,7 @@ class CommandLine(unittest.TestCase):
 
     # ---- configuration and migrations
 
+    # proves: AI-C1, AI-M15, S0-G2, S0-G3
     def test_serve_refuses_an_unsafe_production_and_names_every_problem(self):
         for settings, names in [
             ({"ENVIRONMENT": "production"}, ["SECRET_KEY", "ENCRYPTION_KEY", "PAWL_API_KEY"]),
@@ -201,6 +202,7 @@ class CommandLine(unittest.TestCase):
             pass
         self.expect(self.pawl("migrate", "up", "--data-dir", data), 0)
 
+    # proves: S0-10, S4-M5
     def test_production_does_not_migrate_by_itself(self):
         done = self.pawl("serve", "--port", "0", "--data-dir", self.path("data"),
                          environment={"ENVIRONMENT": "production", "SECRET_KEY": STRONG, "ENCRYPTION_KEY": SEALING,

@@ -95,7 +95,7 @@ class Hardening(unittest.TestCase):
             for future in [pool.submit(check, method, path) for method, path in self.routes]:
                 future.result()
 
-    # proves: P11, S4-O5
+    # proves: P11, S4-O5, AI-M18
     def test_every_answer_of_every_route_has_the_security_fields(self):
         def check(method, path):
             for authorized in (False, True):
@@ -136,7 +136,7 @@ class Hardening(unittest.TestCase):
             self.assertEqual(self.send(method, path, [("Host", "other")]).status, 400, f"{method} {path}")
         self.on_all_routes(check)
 
-    # proves: S4-M3
+    # proves: S4-M3, AI-C5, AI-M17
     def test_other_origins_get_nothing_on_any_route(self):
         def check(method, path):
             for origin in ("https://evil.example", "https://app.example.org.evil.example", "http://app.example.org", "https://app.example.org:8443",
@@ -147,7 +147,7 @@ class Hardening(unittest.TestCase):
                     self.assertEqual(found, [], f"{method} {path} {origin}")
         self.on_all_routes(check)
 
-    # proves: S4-M3
+    # proves: S4-M3, AI-C5, AI-M17
     def test_the_configured_origin_gets_exactly_itself_on_every_route(self):
         def check(method, path):
             asked = self.send("OPTIONS", path, [("Origin", ALLOWED), ("Access-Control-Request-Method", method)])
@@ -160,7 +160,7 @@ class Hardening(unittest.TestCase):
                 self.assertIn("Origin", reply.fields["vary"], f"{method} {path}")
         self.on_all_routes(check)
 
-    # proves: P11, S4-R4
+    # proves: P11, S4-R4, AI-H12
     def test_too_much_is_refused_on_every_route(self):
         def check(method, path):
             cases = [
@@ -180,7 +180,7 @@ class Hardening(unittest.TestCase):
             self.assertIn(self.send(method, path + "?" + "&".join("a=b" for _ in range(400))).status, (400, 431), path)
         self.on_all_routes(check)
 
-    # proves: P11, S4-M1
+    # proves: P11, S4-M1, AI-H4
     def test_deep_and_wide_json_is_refused(self):
         for body in (b"[" * 100_000, b"{\"a\":" * 5000 + b"1" + b"}" * 5000, b"[" * 2000 + b"]" * 2000, b'{"a":1e999999}', b"\xff\xfe", b'"\\ud800"'):
             for method, path in self.routes:
@@ -221,7 +221,7 @@ class Hardening(unittest.TestCase):
             connection.close()
         self.assertLess(time.monotonic() - began, 16)
 
-    # proves: S0-3, FA-11, S4-O9
+    # proves: S0-3, FA-11, S4-O9, AI-C7
     def test_what_is_secret_never_comes_out_again(self):
         canaries = {name: f"canary-{name}-{os.urandom(6).hex()}" for name in
                     ("bearer", "basic", "cookie", "csrf", "password", "token", "hook", "query", "subprotocol", "secret")}
@@ -258,7 +258,7 @@ class Hardening(unittest.TestCase):
 
 
 class Environments(unittest.TestCase):
-    # proves: S4-D2
+    # proves: S4-D2, AI-C8
     def test_production_tells_browsers_to_stay_with_https(self):
         environment = {"ENVIRONMENT": "production", "SECRET_KEY": "Zr4u7x!A%D*G-KaPdSgVkYp3s6v9y$B&E(H+MbQeThWmZq4t7w",
                        "ENCRYPTION_KEY": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTMyMzI=", "CORS_ORIGINS": ALLOWED,

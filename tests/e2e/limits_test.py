@@ -98,6 +98,7 @@ class LimitsTest(unittest.TestCase):
             self.assertEqual(status, 200)
             self.assertNotIn("X-RateLimit-Limit", fields)
 
+    # proves: AI-C6
     def test_the_sixth_log_in_of_an_address_is_refused(self):
         server = self.serve()
         for attempt in range(5):
@@ -140,6 +141,7 @@ class LimitsTest(unittest.TestCase):
         self.assertGreaterEqual(breaker["refused"], 2)
         self.assertIn(f'pawl_circuit_breaker_state{{target="{target}"}} 2\n', server.request("GET", "/metrics")[1])
 
+    # proves: S0-T3
     @unittest.skipUnless(shutil.which("redis-server"), "no redis-server in PATH: sharing between processes is NOT tested")
     def test_two_processes_share_one_budget_and_survive_without_redis(self):
         redis = Redis().start()

@@ -215,6 +215,7 @@ class Routes(unittest.TestCase):
 
     # ---- who ------------------------------------------------------------------------------------------------------------------------
 
+    # proves: N-1, AI-H1
     def test_nobody_gets_anything_but_what_is_open(self):
         def check(route):
             url = route.url(self.ids)
@@ -229,6 +230,7 @@ class Routes(unittest.TestCase):
 
         self.walk(check)
 
+    # proves: S0-T4, S4-H3
     def test_a_role_that_is_too_small_is_refused_and_one_that_suffices_is_not(self):
         def check(route):
             url = route.url(self.ids, self.ids["org_id"])

@@ -98,6 +98,7 @@ class Health(ServerTest):
 class Surface(ServerTest):
     environment = {"CORS_ORIGINS": "https://app.example.org", "PAWL_MAX_BODY_BYTES": "65536"}
 
+    # proves: AI-H1
     def test_every_route_but_the_open_ones_needs_the_key(self):
         for key in ("", "Bearer wrong", "Bearer " + API_KEY + "x", "Basic " + API_KEY, "Bearer"):
             for method, path in (("GET", "/api/workflows"), ("POST", "/api/workflows"), ("GET", f"/api/runs/{NOBODY}"),
@@ -122,6 +123,7 @@ class Surface(ServerTest):
         for action in ("cancel", "suspend", "resume", "retry"):
             self.problem("POST", f"/api/runs/{NOBODY}/{action}", {}, 404)
 
+    # proves: AI-H12
     def test_bodies_are_read_strictly(self):
         self.problem("POST", "/api/workflows", "{nope", 400, "request.malformed")
         self.problem("POST", "/api/workflows", "a: b", 415, headers={"Content-Type": "application/yaml"})
@@ -228,6 +230,7 @@ class Workflows(ServerTest):
 
 
 class Runs(ServerTest):
+    # proves: N-2
     def test_execute_waits_or_not(self):
         echo = self.create(ECHO)
         done = self.execute(echo, input={"x": 9007199254740993}, wait=True)
@@ -404,6 +407,7 @@ class Life(unittest.TestCase):
             view = poll(lambda path=f"/api/runs/{run}": completed(server.request("GET", path)[1]), 10, run)
             self.assertEqual(view["output"], {"done": True})
 
+    # proves: AI-M12
     def test_stops_gracefully(self):
         server = Server(self.data)
         self.addCleanup(server.stop)
@@ -419,6 +423,7 @@ class Life(unittest.TestCase):
         server.start()
         poll(lambda: server.request("GET", f"/api/runs/{run}")[1]["status"] == "completed", 10, "the run goes on")
 
+    # proves: N-3, N-11, AI-C2
     def test_development_makes_a_key_once(self):
         def start():
             process = subprocess.Popen([binary(), "serve", "--port", "0", "--data-dir", self.data], stdout=subprocess.PIPE, text=True,

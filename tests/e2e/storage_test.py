@@ -101,6 +101,7 @@ class PostgresqlTest(unittest.TestCase):
         poll(self.ready, 30, "readiness")
         self.assertEqual(self.execute(workflow, input={}, wait=True)[0], 200)
 
+    # proves: AI-H2
     def test_killed_connections_are_replaced(self):
         workflow = self.server.create_workflow(ECHO, name="killed")
         for _ in range(5):

@@ -52,6 +52,7 @@ class Triggers(unittest.TestCase):
     def wait_for_runs(self, workflow, count, query=""):
         return poll(lambda: (lambda found: found if len(found) >= count else None)(self.runs(workflow, query)), 10, f"{count} runs")
 
+    # proves: S0-R4
     def test_an_interval_fires_again_and_again_until_paused(self):
         made = self.create(document("tick", "schedule: {every: {milliseconds: 200}}\ndo:\n  - say: {set: {at: '${ now }'}}\n"))
         trigger = made["triggers"][0]
@@ -66,6 +67,7 @@ class Triggers(unittest.TestCase):
         self.call("DELETE", f"/api/workflows/{made['id']}", expect=204)
         self.call("GET", f"/api/schedules/{trigger['id']}", expect=404)
 
+    # proves: S0-R4
     def test_a_cron_schedule_fires_at_its_second(self):
         made = self.create(document("second", "schedule: {cron: '* * * * * *'}\ndo:\n  - say: {set: {x: 1}}\n"))
         run = self.wait_for_runs(made, 1)[0]
@@ -152,6 +154,7 @@ do:
         self.call("POST", url, body, 404, headers={"X-Hub-Signature-256": good[:-1] + "0"})
         self.call("POST", url, body, 404)
 
+    # proves: S0-R4
     def test_schedules_and_webhooks_survive_a_restart(self):
         made = self.create(document("steady", "schedule: {every: {milliseconds: 200}}\ndo:\n  - say: {set: {x: 1}}\n",
                                     ", metadata: {webhook: {wait: true}}"))

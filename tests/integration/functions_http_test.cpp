@@ -228,6 +228,7 @@ TEST_F(HttpFunctions, HttpTurnsStatusesIntoErrors) {
   EXPECT_EQ(text(call("http", R"({"method": "get", "endpoint": "@/redirect", "redirect": true})")), "\"plain\"");
 }
 
+// proves: S4-M2
 TEST_F(HttpFunctions, S4M2HttpEndsWhenItsTimeIsUp) {
   EXPECT_THAT(text(call("http", R"({"method": "get", "endpoint": "@/stall", "timeout": 0.2})")), HasSubstr("timeout"));
 }
@@ -307,6 +308,7 @@ TEST_F(HttpFunctions, ARefusedTokenIsAnAuthenticationErrorWithoutTheSecret) {
   EXPECT_THAT(text(outcome), Not(HasSubstr("wrong is wrong")));
 }
 
+// proves: S4-O10
 TEST_F(HttpFunctions, S4O10PrivateAddressesAreRefusedUnlessAllowed) {
   net::CurlOutbound guarded{{}};
   Bench bench(guarded);

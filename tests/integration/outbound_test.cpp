@@ -143,6 +143,7 @@ TEST_F(CurlOutboundTest, ReportsEveryStatusAsAnAnswer) {
 
 // ---- the guard (S-22) --------------------------------------------------------------------------------------------
 
+// proves: S4-O10
 TEST_F(CurlOutboundTest, RefusesLocalAddressesInEveryNotation) {
   CurlOutbound outbound({});
   const auto port = ":" + std::to_string(servers_[0]->port()) + "/echo";
@@ -153,6 +154,7 @@ TEST_F(CurlOutboundTest, RefusesLocalAddressesInEveryNotation) {
   }
 }
 
+// proves: S4-O10
 TEST_F(CurlOutboundTest, ChecksEveryRedirectHop) {
   CurlOptions options;
   ASSERT_TRUE(options.policy.allow("localhost").has_value());
@@ -164,6 +166,7 @@ TEST_F(CurlOutboundTest, ChecksEveryRedirectHop) {
   EXPECT_EQ(code_of(fetch(outbound, {.url = start + "/redirect/302?to=//169.254.169.254/latest"})), "net.refused_address");
 }
 
+// proves: S4-O10
 TEST_F(CurlOutboundTest, RefusesOtherSchemesAndInjectedLines) {
   CurlOutbound outbound(open());
   for (const auto* bad : {"file:///etc/passwd", "ftp://a/", "gopher://a/", "dict://a/", "nonsense", ""}) {
@@ -234,6 +237,7 @@ TEST_F(CurlOutboundTest, LimitsTheSizeOfAnswers) {
   EXPECT_EQ(code_of(fetch(outbound, {.url = url("/endless"), .max_response_bytes = 150'000})), "net.too_large");
 }
 
+// proves: S4-M2
 TEST_F(CurlOutboundTest, TimesOut) {
   CurlOutbound outbound(open());
   EXPECT_EQ(code_of(fetch(outbound, {.url = url("/stall"), .timeout = 30ms})), "net.timeout");
@@ -344,6 +348,7 @@ TEST_F(CurlOutboundTest, RefusesWorkBeyondItsQueue) {
   EXPECT_EQ(cancelled, 3);
 }
 
+// proves: S4-M2
 TEST_F(CurlOutboundTest, TimesOutWhileWaitingForItsTurn) {
   CurlOptions options = open();
   options.max_in_flight = 1;

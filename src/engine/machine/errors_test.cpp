@@ -114,6 +114,7 @@ std::vector<Millis> delays(std::string_view policy, int failures) {
   return waited;
 }
 
+// proves: AI-M16
 TEST(Retry, WaitsExponentiallyUpToTheCap) {
   EXPECT_EQ(delays("{delay: {seconds: 60}, backoff: {exponential: {}}, limit: {attempt: {count: 6}}}", 6),
             (std::vector<Millis>{60s, 120s, 240s, 300s, 300s, 300s}));

@@ -68,6 +68,7 @@ class Files : public testing::Test {
   std::shared_ptr<const Roots> roots_;
 };
 
+// proves: AI-C10
 TEST_F(Files, C10PathsStayBelowTheRoots) {
   for (const std::string& path :
        {std::string("../outside/secret"), std::string("a/../../outside/secret"), folder_ + "/outside/secret", root() + "/../outside/secret",
@@ -79,6 +80,7 @@ TEST_F(Files, C10PathsStayBelowTheRoots) {
   EXPECT_EQ(place(root() + "/a").display(), root() + "/a");
 }
 
+// proves: AI-C10
 TEST_F(Files, C10SymbolicLinksAreNotFollowed) {
   ASSERT_EQ(symlink("../outside", (root() + "/folder_link").c_str()), 0);
   ASSERT_EQ(symlink("../outside/secret", (root() + "/file_link").c_str()), 0);
@@ -107,6 +109,7 @@ TEST_F(Files, TheDataFolderIsHidden) {
 }
 
 // A folder is swapped for a link again and again while files in it are opened: never may the secret come out.
+// proves: AI-C10
 TEST_F(Files, C10NoRaceLeadsOutside) {
   write(root() + "/real/secret", "harmless");
   ASSERT_EQ(symlink("../outside", (root() + "/link").c_str()), 0);
