@@ -35,6 +35,7 @@
 #include "net/trusted_proxies.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
+#include "web/interface.hpp"
 
 namespace pawl::app {
 namespace {
@@ -423,6 +424,7 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
     log_access(completed);
   };
   auto router = health_only ? impl.api->health_router() : impl.api->router();
+  if (!health_only) web::add_interface(router, PAWL_VERSION);
   impl.server = std::make_unique<http::Server>(impl.threads, std::move(router), std::move(server_options));
   PAWL_TRY_VOID(impl.server->start());
   return impl.server->port();

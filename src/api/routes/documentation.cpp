@@ -1,7 +1,8 @@
 // The OpenAPI document and the page that shows it, without a byte from elsewhere.
 #include "api/detail/context.hpp"
-#include "api/detail/embedded_pages.hpp"
+#include "api/detail/docs_files.hpp"
 #include "api/routes/theme.hpp"
+#include "base/assert.hpp"
 
 namespace pawl::api::detail {
 namespace {
@@ -15,18 +16,17 @@ void openapi(Context& context, Call call) {
   call.reply(http::Response(200, "application/json", context.openapi).with("Cache-Control", "no-cache"));
 }
 
-void page(Context& /*context*/, Call call) {
-  call.reply(
-      http::Response(200, "text/html; charset=utf-8", std::string(embedded_page("index.html"))).with("Content-Security-Policy", kPolicy));
+http::Response file(std::string_view name, const Call& call) {
+  const auto* found = web::find(docs_files(), name);
+  PAWL_ASSERT(found != nullptr, "the documentation page is part of the program");
+  return web::respond(*found, call.request);
 }
 
-void script(Context& /*context*/, Call call) {
-  call.reply(http::Response(200, "text/javascript; charset=utf-8", std::string(embedded_page("docs.js"))));
-}
+void page(Context& /*context*/, Call call) { call.reply(file("index.html", call).with("Content-Security-Policy", kPolicy)); }
 
-void style(Context& /*context*/, Call call) {
-  call.reply(http::Response(200, "text/css; charset=utf-8", std::string(embedded_page("docs.css"))));
-}
+void script(Context& /*context*/, Call call) { call.reply(file("docs.js", call)); }
+
+void style(Context& /*context*/, Call call) { call.reply(file("docs.css", call)); }
 
 }  // namespace
 

@@ -160,12 +160,6 @@ void metrics(Context& context, Call call) {
   call.reply(std::move(response));
 }
 
-void start_page(Context& context, Call call) {
-  call.reply(http::Response::text(
-      200, "Pawl " + context.options.version +
-               ": durable workflows. The HTTP API is under /api, its description in docs/api.md; health is at /health.\n"));
-}
-
 // ---- rows -----------------------------------------------------------------------------------------------------------------------
 
 Shape health_shape() {
@@ -201,16 +195,6 @@ Shape detailed_shape() {
 std::vector<Route> health_routes() {
   using http::Method;
   return {
-      {.method = Method::get,
-       .path = "/",
-       .id = "startPage",
-       .tag = "health",
-       .summary = "Where to go from here",
-       .permission = Permission::open,
-       .handler = start_page,
-       .rate = RateClass::none,
-       .reply = Shape::text("Pawl", 10'000),
-       .reply_type = "text/plain"},
       {.method = Method::get,
        .path = "/health",
        .id = "health",

@@ -1,11 +1,12 @@
 // The files of `docs_page/`, put into the program by CMake (CMakeLists.txt of this module).
 #pragma once
 
-#include <string_view>
+#include <span>
+
+#include "web/embedded.hpp"
 
 namespace pawl::api::detail {
 
-/// Empty where there is no such file.
-[[nodiscard]] std::string_view embedded_page(std::string_view name);
+[[nodiscard]] std::span<const web::EmbeddedFile> docs_files();
 
 }  // namespace pawl::api::detail

@@ -1,0 +1,62 @@
+// Getting in: the setup link, signing out and in, the session that ends.
+import assert from 'node:assert/strict';
+
+export const ADMIN = { name: 'Ada Root', email: 'ada@example.org', password: 'a long engine of words' };
+
+export async function signIn(page, { email, password }) {
+  await page.getByLabel('E-mail address').fill(email);
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+export const accessTests = [
+  [
+    'the setup link makes the first administrator',
+    async (world) => {
+      world.page = await world.browser.person();
+      await world.page.goto(world.server.setupLink());
+      await world.page.getByLabel('Your name').fill(ADMIN.name);
+      await world.page.getByLabel('E-mail address').fill(ADMIN.email);
+      await world.page.getByLabel('Password').fill('short');
+      await world.page.getByRole('button', { name: 'Create the administrator' }).click();
+      await world.page.getByText('A password needs at least 10 characters.').waitFor();
+      await world.page.getByLabel('Password').fill(ADMIN.password);
+      await world.page.getByRole('button', { name: 'Create the administrator' }).click();
+      await world.page.getByRole('heading', { name: 'Workflows', level: 1 }).waitFor();
+      await world.page.getByText('No workflows yet').waitFor();
+    },
+  ],
+  [
+    'signing out and in again leads back to the page that was asked for',
+    async ({ page }) => {
+      await page.getByRole('button', { name: /Your account/ }).click();
+      await page.getByRole('menuitem', { name: 'Sign out' }).click();
+      await page.getByRole('heading', { name: 'Sign in to Pawl' }).waitFor();
+      await page.goto('/workflows?q=nothing');
+      await page.getByRole('heading', { name: 'Sign in to Pawl' }).waitFor();
+      await signIn(page, { ...ADMIN, password: 'not the password at all' });
+      await page.getByRole('alert').waitFor();
+      await signIn(page, ADMIN);
+      await page.getByText('No workflow matches').waitFor();
+      assert.equal(new URL(page.url()).search, '?q=nothing');
+    },
+  ],
+  [
+    'an access token that is gone is renewed unseen, a session that is gone is asked for in place',
+    async ({ page }) => {
+      const context = page.context();
+      await context.clearCookies({ name: /access/ });
+      await page.getByRole('searchbox').fill('other');
+      await page.waitForURL(/q=other/);
+      await page.getByText('No workflow matches').waitFor();
+      await context.clearCookies();
+      await page.getByRole('searchbox').fill('again');
+      const dialog = page.getByRole('dialog', { name: 'Sign in again' });
+      await dialog.waitFor();
+      await dialog.getByLabel('Password').fill(ADMIN.password);
+      await dialog.getByRole('button', { name: 'Sign in' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      assert.equal(await page.getByRole('searchbox').inputValue(), 'again');
+    },
+  ],
+];

@@ -1,0 +1,65 @@
+// Debian's Chromium under Playwright, and what every page must not do: errors in the console, broken policy, requests to elsewhere.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import axeCore from 'axe-core';
+import { chromium } from 'playwright-core';
+
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update'];
+const MORE = ['--disable-sync', '--disable-dev-shm-usage', '--disable-default-apps', '--no-default-browser-check'];
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+export async function startBrowser(base) {
+  const executablePath = process.env.CHROMIUM ?? execFileSync('sh', ['-c', 'command -v chromium']).toString().trim();
+  const folders = [];
+  const contexts = [];
+  const problems = [];
+
+  /** A browser of somebody's own: nothing is shared with the others. */
+  async function person(options = {}) {
+    const folder = mkdtempSync(join(tmpdir(), 'pawl-chromium-'));
+    folders.push(folder);
+    const context = await chromium.launchPersistentContext(folder, {
+      executablePath,
+      headless: true,
+      baseURL: base,
+      args: [...FLAGS, ...MORE],
+      reducedMotion: 'reduce',
+      viewport: { width: 1366, height: 850 },
+      ...options,
+    });
+    contexts.push(context);
+    context.setDefaultTimeout(20_000);
+    await context.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.sourceFile} ${event.blockedURI}`));
+    });
+    context.on('request', (request) => {
+      if (!request.url().startsWith(base) && !/^(data|blob):/.test(request.url())) problems.push(`request to ${request.url()}`);
+    });
+    const [page] = context.pages();
+    page.on('console', (message) => {
+      // A refused request is an answer that the page shows.
+      if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) problems.push(`${page.url()}: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => problems.push(`${page.url()}: ${error.message}`));
+    return page;
+  }
+
+  async function stop() {
+    for (const context of contexts) await context.close();
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  }
+
+  return { person, problems, stop };
+}
+
+/** What axe finds on the page as it is, as lines. */
+export async function axe(page) {
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axeCore.source);
+  const violations = await page.evaluate(
+    async (tags) => (await window.axe.run(document, { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] })).violations,
+    TAGS,
+  );
+  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')}: ${node.failureSummary?.split('\n').slice(1).join('; ')}`));
+}

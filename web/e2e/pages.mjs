@@ -1,0 +1,49 @@
+// Every page, in both themes and two widths: loads by its address, has one heading, passes axe, and nothing sticks out at the side.
+import assert from 'node:assert/strict';
+
+const OUTSIDE = ['/login', '/register', '/forgot-password', '/setup#x', '/reset-password#x', '/verify-email', '/invitation'];
+const INSIDE = ['/workflows'];
+const SIZES = [
+  { width: 1366, height: 850 },
+  { width: 390, height: 844 },
+];
+
+async function settled(page) {
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  await page.waitForFunction(() => document.querySelector('[aria-label="Loading"]') === null);
+}
+
+export async function walk(page, axe, path) {
+  const found = [];
+  // Another address than the one before, so that a change behind the `#` alone loads the page too.
+  await page.goto('about:blank');
+  const reply = await page.goto(path);
+  assert.equal(reply.status(), 200, path);
+  await settled(page);
+  for (const size of SIZES) {
+    await page.setViewportSize(size);
+    for (const theme of ['light', 'dark']) {
+      await page.evaluate((name) => {
+        document.documentElement.dataset.theme = name;
+      }, theme);
+      const where = `${path} ${theme} ${size.width}`;
+      for (const line of await axe(page)) found.push(`${where}: ${line}`);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (overflow > 0) found.push(`${where}: ${overflow} px too wide`);
+    }
+  }
+  await page.setViewportSize(SIZES[0]);
+  assert.deepEqual(found, []);
+}
+
+export const pageTests = [
+  ...OUTSIDE.map((path) => [
+    `page ${path}`,
+    async (world) => {
+      world.stranger ??= await world.browser.person();
+      if (world.stranger.url() === 'about:blank') await world.stranger.goto('/login');
+      await walk(world.stranger, world.axe, path);
+    },
+  ]),
+  ...INSIDE.map((path) => [`page ${path}`, ({ page, axe }) => walk(page, axe, path)]),
+];

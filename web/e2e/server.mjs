@@ -1,0 +1,53 @@
+// The real `pawl serve` on a free port over a temporary folder; `stop()` ends it and takes the folder away.
+import { spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+export async function startServer(environment = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'pawl-web-'));
+  const port = await freePort();
+  const base = `http://127.0.0.1:${port}`;
+  const log = openSync(join(folder, 'serve.log'), 'a');
+  const binary = process.env.PAWL_BINARY ?? new URL('../../build/release/pawl', import.meta.url).pathname;
+  const child = spawn(binary, ['serve', '--port', String(port), '--data-dir', join(folder, 'data')], {
+    env: { PATH: process.env.PATH, RATE_LIMIT_ENABLED: 'false', PAWL_ALLOW_PRIVATE_ADDRESSES: 'true', LOG_LEVEL: 'warning', ...environment },
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  const ended = new Promise((resolve) => {
+    child.once('exit', (code) => resolve(code ?? -1));
+  });
+  const output = () => readFileSync(join(folder, 'serve.log'), 'utf8');
+  const stop = async () => {
+    child.kill('SIGTERM');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const giveUp = Date.now() + 60_000;
+  for (;;) {
+    if (child.exitCode !== null || Date.now() > giveUp) {
+      const said = output();
+      await stop();
+      throw new Error(`pawl serve did not start: ${said}`);
+    }
+    const ready = await fetch(`${base}/health/readiness`).then((reply) => reply.ok, () => false);
+    if (ready) break;
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
+  }
+  return { base, folder, output, stop, setupLink: () => /http\S+\/setup#\S+/.exec(output())?.[0] };
+}

@@ -1,0 +1,6 @@
+// What is tested, in order. A test gets the world of run.mjs and may leave things in it for later ones.
+import { accessTests } from './access.mjs';
+import { pageTests } from './pages.mjs';
+import { servingTests } from './serving.mjs';
+
+export const tests = [...accessTests, ...servingTests, ...pageTests];

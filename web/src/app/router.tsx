@@ -1,0 +1,67 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router';
+import { AuthFrame } from '@/pages/auth/frame';
+import { Crashed, NotFound } from '@/pages/not-found';
+import { loadMe, useSession } from './session';
+import { Shell } from './shell';
+
+const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : undefined);
+/** The named search parameters that are there, as text. */
+function only<const K extends string>(...names: K[]) {
+  return (search: Record<string, unknown>): { [P in K]?: string } => {
+    const kept: { [P in K]?: string } = {};
+    for (const name of names) {
+      const value = text(search[name]);
+      if (value !== undefined) kept[name] = value;
+    }
+    return kept;
+  };
+}
+
+const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound, errorComponent: Crashed });
+
+const outside = createRoute({ getParentRoute: () => root, id: 'outside', component: AuthFrame });
+const login = createRoute({
+  getParentRoute: () => outside,
+  path: '/login',
+  validateSearch: only('to'),
+  component: lazyRouteComponent(() => import('@/pages/auth/login'), 'LoginPage'),
+});
+const register = createRoute({ getParentRoute: () => outside, path: '/register', component: lazyRouteComponent(() => import('@/pages/auth/register'), 'RegisterPage') });
+const setup = createRoute({ getParentRoute: () => outside, path: '/setup', component: lazyRouteComponent(() => import('@/pages/auth/register'), 'SetupPage') });
+const forgot = createRoute({ getParentRoute: () => outside, path: '/forgot-password', component: lazyRouteComponent(() => import('@/pages/auth/recover'), 'ForgotPage') });
+const reset = createRoute({ getParentRoute: () => outside, path: '/reset-password', component: lazyRouteComponent(() => import('@/pages/auth/recover'), 'ResetPage') });
+const verify = createRoute({ getParentRoute: () => outside, path: '/verify-email', component: lazyRouteComponent(() => import('@/pages/auth/recover'), 'VerifyPage') });
+const invitation = createRoute({ getParentRoute: () => outside, path: '/invitation', component: lazyRouteComponent(() => import('@/pages/auth/invitation'), 'InvitationPage') });
+
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  component: Shell,
+  beforeLoad: async ({ location }) => {
+    if (useSession.getState().me) return;
+    await loadMe().catch((error: unknown) => {
+      if ((error as { status?: number }).status !== 401) throw error;
+      throw redirect({ to: '/login', search: location.pathname === '/' ? {} : { to: location.href } });
+    });
+  },
+});
+const home = createRoute({ getParentRoute: () => inside, path: '/', beforeLoad: () => { throw redirect({ to: '/workflows' }); } });
+const workflows = createRoute({
+  getParentRoute: () => inside,
+  path: '/workflows',
+  validateSearch: only('q', 'active', 'sort'),
+  component: lazyRouteComponent(() => import('@/pages/workflows/list'), 'WorkflowsPage'),
+});
+
+export const routeTree = root.addChildren([
+  outside.addChildren([login, register, setup, forgot, reset, verify, invitation]),
+  inside.addChildren([home, workflows]),
+]);
+
+export const router = createRouter({ routeTree, defaultPreload: 'intent', scrollRestoration: true, defaultPreloadStaleTime: 0 });
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

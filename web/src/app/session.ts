@@ -1,0 +1,58 @@
+// Who is signed in, and in which organization requests act.
+import { create } from 'zustand';
+import { api, actIn, ask, type Schemas, whenSignedOut } from '@/api/client';
+
+export type Role = 'viewer' | 'member' | 'admin' | 'owner';
+const RANK: Record<Role, number> = { viewer: 0, member: 1, admin: 2, owner: 3 };
+const KEY = 'pawl.organization';
+
+type Session = {
+  me: Schemas['Me'] | null;
+  organization: string | null;
+  /** The session has ended while a page was open. */
+  expired: boolean;
+};
+
+export const useSession = create<Session>(() => ({ me: null, organization: null, expired: false }));
+
+whenSignedOut(() => {
+  if (useSession.getState().me) useSession.setState({ expired: true });
+});
+
+export async function loadMe(): Promise<Schemas['Me']> {
+  const me = await ask(api.GET('/api/auth/me'));
+  const wanted = sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY);
+  const known = me.organizations.some((membership) => membership.id === wanted) || (me.is_superuser && wanted);
+  const organization = known ? wanted : me.organization_id;
+  actIn(organization);
+  useSession.setState({ me, organization, expired: false });
+  return me;
+}
+
+export function chooseOrganization(id: string): void {
+  sessionStorage.setItem(KEY, id);
+  localStorage.setItem(KEY, id);
+  actIn(id);
+  useSession.setState({ organization: id });
+}
+
+export async function signOut(): Promise<void> {
+  await ask(api.POST('/api/auth/logout'));
+  useSession.setState({ me: null, organization: null, expired: false });
+  actIn(null);
+}
+
+export function roleIn(me: Schemas['Me'] | null, organization: string | null): Role {
+  if (me?.is_superuser) return 'owner';
+  return (me?.organizations.find((membership) => membership.id === organization)?.role as Role | undefined) ?? 'viewer';
+}
+
+/** May the person do here what `role` may? What the server allows is decided there; this hides what would be refused. */
+export function useMay(role: Role): boolean {
+  return useSession((state) => RANK[roleIn(state.me, state.organization)] >= RANK[role]);
+}
+
+/** Of the query cache: what belongs to another organization is another entry. */
+export function scope(): string {
+  return useSession.getState().organization ?? '';
+}

@@ -1,0 +1,2 @@
+// The other pages.
+export const pages = {} as const;

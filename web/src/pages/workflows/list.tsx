@@ -1,0 +1,160 @@
+import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { Search } from 'lucide-react';
+import { useEffect, useRef, useState } from 'react';
+import type { Schemas } from '@/api/client';
+import { workflowRunsQuery, workflowsQuery } from '@/api/workflows';
+import { scope } from '@/app/session';
+import { t } from '@/i18n/en';
+import { useFollow } from '@/live/use-follow';
+import { Button } from '@/ui/button';
+import { cx } from '@/ui/cx';
+import { Page } from '@/ui/page';
+import { RunStrip } from '@/ui/run-strip';
+import { Empty, Loading, ProblemView } from '@/ui/states';
+import { Badge, Status } from '@/ui/status';
+import { Time } from '@/ui/time';
+
+const SORTS = [
+  { value: 'updated', label: t.workflows.sortUpdated },
+  { value: 'created', label: t.workflows.sortCreated },
+  { value: 'name', label: t.workflows.sortName },
+];
+
+export function WorkflowsPage() {
+  const search = useSearch({ from: '/inside/workflows' });
+  const navigate = useNavigate({ from: '/workflows' });
+  const queries = useQueryClient();
+  const list = useInfiniteQuery(workflowsQuery(search));
+  const stale = () => void queries.invalidateQueries({ queryKey: [scope(), 'runs', 'of'] });
+  useFollow('runs', stale, stale);
+  const set = (change: Partial<typeof search>) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
+  const items = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const filtered = !!(search.q || search.active);
+  return (
+    <Page title={t.workflows.title}>
+      <div role="search" className="flex flex-wrap items-center gap-2">
+        <SearchBox value={search.q ?? ''} onChange={(q) => set({ q: q || undefined })} label={t.workflows.search} />
+        <select aria-label={t.workflows.filter} className="input w-auto!" value={search.active ?? ''} onChange={(event) => set({ active: event.target.value || undefined })}>
+          <option value="">{t.common.all}</option>
+          <option value="true">{t.workflows.active}</option>
+          <option value="false">{t.workflows.inactive}</option>
+        </select>
+        <select aria-label={t.workflows.sort} className="input w-auto!" value={search.sort ?? 'updated'} onChange={(event) => set({ sort: event.target.value })}>
+          {SORTS.map((sort) => (
+            <option key={sort.value} value={sort.value}>
+              {sort.label}
+            </option>
+          ))}
+        </select>
+      </div>
+      {list.isPending && <Loading rows={8} height={52} />}
+      {list.error && <ProblemView error={list.error} retry={() => void list.refetch()} />}
+      {list.data && items.length === 0 && !filtered && <Empty title={t.workflows.empty}>{t.workflows.emptyHelp}</Empty>}
+      {list.data && items.length === 0 && filtered && (
+        <Empty title={t.workflows.noMatch} action={<Button onClick={() => set({ q: undefined, active: undefined })}>{t.workflows.clear}</Button>}>
+          {t.workflows.noMatchHelp}
+        </Empty>
+      )}
+      {items.length > 0 && <Table items={items} />}
+      {list.hasNextPage && (
+        <Button className="self-center" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+          {t.common.more}
+        </Button>
+      )}
+    </Page>
+  );
+}
+
+/** Writes what is typed into the address when the hand rests. */
+export function SearchBox({ value, onChange, label }: { value: string; onChange: (text: string) => void; label: string }) {
+  const [text, setText] = useState(value);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const [known, setKnown] = useState(value);
+  if (known !== value) {
+    setKnown(value);
+    setText(value);
+  }
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return (
+    <div className="relative min-w-48 flex-1">
+      <Search className="pointer-events-none absolute top-1/2 left-2.5 size-4 -translate-y-1/2 text-muted" aria-hidden="true" />
+      <input
+        type="search"
+        className="input pl-8!"
+        aria-label={label}
+        placeholder={label}
+        value={text}
+        onChange={(event) => {
+          const now = event.target.value;
+          setText(now);
+          clearTimeout(timer.current);
+          timer.current = setTimeout(() => onChange(now.trim()), 200);
+        }}
+      />
+    </div>
+  );
+}
+
+function Table({ items }: { items: Schemas['Workflow'][] }) {
+  return (
+    <div className="panel overflow-hidden">
+      <table className="w-full text-left">
+        <thead className="border-b border-line bg-subtle text-xs text-muted max-md:sr-only">
+          <tr>
+            <th className="px-3 py-2 font-medium">{t.workflows.name}</th>
+            <th className="px-3 py-2 font-medium">{t.workflows.triggers}</th>
+            <th className="px-3 py-2 font-medium">{t.workflows.lastRuns}</th>
+            <th className="px-3 py-2 font-medium">{t.workflows.lastRun}</th>
+            <th className="px-3 py-2 font-medium">{t.workflows.changed}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {items.map((workflow) => (
+            <Row key={workflow.id} workflow={workflow} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+const CELL = 'px-3 md:py-2 max-md:block max-md:py-0.5';
+
+function Row({ workflow }: { workflow: Schemas['Workflow'] }) {
+  const runs = useQuery(workflowRunsQuery(workflow.id, 20));
+  const last = runs.data?.items[0];
+  return (
+    <tr className="border-b border-line last:border-0 hover:bg-subtle max-md:block max-md:py-3">
+      <th scope="row" className={cx(CELL, 'max-w-0 min-w-56 font-normal md:w-2/5')}>
+        <div className="flex items-center gap-2">
+          <span className="truncate font-medium">{workflow.name}</span>
+          {!workflow.is_active && <Badge>{t.workflows.inactive}</Badge>}
+        </div>
+        {workflow.description && <p className="truncate text-sm text-muted">{workflow.description}</p>}
+      </th>
+      <td className={CELL}>
+        <div className="flex flex-wrap gap-1">
+          {workflow.triggers.map((trigger, at) => (
+            <Badge key={`${trigger.type}-${at}`}>{t.workflows[trigger.type]}</Badge>
+          ))}
+          {workflow.triggers.length === 0 && <span className="text-sm text-muted">{t.workflows.manual}</span>}
+        </div>
+      </td>
+      <td className={CELL}>{runs.data ? <RunStrip runs={runs.data.items} /> : <div className="h-6 w-[118px]" />}</td>
+      <td className={cx(CELL, 'md:whitespace-nowrap')}>
+        {last ? (
+          <span className="flex flex-wrap items-center gap-x-2">
+            <Status status={last.status} />
+            <Time at={last.created_at} className="text-sm text-muted" />
+          </span>
+        ) : (
+          <span className="text-sm text-muted">{runs.data ? t.workflows.noRuns : ''}</span>
+        )}
+      </td>
+      <td className={cx(CELL, 'text-sm whitespace-nowrap text-muted max-md:hidden')}>
+        <Time at={workflow.updated_at} /> · v{workflow.version}
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { ago, between, bytes, duration } from '@/ui/format';
+
+const NOW = Date.parse('2026-11-26T12:00:00Z');
+
+describe('durations', () => {
+  it.each([
+    [0, '0 ms'],
+    [999, '999 ms'],
+    [1000, '1.0 s'],
+    [59_990, '59.9 s'],
+    [60_000, '1 m'],
+    [192_000, '3 m 12 s'],
+    [3_600_000, '1 h'],
+    [7_500_000, '2 h 5 m'],
+    [86_400_000 * 3 + 3_600_000 * 4, '3 d 4 h'],
+    [-1, ''],
+    [Number.NaN, ''],
+  ])('%d ms reads %s', (ms, text) => {
+    expect(duration(ms)).toBe(text);
+  });
+
+  it('of something that goes on are counted to now, and never negative', () => {
+    expect(between('2026-11-26T11:59:58Z', null, NOW)).toBe(2000);
+    expect(between('2026-11-26T11:59:58Z', '2026-11-26T11:59:59Z', NOW)).toBe(1000);
+    expect(between('2026-11-26T12:00:05Z', null, NOW)).toBe(0);
+    expect(between(null, null, NOW)).toBeNull();
+  });
+});
+
+describe('relative times', () => {
+  it.each([
+    ['2026-11-26T11:59:55Z', 'just now'],
+    ['2026-11-26T12:00:05Z', 'in a moment'],
+    ['2026-11-26T11:59:15Z', '45 seconds ago'],
+    ['2026-11-26T11:55:00Z', '5 minutes ago'],
+    ['2026-11-25T12:00:00Z', 'yesterday'],
+    ['2026-11-26T15:00:00Z', 'in 3 hours'],
+    ['2025-11-01T12:00:00Z', 'last year'],
+  ])('%s is %s', (time, text) => {
+    expect(ago(time, NOW)).toBe(text);
+  });
+});
+
+it('sizes are in powers of 1024', () => {
+  expect([bytes(12), bytes(1536), bytes(3 * 1024 * 1024)]).toEqual(['12 B', '1.5 KB', '3.0 MB']);
+});
