@@ -2,6 +2,7 @@
 
 #include "api/body.hpp"
 #include "base/time.hpp"
+#include "base/utf8.hpp"
 #include "json/parse.hpp"
 #include "json/pointer.hpp"
 
@@ -35,7 +36,9 @@ Result<json::Value> check(json::Value event) {
   if (event.find("specversion") == nullptr) event.set("specversion", "1.0");
   if (event.get("specversion") != json::Value("1.0")) add_finding(findings, "specversion", "must be \"1.0\"");
   for (const auto& member : event.members()) {
-    if (!is_attribute_name(member.name())) {
+    if (member.value.is_string() && !is_utf8(member.value.as_string())) {
+      add_finding(findings, to_utf8(std::string(member.name())), "is not UTF-8");
+    } else if (!is_attribute_name(member.name())) {
       add_finding(findings, member.name(), "is not an attribute name: lower-case letters and digits");
     } else if (member.name() != "data" && member.value.is_string() && member.value.size() > kMaxAttribute) {
       add_finding(findings, member.name(), "is longer than 1024 bytes");

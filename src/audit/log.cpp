@@ -11,6 +11,7 @@
 #include "audit/detail/line_file.hpp"
 #include "audit/redact.hpp"
 #include "base/assert.hpp"
+#include "base/utf8.hpp"
 #include "json/write.hpp"
 
 namespace pawl::audit {
@@ -48,18 +49,11 @@ std::string clean(std::string_view text) {
   const auto plain = [](char c) { return c >= 0x20 && c < 0x7f; };
   if (text.size() <= kMaxShortText && std::all_of(text.begin(), text.end(), plain)) return std::string(text);
   std::string out;
-  for (std::size_t i = 0; i < text.size() && out.size() < kMaxShortText;) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : (lead & 0xE0U) == 0xC0 ? 2 : (lead & 0xF0U) == 0xE0 ? 3 : (lead & 0xF8U) == 0xF0 ? 4 : 0;
-    bool good = length > 0 && i + length <= text.size() && lead >= 0x20 && lead != 0x7f && lead != 0xC0 && lead != 0xC1;
-    for (std::size_t k = 1; good && k < length; ++k) good = (static_cast<unsigned char>(text[i + k]) & 0xC0U) == 0x80;
-    if (good) {
-      out.append(text.substr(i, length));
-      i += length;
-    } else {
-      out.push_back('?');
-      ++i;
-    }
+  while (!text.empty() && out.size() < kMaxShortText) {
+    const auto length = utf8_length(text);
+    const bool good = length > 1 || (length == 1 && plain(text.front()));
+    out.append(good ? text.substr(0, length) : "?");
+    text.remove_prefix(good ? length : 1);
   }
   return out;
 }

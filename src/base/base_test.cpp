@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "base/utf8.hpp"
 
 namespace pawl {
 namespace {
@@ -26,6 +27,26 @@ TEST(Uuid, RefusesMalformedText) {
                            "0192f0c0-0000-7000-8000-0000000000000"}) {
     EXPECT_FALSE(Uuid::parse(text)) << text;
   }
+}
+
+TEST(Utf8, KnowsWhatIsWellFormed) {
+  for (const auto* text :
+       {"", "plain", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_TRUE(is_utf8(text)) << text;
+    EXPECT_EQ(to_utf8(text), text);
+  }
+  // Lone continuations, overlong forms, surrogates, beyond U+10FFFF, cut off.
+  for (const auto* text : {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf",
+                           "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc3", "\xe2\x82", "\xf0\x9f\x90", "\xc3(", "\xe2\x82("}) {
+    EXPECT_FALSE(is_utf8(text)) << text;
+    EXPECT_TRUE(is_utf8(to_utf8(text))) << text;
+  }
+  EXPECT_EQ(to_utf8("a\xff"
+                    "b\xe2\x82"
+                    "c"),
+            "a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD\xEF\xBF\xBD"
+            "c");
 }
 
 TEST(Time, Rfc3339RoundTrips) {

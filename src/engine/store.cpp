@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "base/utf8.hpp"
 
 namespace pawl::engine {
 namespace {
@@ -52,9 +53,9 @@ constexpr std::string_view kPutReference =
     "insert into run_workflows (ref, organization_id, workflow_id, name) values ($1, $2, $3, $4) "
     "on conflict (ref) do update set name = excluded.name";
 
-/// Text of a document as every database can store it: without U+0000.
+/// Text of a document as every database can store it: UTF-8 without U+0000.
 std::string storable(std::string_view text) {
-  std::string out(text);
+  std::string out = to_utf8(std::string(text));
   std::replace(out.begin(), out.end(), '\0', ' ');
   return out;
 }

@@ -1,5 +1,6 @@
 // `file-read`: the content of a file below the roots.
 
+#include "base/utf8.hpp"
 #include "functions/detail/builtins.hpp"
 #include "functions/detail/contained_path.hpp"
 #include "functions/detail/csv.hpp"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.hpp"
 #include "functions/detail/builtins.hpp"
 #include "functions/detail/encoding.hpp"
 #include "json/write.hpp"

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "base/ids.hpp"
+#include "base/utf8.hpp"
 #include "engine/machine/machine.hpp"
 #include "functions/detail/builtins.hpp"
 #include "functions/detail/contained_path.hpp"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.hpp"
 #include "crypto/crypto.hpp"
 
 namespace pawl::identity {
@@ -26,21 +27,13 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-/// Characters of UTF-8, or nothing where the text is not UTF-8 (well-formed enough for counting: lead bytes with their continuations).
+/// Characters of UTF-8, or nothing where the text is not UTF-8.
 std::optional<std::size_t> characters(std::string_view text) {
   std::size_t count = 0;
-  for (std::size_t i = 0; i < text.size(); ++count) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80                   ? 1
-                               : lead >= 0xC2 && lead < 0xE0 ? 2
-                               : lead >= 0xE0 && lead < 0xF0 ? 3
-                               : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                             : 0;
-    if (length == 0 || i + length > text.size()) return std::nullopt;
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0U) != 0x80) return std::nullopt;
-    }
-    i += length;
+  for (; !text.empty(); ++count) {
+    const auto length = utf8_length(text);
+    if (length == 0) return std::nullopt;
+    text.remove_prefix(length);
   }
   return count;
 }

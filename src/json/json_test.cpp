@@ -27,6 +27,15 @@ TEST(Json, ReadsDoublesExactly) {
   }
 }
 
+TEST(Json, WritesJsonAlsoForBytesThatAreNoText) {
+  EXPECT_EQ(to_text(Value("a\xff\xfe"
+                          "b")),
+            "\"a\xEF\xBF\xBD\xEF\xBF\xBD"
+            "b\"");
+  EXPECT_EQ(to_text(Value("M\xfcnchen")), "\"M\xEF\xBF\xBDnchen\"");
+  EXPECT_EQ(to_text(Value("\xc3\xbc \xf0\x9f\x90\xbe \xe2\x82")), "\"\xc3\xbc \xf0\x9f\x90\xbe \xEF\xBF\xBD\xEF\xBF\xBD\"");
+}
+
 TEST(Json, WritesDigitsWhereFewZerosFollow) {
   EXPECT_EQ(to_text(parsed("12345678909876543212345")), "12345678909876543000000");
   EXPECT_EQ(to_text(parsed("1e300")), "1e+300");

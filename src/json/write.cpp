@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "base/utf8.hpp"
+
 namespace pawl::json {
 namespace {
 
@@ -113,7 +115,13 @@ void append_quoted(std::string& out, std::string_view text) {
   std::size_t plain = 0;  // start of the run not yet copied
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) continue;
+    if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') continue;
+    if (c >= 0x80) {
+      if (const auto length = utf8_length(text.substr(i)); length > 0) {
+        i += length - 1;
+        continue;
+      }
+    }
     out.append(text, plain, i - plain);
     plain = i + 1;
     switch (c) {
@@ -125,6 +133,10 @@ void append_quoted(std::string& out, std::string_view text) {
       case '\b': out += "\\b"; break;
       case '\f': out += "\\f"; break;
       default:
+        if (c >= 0x80) {
+          out += "\xEF\xBF\xBD";
+          break;
+        }
         out += "\\u00";
         out += kHex[c >> 4];
         out += kHex[c & 15];

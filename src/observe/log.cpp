@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/utf8.hpp"
 #include "json/write.hpp"
 
 namespace pawl::observe {
@@ -16,38 +17,8 @@ namespace {
 constexpr std::string_view kRedacted = "[redacted]";
 constexpr std::size_t kLongestValue = 8 * 1024;
 
-/// Values come from anywhere, and a line must parse: bytes that are no UTF-8 become U+FFFD.
-std::string as_utf8(std::string_view text) {
-  std::string out;
-  const auto cut = text.substr(0, kLongestValue);
-  out.reserve(cut.size());
-  for (std::size_t at = 0; at < cut.size();) {
-    const auto lead = static_cast<unsigned char>(cut[at]);
-    const std::size_t length = lead < 0x80                   ? 1
-                               : lead >= 0xC2 && lead < 0xE0 ? 2
-                               : lead >= 0xE0 && lead < 0xF0 ? 3
-                               : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                             : 0;
-    bool valid = length > 0 && at + length <= cut.size();
-    for (std::size_t i = 1; valid && i < length; ++i) valid = (static_cast<unsigned char>(cut[at + i]) & 0xC0U) == 0x80U;
-    if (valid && length == 3) {
-      const auto next = static_cast<unsigned char>(cut[at + 1]);
-      valid = !(lead == 0xE0 && next < 0xA0) && !(lead == 0xED && next >= 0xA0);
-    }
-    if (valid && length == 4) {
-      const auto next = static_cast<unsigned char>(cut[at + 1]);
-      valid = !(lead == 0xF0 && next < 0x90) && !(lead == 0xF4 && next >= 0x90);
-    }
-    if (valid) {
-      out.append(cut, at, length);
-      at += length;
-    } else {
-      out += "\xEF\xBF\xBD";
-      ++at;
-    }
-  }
-  return out;
-}
+/// Values come from anywhere, and a line must parse.
+std::string as_utf8(std::string_view text) { return to_utf8(std::string(text.substr(0, kLongestValue))); }
 
 void append_quoted(std::string& out, std::string_view text) { json::append_quoted(out, as_utf8(text)); }
 

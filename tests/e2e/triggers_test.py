@@ -137,6 +137,26 @@ do:
         _, quick = self.hook("{}")
         self.assertIn("id", self.call("PUT", quick, "plain", 202, headers={"Content-Type": "text/plain"}))
 
+    # Bytes that no database stores as text once ended the server, and an event with them all schedules of everybody.
+    def test_bytes_that_are_no_text_harm_nobody(self):
+        ticking = self.create(document("ticking", "schedule: {every: {milliseconds: 200}}\ndo:\n  - say: {set: {x: 1}}\n"))
+        listening = self.create(document("listening", "schedule: {on: {one: {with: {type: com.example.bytes}}}}\ndo:\n  - a: {set: {x: 1}}\n"))
+        made, url = self.hook("{}", "do:\n  - tell: {call: log, with: {message: '${ .body + (.headers[\"x-city\"] // \"\") }'}}\n"
+                                    "  - fail: {raise: {error: {type: 'https://example.com/e', status: 500, detail: '${ .body }'}}}\n")
+        headers = {"Content-Type": "text/plain", "X-City": "M\xfcnchen"}
+        self.call("POST", url, b"\xff\xfe\xed\xa0\x80", 202, headers=headers)
+        run = self.wait_for_runs(made, 1, "status=faulted")[0]
+        text = self.call("GET", f"/api/runs/{run['id']}", expect=200)["input"]
+        self.assertEqual((text["body"], text["headers"]["x-city"]), ("\ufffd" * 5, "M\ufffdnchen"))
+        binary = {"Content-Type": "text/plain", "ce-id": "b-1", "ce-source": "/test", "ce-type": "com.example.bytes", "ce-specversion": "1.0"}
+        self.assertIn("UTF-8", json.dumps(self.call("POST", "/api/events", b"\xff", 422, headers=binary)))
+        self.assertIn("UTF-8", json.dumps(self.call("POST", "/api/events", b"x", 422, headers={**binary, "ce-subject": "\xff"})))
+        self.call("POST", "/api/events", b"text", 202, headers=binary)
+        self.wait_for_runs(listening, 1)
+        before = len(self.runs(ticking))
+        self.wait_for_runs(ticking, before + 2)
+        self.assertTrue(self.call("GET", "/api/audit/verify", expect=200)["valid"])
+
     def test_a_webhook_tells_strangers_nothing(self):
         made, url = self.hook("{wait: true}")
         unknown = self.call("POST", "/hooks/" + "x" * 43, {}, 404)

@@ -1,11 +1,12 @@
 // ANY /hooks/{token}: starts the workflow that declares `metadata.webhook` in its document (catalog/webhook.hpp).
 //
 // The token is the permission; with `secret`, the delivery must also be signed, within its time, and is taken once. The run's input is
-// {method, query, headers, body}. Without `wait` the answer is 202, else the run's output. Whatever is wrong with token, signature or state
-// of the workflow: 404.
+// {method, query, headers, body}, with U+FFFD for bytes that are not UTF-8. Without `wait` the answer is 202, else the run's output.
+// Whatever is wrong with token, signature or state of the workflow: 404.
 #include "api/body.hpp"
 #include "api/detail/execution.hpp"
 #include "api/routes/theme.hpp"
+#include "base/utf8.hpp"
 #include "catalog/webhook.hpp"
 #include "json/parse.hpp"
 
@@ -22,7 +23,7 @@ bool is_credential(std::string_view name) {
 Result<json::Value> body_value(const http::Request& request) {
   if (request.body.empty()) return json::Value();
   const auto type = request.content_type();
-  if (!http::equals_ignoring_case(type, "application/json") && !type.ends_with("+json")) return json::Value(request.body);
+  if (!http::equals_ignoring_case(type, "application/json") && !type.ends_with("+json")) return json::Value(to_utf8(request.body));
   json::ParseLimits limits;
   limits.max_depth = kMaxBodyDepth;
   auto parsed = json::parse(request.body, limits);
@@ -45,7 +46,7 @@ Result<json::Value> input_of(const http::Request& request) {
     for (char& c : name) {
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     }
-    headers.set(name, field.value);
+    headers.set(name, to_utf8(std::string(field.value)));
   }
   return json::Value::object({{"method", http::to_string(request.method)},
                               {"query", object_of(request.query)},

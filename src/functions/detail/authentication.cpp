@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.hpp"
 #include "functions/detail/builtin.hpp"
 #include "functions/detail/encoding.hpp"
 #include "json/parse.hpp"

@@ -12,54 +12,11 @@ namespace {
 
 constexpr std::size_t kShortestSecret = 4;  // shorter ones would blot out ordinary words
 
-// Length of the well-formed sequence at the front (RFC 3629); 0: none.
-std::size_t sequence_length(std::string_view bytes) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  const unsigned char first = at(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || bytes.size() < length) return 0;
-  const unsigned char second = at(1);
-  const unsigned char lowest = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-  const unsigned char highest = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-  if (second < lowest || second > highest) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if (at(i) < 0x80 || at(i) > 0xBF) return 0;
-  }
-  return length;
-}
-
 void replace_all(std::string& text, std::string_view secret) {
   for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3)) text.replace(at, secret.size(), "***");
 }
 
 }  // namespace
-
-bool is_utf8(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const std::size_t length = sequence_length(bytes);
-    if (length == 0) return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
-}
-
-std::string to_utf8(std::string bytes) {
-  if (is_utf8(bytes)) return bytes;
-  std::string result;
-  std::string_view rest = bytes;
-  while (!rest.empty()) {
-    const std::size_t length = sequence_length(rest);
-    if (length == 0) {
-      result += "\xEF\xBF\xBD";
-      rest.remove_prefix(1);
-    } else {
-      result += rest.substr(0, length);
-      rest.remove_prefix(length);
-    }
-  }
-  return result;
-}
 
 std::string to_base64(std::string_view bytes) {
   std::string text(sodium_base64_ENCODED_LEN(bytes.size(), sodium_base64_VARIANT_ORIGINAL), '\0');

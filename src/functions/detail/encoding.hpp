@@ -9,10 +9,6 @@
 
 namespace pawl::functions {
 
-[[nodiscard]] bool is_utf8(std::string_view bytes);
-/// As it is where it is UTF-8, else with U+FFFD for what is not.
-[[nodiscard]] std::string to_utf8(std::string bytes);
-
 [[nodiscard]] std::string to_base64(std::string_view bytes);
 /// Standard alphabet, padding and line breaks optional.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view text);

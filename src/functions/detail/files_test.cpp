@@ -10,6 +10,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/utf8.hpp"
 #include "functions/detail/contained_path.hpp"
 #include "functions/detail/csv.hpp"
 #include "functions/detail/encoding.hpp"

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "functions/detail/encoding.hpp"
 
 namespace pawl::functions {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 
+#include "base/utf8.hpp"
 #include "engine/machine/machine.hpp"
 #include "functions/detail/builtin.hpp"
 #include "functions/detail/encoding.hpp"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.hpp"
 #include "engine/machine/machine.hpp"
 #include "functions/detail/builtin.hpp"
 #include "functions/detail/encoding.hpp"

@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 
+#include "base/utf8.hpp"
 #include "functions/detail/builtin.hpp"
 #include "functions/detail/encoding.hpp"
 #include "functions/detail/openapi_parameters.hpp"

@@ -17,6 +17,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "base/utf8.hpp"
 #include "functions/detail/encoding.hpp"
 #include "functions/detail/file_io.hpp"
 #include "json/parse.hpp"

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/utf8.hpp"
 #include "engine/machine/machine.hpp"
 #include "functions/detail/builtin.hpp"
 #include "functions/detail/encoding.hpp"
