@@ -25,6 +25,7 @@ std::string_view method_key(Method method) {
 Shape finding_shape() {
   return Shape::object("Finding", {{"pointer", Shape::text("/definition/do/0", 10'000)},
                                    {"message", Shape::text("is not known here", 10'000)},
+                                   {"severity", Shape::choice({"error", "warning"})},
                                    {"line", Shape::integer(3), Shape::kOptional},
                                    {"column", Shape::integer(5), Shape::kOptional},
                                    {"rule", Shape::text("unknown-property"), Shape::kOptional},
@@ -80,13 +81,15 @@ class Writer {
   }
 
  private:
+  static constexpr std::string_view kJson = "application/json";
   static constexpr std::pair<std::string_view, std::string_view> kProblems[] = {
       {"BadRequest", "The request is malformed: not JSON, or a query parameter that is not known."},
       {"Unauthorized", "Nobody is signed in, or the token is not valid."},
       {"Forbidden", "The caller's role does not permit this."},
       {"NotFound", "There is no such thing, or it belongs to an organization that the caller is no member of."},
       {"Unprocessable", "The body has problems; all of them are listed."},
-      {"TooManyRequests", "Too many requests; `Retry-After` says when to come back."}};
+      {"TooManyRequests", "Too many requests; `Retry-After` says when to come back."},
+      {"Failure", "Something else is in the way; `code` says what."}};
 
   [[nodiscard]] Value schema(const Shape& shape) {
     return shape.schema([this](std::string_view name, Value defined) {
@@ -130,24 +133,42 @@ class Writer {
     return all;
   }
 
-  [[nodiscard]] Value success(const Route& route) {
-    auto response = Value::object({{"description", route.status == 204 ? "Done." : route.summary}});
-    if (route.reply) response.set("content", content(route.reply_type, *route.reply));
-    return response;
+  /// Of what has no shape it is known that it is text.
+  [[nodiscard]] Value content_of(std::string_view type, const std::optional<Shape>& shape) {
+    if (shape) return content(type, *shape);
+    return Value::object({{type, Value::object({{"schema", Value::object({{"type", "string"}})}})}});
+  }
+
+  void add_reply(Value& all, const OtherReply& reply) {
+    const auto status = std::to_string(reply.status);
+    auto response = all.take(status);
+    if (!response.is_object()) response = Value::object({{"description", reply.description}});
+    const bool has_body = reply.shape || reply.type != kJson;
+    if (has_body) {
+      auto contents = response.take("content");
+      if (!contents.is_object()) contents = Value::object();
+      const auto added = content_of(reply.type, reply.shape);
+      contents.set(reply.type, added.get(reply.type));
+      response.set("content", std::move(contents));
+    }
+    all.set(status, std::move(response));
   }
 
   [[nodiscard]] Value responses(const Route& route) {
-    auto all = Value::object({{std::to_string(route.status), success(route)}});
+    auto all = Value::object();
+    add_reply(all, {route.status, route.status == 204 ? "Done." : route.summary, route.reply_type, route.reply});
+    for (const auto& other : route.other_replies) add_reply(all, other);
     const auto refer = [&](std::string_view status, std::string_view name) {
       all.set(status, Value::object({{"$ref", "#/components/responses/" + std::string(name)}}));
     };
     const bool open = route.permission == Permission::open;
-    if (route.body != Body::none || !route.query.empty()) refer("400", "BadRequest");
+    if (!open || route.body != Body::none || !route.query.empty()) refer("400", "BadRequest");
     if (!open) refer("401", "Unauthorized");
     if (!open) refer("403", "Forbidden");
     if (route.path.find('{') != std::string_view::npos) refer("404", "NotFound");
     if (route.request) refer("422", "Unprocessable");
     if (route.rate != RateClass::none) refer("429", "TooManyRequests");
+    refer("default", "Failure");
     return all;
   }
 

@@ -46,6 +46,15 @@ enum class Body : std::uint8_t {
   raw,       ///< the handler reads `Request::body` itself
 };
 
+/// What a route may answer besides its `reply`: another status of success, another media type of the same one, or a failure that says
+/// more than a problem does.
+struct OtherReply {
+  int status;
+  std::string_view description;
+  std::string_view type = "application/json";
+  std::optional<Shape> shape{};
+};
+
 struct Parameter {
   std::string_view name;
   Shape shape;
@@ -82,6 +91,7 @@ struct Route {
   int status = 200;                ///< of success
   std::optional<Shape> reply{};    ///< none: no JSON comes back
   std::string_view reply_type = "application/json";
+  std::vector<OtherReply> other_replies{};
   std::string_view description{};
 };
 

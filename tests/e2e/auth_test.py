@@ -5,17 +5,13 @@ Accounts against the real binary: from the link of the first start to the second
 password or link in any log or in the database.
 """
 
-import base64
 import email
 import email.policy
 import glob
-import hashlib
-import hmac
 import http.client
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 import tempfile
@@ -24,17 +20,10 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from pawl_server import Server, binary, free_port, poll  # noqa: E402
+from people import totp  # noqa: E402
 
 PASSWORD = "correct horse battery"
 OTHER = "staple of another kind"
-
-
-def totp(secret, at=None):
-    seed = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    counter = struct.pack(">Q", int((at or time.time()) // 30))
-    mac = hmac.new(seed, counter, hashlib.sha1).digest()
-    offset = mac[-1] & 15
-    return "%06d" % ((struct.unpack(">I", mac[offset:offset + 4])[0] & 0x7FFFFFFF) % 1000000)
 
 
 class AuthTest(unittest.TestCase):

@@ -165,7 +165,11 @@ class Routes(unittest.TestCase):
             if kind.startswith("text/event-stream"):
                 return reply.status, None
             text = reply.read()
-            return reply.status, json.loads(text) if "json" in kind and "ndjson" not in kind and text else text
+            value = json.loads(text) if kind.endswith("json") and text else text
+            problems = self.document.check_reply(method, url, reply.status, kind.split(";")[0], value)
+            if problems:
+                raise AssertionError("\n".join(problems))
+            return reply.status, value
         finally:
             connection.close()
 

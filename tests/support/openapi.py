@@ -2,7 +2,11 @@
 
 import re
 
-PROBLEM = "application/problem+json"
+FORMATS = {
+    "uuid": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "date-time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z",
+    "email": r"[^@\s]+@[^@\s]+",
+}
 
 
 class Document:
@@ -46,19 +50,25 @@ class Document:
         media_type, content = next(iter(body["content"].items()))
         return media_type, content["example"]
 
-    def check_reply(self, method, path, status, reply):
-        """The problems of a JSON reply, as texts: undeclared success statuses, and members that the schema does not know or misses."""
+    def check_reply(self, method, path, status, media_type, reply):
+        """The problems of a reply, as texts: a status or media type that is not declared, and members that the schema does not know or misses.
+        `reply` is the parsed JSON of a JSON type. Paths that the document does not know are none of its business."""
         operation = self.find(method, path)
-        if operation is None or not 200 <= status < 300 or status == 204:
+        if operation is None:
             return []
-        declared = [int(code) for code in operation["responses"] if code.startswith("2")]
-        if status not in declared and status != 202:
-            return [f"{method} {path}: status {status} is not declared, only {declared}"]
-        response = operation["responses"].get(str(status)) or operation["responses"][str(declared[0])]
-        content = response.get("content", {}).get("application/json")
-        if content is None or not isinstance(reply, (dict, list)):
+        where = f"{method} {path} {status}"
+        declared = operation["responses"].get(str(status)) or (operation["responses"].get("default") if status >= 400 else None)
+        if declared is None:
+            return [f"{where}: the status is not declared, only {sorted(operation['responses'])}"]
+        contents = self.resolve(declared).get("content", {})
+        if not contents:
+            return [f"{where}: has a body of {media_type}, and none is declared"] if reply else []
+        content = next((each for name, each in contents.items() if name in (media_type, "*/*")), None)
+        if content is None:
+            return [f"{where}: is {media_type or 'nothing'}, not one of {sorted(contents)}"]
+        if not media_type.endswith("json") or media_type.endswith("ndjson"):
             return []
-        return [f"{method} {path}: {problem}" for problem in self.violations(content["schema"], reply, "")]
+        return [f"{where}: {problem}" for problem in self.violations(content.get("schema", {}), reply, "")]
 
     def violations(self, schema, value, pointer):
         """The part of JSON Schema that the document uses."""
@@ -76,6 +86,15 @@ class Document:
         found = []
         if "enum" in schema and value not in schema["enum"]:
             found.append(f"{pointer} is {value!r}, not one of {schema['enum']}")
+        if isinstance(value, str) and not re.fullmatch(FORMATS.get(schema.get("format"), r"(?s).*"), value):
+            found.append(f"{pointer} is {value!r}, no {schema['format']}")
+        if isinstance(value, (int, float)) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+            found.append(f"{pointer} is {value}, out of its range")
+        if isinstance(value, (str, list)):
+            least, most = ("minLength", "maxLength") if isinstance(value, str) else ("minItems", "maxItems")
+            size = len(value.encode()) if isinstance(value, str) else len(value)
+            if not schema.get(least, 0) <= size <= schema.get(most, size):
+                found.append(f"{pointer} has a length of {size}, not {schema.get(least, 0)} to {schema.get(most)}")
         if isinstance(value, list) and "items" in schema:
             for index, item in enumerate(value):
                 found += self.violations(schema["items"], item, f"{pointer}/{index}")

@@ -11,6 +11,8 @@ import subprocess
 import threading
 import time
 
+from openapi import Document
+
 API_KEY = "test-key-0123456789-0123456789-0123456789"
 
 
@@ -69,6 +71,7 @@ class Server:
             **(extra_environment or {}),
         }
         self.process = None
+        self.document = None  # of the running server: every reply is held against it
         self.log = open(os.path.join(os.path.dirname(os.path.abspath(data_dir)), f"serve-{self.port}.log"), "ab")
 
     def start(self, deadline_seconds=60):
@@ -82,6 +85,7 @@ class Server:
             try:
                 status, _, _ = self.request("GET", "/health/readiness")
                 if status == 200:
+                    self.document = self.document or Document(self.request("GET", "/api/openapi.json")[1])
                     return self
             except OSError:
                 time.sleep(0.005)
@@ -119,7 +123,11 @@ class Server:
             reply = connection.getresponse()
             text = reply.read().decode()
             kind = reply.getheader("Content-Type", "")
-            value = json.loads(text) if re.search(r"json", kind) and text else text
+            value = json.loads(text) if re.search(r"json\b", kind) and "ndjson" not in kind and text else text
+            if self.document:
+                problems = self.document.check_reply(method, path, reply.status, kind.split(";")[0], value)
+                if problems:
+                    raise AssertionError("the reply is not what the OpenAPI document says:\n" + "\n".join(problems))
             return reply.status, value, dict(reply.getheaders())
         except http.client.HTTPException as failure:
             raise OSError(str(failure)) from failure

@@ -1,6 +1,7 @@
 // Users, for administrators of the installation.
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
+#include "api/detail/user_reply.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "identity/user_admin.hpp"
@@ -10,16 +11,8 @@ namespace {
 
 void append_user(std::string& out, const identity::User& user) {
   ObjectWriter object(out);
-  object.text("id", user.id.to_string());
-  object.text("email", user.email);
-  object.text("name", user.name);
-  object.boolean("is_active", user.active);
-  object.boolean("is_superuser", user.superuser);
-  object.boolean("email_verified", user.email_verified_at.has_value());
-  object.boolean("totp_enabled", user.totp_enabled);
-  object.time("created_at", user.created_at);
+  write_user(object, user);
   object.time("updated_at", user.updated_at);
-  object.time("last_login_at", user.last_login_at);
 }
 
 void reply_user(Call& call, const identity::User& user) {
@@ -91,16 +84,9 @@ void delete_user(Context& context, Call call) {
 // ---- rows -----------------------------------------------------------------------------------------------------------------------
 
 Shape managed_user_shape() {
-  return Shape::object("ManagedUser", {{"id", Shape::id()},
-                                       {"email", Shape::email("ada@example.org")},
-                                       {"name", Shape::text("Ada")},
-                                       {"is_active", Shape::boolean(true)},
-                                       {"is_superuser", Shape::boolean(false)},
-                                       {"email_verified", Shape::boolean(true)},
-                                       {"totp_enabled", Shape::boolean(false)},
-                                       {"created_at", Shape::time()},
-                                       {"updated_at", Shape::time()},
-                                       {"last_login_at", Shape::time().or_null()}});
+  auto members = user_members();
+  members.push_back({"updated_at", Shape::time()});
+  return Shape::object("ManagedUser", std::move(members));
 }
 
 }  // namespace

@@ -212,25 +212,40 @@ void verify_records(Context& context, Call call) {
 
 // ---- rows -----------------------------------------------------------------------------------------------------------------------
 
+constexpr std::string_view kExampleHash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+std::vector<Shape::Member> record_members() {
+  return {{"id", Shape::id()},
+          {"time", Shape::time()},
+          {"sequence", Shape::integer(17, 1)},
+          {"action", Shape::text("function.executed", 300)},
+          {"outcome", Shape::choice({"success", "failure", "dry_run", "refused"})},
+          {"organization_id", Shape::id().or_null()},
+          {"actor", Shape::choice({"system", "anonymous", "user", "api_key", "administrator"})},
+          {"user_id", Shape::id().or_null()},
+          {"api_key_id", Shape::id().or_null()},
+          {"resource_type", Shape::text("function", 300)},
+          {"resource_id", Shape::text("http", 300)},
+          {"network", Shape::text("192.0.2.0/24").or_null()},
+          {"request_id", Shape::text("0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d", 300).or_null()},
+          {"run_id", Shape::id().or_null()},
+          {"task", Shape::text("/do/0/get", 300).or_null()},
+          {"duration_ms", Shape::integer(12).or_null()},
+          {"details", Shape::any(json::Value::object({{"params", json::Value::object()}}))}};
+}
+
 Shape record_shape() {
-  return Shape::object("AuditRecord", {{"id", Shape::id()},
-                                       {"time", Shape::time()},
-                                       {"sequence", Shape::integer(17, 1)},
-                                       {"action", Shape::text("function.executed", 300)},
-                                       {"outcome", Shape::choice({"success", "failure", "dry_run", "refused"})},
-                                       {"organization_id", Shape::id().or_null()},
-                                       {"actor", Shape::choice({"system", "anonymous", "user", "api_key", "administrator"})},
-                                       {"user_id", Shape::id().or_null()},
-                                       {"api_key_id", Shape::id().or_null()},
-                                       {"resource_type", Shape::text("function", 300)},
-                                       {"resource_id", Shape::text("http", 300)},
-                                       {"address", Shape::text("192.0.2.7").or_null()},
-                                       {"network", Shape::text("192.0.2.0/24").or_null()},
-                                       {"request_id", Shape::text("0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d", 300).or_null()},
-                                       {"run_id", Shape::id().or_null()},
-                                       {"task", Shape::text("/do/0/get", 300).or_null()},
-                                       {"duration_ms", Shape::integer(12).or_null()},
-                                       {"details", Shape::any(json::Value::object({{"params", json::Value::object()}}))}});
+  auto members = record_members();
+  members.push_back({"address", Shape::text("192.0.2.7").or_null()});
+  return Shape::object("AuditRecord", std::move(members));
+}
+
+/// As in the file: with the links of the chain, and without what the chain does not cover.
+Shape exported_shape() {
+  auto members = record_members();
+  members.push_back({"previous_hash", Shape::text(kExampleHash, 64)});
+  members.push_back({"hash", Shape::text(kExampleHash, 64)});
+  return Shape::object("ExportedAuditRecord", std::move(members));
 }
 
 Shape stats_shape() {
@@ -251,8 +266,8 @@ Shape verification_shape() {
        {"last", Shape::integer(17)},
        {"removed", Shape::integer(0).described("Sequence up to which retention has removed records.")},
        {"file_lines", Shape::integer(17).described("Lines of the file that were compared.")},
-       {"head", Shape::text("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
-                    .described("Hash of the newest record: note it elsewhere, and give it to `pawl audit verify --expect`.")},
+       {"head",
+        Shape::text(kExampleHash).described("Hash of the newest record: note it elsewhere, and give it to `pawl audit verify --expect`.")},
        {"problem", Shape::object("AuditProblem",
                                  {{"sequence", Shape::integer(7)}, {"kind", Shape::text("altered")}, {"detail", Shape::text("...", 1000)}})
                        .or_null()}});
@@ -346,7 +361,8 @@ std::vector<Route> audit_routes() {
        .handler = export_records,
        .runs = Runs::pool,
        .query = export_parameters(),
-       .reply = Shape::array(record_shape()),
+       .reply = Shape::array(exported_shape(), 0),
+       .other_replies = {{200, "With `format=csv`.", "text/csv"}},
        .description = "A reply ends after about 8 MiB; then `X-Next-Cursor` is the `cursor` that goes on."},
   };
   add_rows(rows, "/api/audit", "listAudit", "/api/audit/{audit_id}", "getAuditRecord");

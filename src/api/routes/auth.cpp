@@ -4,6 +4,7 @@
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
 #include "api/detail/session_cookies.hpp"
+#include "api/detail/user_reply.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "identity/accounts.hpp"
@@ -41,18 +42,6 @@ std::optional<SessionId> own_session(const Call& call) {
 std::string text_of(const Call& call, std::string_view name) {
   const auto& member = call.body.get(name);
   return member.is_string() ? std::string(member.as_string()) : std::string();
-}
-
-void write_user(ObjectWriter& object, const identity::User& user) {
-  object.text("id", user.id.to_string());
-  object.text("email", user.email);
-  object.text("name", user.name);
-  object.boolean("is_active", user.active);
-  object.boolean("is_superuser", user.superuser);
-  object.boolean("email_verified", user.email_verified_at.has_value());
-  object.boolean("totp_enabled", user.totp_enabled);
-  object.time("created_at", user.created_at);
-  object.time("last_login_at", user.last_login_at);
 }
 
 /// Tokens in the body, or, for browsers that ask, in cookies that scripts cannot read.
@@ -268,17 +257,6 @@ void disable_totp(Context& context, Call call) {
 
 // ---- rows -------------------------------------------------------------------------------------------------------------------------
 
-std::vector<Shape::Member> user_members() {
-  return {{"id", Shape::id()},
-          {"email", Shape::email("ada@example.org")},
-          {"name", Shape::text("Ada")},
-          {"is_active", Shape::boolean(true)},
-          {"is_superuser", Shape::boolean(false)},
-          {"email_verified", Shape::boolean(true)},
-          {"totp_enabled", Shape::boolean(false)},
-          {"created_at", Shape::time()},
-          {"last_login_at", Shape::time().or_null()}};
-}
 Shape user_shape() { return Shape::object("User", user_members()); }
 
 Shape me_shape() {

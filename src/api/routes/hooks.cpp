@@ -121,57 +121,27 @@ void webhook(Context& context, Call call) {
 
 // ---- rows -----------------------------------------------------------------------------------------------------------------------
 
+Route hook_row(http::Method method, std::string_view id) {
+  return {.method = method,
+          .path = "/hooks/{token}",
+          .id = id,
+          .tag = "webhooks",
+          .summary = "Start the workflow of a webhook",
+          .permission = Permission::open,
+          .handler = webhook,
+          .rate = RateClass::hook,
+          .body = Body::raw,
+          .reply = Shape::any(json::Value::object({{"answer", 42}})),
+          .other_replies = {{202, "Started; nobody waits for its end.", "application/json", run_status_shape()}},
+          .description = "200 with the run's output where the trigger waits for it, else 202."};
+}
+
 }  // namespace
 
 std::vector<Route> hook_routes() {
   using http::Method;
-  return {
-      {.method = Method::get,
-       .path = "/hooks/{token}",
-       .id = "hookGet",
-       .tag = "webhooks",
-       .summary = "Start the workflow of a webhook",
-       .permission = Permission::open,
-       .handler = webhook,
-       .rate = RateClass::hook,
-       .body = Body::raw},
-      {.method = Method::post,
-       .path = "/hooks/{token}",
-       .id = "hookPost",
-       .tag = "webhooks",
-       .summary = "Start the workflow of a webhook",
-       .permission = Permission::open,
-       .handler = webhook,
-       .rate = RateClass::hook,
-       .body = Body::raw},
-      {.method = Method::put,
-       .path = "/hooks/{token}",
-       .id = "hookPut",
-       .tag = "webhooks",
-       .summary = "Start the workflow of a webhook",
-       .permission = Permission::open,
-       .handler = webhook,
-       .rate = RateClass::hook,
-       .body = Body::raw},
-      {.method = Method::patch,
-       .path = "/hooks/{token}",
-       .id = "hookPatch",
-       .tag = "webhooks",
-       .summary = "Start the workflow of a webhook",
-       .permission = Permission::open,
-       .handler = webhook,
-       .rate = RateClass::hook,
-       .body = Body::raw},
-      {.method = Method::delete_,
-       .path = "/hooks/{token}",
-       .id = "hookDelete",
-       .tag = "webhooks",
-       .summary = "Start the workflow of a webhook",
-       .permission = Permission::open,
-       .handler = webhook,
-       .rate = RateClass::hook,
-       .body = Body::raw},
-  };
+  return {hook_row(Method::get, "hookGet"), hook_row(Method::post, "hookPost"), hook_row(Method::put, "hookPut"),
+          hook_row(Method::patch, "hookPatch"), hook_row(Method::delete_, "hookDelete")};
 }
 
 }  // namespace pawl::api::detail

@@ -204,7 +204,6 @@ Shape run_shape() {
 }
 
 Shape run_page_shape() { return Shape::page("RunPage", Shape::object("RunItem", run_item_members())); }
-Shape run_status_shape() { return Shape::object("RunStatus", {{"id", Shape::id()}, {"status", status_shape()}}); }
 
 Shape outcome_shape() {
   return Shape::object("RunOutcome", {{"id", Shape::id()},
@@ -251,6 +250,8 @@ Shape nothing_shape(std::string_view name) { return Shape::object(name, {}); }
 
 }  // namespace
 
+Shape run_status_shape() { return Shape::object("RunStatus", {{"id", Shape::id()}, {"status", status_shape()}}); }
+
 std::vector<Route> run_routes() {
   using http::Method;
   return {
@@ -265,6 +266,7 @@ std::vector<Route> run_routes() {
        .body = Body::optional,
        .request = execution_shape(),
        .reply = outcome_shape(),
+       .other_replies = {{202, "Started; `Location` is the run.", "application/json", run_status_shape()}},
        .description = "200 with the outcome where the run has ended within `wait`, else 202 with `id`, `status` and `Location`."},
       {.method = Method::get,
        .path = "/api/workflows/{workflow_id}/executions",

@@ -27,6 +27,7 @@ namespace pawl::api::detail {
 /// Shapes of more than one theme.
 [[nodiscard]] Shape workflow_shape();
 [[nodiscard]] Shape finding_shape();
+[[nodiscard]] Shape run_status_shape();
 [[nodiscard]] std::vector<Route> auth_routes();
 [[nodiscard]] std::vector<Route> api_key_routes();
 [[nodiscard]] std::vector<Route> integration_routes();

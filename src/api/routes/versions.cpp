@@ -127,8 +127,8 @@ void export_workflow(Context& context, Call call) {
   PAWL_API_CHECK(query.finish());
   PAWL_API_TRY(workflow, context.d.catalog.get(call.organization, id));
   PAWL_API_TRY(text, exported(workflow.definition, format == "json"));
-  auto response = http::Response::text(200, std::move(text));
-  response.headers.set("Content-Type", format == "json" ? "application/json" : "application/yaml");
+  const http::Literal type = format == "json" ? http::Literal("application/json") : http::Literal("application/yaml");
+  http::Response response(200, type, std::move(text));
   response.headers.set("Content-Disposition", "attachment; filename=\"" + file_name(workflow.name, format) + "\"");
   response.headers.set("X-Content-Type-Options", "nosniff");
   call.reply(std::move(response));
@@ -285,7 +285,8 @@ std::vector<Route> version_routes() {
        .owner = &kWorkflowOwner,
        .query = {{"format", Shape::choice({"yaml", "json"}), "`yaml` where left out."}},
        .reply = Shape::text("document:\n  dsl: '1.0.3'\n", 1U << 20U),
-       .reply_type = "application/yaml"},
+       .reply_type = "application/yaml",
+       .other_replies = {{200, "With `format=json`.", "application/json", Shape::any(json::Value::object())}}},
       {.method = Method::post,
        .path = "/api/workflows/import",
        .id = "importWorkflow",
@@ -298,6 +299,7 @@ std::vector<Route> version_routes() {
        .request = import_shape(),
        .status = 201,
        .reply = import_reply_shape(),
+       .other_replies = {{200, "What would come of it; nothing was stored.", "application/json", import_reply_shape()}},
        .description = "Nothing is executed or fetched. What cannot be translated is named in `findings` and becomes a task that raises an "
                       "error saying "
                       "so. An imported workflow is inactive unless asked otherwise. 200 with `dry_run`."},

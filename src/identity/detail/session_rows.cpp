@@ -1,5 +1,7 @@
 #include "identity/detail/session_rows.hpp"
 
+#include "identity/detail/changed.hpp"
+
 namespace pawl::identity::detail {
 namespace {
 
@@ -31,16 +33,6 @@ ApiKey read_key(const Row& row) {
   key.expires_at = row.optional_time(7);
   key.last_used_at = row.optional_time(8);
   return key;
-}
-
-Result<void> done(Result<std::int64_t> changed) {
-  if (changed.has_error()) return changed.error();
-  return {};
-}
-
-Result<bool> changed_one(Result<std::int64_t> changed) {
-  if (changed.has_error()) return changed.error();
-  return *changed == 1;
 }
 
 }  // namespace

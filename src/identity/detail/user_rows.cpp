@@ -1,5 +1,7 @@
 #include "identity/detail/user_rows.hpp"
 
+#include "identity/detail/changed.hpp"
+
 namespace pawl::identity::detail {
 namespace {
 
@@ -25,16 +27,6 @@ UserRow read_user(const Row& row) {
   out.user.created_at = row.time(12);
   out.user.updated_at = row.time(13);
   return out;
-}
-
-Result<void> done(Result<std::int64_t> changed) {
-  if (changed.has_error()) return changed.error();
-  return {};
-}
-
-Result<bool> changed_one(Result<std::int64_t> changed) {
-  if (changed.has_error()) return changed.error();
-  return *changed == 1;
 }
 
 }  // namespace
