@@ -102,7 +102,7 @@ function(pawl_module name)
     # One ctest entry per program: hundreds of processes would cost more than the tests themselves.
     add_test(NAME ${id} COMMAND pawl_${id}_test)
     set_tests_properties(${id} PROPERTIES TIMEOUT 900
-      ENVIRONMENT "PAWL_SOURCE_DIR=${PROJECT_SOURCE_DIR};PAWL_SHARED_DIR=${PROJECT_SOURCE_DIR}/../shared;\
+      ENVIRONMENT "GTEST_SHUFFLE=1;PAWL_SOURCE_DIR=${PROJECT_SOURCE_DIR};PAWL_SHARED_DIR=${PROJECT_SOURCE_DIR}/../shared;\
 PAWL_BINARY_DIR=${PROJECT_BINARY_DIR}")
     if(ARG_DATABASE_TESTS)
       pawl_database_test(${id} $<TARGET_FILE:pawl_${id}_test>)
@@ -117,7 +117,8 @@ function(pawl_database_test name)
 echo 'SKIPPED: PAWL_TEST_DATABASE_URL is not set; scripts/services starts one' >&2; exit 77; }; exec \"$0\" \"$@\""
     ${ARGN})
   set_tests_properties(${name}_postgresql PROPERTIES TIMEOUT 900 SKIP_RETURN_CODE 77
-    ENVIRONMENT "PAWL_TEST_BACKEND=postgresql;PAWL_SOURCE_DIR=${PROJECT_SOURCE_DIR};PAWL_SHARED_DIR=${PROJECT_SOURCE_DIR}/../shared;\
+    ENVIRONMENT "GTEST_SHUFFLE=1;PAWL_TEST_BACKEND=postgresql;\
+PAWL_SOURCE_DIR=${PROJECT_SOURCE_DIR};PAWL_SHARED_DIR=${PROJECT_SOURCE_DIR}/../shared;\
 PAWL_BINARY_DIR=${PROJECT_BINARY_DIR};PAWL_BINARY=${PROJECT_BINARY_DIR}/pawl;PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 

@@ -261,7 +261,7 @@ class AuthTest(unittest.TestCase):
 
     # ---- what is left behind: runs last ----
 
-    # proves: AI-C7
+    # proves: AI-C7, N-18
     def test_zz_nothing_secret_in_logs_or_database(self):
         secrets = {each for each in self.secrets if len(each) >= 16}
         self.assertGreater(len(secrets), 20)
@@ -269,6 +269,8 @@ class AuthTest(unittest.TestCase):
         with open(self.server.log.name, "rb") as log:
             lines = [line for line in log.read().decode(errors="replace").splitlines() if "/setup#" not in line]
         written = "\n".join(lines)
+        self.assertIn("/api/auth/login", written)
+        self.assertNotIn("@example.org", written, "addresses of people are not for logs either")
         for name in glob.glob(os.path.join(self.data, "**", "*"), recursive=True):
             if os.path.isfile(name) and not name.endswith(".eml"):
                 with open(name, "rb") as file:

@@ -85,7 +85,7 @@ class MailTest(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.smtp = SmtpServer()
         cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment={
-            "RATE_LIMIT_ENABLED": "false", "PAWL_PUBLIC_URL": "https://pawl.example.com", "SMTP_HOST": "127.0.0.1",
+            "RATE_LIMIT_ENABLED": "false", "LOG_LEVEL": "debug", "PAWL_PUBLIC_URL": "https://pawl.example.com", "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(cls.smtp.server_address[1]), "SMTP_USE_TLS": "false", "SMTP_FROM_EMAIL": "pawl@example.com"}).start()
 
     @classmethod
@@ -116,6 +116,18 @@ class MailTest(unittest.TestCase):
                                             "name": "Eve"}, headers={"Authorization": ""})
         self.assertEqual(status, 422)
         self.assertEqual(self.smtp.to("all@example.org"), [])
+
+    # proves: N-18
+    def test_who_gets_mail_stands_in_no_log(self):
+        with self.smtp.lock:
+            self.smtp.moods.append("later")
+        Person(self.server, "private@example.org")
+        poll(lambda: self.smtp.to("private@example.org"), 30, "the mail, after a failure")
+        self.server.log.flush()
+        with open(self.server.log.name, encoding="utf-8", errors="replace") as log:
+            text = log.read()
+        self.assertIn("/api/auth/register", text)
+        self.assertNotIn("@example.org", text)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from pawl_server import Server, free_port, poll  # noqa: E402
+from pawl_server import Server, free_port  # noqa: E402
 from packages import install  # noqa: E402
 from people import Mailbox, Person  # noqa: E402
 
@@ -82,7 +82,7 @@ class OAuthTest(unittest.TestCase):
         data = os.path.join(cls.folder.name, "data")
         cls.mailbox = Mailbox(data)
         cls.server = Server(data, port=port, extra_environment={
-            "RATE_LIMIT_ENABLED": "false", "PAWL_PUBLIC_URL": cls.base, "OIDC_ISSUER": f"http://127.0.0.1:{provider_port}",
+            "RATE_LIMIT_ENABLED": "false", "LOG_LEVEL": "debug", "PAWL_PUBLIC_URL": cls.base, "OIDC_ISSUER": f"http://127.0.0.1:{provider_port}",
             "OIDC_CLIENT_ID": "pawl", "OIDC_CLIENT_SECRET": "the-secret-of-the-test-client"}).start()
         cls.addClassCleanup(cls.server.stop)
 
@@ -158,11 +158,17 @@ class OAuthTest(unittest.TestCase):
         told = [(item["action"], item["details"].get("reason")) for item in trail["items"][:2]]
         self.assertEqual(told, [("account.login", "by a provider"), ("account.oauth_linked", "oidc")])
 
-    def test_the_secret_and_the_tokens_stand_in_no_log(self):
+    # proves: N-18
+    def test_neither_secrets_nor_people_stand_in_the_log(self):
         browser = Browser()
         browser.request("GET", self.sign_in(browser, "logged"))
-        poll(lambda: True, 1, "")
-        self.assertNotIn("the-secret-of-the-test-client", self.server.tail())
+        browser.request("GET", self.sign_in(browser, "unverified-logged"))
+        self.server.log.flush()
+        with open(self.server.log.name, encoding="utf-8", errors="replace") as log:
+            text = log.read()
+        self.assertIn("/api/auth/{provider}/callback", text)
+        for part in ("the-secret-of-the-test-client", "@example.org", "unverified-logged", "code_verifier", "id_token"):
+            self.assertNotIn(part, text)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: W3, W5, W7, P5, P11, S0-T3, S0-T4
+"""proves: W3, W5, W7, P5, P11, S0-T3, S0-T4, AI-M3
 
 The HTTP contract against the real binary: every route on its good and its bad paths.
 """

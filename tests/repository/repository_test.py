@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""What holds for the repository itself: pages that exist and are found, pinned parts, files that stay out, tests with limits, the platform."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+ROOT = pathlib.Path(os.environ.get("PAWL_SOURCE_DIR") or pathlib.Path(__file__).resolve().parents[2])
+BUILD = pathlib.Path(os.environ.get("PAWL_BINARY_DIR") or ROOT / "build/release")
+
+
+def output(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+
+
+class RepositoryTest(unittest.TestCase):
+    # proves: FA-20
+    def test_every_page_is_found_from_the_readme(self):
+        found, open_pages = set(), [ROOT / "README.md"]
+        while open_pages:
+            page = open_pages.pop()
+            if page in found:
+                continue
+            found.add(page)
+            for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+                file = (page.parent / target).resolve()
+                if file.suffix == ".md" and file.is_file():
+                    open_pages.append(file)
+        names = {str(page.relative_to(ROOT)) for page in found}
+        self.assertLessEqual({"ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "docs/api.md", "docs/operations.md", "docs/runbook.md"}, names)
+        pages = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")}
+        self.assertEqual(pages - names, set(), "nobody would find these")
+
+    # proves: FA-20
+    def test_who_begins_finds_commands_that_exist(self):
+        text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        commands = set(re.findall(r"`(scripts/\w+)", text))
+        self.assertGreaterEqual(len(commands), 5)
+        for command in commands | {".ci/run"}:
+            self.assertTrue(os.access(ROOT / command, os.X_OK), command)
+            self.assertIn("--help", (ROOT / command).read_text(encoding="utf-8"), f"{command} explains itself")
+
+    # proves: AI-M6
+    def test_what_is_made_or_secret_is_ignored(self):
+        for path in ("build/release/pawl", "pawl-data/secret.key", "pawl-data/pawl.db", ".cache/x", "node_modules/x", "tests/__pycache__/x.pyc"):
+            done = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False)
+            self.assertEqual(done.returncode, 0, path)
+        for path in ("src/base/ids.hpp", "docs/api.md", ".env.example"):
+            self.assertEqual(subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode, 1, path)
+        image = {line.removeprefix("**/") for line in (ROOT / ".dockerignore").read_text().split()}
+        self.assertLessEqual({".git", "build", "pawl-data", "node_modules"}, image, "an image would carry the history, or somebody's keys")
+
+    # proves: AI-M9
+    def test_every_part_is_pinned(self):
+        # Debian's packages by a range; npm's, which stand in a section of their own, by the lock files below.
+        packages = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8").partition("\n## Web interface")[0]
+        rows = re.findall(r"^\| `([^`]+)` \| [^|]+ \| ([^|]+?) \|", packages, re.M)
+        self.assertGreater(len(rows), 40)
+        for name, limits in rows:
+            self.assertRegex(limits, r"^>= \S+( < \S+)?$", name)
+        for manifest in output("git", "ls-files", "*package.json").split():
+            lock = json.loads((ROOT / manifest).with_name("package-lock.json").read_text())
+            for path, package in lock["packages"].items():
+                if path:
+                    self.assertTrue(package["version"], f"{manifest}: {path}")
+                    self.assertTrue(package.get("integrity") or package.get("link"), f"{manifest}: {path} could be anything")
+
+    # proves: FA-21
+    def test_every_test_has_a_limit_and_none_relies_on_an_order(self):
+        listed = json.loads(output("ctest", "--test-dir", BUILD, "--show-only=json-v1"))["tests"]
+        self.assertGreater(len(listed), 30)
+        for test in listed:
+            properties = {each["name"]: each["value"] for each in test.get("properties", [])}
+            self.assertLessEqual(properties.get("TIMEOUT", 10**9), 1800, f"{test['name']} may hang for ever")
+            program = test["command"][-1] if "command" in test else ""
+            if re.search(r"/tests/pawl_\w+_test$", program):
+                self.assertIn("GTEST_SHUFFLE=1", properties.get("ENVIRONMENT", []), f"{test['name']} always runs in the same order")
+
+    # proves: S4-T2
+    def test_the_platform_is_the_one_that_is_stated(self):
+        stated = re.search(r"built and tested on Debian (\d+) \((\w+), GCC ([\d.]+)\)", (ROOT / "SECURITY.md").read_text(encoding="utf-8"))
+        system = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', pathlib.Path("/etc/os-release").read_text(), re.M))
+        self.assertEqual((system["ID"], system["VERSION_ID"]), ("debian", stated[1]))
+        self.assertEqual(output("dpkg", "--print-architecture").strip(), stated[2])
+        self.assertTrue(output("g++", "-dumpfullversion").startswith(stated[3] + "."))
+
+
+if __name__ == "__main__":
+    unittest.main()
