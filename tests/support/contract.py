@@ -88,7 +88,8 @@ class _Reader:
         self.add("=", "", f"answers {status}")
         for kind, content in response.get("content", {}).items():
             self.add("=", "", f"answers as {kind}")
-            self.walk(">", "", content["schema"], ())
+            if kind == "application/json":
+                self.walk(">", "", content["schema"], ())
 
     def walk(self, kind, place, schema, within):
         reference = schema.get("$ref")
