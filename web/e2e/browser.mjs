@@ -37,7 +37,15 @@ export async function startBrowser(base) {
     context.on('request', (request) => {
       if (!request.url().startsWith(base) && !/^(data|blob):/.test(request.url())) problems.push(`request to ${request.url()}`);
     });
-    const [page] = context.pages();
+    return watched(context.pages()[0]);
+  }
+
+  /** Another page of the same person. */
+  async function open(context) {
+    return watched(await context.newPage());
+  }
+
+  function watched(page) {
     page.on('console', (message) => {
       // A refused request is an answer that the page shows.
       if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) problems.push(`${page.url()}: ${message.text()}`);
@@ -51,7 +59,7 @@ export async function startBrowser(base) {
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   }
 
-  return { person, problems, stop };
+  return { person, open, problems, stop };
 }
 
 /** What axe finds on the page as it is, as lines. */

@@ -2,7 +2,20 @@
 import assert from 'node:assert/strict';
 
 const OUTSIDE = ['/login', '/register', '/forgot-password', '/setup#x', '/reset-password#x', '/verify-email', '/invitation'];
-const INSIDE = ['/workflows'];
+const INSIDE = [
+  () => '/workflows',
+  () => '/workflows/new',
+  () => '/workflows/new/retry',
+  ({ workflow }) => `/workflows/${workflow}`,
+  ({ workflow }) => `/workflows/${workflow}/runs`,
+  ({ workflow }) => `/workflows/${workflow}/versions`,
+  () => '/runs',
+  ({ run }) => `/runs/${run}`,
+  ({ run }) => `/runs/${run}?task=/do/0/greet&view=timeline`,
+  ({ run }) => `/runs/${run}?view=data`,
+  ...['/schedules', '/dead-letters', '/functions', '/audit', '/organization', '/profile'].map((path) => () => path),
+];
+const NAMES = ['workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'versions', 'runs', 'run', 'timeline', 'values', 'schedules', 'dead letters', 'functions', 'audit', 'organization', 'profile'];
 const SIZES = [
   { width: 1366, height: 850 },
   { width: 390, height: 844 },
@@ -45,5 +58,5 @@ export const pageTests = [
       await walk(world.stranger, world.axe, path);
     },
   ]),
-  ...INSIDE.map((path) => [`page ${path}`, ({ page, axe }) => walk(page, axe, path)]),
+  ...INSIDE.map((path, at) => [`page ${NAMES[at]}`, (world) => walk(world.page, world.axe, path(world))]),
 ];

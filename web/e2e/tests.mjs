@@ -2,5 +2,6 @@
 import { accessTests } from './access.mjs';
 import { pageTests } from './pages.mjs';
 import { servingTests } from './serving.mjs';
+import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...servingTests, ...pageTests];
+export const tests = [...accessTests, ...servingTests, ...workTests, ...pageTests];

@@ -18,6 +18,7 @@ export default function Palette({ close }: { close: () => void }) {
   const q = useDeferredValue(text.trim());
   const superuser = useSession((state) => state.me?.is_superuser ?? false);
   const manages = useMay('admin');
+  const writes = useMay('member');
   const theme = useTheme();
   const found = useQuery({
     queryKey: [scope(), 'workflows', 'palette', q],
@@ -52,7 +53,7 @@ export default function Palette({ close }: { close: () => void }) {
               {(found.data?.items.length ?? 0) > 0 && (
                 <Command.Group heading={t.palette.workflows} className={GROUP}>
                   {found.data?.items.map((workflow) => (
-                    <Item key={workflow.id} name={`${workflow.name} ${workflow.id}`} select={go(() => navigate({ to: '/workflows' }))}>
+                    <Item key={workflow.id} name={`${workflow.name} ${workflow.id}`} select={go(() => navigate({ to: '/workflows/$workflowId', params: { workflowId: workflow.id } }))}>
                       <span className="truncate">{workflow.name}</span>
                       <span className="truncate text-muted">{workflow.description}</span>
                     </Item>
@@ -60,6 +61,11 @@ export default function Palette({ close }: { close: () => void }) {
                 </Command.Group>
               )}
               <Command.Group heading={t.palette.actions} className={GROUP}>
+                {writes && (
+                  <Item name={t.palette.newWorkflow} select={go(() => navigate({ to: '/workflows/new' }))}>
+                    {t.palette.newWorkflow}
+                  </Item>
+                )}
                 {(['light', 'dark', 'system'] as const).map((name) => (
                   <Item key={name} name={`${t.nav.theme} ${t.nav[name]}`} select={go(() => theme.choose(name))}>
                     {t.nav.theme}: {t.nav[name]}

@@ -52,10 +52,49 @@ const workflows = createRoute({
   validateSearch: only('q', 'active', 'sort'),
   component: lazyRouteComponent(() => import('@/pages/workflows/list'), 'WorkflowsPage'),
 });
+const newWorkflow = createRoute({ getParentRoute: () => inside, path: '/workflows/new', component: lazyRouteComponent(() => import('@/pages/workflow/new'), 'NewWorkflowPage') });
+const newEdit = createRoute({ getParentRoute: () => inside, path: '/workflows/new/$from', component: lazyRouteComponent(() => import('@/pages/workflow/edit'), 'NewEditPage') });
+const workflow = createRoute({ getParentRoute: () => inside, path: '/workflows/$workflowId', component: lazyRouteComponent(() => import('@/pages/workflow/frame'), 'WorkflowFrame') });
+const edit = createRoute({ getParentRoute: () => workflow, path: '/', component: lazyRouteComponent(() => import('@/pages/workflow/edit'), 'EditPage') });
+const workflowRuns = createRoute({ getParentRoute: () => workflow, path: '/runs', component: lazyRouteComponent(() => import('@/pages/workflow/runs'), 'WorkflowRunsPage') });
+const versions = createRoute({
+  getParentRoute: () => workflow,
+  path: '/versions',
+  validateSearch: only('from', 'to'),
+  component: lazyRouteComponent(() => import('@/pages/workflow/versions'), 'VersionsPage'),
+});
+const runs = createRoute({
+  getParentRoute: () => inside,
+  path: '/runs',
+  validateSearch: only('q', 'status', 'since', 'workflow'),
+  component: lazyRouteComponent(() => import('@/pages/runs/list'), 'RunsPage'),
+});
+const run = createRoute({
+  getParentRoute: () => inside,
+  path: '/runs/$runId',
+  validateSearch: only('task', 'view'),
+  component: lazyRouteComponent(() => import('@/pages/runs/view'), 'RunPage'),
+});
+const schedules = createRoute({ getParentRoute: () => inside, path: '/schedules', component: lazyRouteComponent(() => import('@/pages/more/schedules'), 'SchedulesPage') });
+const deadLetters = createRoute({ getParentRoute: () => inside, path: '/dead-letters', component: lazyRouteComponent(() => import('@/pages/more/dead-letters'), 'DeadLettersPage') });
+const functions = createRoute({
+  getParentRoute: () => inside,
+  path: '/functions',
+  validateSearch: only('q'),
+  component: lazyRouteComponent(() => import('@/pages/more/functions'), 'FunctionsPage'),
+});
+const audit = createRoute({
+  getParentRoute: () => inside,
+  path: '/audit',
+  validateSearch: only('q', 'outcome'),
+  component: lazyRouteComponent(() => import('@/pages/more/audit'), 'AuditPage'),
+});
+const organization = createRoute({ getParentRoute: () => inside, path: '/organization', component: lazyRouteComponent(() => import('@/pages/organization/organization'), 'OrganizationPage') });
+const profile = createRoute({ getParentRoute: () => inside, path: '/profile', component: lazyRouteComponent(() => import('@/pages/profile/profile'), 'ProfilePage') });
 
 export const routeTree = root.addChildren([
   outside.addChildren([login, register, setup, forgot, reset, verify, invitation]),
-  inside.addChildren([home, workflows]),
+  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, versions]), runs, run, schedules, deadLetters, functions, audit, organization, profile]),
 ]);
 
 export const router = createRouter({ routeTree, defaultPreload: 'intent', scrollRestoration: true, defaultPreloadStaleTime: 0 });

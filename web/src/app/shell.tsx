@@ -202,6 +202,7 @@ function Account() {
           ]}
         />
         <MenuLine />
+        <MenuItem onSelect={() => void navigate({ to: '/profile' })}>{t.nav.profile}</MenuItem>
         <MenuItem onSelect={() => location.assign('/api/docs')}>{t.nav.apiDocs}</MenuItem>
         <MenuItem onSelect={leave}>{t.nav.signOut}</MenuItem>
       </MenuContent>

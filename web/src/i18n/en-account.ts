@@ -76,6 +76,7 @@ export const account = {
     keyScopes: 'May',
     keyExpires: 'Expires',
     keyNever: 'Never',
+    days: (number: number) => `in ${number} days`,
     keyOnce: 'The key is shown only now.',
     keyMade: 'Key made',
     noKeys: 'No keys',
@@ -94,6 +95,7 @@ export const account = {
     inviteHelp: 'A link goes to this address by mail.',
     invited: 'The invitation is on its way.',
     role: 'Role',
+    roleOf: (name: string) => `Role of ${name}`,
     roles: { viewer: 'Viewer', member: 'Member', admin: 'Admin', owner: 'Owner' },
     roleHelp: {
       viewer: 'sees workflows and runs',

@@ -1,13 +1,13 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useNavigate, useSearch } from '@tanstack/react-router';
-import { Search } from 'lucide-react';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { Plus, Search } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { workflowRunsQuery, workflowsQuery } from '@/api/workflows';
-import { scope } from '@/app/session';
+import { scope, useMay } from '@/app/session';
 import { t } from '@/i18n/en';
 import { useFollow } from '@/live/use-follow';
-import { Button } from '@/ui/button';
+import { Button, ButtonLink } from '@/ui/button';
 import { cx } from '@/ui/cx';
 import { Page } from '@/ui/page';
 import { RunStrip } from '@/ui/run-strip';
@@ -25,6 +25,7 @@ export function WorkflowsPage() {
   const search = useSearch({ from: '/inside/workflows' });
   const navigate = useNavigate({ from: '/workflows' });
   const queries = useQueryClient();
+  const writes = useMay('member');
   const list = useInfiniteQuery(workflowsQuery(search));
   const stale = () => void queries.invalidateQueries({ queryKey: [scope(), 'runs', 'of'] });
   useFollow('runs', stale, stale);
@@ -32,7 +33,17 @@ export function WorkflowsPage() {
   const items = list.data?.pages.flatMap((page) => page.items) ?? [];
   const filtered = !!(search.q || search.active);
   return (
-    <Page title={t.workflows.title}>
+    <Page
+      title={t.workflows.title}
+      actions={
+        writes && (
+          <ButtonLink kind="primary" to="/workflows/new">
+            <Plus className="size-4" aria-hidden="true" />
+            {t.workflows.new}
+          </ButtonLink>
+        )
+      }
+    >
       <div role="search" className="flex flex-wrap items-center gap-2">
         <SearchBox value={search.q ?? ''} onChange={(q) => set({ q: q || undefined })} label={t.workflows.search} />
         <select aria-label={t.workflows.filter} className="input w-auto!" value={search.active ?? ''} onChange={(event) => set({ active: event.target.value || undefined })}>
@@ -50,7 +61,7 @@ export function WorkflowsPage() {
       </div>
       {list.isPending && <Loading rows={8} height={52} />}
       {list.error && <ProblemView error={list.error} retry={() => void list.refetch()} />}
-      {list.data && items.length === 0 && !filtered && <Empty title={t.workflows.empty}>{t.workflows.emptyHelp}</Empty>}
+      {list.data && items.length === 0 && !filtered && <Empty title={t.workflows.empty} action={writes && <ButtonLink to="/workflows/new">{t.workflows.new}</ButtonLink>}>{t.workflows.emptyHelp}</Empty>}
       {list.data && items.length === 0 && filtered && (
         <Empty title={t.workflows.noMatch} action={<Button onClick={() => set({ q: undefined, active: undefined })}>{t.workflows.clear}</Button>}>
           {t.workflows.noMatchHelp}
@@ -128,7 +139,9 @@ function Row({ workflow }: { workflow: Schemas['Workflow'] }) {
     <tr className="border-b border-line last:border-0 hover:bg-subtle max-md:block max-md:py-3">
       <th scope="row" className={cx(CELL, 'max-w-0 min-w-56 font-normal md:w-2/5')}>
         <div className="flex items-center gap-2">
-          <span className="truncate font-medium">{workflow.name}</span>
+          <Link to="/workflows/$workflowId" params={{ workflowId: workflow.id }} className="truncate font-medium hover:underline">
+            {workflow.name}
+          </Link>
           {!workflow.is_active && <Badge>{t.workflows.inactive}</Badge>}
         </div>
         {workflow.description && <p className="truncate text-sm text-muted">{workflow.description}</p>}
@@ -145,7 +158,9 @@ function Row({ workflow }: { workflow: Schemas['Workflow'] }) {
       <td className={cx(CELL, 'md:whitespace-nowrap')}>
         {last ? (
           <span className="flex flex-wrap items-center gap-x-2">
-            <Status status={last.status} />
+            <Link to="/runs/$runId" params={{ runId: last.id }} className="hover:underline">
+              <Status status={last.status} />
+            </Link>
             <Time at={last.created_at} className="text-sm text-muted" />
           </span>
         ) : (

@@ -1,0 +1,52 @@
+// What may stand at the cursor: functions behind `call:`, tasks behind `then:`, else the words of the language.
+import type { CompletionContext, CompletionResult } from '@codemirror/autocomplete';
+
+export type Vocabulary = { functions: { name: string; description: string }[]; tasks: string[] };
+
+const TASK_KEYS: [string, string][] = [
+  ['call', 'calls a function or a service'],
+  ['do', 'tasks one after the other'],
+  ['set', 'makes the output out of expressions'],
+  ['for', 'the same tasks for each item'],
+  ['fork', 'branches side by side'],
+  ['switch', 'goes on where a condition holds'],
+  ['try', 'tasks whose errors are caught'],
+  ['catch', 'what happens after an error'],
+  ['raise', 'ends with an error'],
+  ['wait', 'waits for a time'],
+  ['listen', 'waits for events'],
+  ['emit', 'publishes an event'],
+  ['run', 'runs a script, a command or a workflow'],
+  ['with', 'arguments of the call'],
+  ['then', 'where to go on'],
+  ['if', 'only where this holds'],
+  ['input', 'shapes what comes in'],
+  ['output', 'shapes what goes out'],
+  ['export', 'keeps something in the context'],
+  ['timeout', 'how long it may take'],
+  ['retry', 'how often and when again'],
+  ['schedule', 'when the workflow starts'],
+  ['use', 'secrets, functions and errors by name'],
+];
+
+export function complete(context: CompletionContext, vocabulary: Vocabulary): CompletionResult | null {
+  const line = context.state.doc.lineAt(context.pos);
+  const before = line.text.slice(0, context.pos - line.from);
+  const value = /(?:^|[\s{,-])(call|function|then):\s*['"]?([\w.-]*)$/.exec(before);
+  if (value) {
+    const [, key = '', typed = ''] = value;
+    const from = context.pos - typed.length;
+    if (key === 'then') {
+      const targets = ['continue', 'exit', 'end'].map((label) => ({ label, type: 'keyword' }));
+      return { from, options: [...vocabulary.tasks.map((label) => ({ label, type: 'variable' })), ...targets] };
+    }
+    return { from, options: vocabulary.functions.map(({ name, description }) => ({ label: name, detail: description, type: 'function' })) };
+  }
+  const key = /^[\s-]*(\w*)$/.exec(before);
+  if (!key || (!context.explicit && !key[1])) return null;
+  return {
+    from: context.pos - (key[1]?.length ?? 0),
+    options: TASK_KEYS.map(([label, detail]) => ({ label, detail, apply: `${label}: `, type: 'property' })),
+    validFor: /^\w*$/,
+  };
+}

@@ -1,0 +1,340 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useBlocker, useNavigate } from '@tanstack/react-router';
+import { ArrowDown, ArrowUp, Play, Plus, Save, Trash2 } from 'lucide-react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { api, ApiError, ask, type Schemas } from '@/api/client';
+import { workflowQuery } from '@/api/workflows';
+import { scope, useMay } from '@/app/session';
+import type { Graph as GraphData } from '@/graph/layout';
+import { graphStore } from '@/graph/store';
+import { t } from '@/i18n/en';
+import { ExecuteDialog } from '@/pages/workflow/execute';
+import { Button, IconButton } from '@/ui/button';
+import { cx } from '@/ui/cx';
+import { Dialog } from '@/ui/dialog';
+import { TextField } from '@/ui/field';
+import { Menu, MenuContent, MenuItem, MenuTrigger } from '@/ui/menu';
+import { FormProblem } from '@/ui/states';
+import { toast } from '@/ui/toast';
+import { CodeEditor, type EditorHandle, type Finding } from './code-editor';
+import { clearDraft, draftOf, keepDraft } from './draft';
+import { deleteItem, type Edit, insertItem, moveItem, placeOf, rangeOfTask, taskAt } from './text-edit';
+import { TEMPLATES, templateOf } from './templates';
+
+const Graph = lazy(() => import('@/graph/graph').then((module) => ({ default: module.Graph })));
+
+type Workflow = Schemas['Workflow'];
+type Diagnosis = { findings: Finding[]; graph: GraphData | null };
+
+/** The server's own judgement of the text, when the hand rests. */
+function useDiagnosis(text: string): { diagnosis: Diagnosis | null; graph: GraphData | null; error: unknown } {
+  const [settled, setSettled] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text), 350);
+    return () => clearTimeout(timer);
+  }, [text]);
+  const query = useQuery({
+    queryKey: [scope(), 'validate', settled],
+    queryFn: async ({ signal }) => (await ask(api.POST('/api/workflows/validate', { body: { definition: settled }, signal }))) as Schemas['Diagnosis'] & Diagnosis,
+    staleTime: Infinity,
+    placeholderData: (before) => before,
+  });
+  // While the text does not read, the picture stays what it was.
+  const [last, setLast] = useState<GraphData | null>(null);
+  if (query.data?.graph && query.data.graph !== last) setLast(query.data.graph);
+  return { diagnosis: query.data ?? null, graph: query.data?.graph ?? last, error: query.error };
+}
+
+export function WorkflowEditor({ workflow, initial, onCreated }: { workflow?: Workflow; initial: string; onCreated?: (id: string) => void }) {
+  const writes = useMay('member');
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const draftKey = workflow?.id ?? 'new';
+  const [draft] = useState(() => (writes ? draftOf(draftKey, initial) : null));
+  const [saved, setSaved] = useState(initial);
+  const [text, setText] = useState(draft?.text ?? initial);
+  const [base, setBase] = useState(draft?.version ?? workflow?.version ?? 0);
+  const [selected, setSelected] = useState<string | null>(null);
+  const [panel, setPanel] = useState<'text' | 'graph'>('text');
+  const [saving, setSaving] = useState(false);
+  const [running, setRunning] = useState(false);
+  const editor = useRef<EditorHandle>(null);
+  const { diagnosis, graph, error } = useDiagnosis(text);
+  const functions = useQuery({ queryKey: [scope(), 'plugins'], queryFn: () => ask(api.GET('/api/plugins')), staleTime: 300_000 });
+  const [store] = useState(graphStore);
+  const dirty = text !== saved;
+  const findings = useMemo(() => diagnosis?.findings ?? [], [diagnosis]);
+  const errors = findings.filter((finding) => finding.severity === 'error').length;
+
+  useEffect(() => {
+    if (dirty) keepDraft(draftKey, text, base);
+    else clearDraft(draftKey);
+  }, [dirty, draftKey, text, base]);
+  const left = useBlocker({ shouldBlockFn: () => dirty, enableBeforeUnload: () => dirty, withResolver: true });
+
+  useEffect(() => {
+    const counts: Record<string, number> = {};
+    for (const finding of findings) {
+      const owner = graph?.nodes.filter((node) => finding.pointer.startsWith(node.id)).sort((a, b) => b.id.length - a.id.length)[0];
+      if (owner) counts[owner.id] = (counts[owner.id] ?? 0) + 1;
+    }
+    store.setState({ findings: counts });
+  }, [findings, graph, store]);
+
+  const vocabulary = useMemo(
+    () => ({ functions: functions.data?.items ?? [], tasks: [...new Set(graph?.nodes.map((node) => node.name) ?? [])] }),
+    [functions.data, graph],
+  );
+  const select = useCallback((id: string | null) => {
+    setSelected(id);
+    if (!id || !editor.current) return;
+    const range = rangeOfTask(editor.current.text(), id);
+    if (range) editor.current.goTo(range[0]);
+  }, []);
+  const references = useRef<string[]>([]);
+  useEffect(() => {
+    references.current = graph?.nodes.map((node) => node.id) ?? [];
+  }, [graph]);
+  const onCursor = useCallback((offset: number) => {
+    const found = editor.current && taskAt(editor.current.text(), offset, references.current);
+    if (found) setSelected(found);
+  }, []);
+  const edit = (make: (now: string) => Edit | null) => {
+    const change = editor.current && make(editor.current.text());
+    if (change) editor.current?.apply(change);
+    else toast.failed(new Error(t.editor.byHand));
+  };
+  const place = selected ? placeOf(selected) : null;
+  const insert = (kind: string) =>
+    edit((now) => {
+      const list = place?.list ?? (now.match(/^tasks:/m) ? ['tasks'] : ['do']);
+      return insertItem(now, list, place ? place.index + 1 : Number.MAX_SAFE_INTEGER, templateOf(kind, functions.data?.items ?? [], vocabulary.tasks, list));
+    });
+  const done = (now: Workflow) => {
+    setSaved(text);
+    setBase(now.version);
+    setSaving(false);
+    clearDraft(draftKey);
+    queries.setQueryData(workflowQuery(now.id).queryKey, now);
+    void queries.invalidateQueries({ queryKey: [scope(), 'workflows'] });
+    toast.done(workflow ? t.editor.saved(now.version) : t.editor.created);
+    onCreated?.(now.id);
+  };
+
+  return (
+    <div className="flex h-full min-h-[70dvh] flex-col">
+      <div className="flex flex-wrap items-center gap-1.5 border-b border-line px-3 py-1.5 md:px-6">
+        {writes && (
+          <>
+            <Menu>
+              <MenuTrigger className="inline-flex h-8 items-center gap-1.5 rounded-md px-2 hover:bg-hover">
+                <Plus className="size-4" aria-hidden="true" />
+                {t.editor.add}
+              </MenuTrigger>
+              <MenuContent align="start" className="max-w-96">
+                {TEMPLATES.map((template) => (
+                  <MenuItem key={template.kind} onSelect={() => insert(template.kind)}>
+                    <span className="w-20 shrink-0 font-mono text-sm">{template.kind}</span>
+                    <span className="text-muted">{template.about}</span>
+                  </MenuItem>
+                ))}
+                {functions.data?.items
+                  .filter((item) => !item.name.startsWith('run.'))
+                  .map((item) => (
+                    <MenuItem key={item.name} onSelect={() => insert(`call:${item.name}`)}>
+                      <span className="shrink-0 font-mono text-sm">{item.name}</span>
+                      <span className="truncate text-muted">{item.description}</span>
+                    </MenuItem>
+                  ))}
+              </MenuContent>
+            </Menu>
+            <IconButton label={t.editor.up} disabled={!place || place.index === 0} onClick={() => place && edit((now) => moveItem(now, place.list, place.index, place.index - 1))}>
+              <ArrowUp className="size-4" aria-hidden="true" />
+            </IconButton>
+            <IconButton label={t.editor.down} disabled={!place} onClick={() => place && edit((now) => moveItem(now, place.list, place.index, place.index + 1))}>
+              <ArrowDown className="size-4" aria-hidden="true" />
+            </IconButton>
+            <IconButton label={t.editor.remove} disabled={!place} onClick={() => place && edit((now) => deleteItem(now, place.list, place.index))}>
+              <Trash2 className="size-4" aria-hidden="true" />
+            </IconButton>
+          </>
+        )}
+        <output className={cx('ml-1 text-sm', errors > 0 ? 'text-fail' : 'text-muted')}>
+          {error ? t.editor.unchecked : !diagnosis ? t.editor.checking : findings.length === 0 ? t.editor.clean : t.editor.findings(findings.length)}
+        </output>
+        <div className="ml-auto flex items-center gap-2">
+          <div role="group" aria-label={t.editor.view} className="flex rounded-md border border-line lg:hidden">
+            {(['text', 'graph'] as const).map((name) => (
+              <button key={name} type="button" aria-pressed={panel === name} onClick={() => setPanel(name)} className="h-8 rounded-md px-3 aria-pressed:bg-hover aria-pressed:font-medium">
+                {t.editor[name]}
+              </button>
+            ))}
+          </div>
+          {workflow && writes && (
+            <Button onClick={() => setRunning(true)} disabled={dirty} title={dirty ? t.editor.saveFirst : undefined}>
+              <Play className="size-4" aria-hidden="true" />
+              {t.workflows.run}
+            </Button>
+          )}
+          {writes && (
+            <Button kind="primary" disabled={(!dirty && !!workflow) || errors > 0} onClick={() => setSaving(true)}>
+              <Save className="size-4" aria-hidden="true" />
+              {t.common.save}
+            </Button>
+          )}
+        </div>
+      </div>
+      {draft && dirty && (
+        <div className="flex flex-wrap items-center gap-2 border-b border-line bg-subtle px-4 py-1.5 text-sm md:px-6">
+          <span>{t.editor.draft}</span>
+          <button
+            type="button"
+            className="link"
+            onClick={() => editor.current?.apply({ from: 0, to: editor.current.text().length, insert: saved })}
+          >
+            {t.editor.discard}
+          </button>
+        </div>
+      )}
+      <div className="grid min-h-0 flex-1 grid-cols-1 lg:grid-cols-2">
+        <div className={cx('min-h-96 border-line lg:block lg:border-r', panel !== 'graph' && 'hidden')}>
+          {graph ? (
+            <Suspense>
+              <Graph graph={graph} store={store} selected={selected} onSelect={select} label={t.editor.graphLabel} dimmed={diagnosis !== null && !diagnosis.graph} />
+            </Suspense>
+          ) : (
+            <p className="p-6 text-muted">{diagnosis ? t.editor.noGraph : t.editor.checking}</p>
+          )}
+        </div>
+        <div className={cx('flex min-h-96 min-w-0 flex-col lg:flex', panel !== 'text' && 'max-lg:hidden')}>
+          <div className="min-h-0 flex-1">
+            <CodeEditor
+              handle={editor}
+              initial={text}
+              label={t.editor.yaml}
+              findings={findings}
+              vocabulary={vocabulary}
+              readOnly={!writes}
+              onChange={setText}
+              onCursor={onCursor}
+              onSave={() => dirty && errors === 0 && setSaving(true)}
+            />
+          </div>
+          {findings.length > 0 && (
+            <section aria-label={t.editor.problems} className="max-h-40 overflow-auto border-t border-line bg-subtle py-1" tabIndex={0}>
+              <ul>
+                {findings.map((finding, at) => (
+                  <li key={at} className="flex items-baseline pr-2 hover:bg-hover">
+                    <button
+                      type="button"
+                      className="flex min-w-0 flex-1 items-baseline gap-2 px-3 py-1 text-left text-sm"
+                      onClick={() => editor.current?.goToLine(finding.line, finding.column)}
+                    >
+                      <span className={cx('shrink-0 font-mono text-xs', finding.severity === 'error' ? 'text-fail' : 'text-wait')}>
+                        {finding.line}:{finding.column}
+                      </span>
+                      <span className="min-w-0">{finding.message}</span>
+                    </button>
+                    {finding.suggestion && writes && (
+                      <button
+                        type="button"
+                        className="link min-h-6 shrink-0 text-sm"
+                        onClick={() => editor.current?.replaceAt(finding.line, finding.column, finding.suggestion ?? '')}
+                      >
+                        {t.editor.replaceWith(finding.suggestion)}
+                      </button>
+                    )}
+                  </li>
+                ))}
+              </ul>
+            </section>
+          )}
+        </div>
+      </div>
+      {saving && <SaveDialog workflow={workflow} text={text} base={base} close={() => setSaving(false)} done={done} />}
+      {running && workflow && (
+        <ExecuteDialog workflow={workflow} close={() => setRunning(false)} started={(id) => void navigate({ to: '/runs/$runId', params: { runId: id } })} />
+      )}
+      <Dialog
+        open={left.status === 'blocked'}
+        onClose={() => left.reset?.()}
+        title={t.editor.leave}
+        description={t.editor.leaveHelp}
+        footer={
+          <>
+            <Button onClick={() => left.reset?.()}>{t.editor.stay}</Button>
+            <Button kind="primary" onClick={() => left.proceed?.()}>
+              {t.editor.go}
+            </Button>
+          </>
+        }
+      >
+        {null}
+      </Dialog>
+    </div>
+  );
+}
+
+function SaveDialog({ workflow, text, base, close, done }: { workflow: Workflow | undefined; text: string; base: number; close: () => void; done: (now: Workflow) => void }) {
+  const [summary, setSummary] = useState('');
+  const [name, setName] = useState(() => /^\s+name:\s*['"]?([\w.-]+)/m.exec(text)?.[1] ?? '');
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const conflict = error instanceof ApiError && error.code === 'workflow.version_conflict';
+  const save = async (expected: number | null) => {
+    setBusy(true);
+    setError(null);
+    try {
+      done(
+        workflow
+          ? await ask(
+              api.PUT('/api/workflows/{workflow_id}', {
+                params: { path: { workflow_id: workflow.id } },
+                body: { definition: text, ...(summary ? { change_summary: summary } : {}), ...(expected === null ? {} : { expected_version: expected }) },
+              }),
+            )
+          : await ask(api.POST('/api/workflows', { body: { definition: text, ...(name ? { name } : {}) } })),
+      );
+    } catch (problem) {
+      setError(problem);
+    }
+    setBusy(false);
+  };
+  return (
+    <Dialog
+      open
+      onClose={close}
+      title={workflow ? t.editor.saveTitle(base + 1) : t.editor.createTitle}
+      footer={
+        <>
+          <Button onClick={close}>{t.common.cancel}</Button>
+          {conflict ? (
+            <Button kind="danger" busy={busy} onClick={() => void save(null)}>
+              {t.editor.saveAnyway}
+            </Button>
+          ) : (
+            <Button kind="primary" type="submit" form="save" busy={busy}>
+              {t.common.save}
+            </Button>
+          )}
+        </>
+      }
+    >
+      <form
+        id="save"
+        className="flex flex-col gap-3 pb-2"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save(workflow ? base : null);
+        }}
+      >
+        {workflow ? (
+          <TextField label={t.editor.summary} hint={t.editor.summaryHint} value={summary} maxLength={200} onChange={(event) => setSummary(event.target.value)} />
+        ) : (
+          <TextField label={t.workflows.name} value={name} required onChange={(event) => setName(event.target.value)} />
+        )}
+        {conflict ? <p role="alert" className="text-fail">{t.editor.conflict}</p> : <FormProblem error={error} />}
+      </form>
+    </Dialog>
+  );
+}

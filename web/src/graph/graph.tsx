@@ -1,0 +1,126 @@
+import '@xyflow/react/dist/style.css';
+import './graph.css';
+import { Background, Controls, type Edge, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow, type ReactFlowInstance, useStore } from '@xyflow/react';
+import { memo, useEffect, useMemo, useRef } from 'react';
+import { t } from '@/i18n/en';
+import { cx } from '@/ui/cx';
+import { duration } from '@/ui/format';
+import { StatusShape } from '@/ui/status';
+import { type Graph as GraphData, layout, type Placed } from './layout';
+import type { GraphStore, TaskState } from './store';
+
+type Data = { task: Placed; store: GraphStore };
+type TaskNode = Node<Data, 'task'>;
+
+const Task = memo(function Task({ data, selected }: NodeProps<TaskNode>) {
+  const { task, store } = data;
+  const state = store((all) => all.tasks[task.id]);
+  const findings = store((all) => all.findings[task.id] ?? 0);
+  const far = useStore((flow) => flow.transform[2] < 0.45);
+  const frame = cx(
+    'size-full rounded-md border text-left',
+    selected ? 'border-accent outline-2 outline-accent' : findings > 0 ? 'border-fail' : 'border-strong',
+    task.box ? 'bg-subtle' : 'bg-raised',
+  );
+  return (
+    <div className={frame}>
+      <Handle type="target" position={Position.Top} isConnectable={false} className="opacity-0!" />
+      <div className={cx('flex items-center gap-2 px-2.5', task.box ? 'h-9' : 'h-full')}>
+        {state && <StatusShape status={state.attempt > 1 && state.status === 'running' ? 'retrying' : state.status} />}
+        <div className="min-w-0 flex-1">
+          <p className="truncate text-sm font-medium">{task.name}</p>
+          {!far && !task.box && <p className="truncate text-xs text-muted">{subtitle(task, state)}</p>}
+        </div>
+        {task.box && !far && <span className="truncate text-xs text-muted">{subtitle(task, state)}</span>}
+        {findings > 0 && <span className="rounded-sm border border-fail px-1 text-xs text-fail">{findings}</span>}
+      </div>
+      {!far && task.ends.length > 0 && (
+        <span className="absolute top-full left-1/2 mt-0.5 -translate-x-1/2 text-xs whitespace-nowrap text-muted">
+          {task.ends.map((label) => (label ? t.graph.endsIf(label) : t.graph.ends)).join(', ')}
+        </span>
+      )}
+      <Handle type="source" position={Position.Bottom} isConnectable={false} className="opacity-0!" />
+    </div>
+  );
+});
+
+function subtitle(task: Placed, state: TaskState | undefined): string {
+  const parts: string[] = [task.type];
+  if (state) {
+    if (state.times > 1) parts.push(t.graph.times(state.times, state.faulted));
+    if (state.attempt > 1) parts.push(t.graph.attempt(state.attempt));
+    if (state.ms !== null) parts.push(duration(state.ms));
+  }
+  return parts.join(' · ');
+}
+
+const TYPES = { task: Task };
+
+export function Graph({ graph, store, selected, onSelect, label, dimmed = false }: { graph: GraphData; store: GraphStore; selected: string | null; onSelect: (id: string | null) => void; label: string; dimmed?: boolean }) {
+  const flow = useRef<ReactFlowInstance<TaskNode, Edge>>(null);
+  const placed = useMemo(() => layout(graph), [graph]);
+  const nodes = useMemo<TaskNode[]>(
+    () =>
+      placed.nodes.map((task) => ({
+        id: task.id,
+        type: 'task',
+        position: { x: task.x, y: task.y },
+        width: task.width,
+        height: task.height,
+        data: { task, store },
+        selected: task.id === selected,
+        ariaLabel: `${t.graph.task} ${task.name}, ${task.type}`,
+        ...(task.parent ? { parentId: task.parent } : {}),
+      })),
+    [placed, store, selected],
+  );
+  const edges = useMemo<Edge[]>(
+    () =>
+      placed.edges.map((edge, at) => ({
+        id: `${edge.from}>${edge.to}#${at}`,
+        source: edge.from,
+        target: edge.to,
+        type: 'smoothstep',
+        focusable: false,
+        selectable: false,
+        markerEnd: { type: MarkerType.ArrowClosed, width: 16, height: 16, color: 'var(--border-strong)' },
+        ...(edge.label ? { label: edge.label } : {}),
+      })),
+    [placed],
+  );
+  const shape = placed.nodes.map((node) => node.id).join(' ');
+  useEffect(() => {
+    void flow.current?.fitView({ maxZoom: 1, padding: 0.12 });
+  }, [shape]);
+  return (
+    <section aria-label={label} className={cx('relative size-full', dimmed && 'opacity-60')}>
+      <ReactFlow
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={TYPES}
+        onInit={(instance) => {
+          flow.current = instance;
+        }}
+        onNodeClick={(_event, node) => onSelect(node.id)}
+        onSelectionChange={({ nodes: chosen }) => {
+          const id = chosen[0]?.id;
+          if (id && id !== selected) onSelect(id);
+        }}
+        onPaneClick={() => onSelect(null)}
+        nodesDraggable={false}
+        nodesConnectable={false}
+        elevateNodesOnSelect={false}
+        onlyRenderVisibleElements={placed.nodes.length > 150}
+        fitView
+        fitViewOptions={{ maxZoom: 1, padding: 0.12 }}
+        minZoom={0.1}
+        maxZoom={1.6}
+        colorMode="light"
+      >
+        <Background gap={20} size={1} color="var(--border)" />
+        <Controls showInteractive={false} position="bottom-left" />
+      </ReactFlow>
+    </section>
+  );
+}
+

@@ -1,0 +1,116 @@
+import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useWindowVirtualizer } from '@tanstack/react-virtual';
+import { useLayoutEffect, useRef, useState } from 'react';
+import type { Schemas } from '@/api/client';
+import { type RunFilter, runsQuery } from '@/api/runs';
+import { scope } from '@/app/session';
+import { t } from '@/i18n/en';
+import { useFollow } from '@/live/use-follow';
+import { Button, ButtonLink } from '@/ui/button';
+import { shortId } from '@/ui/format';
+import { Empty, Loading, ProblemView } from '@/ui/states';
+import { Badge, Status } from '@/ui/status';
+import { Time, Took } from '@/ui/time';
+
+const ROW = 56;
+
+/** Rows that are there change as they happen; new ones are announced and come when they are asked for, so that nothing moves under a hand. */
+export function RunList({ filter, clear, ofOne = false }: { filter: RunFilter; clear?: () => void; ofOne?: boolean }) {
+  const queries = useQueryClient();
+  const list = useInfiniteQuery(runsQuery(filter));
+  const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
+  const items = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const reload = () => {
+    setFresh(new Set());
+    void queries.invalidateQueries({ queryKey: [scope(), 'runs', 'list'] });
+  };
+  useFollow(
+    filter.workflow ? `workflow:${filter.workflow}` : 'runs',
+    ({ event, data }) => {
+      if (event !== 'run.status') return;
+      const { run_id: id, status } = data as { run_id: string; status: Schemas['RunItem']['status'] };
+      if (!items.some((item) => item.id === id)) {
+        if (items.length === 0) reload();
+        else setFresh((before) => new Set(before).add(id));
+        return;
+      }
+      queries.setQueryData(runsQuery(filter).queryKey, (before) =>
+        before && {
+          ...before,
+          pages: before.pages.map((page) => ({
+            ...page,
+            items: page.items.map((item) =>
+              item.id === id ? { ...item, status, ended_at: ['completed', 'faulted', 'cancelled'].includes(status) ? new Date().toISOString() : item.ended_at } : item,
+            ),
+          })),
+        },
+      );
+    },
+    reload,
+  );
+  if (list.isPending) return <Loading rows={8} height={ROW} />;
+  if (list.error) return <ProblemView error={list.error} retry={() => void list.refetch()} />;
+  const filtered = !!(filter.q || filter.status || filter.since);
+  if (items.length === 0) {
+    return filtered ? (
+      <Empty title={t.runs.noMatch} action={clear && <Button onClick={clear}>{t.workflows.clear}</Button>}>
+        {t.workflows.noMatchHelp}
+      </Empty>
+    ) : (
+      <Empty title={t.workflows.noRuns} action={!ofOne && <ButtonLink to="/workflows">{t.nav.workflows}</ButtonLink>}>
+        {t.runs.emptyHelp}
+      </Empty>
+    );
+  }
+  return (
+    <div className="flex flex-col gap-3">
+      <div aria-live="polite" className="empty:hidden">
+        {fresh.size > 0 && (
+          <Button onClick={reload} className="w-full">
+            {t.runs.fresh(fresh.size)}
+          </Button>
+        )}
+      </div>
+      <Rows items={items} ofOne={ofOne} />
+      {list.hasNextPage && (
+        <Button className="self-center" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+          {t.common.more}
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function Rows({ items, ofOne }: { items: Schemas['RunItem'][]; ofOne: boolean }) {
+  const place = useRef<HTMLUListElement>(null);
+  const [offset, setOffset] = useState(0);
+  useLayoutEffect(() => setOffset(place.current?.offsetTop ?? 0), []);
+  // oxlint-disable-next-line react/incompatible-library -- this component keeps nothing that the library could make stale
+  const rows = useWindowVirtualizer({ count: items.length, estimateSize: () => ROW, overscan: 12, scrollMargin: offset, getItemKey: (at) => items[at]?.id ?? at });
+  return (
+    <ul ref={place} aria-label={t.runs.title} className="panel relative overflow-hidden" style={{ height: rows.getTotalSize() + 2 }}>
+      {rows.getVirtualItems().map((row) => {
+        const run = items[row.index];
+        if (!run) return null;
+        return (
+          <li key={row.key} className="absolute inset-x-0 border-b border-line last:border-0" style={{ top: row.start - rows.options.scrollMargin, height: ROW }}>
+            <Link to="/runs/$runId" params={{ runId: run.id }} className="flex h-full items-center gap-3 px-3 -outline-offset-2 hover:bg-subtle">
+              <Status status={run.status} className="w-28 shrink-0" />
+              <span className="min-w-0 flex-1">
+                <span className="flex items-center gap-2">
+                  <span className="truncate font-medium">{ofOne ? shortId(run.id) : run.workflow_name}</span>
+                  <span className="shrink-0 text-sm text-muted">v{run.version}</span>
+                  {run.dry_run && <Badge>{t.runs.dry}</Badge>}
+                </span>
+                <span className="block truncate text-sm text-muted">{run.waiting_reason ?? (ofOne ? '' : shortId(run.id))}</span>
+              </span>
+              <Took start={run.started_at} end={run.ended_at} className="w-20 shrink-0 text-right text-sm" />
+              <Time at={run.created_at} className="w-32 shrink-0 text-right text-sm text-muted max-sm:hidden" />
+            </Link>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}

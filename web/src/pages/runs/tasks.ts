@@ -1,0 +1,43 @@
+// What a run's tasks come to: states of the graph's nodes, rows of the timeline.
+import type { Schemas } from '@/api/client';
+import type { TaskState } from '@/graph/store';
+
+export type TaskRun = Schemas['TaskRun'];
+
+/** The statuses that a reader should see first. */
+const WEIGHT: Record<string, number> = { faulted: 5, running: 4, waiting: 3, suspended: 3, pending: 2, completed: 1 };
+
+/** One task of the definition may run many times: in a loop, or again. */
+export function statesOf(tasks: readonly TaskRun[], now: number): Record<string, TaskState> {
+  const states: Record<string, TaskState> = {};
+  for (const task of tasks) {
+    const before = states[task.reference];
+    const ms = task.started_at ? (task.ended_at ? Date.parse(task.ended_at) : now) - Date.parse(task.started_at) : null;
+    if (!before) {
+      states[task.reference] = { status: task.status, attempt: task.attempt, times: 1, faulted: task.status === 'faulted' ? 1 : 0, ms };
+      continue;
+    }
+    before.times += 1;
+    before.faulted += task.status === 'faulted' ? 1 : 0;
+    before.attempt = Math.max(before.attempt, task.attempt);
+    before.ms = ms === null ? before.ms : (before.ms ?? 0) + ms;
+    if ((WEIGHT[task.status] ?? 0) > (WEIGHT[before.status] ?? 0)) before.status = task.status;
+  }
+  return states;
+}
+
+export function keyOf(task: { reference: string; iteration: readonly number[] }): string {
+  return task.iteration.length > 0 ? `${task.reference}#${task.iteration.join('.')}` : task.reference;
+}
+
+/** How deep a task stands in others, of those that ran. */
+export function depthOf(task: TaskRun, references: ReadonlySet<string>): number {
+  let depth = 0;
+  let at = task.reference.lastIndexOf('/');
+  while (at > 0) {
+    const above = task.reference.slice(0, at);
+    if (references.has(above)) depth += 1;
+    at = above.lastIndexOf('/');
+  }
+  return depth;
+}

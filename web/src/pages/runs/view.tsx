@@ -1,0 +1,204 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { api, ask, type Schemas } from '@/api/client';
+import { runQuery } from '@/api/runs';
+import { scope } from '@/app/session';
+import { graphStore } from '@/graph/store';
+import type { Graph as GraphData } from '@/graph/layout';
+import { t } from '@/i18n/en';
+import { useFollow } from '@/live/use-follow';
+import { cx } from '@/ui/cx';
+import { JsonView } from '@/ui/json-view';
+import { PageTitle } from '@/ui/page';
+import { Loading, ProblemView } from '@/ui/states';
+import { Badge, Status } from '@/ui/status';
+import { Time, Took, useNow } from '@/ui/time';
+import { textOf } from '@/pages/workflow/text';
+import { RunActions } from './actions';
+import { TaskPanel } from './task-panel';
+import { keyOf, statesOf, type TaskRun } from './tasks';
+import { Timeline } from './timeline-view';
+import { withTask } from './with-task';
+
+const Graph = lazy(() => import('@/graph/graph').then((module) => ({ default: module.Graph })));
+
+const OVER = ['completed', 'faulted', 'cancelled'];
+const VIEWS = ['graph', 'timeline', 'data'] as const;
+
+/** The run as the server has it, brought up to date by what it tells: at once in small, then with all data. */
+function useLiveRun(id: string) {
+  const queries = useQueryClient();
+  const query = useQuery(runQuery(id));
+  const over = query.data ? OVER.includes(query.data.status) : false;
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const { refetch } = query;
+  const soon = useCallback(() => {
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
+      void refetch();
+    }, 400);
+  }, [refetch]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  useFollow(
+    `run:${id}`,
+    ({ event, data }) => {
+      if (event === 'run.task') {
+        const news = data['task'] as Partial<TaskRun> & Pick<TaskRun, 'reference' | 'iteration'>;
+        queries.setQueryData(runQuery(id).queryKey, (before) => before && { ...before, tasks: withTask(before.tasks, news) });
+      } else if (event === 'run.status') {
+        const { status } = data as { status: Schemas['Run']['status'] };
+        queries.setQueryData(runQuery(id).queryKey, (before) => before && { ...before, status });
+      }
+      soon();
+    },
+    () => void refetch(),
+  );
+  return { ...query, over };
+}
+
+/** The drawing of the version that the run is pinned to. */
+function useGraph(run: Schemas['Run'] | undefined) {
+  return useQuery({
+    queryKey: [scope(), 'graph', run?.workflow_id, run?.version],
+    enabled: !!run,
+    staleTime: Infinity,
+    queryFn: async () => {
+      const path = { workflow_id: run?.workflow_id ?? '', version: run?.version ?? 0 };
+      const version = await ask(api.GET('/api/workflows/{workflow_id}/versions/{version}', { params: { path } }));
+      const diagnosis = await ask(api.POST('/api/workflows/validate', { body: { definition: textOf(version.definition) } }));
+      return diagnosis.graph as GraphData | null;
+    },
+  });
+}
+
+export function RunPage() {
+  const { runId } = useParams({ from: '/inside/runs/$runId' });
+  const search = useSearch({ from: '/inside/runs/$runId' });
+  const navigate = useNavigate({ from: '/runs/$runId' });
+  const run = useLiveRun(runId);
+  const graph = useGraph(run.data);
+  const now = useNow(run.data && !run.over ? 1000 : 0);
+  const [store] = useState(graphStore);
+  const tasks = useMemo(() => run.data?.tasks ?? [], [run.data]);
+  useEffect(() => {
+    store.setState({ tasks: statesOf(tasks, now) });
+  }, [store, tasks, now]);
+  const view = VIEWS.find((name) => name === search.view) ?? 'graph';
+  const set = useCallback(
+    (change: Partial<typeof search>) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true }),
+    [navigate],
+  );
+  const choose = useCallback((task: string | null) => set({ task: task ?? undefined }), [set]);
+  if (run.error && !run.data) {
+    return (
+      <div className="flex flex-col gap-3 p-4 md:p-6">
+        <PageTitle title={t.runs.one} />
+        <ProblemView error={run.error} retry={() => void run.refetch()} />
+      </div>
+    );
+  }
+  const data = run.data;
+  const selected = search.task ?? null;
+  const chosen = selected === null ? [] : tasks.filter((task) => keyOf(task) === selected || task.reference === selected);
+  return (
+    <div className="flex min-h-full flex-col md:h-dvh">
+      <div className="border-b border-line px-4 pt-3 pb-3 md:px-6">
+        <nav aria-label={t.workflow.trail} className="text-sm text-muted">
+          <Link to="/runs" className="hover:underline">
+            {t.runs.title}
+          </Link>
+          {data && (
+            <>
+              {' / '}
+              <Link to="/workflows/$workflowId" params={{ workflowId: data.workflow_id }} className="hover:underline">
+                {data.workflow_name}
+              </Link>
+            </>
+          )}
+        </nav>
+        <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
+          <PageTitle title={t.runs.of(data?.workflow_name ?? '')}>{data?.workflow_name ?? t.common.loading}</PageTitle>
+          {data && (
+            <>
+              <span aria-live="polite">
+                <Status status={data.status} className="font-medium" />
+              </span>
+              <Badge>v{data.version}</Badge>
+              {data.dry_run && <Badge>{t.runs.dry}</Badge>}
+              <div className="ml-auto flex flex-wrap gap-2">
+                <RunActions run={data} from={chosen[0] ?? null} refresh={() => void run.refetch()} />
+              </div>
+            </>
+          )}
+        </div>
+        {data && (
+          <p className="mt-1 flex flex-wrap items-center gap-x-3 text-sm text-muted">
+            <span>
+              {t.runs.started} <Time at={data.started_at ?? data.created_at} />
+            </span>
+            <span>
+              {run.over ? t.runs.took : t.runs.runningFor} <Took start={data.started_at} end={data.ended_at} />
+            </span>
+            <span>{t.runs.trigger(triggerWord(data.trigger))}</span>
+            {data.waiting_reason && <span className="text-wait">{t.runs.waits(data.waiting_reason)}</span>}
+          </p>
+        )}
+      </div>
+      <div className="flex gap-4 border-b border-line px-4 md:px-6" role="group" aria-label={t.runs.views}>
+        {VIEWS.map((name) => (
+          <button
+            key={name}
+            type="button"
+            aria-pressed={view === name}
+            onClick={() => set({ view: name === 'graph' ? undefined : name })}
+            className="-mb-px border-b-2 border-transparent py-2 text-muted hover:text-fg aria-pressed:border-accent aria-pressed:text-fg"
+          >
+            {t.runs.view[name]}
+          </button>
+        ))}
+      </div>
+      {!data ? (
+        <div className="p-4">
+          <Loading rows={8} />
+        </div>
+      ) : (
+        <div className="flex min-h-0 flex-1 flex-col lg:flex-row">
+          <div className={cx('min-w-0 flex-1', view === 'graph' ? 'h-[60dvh] lg:h-auto' : 'overflow-y-auto')}>
+            {view === 'graph' &&
+              (graph.data ? (
+                <Suspense fallback={<div className="p-4"><Loading /></div>}>
+                  <Graph graph={graph.data} store={store} selected={selected?.split('#')[0] ?? null} onSelect={choose} label={t.runs.graphLabel} />
+                </Suspense>
+              ) : (
+                <div className="p-4">{graph.isPending ? <Loading /> : graph.error ? <ProblemView error={graph.error} /> : <p className="text-muted">{t.runs.noGraph}</p>}</div>
+              ))}
+            {view === 'timeline' && <Timeline run={data} now={now} selected={selected} choose={choose} />}
+            {view === 'data' && (
+              <div className="flex flex-col gap-4 p-4 md:px-6">
+                <Value title={t.runs.input} value={data.input} />
+                {data.error ? <Value title={t.runs.error} value={data.error} /> : <Value title={t.runs.output} value={data.output} />}
+                <Value title={t.runs.triggerTitle} value={data.trigger} />
+              </div>
+            )}
+          </div>
+          {selected !== null && <TaskPanel tasks={chosen} name={graph.data?.nodes.find((node) => node.id === selected.split('#')[0])?.name ?? selected} run={data} close={() => choose(null)} choose={choose} />}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Value({ title, value }: { title: string; value: unknown }) {
+  return (
+    <section className="flex flex-col gap-1.5">
+      <h2 className="font-medium">{title}</h2>
+      <JsonView value={value} label={title} />
+    </section>
+  );
+}
+
+function triggerWord(trigger: unknown): string {
+  const type = (trigger as { type?: unknown } | null)?.type;
+  return typeof type === 'string' ? type : '';
+}

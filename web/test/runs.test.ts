@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { depthOf, keyOf, statesOf, type TaskRun } from '@/pages/runs/tasks';
+import { scaleOf } from '@/pages/runs/timeline';
+import { withTask } from '@/pages/runs/with-task';
+import { sideBySide } from '@/pages/workflow/side-by-side';
+
+const task = (change: Partial<TaskRun>): TaskRun => ({
+  reference: '/do/0/a', iteration: [], name: 'a', type: 'set', status: 'completed', attempt: 1, input: null, output: null, error: null,
+  started_at: '2026-11-26T12:00:00Z', ended_at: '2026-11-26T12:00:01Z', logs: [], ...change,
+});
+
+describe('tasks of a run', () => {
+  it('of a loop come together: what is wrong or goes on is what is shown', () => {
+    const states = statesOf([task({ iteration: [0] }), task({ iteration: [1], status: 'faulted', attempt: 3 }), task({ iteration: [2], status: 'running', ended_at: null })], Date.parse('2026-11-26T12:00:05Z'));
+    expect(states['/do/0/a']).toEqual({ status: 'faulted', attempt: 3, times: 3, faulted: 1, ms: 7000 });
+  });
+
+  it('are brought up to date by what the server tells, each iteration by itself', () => {
+    const before = [task({ iteration: [0] }), task({ iteration: [1], output: 7 })];
+    const after = withTask(before, { reference: '/do/0/a', iteration: [1], status: 'faulted' });
+    expect(after.map((one) => [keyOf(one), one.status, one.output])).toEqual([['/do/0/a#0', 'completed', null], ['/do/0/a#1', 'faulted', 7]]);
+    expect(withTask(before, { reference: '/do/1/b', iteration: [], name: 'b', status: 'running' })).toHaveLength(3);
+  });
+
+  it('stand as deep as the tasks around them', () => {
+    const references = new Set(['/do/0/a', '/do/0/a/do/1/b', '/do/0/a/do/1/b/try/0/c']);
+    expect([...references].map((reference) => depthOf(task({ reference }), references))).toEqual([0, 1, 2]);
+  });
+});
+
+describe('the timeline', () => {
+  it('is even where nothing takes much longer than the rest', () => {
+    const scale = scaleOf([{ start: 0, end: 50 }, { start: 30, end: 60 }, { start: 60, end: 100 }], 0, 100);
+    expect(scale.folds).toEqual([]);
+    expect([0, 25, 100].map(scale.at)).toEqual([0, 0.25, 1]);
+  });
+
+  it('folds a long stretch so that the rest can be seen, and never runs backwards', () => {
+    const scale = scaleOf([{ start: 0, end: 10 }, { start: 7_200_010, end: 7_200_030 }], 0, 7_200_030);
+    expect(scale.folds).toHaveLength(1);
+    expect(scale.folds[0]?.ms).toBe(7_200_000);
+    expect(scale.at(10)).toBeGreaterThan(0.2);
+    const points = [0, 5, 10, 3_600_000, 7_200_010, 7_200_020, 7_200_030].map(scale.at);
+    expect(points).toEqual(points.toSorted((a, b) => a - b));
+    expect(points.at(-1)).toBeCloseTo(1);
+  });
+});
+
+it('lines that were replaced stand beside what replaced them', () => {
+  const rows = sideBySide({
+    old_start: 4, old_count: 3, new_start: 4, new_count: 3,
+    lines: [
+      { kind: 'context', text: 'a' },
+      { kind: 'removed', text: 'b' },
+      { kind: 'removed', text: 'c' },
+      { kind: 'added', text: 'B' },
+      { kind: 'context', text: 'd' },
+    ],
+  });
+  expect(rows.map(([left, right]) => [left?.number, left?.text, right?.number, right?.text])).toEqual([
+    [4, 'a', 4, 'a'],
+    [5, 'b', 5, 'B'],
+    [6, 'c', undefined, undefined],
+    [7, 'd', 6, 'd'],
+  ]);
+});
