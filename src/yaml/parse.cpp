@@ -26,6 +26,7 @@ class Builder {
 
   Checked<Document> build(Findings findings) {
     findings_ = std::move(findings);
+    weigh();
     ranges_.emplace_back(0U, static_cast<std::uint32_t>(events_.size()));
     while (!ranges_.empty() && !stopped_) {
       if (ranges_.back().first == ranges_.back().second) {
@@ -49,6 +50,50 @@ class Builder {
     bool has_key = false;
     bool drop = false;  // a duplicate: its value is read and forgotten
   };
+
+  /// How many values the events stand for, without playing them.
+  void weigh() {
+    std::vector<std::uint64_t> values_before;  // each event
+    values_before.reserve(events_.size());
+    struct Level {
+      bool map;
+      bool wants_key;
+    };
+    std::vector<Level> levels;
+    std::uint64_t total = 0;
+    std::uint64_t aliased = 0;
+    for (const auto& event : events_) {
+      values_before.push_back(total);
+      if (event.kind == Event::Kind::begin_map || event.kind == Event::Kind::begin_list) {
+        ++total;
+        const bool map = event.kind == Event::Kind::begin_map;
+        levels.push_back({map, map});
+        continue;
+      }
+      if (event.kind == Event::Kind::end_map || event.kind == Event::Kind::end_list) {
+        levels.pop_back();
+        if (!levels.empty()) levels.back().wants_key = levels.back().map;
+        continue;
+      }
+      const bool is_key = !levels.empty() && levels.back().wants_key;
+      if (!levels.empty()) levels.back().wants_key = levels.back().map && !is_key;
+      if (is_key) continue;
+      if (event.kind == Event::Kind::scalar) {
+        ++total;
+        continue;
+      }
+      // The last event of the range is the end of a container, or the one scalar.
+      const auto weight = std::max<std::uint64_t>(1, values_before[event.end - 1] - values_before[event.begin]);
+      total += weight;
+      aliased += weight;
+      if (aliased <= limits_.max_aliased && total <= limits_.max_nodes) continue;
+      report(event.at, "", "yaml-limit",
+             "The aliases of the document stand for more than " + std::to_string(limits_.max_aliased) + " values, or make it larger than " +
+                 std::to_string(limits_.max_nodes) + ".");
+      stopped_ = true;
+      return;
+    }
+  }
 
   void play(const Event& event) {
     const bool wants_key = !open_.empty() && open_.back().map && !open_.back().has_key;

@@ -14,8 +14,9 @@ namespace pawl::yaml {
 struct Limits {
   std::size_t max_bytes = 1U << 20U;
   std::uint32_t max_depth = 64;
-  std::uint32_t max_aliases = 1000;   ///< alias nodes in the document
-  std::uint32_t max_nodes = 200'000;  ///< after alias expansion: stops alias bombs
+  std::uint32_t max_aliases = 1000;    ///< alias nodes in the document
+  std::uint32_t max_nodes = 200'000;   ///< after alias expansion
+  std::uint32_t max_aliased = 20'000;  ///< values that aliases stand for: alias bombs are found before anything is expanded
 };
 
 struct Position {

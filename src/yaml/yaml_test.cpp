@@ -147,6 +147,26 @@ TEST(YamlLimits, StopsAnAliasBomb) {
   EXPECT_THAT(problem(bomb), ::testing::HasSubstr("yaml-limit"));
 }
 
+TEST(YamlLimits, StopsAnAliasBombBeforeItExpandsAnything) {
+  // Of what an alias stands for nothing is read: the first value that repeats a key would be a finding.
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\ntwice: &t {k: 1, k: 2}\n";
+  for (int i = 1; i < 5; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before;
+    for (int n = 0; n < 9; ++n) bomb += ", " + before;
+    bomb += "]\n";
+  }
+  const auto result = parse(bomb);
+  ASSERT_EQ(result.findings.size(), 1U);
+  EXPECT_EQ(result.findings[0].rule, "yaml-limit");
+  EXPECT_EQ(result.findings[0].line, 6U);
+  EXPECT_FALSE(result.value.has_value());
+  // Exactly as many values as are allowed: a key is none, and a list counts as one more.
+  EXPECT_TRUE(parse("a: &x [1, {k: 2}]\nb: *x\nc: *x\n", {.max_aliased = 8}).ok());
+  EXPECT_EQ(problem("a: &x [1, {k: 2}]\nb: *x\nc: *x\n", {.max_aliased = 7}), "3:4 yaml-limit");
+  EXPECT_TRUE(parse("a: &x 1\nb: {*x : *x}\n", {.max_aliased = 1}).ok());
+}
+
 TEST(YamlLimits, StopsDepthByNestingAndByAliases) {
   EXPECT_EQ(problem(std::string(100'000, '[')), "1:65 yaml-limit");
   EXPECT_EQ(problem("{a: " + std::string(100'000, '[')), "1:68 yaml-limit");
