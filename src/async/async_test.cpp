@@ -8,6 +8,7 @@
 #include <semaphore>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "async/blocking_pool.hpp"
@@ -68,6 +69,31 @@ TEST(IoThreads, JobsOfOneThreadKeepTheirOrder) {
   threads.stop();
   ASSERT_EQ(order.size(), 100U);
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST(IoThreads, StopDestroysWhatNeverRanAndWhatComesLater) {
+  IoThreads threads(2);
+  asio::steady_timer timer(threads.context(1));
+  threads.start();
+  const auto owned = std::make_shared<int>(0);
+  std::binary_semaphore begun(0);
+  std::binary_semaphore go_on(0);
+  threads.post(0, [&] {
+    begun.release();
+    go_on.acquire();
+  });
+  begun.acquire();
+  threads.post(0, [owned] { ++*owned; });
+  timer.expires_after(std::chrono::hours(1));
+  timer.async_wait([owned](const boost::system::error_code&) { ++*owned; });
+  std::thread stopping([&] { threads.stop(); });
+  while (threads.running()) std::this_thread::yield();
+  go_on.release();
+  stopping.join();
+  EXPECT_EQ(owned.use_count(), 1) << "whoever stops goes on to destroy what jobs use";
+  threads.post(0, [owned] { ++*owned; });
+  EXPECT_EQ(owned.use_count(), 1);
+  EXPECT_LE(*owned, 1);
 }
 
 TEST(BlockingPool, RefusesWorkBeyondItsQueue) {

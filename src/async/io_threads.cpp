@@ -19,8 +19,14 @@ namespace {
 thread_local const IoThreads* current_owner = nullptr;
 thread_local std::size_t current_index = 0;
 
+struct Context : boost::asio::io_context {
+  using boost::asio::io_context::io_context;
+  /// Destroys what is queued or waits. Sockets and timers may still be destroyed after that.
+  void discard() { shutdown(); }
+};
+
 struct Loop {
-  boost::asio::io_context context{1};
+  Context context{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard = boost::asio::make_work_guard(context);
 };
 
@@ -30,6 +36,7 @@ struct IoThreads::Impl {
   std::vector<std::unique_ptr<Loop>> loops;
   std::vector<std::thread> threads;
   std::atomic<bool> running{false};
+  std::atomic<bool> ended{false};
 };
 
 IoThreads::IoThreads(std::size_t count) : impl_(std::make_unique<Impl>()) {
@@ -63,6 +70,9 @@ void IoThreads::stop() {
     loop->context.stop();
   }
   for (auto& thread : impl_->threads) thread.join();
+  impl_->ended = true;
+  // Now, not with the contexts: what jobs own uses parts that are destroyed before these threads.
+  for (auto& loop : impl_->loops) loop->context.discard();
 }
 
 bool IoThreads::running() const noexcept { return impl_->running; }
@@ -75,6 +85,7 @@ boost::asio::io_context& IoThreads::context(std::size_t index) {
 }
 
 void IoThreads::post(std::size_t index, Job job) {
+  if (impl_->ended) return;
   boost::asio::post(context(index), [job = std::move(job)]() mutable { job(); });
 }
 
