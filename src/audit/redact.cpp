@@ -17,6 +17,8 @@ constexpr std::array<std::string_view, 31> kSecretNames{
     "sessionid",        "sessionkey",  "signature",  "otp",       "totp",      "backupcodes", "recoverycodes", "clientsecret",
     "connectionstring", "databaseurl", "dsn",        "bearer",    "csrftoken", "xapikey",     "secrets"};
 constexpr std::size_t kMaxForms = 4096;
+constexpr std::string_view kApiKeyPrefix = "pawl_";
+constexpr std::size_t kApiKeyCharacters = 43;
 
 std::string folded(std::string_view name) {
   std::string text;
@@ -113,6 +115,25 @@ std::string without_emails(std::string_view text) {
   return out;
 }
 
+/// `pawl_` and 43 characters of base64, wherever they stand.
+std::string without_api_keys(std::string_view text) {
+  const auto is_key_character = [](char c) { return c == '_' || c == '-' || (is_unreserved(c) && c != '.' && c != '~'); };
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    auto end = i;
+    if (text.substr(i).starts_with(kApiKeyPrefix)) {
+      for (end += kApiKeyPrefix.size(); end < text.size() && is_key_character(text[end]);) ++end;
+    }
+    if (end - i == kApiKeyPrefix.size() + kApiKeyCharacters) {
+      out += kRedacted;
+      i = end;
+    } else {
+      out.push_back(text[i++]);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 // ---- needles --------------------------------------------------------------------------------------------------------------------
@@ -130,7 +151,15 @@ Needles Needles::of(const json::Value& secrets) {
     } else if (value->is_array()) {
       for (const auto& item : value->items()) open.push_back(&item);
     } else if (value->is_object()) {
-      for (const auto& member : value->members()) open.push_back(&member.value);
+      const auto* const named = value->find("secret_fields");
+      const auto is_secret = [named](const json::Member& member) {
+        if (named == nullptr || !named->is_array()) return true;
+        const auto fields = named->items();
+        return std::any_of(fields.begin(), fields.end(), [&](const json::Value& field) { return field == json::Value(member.name()); });
+      };
+      for (const auto& member : value->members()) {
+        if (is_secret(member)) open.push_back(&member.value);
+      }
     }
   }
   return needles;
@@ -221,6 +250,7 @@ std::string Redactor::text(std::string_view text, const RedactOptions& options, 
   bool found = false;
   std::string out = installation_.empty() ? std::string(text) : installation_.replace(text, found);
   if (extra != nullptr && !extra->empty()) out = extra->replace(out, found);
+  if (out.find(kApiKeyPrefix) != std::string::npos) out = without_api_keys(out);
   if (options.mask_emails && out.find('@') != std::string::npos) out = without_emails(out);
   if (options.max_text > 0 && out.size() > options.max_text) {
     auto end = options.max_text;

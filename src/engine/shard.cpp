@@ -100,6 +100,7 @@ void Shard::start(RunId id, StartRequest request, Engine::Started started, Engin
   fresh->last_event = fresh->identity.created_at;
   auto& run = add_run(std::move(fresh));
   auto info = info_of(run, *request.plan, std::move(request.secrets));
+  run.scrub = Scrub::of(info.secrets);
   run.machine.emplace(std::move(request.plan), std::move(info), options_.machine);
   if (started) run.started.push_back(std::move(started));
   if (finished) run.finished.push_back(std::move(finished));
@@ -148,6 +149,7 @@ void Shard::advance(Run& run) {
 }
 
 void Shard::apply(Run& run, EventBody body, const Machine::Pause& pause) {
+  if (run.scrub) run.scrub->event(body);
   const Event event{std::max(world_.clock.now(), run.last_event), std::move(body)};
   auto actions = std::exchange(spare_actions_, {});  // keeps its capacity from event to event
   if (run.machine->begin(event, actions, pause)) {
@@ -263,8 +265,14 @@ RunWrite Shard::write_of(Run& run) {
     run.ended = true;
     return write;
   }
-  if (run.machine && run.snapshot_due && !run.paused) {
-    auto data = encode_snapshot({run.updates, run.last_event, run.machine->input(), run.machine->snapshot()});
+  auto state = run.machine && run.snapshot_due && !run.paused ? std::optional(run.machine->snapshot()) : std::nullopt;
+  if (state && run.scrub && run.scrub->occurs_in(*state)) {
+    run.holds_secrets = true;
+    run.snapshot_due = false;
+    state.reset();
+  }
+  if (state) {
+    auto data = encode_snapshot({run.updates, run.last_event, run.machine->input(), *std::move(state)});
     run.snapshot = data;
     run.events.clear();
     run.appended = 0;
@@ -294,7 +302,7 @@ RunWrite Shard::write_of(Run& run) {
   }
   run.appended = run.events.size();
   run.reopened = false;
-  if (run.events.size() > options_.compact_bytes && run.events.size() > 2 * run.snapshot.size()) run.snapshot_due = true;
+  if (run.events.size() > options_.compact_bytes && run.events.size() > 2 * run.snapshot.size()) run.snapshot_due = !run.holds_secrets;
   if (run.falling_asleep) {
     RunWrite::Sleep sleep;
     sleep.listens = run.listens;
@@ -316,7 +324,7 @@ RunWrite::Finish Shard::finish_of(Run& run) {
   if (run.machine) {
     finish.started_at = run.machine->started_at();
     finish.ended_at = run.machine->ended_at().value_or(run.last_event);
-    history.result = run.machine->phase() == Phase::completed ? run.machine->output() : run.machine->error();
+    history.result = run.shown(run.machine->phase() == Phase::completed ? run.machine->output() : run.machine->error());
   } else {
     finish.started_at = run.identity.created_at;
     finish.ended_at = world_.clock.now();
@@ -331,7 +339,7 @@ RunWrite::Finish Shard::finish_of(Run& run) {
                                .kind = DeadLetter::Kind::run,
                                .trigger = run.trigger,
                                .input = run.machine->input(),
-                               .error = run.machine->error(),
+                               .error = run.shown(run.machine->error()),
                                .created_at = finish.ended_at};
   }
   finish.history = encode_history(history);
@@ -383,16 +391,16 @@ void Shard::finish(Run& run) {
     update.sequence = run.phase_update;
     update.phase = phase;
     if (run.machine) {
-      update.output = run.machine->output();
-      update.error = run.machine->error();
+      update.output = run.shown(run.machine->output());
+      update.error = run.shown(run.machine->error());
     }
     for (const auto& subscriber : std::exchange(run.subscribers, {})) subscriber.updated(update);
   }
   const auto parents = std::exchange(run.parents, {});
   const bool completed = phase == Phase::completed;
-  const auto outcome = completed
-                           ? Outcome::success(run.machine->output())
-                           : Outcome::failure(run.machine ? run.machine->error() : make_error("runtime", 500, "Cancelled", run.broken));
+  const auto outcome =
+      completed ? Outcome::success(run.shown(run.machine->output()))
+                : Outcome::failure(run.machine ? run.shown(run.machine->error()) : make_error("runtime", 500, "Cancelled", run.broken));
   drop(run);
   for (const auto& parent : parents) effect_ended(parent.run, parent.effect, outcome);
 }

@@ -206,7 +206,7 @@ class Shard {
   // shard_views.cpp
   [[nodiscard]] Result<RunView> view_of(const FinishedRun& stored, bool with_tasks);
   [[nodiscard]] RunView view_of(const Run& run, bool with_tasks) const;
-  [[nodiscard]] static RunView::TaskView task_view(const Machine& machine, std::size_t record);
+  [[nodiscard]] static RunView::TaskView task_view(const Run& run, std::size_t record);
   void publish_record(Run& run, std::size_t record);
   void publish_phase(Run& run);
   void show_record(const Run& run, std::size_t record) const;

@@ -156,7 +156,7 @@ void Shard::launch_function(Run& run, Effect& effect) {
 }
 
 void Shard::launch_emit(Run& run, Effect& effect) {
-  auto event = effect.action.arguments;
+  auto event = run.shown(effect.action.arguments);
   world_.host.publish(
       run.identity.organization, event, [this, run_id = run.identity.id, id = effect.action.effect, event](Result<void> result) {
         effect_ended(run_id, id,
@@ -293,7 +293,7 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
   request.organization = run.identity.organization;
   request.workflow = resolved->workflow;
   request.version = resolved->version;
-  request.input = wanted.get("input");
+  request.input = run.shown(wanted.get("input"));  // a secret stays with the run whose workflow names it
   request.trigger = json::Value::object(
       {{"type", "workflow"}, {"run", run.identity.id.to_string()}, {"task", run.machine->plan().task(effect.action.step.task).reference}});
   for (const auto* const who : {"user", "api_key"}) {

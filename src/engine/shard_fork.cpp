@@ -77,7 +77,9 @@ void Shard::branch_off(const RunIdentity& original, std::string_view snapshot, s
   fresh->trigger = json::Value::object({{"type", "fork"}, {"run_id", original.id.to_string()}, {"from", request.from}});
   fresh->last_event = fresh->identity.created_at;
   fresh->last_active = fresh->identity.created_at;
-  fresh->machine.emplace(*plan, info_of(*fresh, **plan, {}), options_.machine);
+  auto info = info_of(*fresh, **plan, {});
+  fresh->scrub = Scrub::of(info.secrets);
+  fresh->machine.emplace(*plan, std::move(info), options_.machine);
   RetryRequested go_on{request.from, std::move(request.input)};
   if (request.from.empty()) {
     if (!go_on.input) {

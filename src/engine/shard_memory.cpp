@@ -110,6 +110,7 @@ Result<void> Shard::replay(Run& run, std::string_view events) {
 /// Makes the machine of a run whose identity is set, from its snapshot and events. On an error the run has no machine.
 Result<void> Shard::rebuild(Run& run, const dsl::PlanPtr& plan, std::string_view snapshot, std::string_view events) {
   auto info = info_of(run, *plan, {});
+  run.scrub = Scrub::of(info.secrets);
   run.last_event = run.identity.created_at;
   if (snapshot.empty()) {
     run.machine.emplace(plan, std::move(info), options_.machine);

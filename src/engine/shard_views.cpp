@@ -57,9 +57,11 @@ std::optional<OrganizationId> Shard::owner(const RunId& run) const {
   return found->second->identity.organization;
 }
 
-RunView::TaskView Shard::task_view(const Machine& machine, std::size_t record) {
+RunView::TaskView Shard::task_view(const Run& run, std::size_t record) {
   RunView::TaskView view;
+  const auto& machine = *run.machine;
   view.record = machine.records()[record];
+  if (run.scrub) run.scrub->record(view.record);
   const auto& task = machine.plan().task(view.record.task);
   view.reference = task.reference;
   view.name = task.name;
@@ -79,14 +81,14 @@ RunView Shard::view_of(const Run& run, bool with_tasks) const {
   view.phase = machine.phase();
   view.waiting_reason = engine::is_final(view.phase) ? std::string() : machine.waiting_reason();
   view.input = machine.input();
-  view.output = machine.output();
-  view.error = machine.error();
+  view.output = run.shown(machine.output());
+  view.error = run.shown(machine.error());
   view.started_at = machine.started_at();
   view.ended_at = machine.ended_at();
   view.tasks_dropped = machine.records_dropped();
   if (with_tasks) {
     view.tasks.reserve(machine.records().size());
-    for (std::size_t i = 0; i < machine.records().size(); ++i) view.tasks.push_back(task_view(machine, i));
+    for (std::size_t i = 0; i < machine.records().size(); ++i) view.tasks.push_back(task_view(run, i));
   }
   return view;
 }
@@ -119,7 +121,7 @@ void Shard::publish_record(Run& run, std::size_t record) {
   RunUpdate update;
   update.run = run.identity.id;
   update.sequence = run.updates;
-  update.task = task_view(*run.machine, record);
+  update.task = task_view(run, record);
   for (const auto& subscriber : run.subscribers) subscriber.updated(update);
 }
 
@@ -166,7 +168,7 @@ void Shard::send_known(Run& run, std::uint64_t after, const Engine::Updated& upd
     RunUpdate update;
     update.run = run.identity.id;
     update.sequence = sequence;
-    update.task = task_view(machine, i);
+    update.task = task_view(run, i);
     known.push_back(std::move(update));
   }
   const bool end_is_on_its_way = run.is_final() && (run.changed || run.commits > 0);
@@ -176,8 +178,8 @@ void Shard::send_known(Run& run, std::uint64_t after, const Engine::Updated& upd
     update.sequence = run.phase_update;
     update.phase = machine.phase();
     if (run.is_final()) {
-      update.output = machine.output();
-      update.error = machine.error();
+      update.output = run.shown(machine.output());
+      update.error = run.shown(machine.error());
     }
     known.push_back(std::move(update));
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/detail/scrub.hpp"
 #include "engine/machine/machine.hpp"
 #include "engine/shard.hpp"
 
@@ -35,7 +36,8 @@ struct Shard::Run {
   RunIdentity identity;
   json::Value trigger;
   Durability durability = Durability::sync;
-  std::optional<Machine> machine;  ///< none: `broken` says why it cannot go on
+  std::optional<Machine> machine;      ///< none: `broken` says why it cannot go on
+  std::unique_ptr<const Scrub> scrub;  ///< none: it uses no secrets
   std::string broken;
   std::optional<OpenRun> stored;  ///< of a broken run: to try again
   bool broken_ended = false;      ///< a broken run was cancelled
@@ -48,6 +50,7 @@ struct Shard::Run {
   std::uint32_t next_sequence = 0;  ///< of the next journal record; 0: not even the beginning is written
   bool reopened = false;            ///< its finished row is to go
   bool snapshot_due = false;
+  bool holds_secrets = false;  ///< in its state: no snapshot is made of it any more
   Phase row_phase = Phase::pending;
   bool row_resident = true;  ///< false: the row says that it sleeps
   bool had_slept = false;    ///< has rows in the tables of sleepers
@@ -100,6 +103,8 @@ struct Shard::Run {
   };
   std::vector<Subscriber> subscribers;
 
+  /// As it may be stored and shown.
+  [[nodiscard]] json::Value shown(const json::Value& value) const { return scrub ? scrub->value(value) : value; }
   [[nodiscard]] bool is_final() const { return machine ? engine::is_final(machine->phase()) : broken_ended; }
 };
 

@@ -175,16 +175,11 @@ class TestBench final : public PlanSource {
     ASSERT_FALSE(storage::migrate_up(*database_, clock_).has_error());
     threads_ = std::make_unique<async::IoThreads>(2);
     threads_->start();
-    engine_ = std::make_unique<Engine>(Engine::Dependencies{*threads_,
-                                                            *database_,
-                                                            functions_,
-                                                            *this,
-                                                            clock_,
-                                                            random_,
-                                                            [this](const Error& error) { fatal_.set_value(error.code); },
-                                                            {},
-                                                            observer_},
-                                       options_);
+    engine_ =
+        std::make_unique<Engine>(Engine::Dependencies{*threads_, *database_, functions_, *this, clock_, random_,
+                                                      [this](const Error& error) { fatal_.set_value(error.code); },
+                                                      [this](const OrganizationId&, const dsl::Plan&) { return secrets_; }, observer_},
+                                 options_);
     const auto started = engine_->start();
     ASSERT_FALSE(started.has_error()) << started.error().message;
   }
@@ -202,6 +197,8 @@ class TestBench final : public PlanSource {
   [[nodiscard]] EngineOptions& options() { return options_; }
   [[nodiscard]] std::size_t noops() const { return noops_; }
   void watch(RunObserver& observer) { observer_ = &observer; }
+  void give_secrets(json::Value secrets) { secrets_ = std::move(secrets); }
+  [[nodiscard]] storage::Database& database() { return *database_; }
   void limit_pages(std::uint32_t pages) { max_pages_ = pages; }
   void hide_plans(bool hidden) { hidden_ = hidden; }
 
@@ -370,6 +367,7 @@ class TestBench final : public PlanSource {
   std::atomic<bool> hidden_{false};
   std::uint32_t max_pages_ = 0;
   EngineOptions options_;
+  json::Value secrets_;
   RunObserver* observer_ = nullptr;
   std::promise<std::string> fatal_;
   std::unique_ptr<storage::Database> database_;
