@@ -41,6 +41,7 @@ class Walk {
     PAWL_TRY_VOID(read_frame());
     if (!report_.problem) PAWL_TRY_VOID(walk_records());
     if (!report_.problem) check_end();
+    if (!report_.problem) check_keys();
     if (!report_.problem && !options_.file.empty()) PAWL_TRY_VOID(walk_file());
     report_.ok = !report_.problem;
     return report_;
@@ -68,13 +69,13 @@ class Walk {
       report_.removed = link_.sequence;
       if (!signed_by_one(options_.keys, checkpoint->mac,
                          [&](const crypto::Key& key) { return detail::checkpoint_mac(key, checkpoint->removed_up_to, checkpoint->at); })) {
-        found(link_.sequence, "checkpoint", "the checkpoint that retention left is not signed with this installation's key");
+        checkpoint_signed_ = false;
       }
     }
     if (!head) return found(0, "head", "the head of the chain is missing");
     head_ = head->head;
     if (!signed_by_one(options_.keys, head->mac, [&](const crypto::Key& key) { return detail::head_mac(key, head->head); })) {
-      found(head_.sequence, "head", "the head of the chain is not signed with this installation's key");
+      head_signed_ = false;
     }
   }
 
@@ -108,8 +109,15 @@ class Walk {
     if (entry.previous != link_.hash) {
       return found(entry.sequence, "link", "the record does not follow from the one before it");
     }
-    if (!signed_by_one(options_.keys, stored.mac, [&](const crypto::Key& key) { return detail::record_mac(key, entry.hash); })) {
-      return found(entry.sequence, "forged", "the record is not signed with this installation's key");
+    const auto signature = [&](const crypto::Key& key) { return detail::record_mac(key, entry.hash); };
+    last_is_foreign_ = !signed_by_one(options_.keys, stored.mac, signature);
+    if (last_is_foreign_) {
+      // The key changes from one record to the next and never back: once the present one has signed, no other does.
+      if (current_has_signed_) return found(entry.sequence, "forged", "the record is not signed with this installation's key");
+      if (first_foreign_ == 0) first_foreign_ = entry.sequence;
+      last_foreign_ = entry.sequence;
+    } else if (!current_has_signed_) {
+      current_has_signed_ = crypto::equal(signature(options_.keys.front()), stored.mac);
     }
     check_address(stored);
     if (options_.expected_sequence == entry.sequence && options_.expected_hash != detail::to_hex(entry.hash)) {
@@ -147,6 +155,25 @@ class Walk {
     }
     if (options_.expected_sequence && *options_.expected_sequence > link_.sequence) {
       found(link_.sequence + 1, "expected", "the chain ends before the record noted earlier");
+    }
+  }
+
+  /// What is whole but signed with a key that was not given: by an earlier SECRET_KEY, which this cannot tell from a forgery.
+  void check_keys() {
+    const bool foreign_first = first_foreign_ != 0 && first_foreign_ == report_.first;
+    if (!head_signed_ && !last_is_foreign_ && report_.records > 0) {
+      return found(head_.sequence, "head", "the head of the chain is not signed with this installation's key");
+    }
+    if (!checkpoint_signed_ && !foreign_first) {
+      return found(report_.removed, "checkpoint", "the checkpoint that retention left is not signed with this installation's key");
+    }
+    if (first_foreign_ != 0) {
+      found(first_foreign_, "unknown_key",
+            "records " + std::to_string(first_foreign_) + " to " + std::to_string(last_foreign_) +
+                " are whole, but signed with a key that was not given: written under an earlier SECRET_KEY (give it in "
+                "SECRET_KEY_PREVIOUS), or forged");
+    } else if (!head_signed_) {
+      found(head_.sequence, "head", "the head of the chain is not signed with this installation's key");
     }
   }
 
@@ -236,6 +263,12 @@ class Walk {
   VerifyReport report_;
   detail::Head head_;
   detail::Head link_;
+  bool head_signed_ = true;
+  bool checkpoint_signed_ = true;
+  bool current_has_signed_ = false;  // a record so far
+  bool last_is_foreign_ = false;     // the last record that was looked at is signed with none of the keys
+  std::uint64_t first_foreign_ = 0;
+  std::uint64_t last_foreign_ = 0;
   std::uint64_t newest_ = 0;
   std::uint64_t after_ = 0;
   std::map<std::string, std::uint64_t> missing_addresses_;  // by user, the first record

@@ -8,6 +8,8 @@
 /// | the newest records removed | the signed head; with that set back too, the file |
 /// | the oldest records removed | the signed checkpoint that retention leaves |
 /// | a line of the file altered, removed, or added | comparison with the database, line by line |
+/// | SECRET_KEY changed, and the earlier one not given | reported as `unknown_key`, from which record to which: whole, but nobody vouches
+///   for them |
 /// | an address removed | it may be missing only where the person was erased, which is a record itself |
 ///
 /// What it cannot find: the newest records removed from the database *and* the file, with the head that stood there before put back. For
@@ -36,8 +38,9 @@ struct VerifyOptions {
 /// What is wrong with one record.
 struct Problem {
   std::uint64_t sequence = 0;  ///< of the first bad record; 0: no record in particular
-  std::string kind;            ///< `altered`, `forged`, `missing`, `link`, `truncated`, `head`, `checkpoint`, `address`, `file`, `expected`
-  std::string detail;          ///< a sentence
+  /// `altered`, `forged`, `unknown_key`, `missing`, `inserted`, `link`, `truncated`, `head`, `checkpoint`, `address`, `file`, `expected`
+  std::string kind;
+  std::string detail;  ///< a sentence
 };
 
 struct VerifyReport {

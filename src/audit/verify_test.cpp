@@ -158,7 +158,8 @@ TEST_F(Verify, S4_D4_FindsAChainThatWasComputedAnewWithoutTheKey) {
   ASSERT_FALSE(forged.has_error());
   const auto report = verified(false);
   ASSERT_FALSE(report.ok);
-  EXPECT_TRUE(report.problem->kind == "head" || report.problem->kind == "forged");
+  EXPECT_EQ(report.problem->kind, "unknown_key");
+  EXPECT_EQ(report.problem->sequence, 1U);
   // With the old head kept, which fits no longer: the first record is already signed by somebody else.
   sql("update audit_head set seq = 0");
   EXPECT_FALSE(verified(false).ok);
@@ -258,10 +259,22 @@ TEST_F(Verify, AcceptsRecordsOfAnEarlierKeyAsLongAsThatIsNamed) {
   changed.keys = {key_of("a new secret of the installation")};
   log = std::move(Log::open(*database, clock, redactor, changed)).value();
   add(record("thing.done"));
-  EXPECT_EQ(verified().problem->sequence, 1U);
+  const auto report = verified();
+  EXPECT_FALSE(report.ok);
+  EXPECT_EQ(report.problem->kind, "unknown_key");
+  EXPECT_EQ(report.problem->sequence, 1U);
+  EXPECT_THAT(report.problem->detail, ::testing::HasSubstr("records 1 to 2"));
   VerifyOptions both;
   both.keys = {key_of("a new secret of the installation"), options().keys.front()};
   EXPECT_TRUE(verify(*database, both)->ok);
+  // Nobody signs with an earlier key once the present one has.
+  log.reset();
+  changed.keys = {key_of("yet another secret")};
+  log = std::move(Log::open(*database, clock, redactor, changed)).value();
+  add(record("thing.done"));
+  const auto later = verify(*database, both);
+  EXPECT_EQ(later->problem->kind, "forged");
+  EXPECT_EQ(later->problem->sequence, 4U);
 }
 
 TEST_F(Verify, WalksManyPages) {
