@@ -1,5 +1,6 @@
 #include "integrations/integrations.hpp"
 
+#include <atomic>
 #include <map>
 #include <shared_mutex>
 
@@ -73,8 +74,12 @@ struct Integrations::Impl {
 
   Dependencies d;
   Options options;
+  std::function<void(const std::string&)> told;
   mutable std::shared_mutex mutex;
   std::map<Key, StoredIntegration> held;  ///< what `secrets` answers from; its secrets are sealed here too
+  std::string version;                    ///< that `held` is of: changes with every change, whoever makes it
+  std::atomic<bool> looking{false};       ///< a look at the version is on its way
+  std::atomic<std::int64_t> looked{0};    ///< when the last one was, in milliseconds
   async::BlockingPool probes{"pawl-probe", kProbeThreads, kProbesWaiting};  // last: its jobs use the rest
 
   void hold(const StoredIntegration& row) {
@@ -92,6 +97,77 @@ struct Integrations::Impl {
       held.erase(it);
       return;
     }
+  }
+  Result<void> read_all() {
+    std::string found;
+    std::map<Key, StoredIntegration> fresh;
+    const auto work = [&](storage::Session& session) -> Result<void> {
+      PAWL_TRY(present, detail::version_of(session));  // first: what comes after it is another version
+      found = std::move(present);
+      PAWL_TRY(rows, detail::load_all(session));
+      fresh.clear();
+      for (auto& row : rows) {
+        Key key(row.organization, row.shown.name);
+        fresh.emplace(std::move(key), std::move(row));
+      }
+      return {};
+    };
+    PAWL_TRY_VOID(d.database.read(work));
+    const std::unique_lock lock(mutex);
+    held.swap(fresh);
+    version = std::move(found);
+    return {};
+  }
+  void report(const Error& error) const {
+    if (d.report) d.report(error);
+  }
+  /// Within the transaction of a change; `before` is what stood there.
+  Result<std::string> next_version(storage::Transaction& transaction, std::string& before) const {
+    PAWL_TRY(present, detail::version_of(transaction));
+    before = std::move(present);
+    auto next = IntegrationId::make(d.clock.now(), d.random).to_string();
+    PAWL_TRY_VOID(detail::set_version(transaction, next));
+    return next;
+  }
+  /// After its commit, when `held` has the change.
+  void changed(const std::string& before, const std::string& next) {
+    bool missed = false;
+    {
+      const std::unique_lock lock(mutex);
+      missed = version != before;
+      if (!missed) version = next;
+    }
+    if (missed) {
+      if (const auto read = read_all(); read.has_error()) report(read.error());
+    }
+    if (told) told(next);
+  }
+  /// Reads again where `known` is not what `held` is of.
+  void look(const std::function<Result<std::string>()>& known) {
+    if (looking.exchange(true)) return;
+    const bool taken = probes.try_post([this, known] {
+      const auto present = known();
+      std::string mine;
+      {
+        const std::shared_lock lock(mutex);
+        mine = version;
+      }
+      if (present.has_error()) {
+        report(present.error());
+      } else if (*present != mine) {
+        if (const auto read = read_all(); read.has_error()) report(read.error());
+      }
+      looking = false;
+    });
+    if (!taken) looking = false;
+  }
+  /// Nobody tells of a change that is lost on its way, so every use has a look, which nobody waits for.
+  void used() {
+    if (d.database.dialect() != storage::Dialect::postgresql) return;  // one process has the folder
+    const auto now = static_cast<std::int64_t>(d.clock.now().time_since_epoch().count());
+    auto last = looked.load();
+    if (now - last < options.check_after.count() || !looked.compare_exchange_strong(last, now)) return;
+    look([this] { return d.database.read([](storage::Session& session) { return detail::version_of(session); }); });
   }
   Result<StoredIntegration> load(const OrganizationId& organization, const IntegrationId& id) const {
     PAWL_TRY(row, d.database.read([&](storage::Session& session) { return detail::load_one(session, organization, id); }));
@@ -117,16 +193,12 @@ Integrations::~Integrations() = default;
 
 Result<void> Integrations::start() { return refresh(); }
 
-Result<void> Integrations::refresh() {
-  PAWL_TRY(rows, impl_->d.database.read([](storage::Session& session) { return detail::load_all(session); }));
-  std::map<Impl::Key, StoredIntegration> fresh;
-  for (auto& row : rows) {
-    Impl::Key key(row.organization, row.shown.name);
-    fresh.emplace(std::move(key), std::move(row));
-  }
-  const std::unique_lock lock(impl_->mutex);
-  impl_->held.swap(fresh);
-  return {};
+Result<void> Integrations::refresh() { return impl_->read_all(); }
+
+void Integrations::on_change(std::function<void(const std::string&)> told) { impl_->told = std::move(told); }
+
+void Integrations::changed_elsewhere(std::string_view version) {
+  impl_->look([version = std::string(version)]() -> Result<std::string> { return version; });
 }
 
 Result<std::vector<Integration>> Integrations::list(const OrganizationId& organization) {
@@ -156,6 +228,8 @@ Result<Integration> Integrations::create(const OrganizationId& organization, con
   row.shown.name = wish.name;
   row.shown.created_by = creator;
   impl.seal(row, *connector, wish.config);
+  std::string before;
+  std::string version;
   PAWL_TRY_VOID(impl.d.database.write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(count, detail::count_of(transaction, organization));
     if (static_cast<std::size_t>(count) >= impl.options.max_per_organization) {
@@ -163,23 +237,28 @@ Result<Integration> Integrations::create(const OrganizationId& organization, con
     }
     PAWL_TRY(taken, detail::name_is_taken(transaction, organization, row.shown.name, row.shown.id));
     if (taken) return name_taken(row.shown.name);
+    PAWL_TRY(next, impl.next_version(transaction, before));
+    version = std::move(next);
     return detail::insert_row(transaction, row);
   }));
   impl.hold(row);
+  impl.changed(before, version);
   return impl.show(row);
 }
 
 Result<Integration> Integrations::update(const OrganizationId& organization, const IntegrationId& id, const Changes& changes) {
   auto& impl = *impl_;
   StoredIntegration row;
+  std::string before;
+  std::string version;
   PAWL_TRY_VOID(impl.d.database.write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(stored, detail::load_one(transaction, organization, id));
     if (!stored) return not_found();
     row = std::move(*stored);
     PAWL_TRY(connector, connector_named(row.shown.connector));
     PAWL_TRY(parts, open_row(row, impl.d.keys));
-    const auto before = detail::joined(parts);
-    const auto config = changes.config ? detail::without_masks(*connector, *changes.config, before) : before;
+    const auto kept = detail::joined(parts);
+    const auto config = changes.config ? detail::without_masks(*connector, *changes.config, kept) : kept;
     if (changes.name) row.shown.name = *changes.name;
     if (changes.is_active) row.shown.is_active = *changes.is_active;
     if (auto findings = detail::check(*connector, row.shown.name, config); !findings.empty()) return invalid(std::move(findings));
@@ -187,19 +266,27 @@ Result<Integration> Integrations::update(const OrganizationId& organization, con
     if (taken) return name_taken(row.shown.name);
     if (changes.config) impl.seal(row, *connector, config);
     row.shown.updated_at = impl.d.clock.now();
+    PAWL_TRY(next, impl.next_version(transaction, before));
+    version = std::move(next);
     return detail::update_row(transaction, row);
   }));
   impl.hold(row);
+  impl.changed(before, version);
   return impl.show(row);
 }
 
 Result<void> Integrations::remove(const OrganizationId& organization, const IntegrationId& id) {
+  std::string before;
+  std::string version;
   PAWL_TRY_VOID(impl_->d.database.write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(deleted, detail::delete_row(transaction, organization, id));
     if (!deleted) return not_found();
+    PAWL_TRY(next, impl_->next_version(transaction, before));
+    version = std::move(next);
     return {};
   }));
   impl_->drop(organization, id);
+  impl_->changed(before, version);
   return {};
 }
 
@@ -240,6 +327,7 @@ Result<OrganizationId> Integrations::owner(const IntegrationId& id) {
 json::Value Integrations::secrets(const OrganizationId& organization, std::span<const std::string> names) const {
   auto out = json::Value::object();
   if (organization.is_nil()) return out;
+  impl_->used();
   const std::shared_lock lock(impl_->mutex);
   for (const auto& name : names) {
     const auto found = impl_->held.find(Impl::Key(organization, name));

@@ -87,6 +87,7 @@ struct TestResult {
 struct Options {
   std::size_t max_per_organization = 200;
   Millis test_timeout{10'000};
+  Millis check_after{1'000};  ///< see `secrets`
 };
 
 class Integrations {
@@ -126,10 +127,16 @@ class Integrations {
   [[nodiscard]] Result<OrganizationId> owner(const IntegrationId& id);
 
   /// The whole configurations of the organization's active integrations among `names`, each with the members above. Names that it does
-  /// not have are left out. From memory; any thread. What another process changed shows after `refresh`.
+  /// not have are left out. From memory; any thread. Where other processes share the database, a use also has its version looked at, on a
+  /// thread of this object and at most once in `check_after`: what they changed shows in the uses after that, if nobody has told of it.
   [[nodiscard]] json::Value secrets(const OrganizationId& organization, std::span<const std::string> names) const;
   /// Reads again what other processes may have changed.
   [[nodiscard]] Result<void> refresh();
+  /// `told` is called after every change that is made here, on its thread: what others are to hear, so that they call `changed_elsewhere`
+  /// with it. Before `start`.
+  void on_change(std::function<void(const std::string& version)> told);
+  /// Reads again, soon and on a thread of this object, unless this version is known.
+  void changed_elsewhere(std::string_view version);
 
  private:
   struct Impl;

@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "integrations/testing/stand_in.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
 #include "net/curl_outbound.hpp"
 #include "storage/migrations.hpp"
+#include "storage/testing/test_database.hpp"
 
 namespace pawl::integrations {
 namespace {
@@ -35,7 +37,7 @@ class IntegrationsTest : public ::testing::Test {
     storage::DatabaseOptions options;
     options.folder = folder_;
     options.synchronous = false;
-    database_ = storage::Database::open(options).value();
+    database_ = storage::testing::open(options).value();
     ASSERT_FALSE(storage::migrate_up(*database_, clock_).has_error());
     net::CurlOptions curl;
     curl.policy.allow_private = true;
@@ -231,6 +233,69 @@ TEST_F(IntegrationsTest, S0_14_TestsForRealAndKeepsTheOutcome) {
   EXPECT_THAT(integrations_->get(kOurs, made->id)->last_error, HasSubstr("refused the credentials"));
   status = 0;
   EXPECT_THAT(integrations_->test(kOurs, made->id)->detail, HasSubstr("in time"));
+}
+
+// ---- several processes ------------------------------------------------------------------------------------------------------------
+
+/// Another process of the same database.
+class TwoProcesses : public IntegrationsTest {
+ protected:
+  void SetUp() override {
+    IntegrationsTest::SetUp();
+    other_ = std::make_unique<Integrations>(Integrations::Dependencies{*database_, keys_, *outbound_, policy_, clock_, random_, {}},
+                                            Options{.check_after = Millis(0)});
+    ASSERT_FALSE(other_->start().has_error());
+  }
+  void TearDown() override {
+    other_.reset();
+    IntegrationsTest::TearDown();
+  }
+  [[nodiscard]] json::Value seen_there() const {
+    const std::vector<std::string> names{"our-github"};
+    return other_->secrets(kOurs, names).get("our-github").get("access_token");
+  }
+  template <class Condition>
+  static bool soon(const Condition& condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+
+  std::unique_ptr<Integrations> other_;
+};
+
+TEST_F(TwoProcesses, WhoIsToldOfAChangeReadsItAgain) {
+  std::vector<std::string> told;
+  integrations_->on_change([&](const std::string& version) { told.push_back(version); });
+  const auto made = make();
+  ASSERT_EQ(told.size(), 1U);
+  other_->changed_elsewhere(told.back());
+  EXPECT_TRUE(soon([&] { return seen_there() == json::Value(kCanary); }));
+  ASSERT_FALSE(integrations_->update(kOurs, made.id, {.config = parse(R"({"access_token": "another-token-0815", "repository": "a/b"})")})
+                   .has_error());
+  ASSERT_EQ(told.size(), 2U);
+  other_->changed_elsewhere(told.back());
+  EXPECT_TRUE(soon([&] { return seen_there() == json::Value("another-token-0815"); }));
+  ASSERT_FALSE(integrations_->remove(kOurs, made.id).has_error());
+  other_->changed_elsewhere(told.back());
+  EXPECT_TRUE(soon([&] { return seen_there() == json::Value(); }));
+}
+
+TEST_F(TwoProcesses, WhereNobodyTellsAUseFindsOut) {
+  if (database_->dialect() != storage::Dialect::postgresql) GTEST_SKIP() << "one process has the folder";
+  const auto made = make();
+  EXPECT_TRUE(soon([&] { return seen_there() == json::Value(kCanary); }));
+  ASSERT_FALSE(integrations_->remove(kOurs, made.id).has_error());
+  EXPECT_TRUE(soon([&] { return seen_there() == json::Value(); }));
+}
+
+TEST_F(TwoProcesses, AChangeOfOnesOwnMissesNobodyElses) {
+  make();  // unheard of there
+  ASSERT_FALSE(other_->create(kOurs, kUser, {"github", "second", parse(R"({"access_token": "second-token"})")}).has_error());
+  EXPECT_EQ(seen_there(), json::Value(kCanary));
 }
 
 }  // namespace

@@ -112,4 +112,18 @@ Result<void> keep_test(storage::Transaction& transaction, const OrganizationId& 
   return {};
 }
 
+Result<std::string> version_of(storage::Session& session) {
+  std::string version;
+  PAWL_TRY_VOID(session.query("select value from settings where key = 'integrations_version'", {},
+                              [&](const storage::Row& row) { version = std::string(row.text(0)); }));
+  return version;
+}
+
+Result<void> set_version(storage::Transaction& transaction, std::string_view version) {
+  PAWL_TRY_VOID(transaction.execute(
+      "insert into settings (key, value) values ('integrations_version', $1) on conflict (key) do update set value = excluded.value",
+      {version}));
+  return {};
+}
+
 }  // namespace pawl::integrations::detail

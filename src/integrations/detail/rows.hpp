@@ -32,4 +32,8 @@ struct StoredIntegration {
 [[nodiscard]] Result<void> keep_test(storage::Transaction& transaction, const OrganizationId& organization, const IntegrationId& id,
                                      TimePoint now, const std::string& error);
 
+/// Changes whenever an integration does: of any organization, by any process.
+[[nodiscard]] Result<std::string> version_of(storage::Session& session);
+[[nodiscard]] Result<void> set_version(storage::Transaction& transaction, std::string_view version);
+
 }  // namespace pawl::integrations::detail
