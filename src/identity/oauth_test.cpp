@@ -5,31 +5,22 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
-#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX
 
-#include <filesystem>
 #include <map>
 
 #include "crypto/encoding.hpp"
 #include "crypto/hmac.hpp"
 #include "identity/detail/jws.hpp"
+#include "identity/detail/test_support.hpp"
 #include "identity/detail/user_rows.hpp"
 #include "json/write.hpp"
 #include "net/scripted_outbound.hpp"
-#include "storage/database.hpp"
-#include "storage/migrations.hpp"
 
 namespace pawl::identity {
 namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-class SettableClock final : public Clock {
- public:
-  [[nodiscard]] TimePoint now() const override { return time; }
-  TimePoint time{Millis(1'700'000'000'000)};
-};
 
 /// An RSA key pair of a provider: signs tokens, and publishes its public half.
 class SigningKey {
@@ -112,16 +103,9 @@ TEST(Jws, N_5_OnlyTheProvidersKeyWithItsOwnAlgorithmVouches) {
 
 constexpr std::string_view kIssuer = "https://id.example.com";
 
-class OAuthTest : public testing::Test {
+class OAuthTest : public StoredTest {
  protected:
   OAuthTest() {
-    auto pattern = (std::filesystem::temp_directory_path() / "pawl-oauth-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    storage::DatabaseOptions options;
-    options.folder = folder_;
-    options.synchronous = false;
-    database_ = std::move(*storage::Database::open(options));
-    EXPECT_TRUE(storage::migrate_up(*database_, clock_).has_value());
     OAuthProvider oidc{"oidc", OAuthProvider::Kind::oidc, "client", "secret", "https://pawl.example.com/callback", std::string(kIssuer)};
     OAuthProvider github{"github", OAuthProvider::Kind::github, "gh", "gh-secret", "https://pawl.example.com/gh", {}};
     oauth_ =
@@ -133,11 +117,7 @@ class OAuthTest : public testing::Test {
                                 {"jwks_uri", "https://id.example.com/keys"}}));
     answer("GET", "https://id.example.com/keys", provider_key().key_set());
   }
-  ~OAuthTest() override {
-    oauth_.reset();
-    database_.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  ~OAuthTest() override { oauth_.reset(); }
 
   void answer(const std::string& method, const std::string& url, const json::Value& body) {
     outbound_.on(method, url, [text = json::to_text(body)](const net::OutboundRequest&) -> Result<net::OutboundResponse> {
@@ -204,10 +184,6 @@ class OAuthTest : public testing::Test {
     return result.has_error() ? result.error().code : "ok";
   }
 
-  SettableClock clock_;
-  SystemRandom random_;
-  std::filesystem::path folder_;
-  std::unique_ptr<storage::Database> database_;
   net::ScriptedOutbound outbound_;
   std::unique_ptr<OAuth> oauth_;
 };

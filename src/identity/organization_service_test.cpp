@@ -1,17 +1,14 @@
 #include "identity/organization_service.hpp"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX
 
 #include <atomic>
-#include <filesystem>
 #include <thread>
 
+#include "identity/detail/test_support.hpp"
 #include "identity/detail/user_rows.hpp"
 #include "identity/mailer.hpp"
 #include "identity/user_admin.hpp"
-#include "storage/database.hpp"
-#include "storage/migrations.hpp"
 
 namespace pawl::identity {
 namespace {
@@ -21,12 +18,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 using testing::SizeIs;
-
-class SettableClock final : public Clock {
- public:
-  [[nodiscard]] TimePoint now() const override { return time; }
-  TimePoint time{Millis(1'700'000'000'000)};
-};
 
 class KeptMails final : public Mailer {
  public:
@@ -43,18 +34,9 @@ class KeptMails final : public Mailer {
   std::vector<Message> mails;
 };
 
-class OrganizationServiceTest : public testing::Test {
+class OrganizationServiceTest : public StoredTest {
  protected:
   OrganizationServiceTest() {
-    auto pattern = (std::filesystem::temp_directory_path() / "pawl-service-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    storage::DatabaseOptions options;
-    options.folder = folder_;
-    options.synchronous = false;
-    auto opened = storage::Database::open(options);
-    EXPECT_TRUE(opened.has_value());
-    database_ = std::move(*opened);
-    EXPECT_TRUE(storage::migrate_up(*database_, clock_).has_value());
     Organizations::Dependencies parts{*database_, mailer_, clock_, random_};
     parts.public_url = "https://pawl.example.com";
     parts.record = [this](storage::Transaction&, const OrganizationEvent& event) -> Result<void> {
@@ -69,11 +51,7 @@ class OrganizationServiceTest : public testing::Test {
     acme_ = service_->create(ada_, {.name = "Acme"})->organization.id;
     theirs_ = service_->create(eve_, {.name = "Theirs"})->organization.id;
   }
-  ~OrganizationServiceTest() override {
-    service_.reset();
-    database_.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  ~OrganizationServiceTest() override { service_.reset(); }
 
   UserId add_user(const std::string& email, bool verified = true, bool superuser = false) {
     detail::UserRow row;
@@ -93,11 +71,7 @@ class OrganizationServiceTest : public testing::Test {
     return result.has_error() ? result.error().code : "ok";
   }
 
-  SettableClock clock_;
-  SystemRandom random_;
   KeptMails mailer_;
-  std::filesystem::path folder_;
-  std::unique_ptr<storage::Database> database_;
   std::unique_ptr<Organizations> service_;
   std::vector<std::string> recorded_;
   std::vector<UserId> changed_;

@@ -1,36 +1,16 @@
 #include "identity/organizations.hpp"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX
 
-#include <filesystem>
-
-#include "storage/database.hpp"
-#include "storage/migrations.hpp"
+#include "identity/detail/test_support.hpp"
 
 namespace pawl::identity {
 namespace {
 
 using testing::SizeIs;
 
-class OrganizationsTest : public testing::Test {
+class OrganizationsTest : public StoredTest {
  protected:
-  OrganizationsTest() {
-    auto pattern = (std::filesystem::temp_directory_path() / "pawl-organizations-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    storage::DatabaseOptions options;
-    options.folder = folder_;
-    options.synchronous = false;
-    auto opened = storage::Database::open(options);
-    EXPECT_TRUE(opened.has_value());
-    database_ = std::move(*opened);
-    EXPECT_TRUE(storage::migrate_up(*database_, clock_).has_value());
-  }
-  ~OrganizationsTest() override {
-    database_.reset();
-    std::filesystem::remove_all(folder_);
-  }
-
   Result<OrganizationId> create(const NewOrganization& request, const UserId& owner) {
     Result<OrganizationId> made = OrganizationId{};
     const auto written = database_->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
@@ -42,11 +22,6 @@ class OrganizationsTest : public testing::Test {
     return made;
   }
   UserId user() { return UserId::make(clock_.now(), random_); }
-
-  SystemClock clock_;
-  SystemRandom random_;
-  std::filesystem::path folder_;
-  std::unique_ptr<storage::Database> database_;
 };
 
 TEST_F(OrganizationsTest, P2_WhoMakesAnOrganizationOwnsIt) {
