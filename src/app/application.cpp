@@ -114,6 +114,9 @@ Result<std::unique_ptr<storage::Database>> open_database(const config::Config& c
 
 constexpr std::string_view kWebhookTokens = "pawl webhook tokens";
 
+/// Where processes that share a database tell each other that an integration has changed.
+constexpr std::string_view kIntegrationsChannel = "pawl:integrations";
+
 /// What all keys of the installation are made of.
 Result<std::string> installation_secret(const config::Config& config, const std::string& folder) {
   if (!config.secret_key.empty()) return config.secret_key;
@@ -130,6 +133,20 @@ audit::Needles needles_of(const config::Config& config) {
   for (const auto& key : config.previous_encryption_keys) needles.add(key);
   for (const auto& [name, value] : config.secrets) needles.add(value);
   return needles;
+}
+
+live::Announcement announcement_of(const identity::Invited& invited) {
+  live::Announcement announcement;
+  announcement.organization = invited.home;
+  announcement.type = "notification.invitation";
+  announcement.topics = {"notifications"};
+  announcement.data = json::Value::object({{"invitation_id", invited.invitation.id.to_string()},
+                                           {"organization_id", invited.invitation.organization.to_string()},
+                                           {"organization", invited.organization},
+                                           {"role", identity::to_text(invited.invitation.role)},
+                                           {"expires_at", to_rfc3339(invited.invitation.expires_at)}});
+  announcement.only_for = invited.user;
+  return announcement;
 }
 
 /// The route's name stands for the path: a path may carry a token (`/hooks/{token}`), and always carries what a client wrote.
@@ -151,14 +168,20 @@ void log_access(const http::Completed& completed) {
 }  // namespace
 
 Result<audit::Keys> audit_keys(const config::Config& config, bool make) {
-  if (!config.secret_key.empty()) return audit::Keys{audit::key_of(config.secret_key)};
   const auto folder = data_folder(config);
   std::error_code ignored;
-  if (!make && !fs::exists(fs::path(folder) / "secret.key", ignored)) {
+  const bool has_file = fs::exists(fs::path(folder) / "secret.key", ignored);
+  audit::Keys keys;
+  if (!config.secret_key.empty()) keys.push_back(audit::key_of(config.secret_key));
+  for (const auto& previous : config.previous_secret_keys) keys.push_back(audit::key_of(previous));
+  if (!keys.empty() && !has_file) return keys;
+  if (!make && !has_file) {
     return Error(ErrorClass::invalid, "audit.key", "SECRET_KEY is not set and the data folder has no secret.key: nothing can be verified");
   }
   PAWL_TRY(file, ensure_key_file(folder, "secret.key"));
-  return audit::Keys{audit::key_of(file.key)};
+  // Before SECRET_KEY was set it signed; where it is not, it does.
+  keys.insert(config.secret_key.empty() ? keys.begin() : keys.end(), audit::key_of(file.key));
+  return keys;
 }
 
 std::string audit_file(const config::Config& config) {
@@ -223,13 +246,13 @@ struct Application::Impl {
   audit::Redactor redactor;
   std::unique_ptr<storage::Database> database;
   crypto::KeyRing keys;  ///< seals stored credentials
+  live::Hub live{clock, random, relay.get()};
   std::unique_ptr<audit::Log> audit_log;
   std::unique_ptr<FunctionAudit> function_audit;
   std::unique_ptr<privacy::Retention> retention;
   std::unique_ptr<privacy::RetentionSchedule> retention_schedule;
   std::unique_ptr<pawl::integrations::Integrations> integrations;
   engine::FunctionRegistry functions;
-  live::Hub live{clock, random, relay.get()};
   live::RunEvents run_events{live};
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<engine::Engine> engine;
@@ -285,6 +308,11 @@ Result<void> Application::Impl::build() {
   organization = owner;
   integrations = std::make_unique<pawl::integrations::Integrations>(pawl::integrations::Integrations::Dependencies{
       *database, keys, outbound, policy, clock, random, [](const Error& error) { log(Level::error, error.message); }});
+  if (redis) {
+    integrations->on_change([this](const std::string& version) {
+      redis->command({"PUBLISH", std::string(kIntegrationsChannel), version}, [](const Result<net::RedisReply>&) {});
+    });
+  }
   PAWL_TRY_VOID(integrations->start());
   functions::FunctionsOptions function_options;
   function_options.roots = options.file_roots;
@@ -327,6 +355,8 @@ Result<void> Application::Impl::build() {
       config, secret, *database, keys, people->mailer(), clock, random, organization, account_witness(*audit_log),
       [this](const identity::Forgotten& whose) { live.revoke({.user = whose.user, .session = whose.session, .api_key = whose.api_key}); }});
   people->forget_principal([this](const UserId& user) { sign_ins->authenticator.forget(user); });
+  people->organization_gone([this](const OrganizationId& gone) { live.revoke({.organization = gone}); });
+  people->invited([this](const identity::Invited& invited) { live.raise(announcement_of(invited)); });
   figures.ask({*database, *engine, pool, clock, started_at, outbound, redis.get()});
   if (!options.schedules) return {};
   scheduler = std::make_unique<catalog::Scheduler>(
@@ -362,6 +392,10 @@ Result<void> Application::start() {
   PAWL_TRY_VOID(impl.catalog->start());
   impl.threads.start();
   impl.live.start();
+  if (impl.redis) {
+    impl.redis->subscribe(std::string(kIntegrationsChannel),
+                          [&impl](std::string_view version) { impl.integrations->changed_elsewhere(version); });
+  }
   PAWL_TRY_VOID(impl.engine->start());
   if (impl.scheduler) PAWL_TRY_VOID(impl.scheduler->start());
   if (impl.options.schedules) impl.people->start();
@@ -387,7 +421,7 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   api_options.min_free_disk_bytes = impl.config.min_free_disk_bytes;
   api_options.max_body_bytes = impl.config.max_body_bytes;
   impl.health = std::make_unique<observe::Health>();
-  add_checks(*impl.health, *impl.database, impl.redis.get(), impl.config.min_free_disk_bytes);
+  add_checks(*impl.health, *impl.database, impl.redis.get(), impl.people->transport(), impl.clock, impl.config.min_free_disk_bytes);
   impl.health->start();
   api::Dependencies dependencies{impl.threads,   impl.pool,  *impl.database, *impl.engine,      *impl.catalog,          *impl.scheduler,
                                  impl.functions, impl.clock, impl.random,    impl.organization, impl.secrets_provider()};

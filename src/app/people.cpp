@@ -47,6 +47,7 @@ People::People(const Dependencies& dependencies)
     if (forget_) forget_(user);
   });
   organizations_.on_deleted([this](const OrganizationId& organization) {
+    if (gone_) gone_(organization);
     cancel_runs(organization);
     if (const auto forgotten = d_.catalog.forget(organization); forgotten.has_error()) log(Level::error, forgotten.error().message);
   });

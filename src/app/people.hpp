@@ -48,6 +48,10 @@ class People {
 
   /// What is called when somebody's memberships or rights have changed.
   void forget_principal(std::function<void(const UserId&)> forget) { forget_ = std::move(forget); }
+  /// What is called after the commit that deleted an organization.
+  void organization_gone(std::function<void(const OrganizationId&)> gone) { gone_ = std::move(gone); }
+  /// What is called when somebody with an account was invited.
+  void invited(std::function<void(const identity::Invited&)> tell) { organizations_.on_invited(std::move(tell)); }
   void start();
   void stop();
 
@@ -55,8 +59,8 @@ class People {
   [[nodiscard]] identity::Organizations& organizations() { return organizations_; }
   [[nodiscard]] identity::UserAdmin& users() { return users_; }
   [[nodiscard]] identity::OAuth& oauth() { return oauth_; }
-  /// Can mails leave?
-  [[nodiscard]] bool sends_mail() const { return transport_ != nullptr; }
+  /// How mails leave; null: they wait.
+  [[nodiscard]] mail::Transport* transport() { return transport_.get(); }
 
  private:
   void add_parts();
@@ -66,6 +70,7 @@ class People {
 
   Dependencies d_;
   std::function<void(const UserId&)> forget_;
+  std::function<void(const OrganizationId&)> gone_;
   mail::Outbox outbox_;
   identity::OutboxMailer mailer_;
   std::unique_ptr<mail::Transport> transport_;  // null: mails wait

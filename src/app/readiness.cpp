@@ -2,6 +2,8 @@
 
 #include <sys/statvfs.h>
 
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "storage/migrations.hpp"
@@ -13,6 +15,8 @@ using observe::CheckResult;
 using observe::HealthStatus;
 
 constexpr Millis kTimeout{2000};
+constexpr Millis kMailPatience{1500};
+constexpr Millis kMailFreshness{60'000};
 
 CheckResult failed(std::string detail) { return {HealthStatus::failed, std::move(detail)}; }
 
@@ -64,11 +68,35 @@ CheckResult check_pool(storage::Database& database) {
   return read;
 }
 
+/// Mails wait in the outbox as long as none can leave: worth a warning. Asked once a minute at most, because everybody may ask us.
+class MailCheck {
+ public:
+  MailCheck(mail::Transport* transport, const Clock& clock) : transport_(transport), clock_(clock) {}
+  CheckResult run() {
+    if (transport_ == nullptr) return {HealthStatus::warning, "no mail server is configured: mails wait"};
+    const auto now = clock_.now();
+    if (!last_ || now >= *last_ + kMailFreshness || now < *last_) {
+      const auto able = transport_->check(kMailPatience);
+      result_ = able.has_error() ? CheckResult{HealthStatus::warning, able.error().message} : CheckResult{};
+      last_ = now;
+    }
+    return result_;
+  }
+
+ private:
+  mail::Transport* transport_;
+  const Clock& clock_;
+  std::optional<TimePoint> last_;
+  CheckResult result_;
+};
+
 }  // namespace
 
-void add_checks(observe::Health& health, storage::Database& database, const net::RedisClient* redis, std::uint64_t min_free_disk_bytes) {
+void add_checks(observe::Health& health, storage::Database& database, const net::RedisClient* redis, mail::Transport* transport,
+                const Clock& clock, std::uint64_t min_free_disk_bytes) {
   health.add({"database", true, kTimeout, [&database] { return check_database(database); }});
   health.add({"redis", false, kTimeout, [redis] { return check_redis(redis); }});
+  health.add({"mail", false, kTimeout, [check = std::make_shared<MailCheck>(transport, clock)] { return check->run(); }});
   health.add({"database_pool", true, kTimeout, [&database] { return check_pool(database); }});
   health.add({"migrations", true, kTimeout, [&database] { return check_migrations(database); }});
   health.add({"disk", true, kTimeout, [&database, min_free_disk_bytes] { return check_disk(database, min_free_disk_bytes); }});

@@ -12,7 +12,6 @@ namespace pawl::identity {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 200;
-constexpr std::chrono::hours kKeepEndedSessions{30 * 24};
 
 Error no_user() { return {ErrorClass::not_found, "user.not_found", "There is no user of this id."}; }
 
@@ -52,6 +51,7 @@ Accounts::~Accounts() {
   impl_->pending_changed.wait(lock, [this] { return impl_->pending == 0; });
 }
 
+void Accounts::forget(const UserId& user) { impl_->d.authenticator.forget(user); }
 Registration Accounts::registration() const { return impl_->options.registration; }
 const TokenKeys& Accounts::token_keys() const { return impl_->d.tokens; }
 
@@ -233,18 +233,6 @@ Result<void> Accounts::change_password(const UserId& user, const std::optional<S
   impl.d.authenticator.forget(user);
   impl.report(event);
   return {};
-}
-
-Result<std::int64_t> Accounts::purge() {
-  std::int64_t removed = 0;
-  const auto before = impl_->d.clock.now() - kKeepEndedSessions;
-  const auto work = [&](storage::Transaction& transaction) -> Result<void> {
-    PAWL_TRY(count, detail::delete_old_sessions(transaction, before));
-    removed = count;
-    return {};
-  };
-  PAWL_TRY_VOID(impl_->d.database.write_and_wait(work));
-  return removed;
 }
 
 }  // namespace pawl::identity

@@ -124,6 +124,8 @@ class Accounts {
   [[nodiscard]] Result<void> revoke_session(const UserId& user, const SessionId& session);
   /// All but `keep`.
   [[nodiscard]] Result<void> revoke_sessions(const UserId& user, const std::optional<SessionId>& keep);
+  /// After the commit of something that has changed or ended the user's account elsewhere: sessions, keys and streams are looked at anew.
+  void forget(const UserId& user);
   [[nodiscard]] Registration registration() const;
   /// For `csrf_token` and the gate.
   [[nodiscard]] const TokenKeys& token_keys() const;
@@ -150,9 +152,6 @@ class Accounts {
   [[nodiscard]] Result<std::vector<std::string>> enable_totp(const UserId& user, std::string_view code, const Client& client);
   /// Needs password and a code.
   [[nodiscard]] Result<void> disable_totp(const UserId& user, std::string_view password, std::string_view code, const Client& client);
-
-  /// Removes sessions that ended 30 days ago; answers how many.
-  [[nodiscard]] Result<std::int64_t> purge();
 
  private:
   struct Impl;

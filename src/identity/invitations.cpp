@@ -84,7 +84,9 @@ Result<Invitation> Organizations::invite(const OrganizationId& id, const Actor& 
     finding.rule = "format";
     return Error(ErrorClass::unprocessable, "organization.invalid", "The invitation cannot be sent.", {std::move(finding)});
   }
+  std::optional<Invited> invited;
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    invited.reset();
     PAWL_TRY_VOID(lock_organization(transaction, id));
     PAWL_TRY(acting, authorize(transaction, id, actor, Role::admin));
     PAWL_TRY_VOID(may_give(acting, role));
@@ -92,6 +94,9 @@ Result<Invitation> Organizations::invite(const OrganizationId& id, const Actor& 
     if (user) {
       PAWL_TRY(present, detail::find_role(transaction, id, user->user.id));
       if (present) return Error(ErrorClass::conflict, "member.exists", "This user is a member already.");
+      PAWL_TRY(home, personal_organization(transaction, user->user.id));
+      PAWL_TRY(organization, detail::find_organization(transaction, id));
+      if (home && organization) invited = Invited{user->user.id, *home, organization->name, {}};
     }
     PAWL_TRY_VOID(detail::revoke_open(transaction, id, invitation.email, now));
     PAWL_TRY(open, detail::count_open_invitations(transaction, id, now));
@@ -103,6 +108,10 @@ Result<Invitation> Organizations::invite(const OrganizationId& id, const Actor& 
         {.action = "organization.invited", .actor = actor.user, .organization = id, .invitation = invitation.id, .role = to_text(role)});
   };
   PAWL_TRY_VOID(impl_->d.database.write_and_wait(work));
+  if (invited && impl_->invited) {
+    invited->invitation = invitation;
+    impl_->invited(*invited);
+  }
   return invitation;
 }
 

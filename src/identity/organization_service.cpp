@@ -79,6 +79,7 @@ Organizations::~Organizations() = default;
 void Organizations::add_part(OrganizationPart part) { impl_->parts.push_back(std::move(part)); }
 void Organizations::on_membership_change(std::function<void(const UserId&)> listener) { impl_->changed = std::move(listener); }
 void Organizations::on_deleted(std::function<void(const OrganizationId&)> listener) { impl_->deleted = std::move(listener); }
+void Organizations::on_invited(std::function<void(const Invited&)> listener) { impl_->invited = std::move(listener); }
 void Organizations::membership_changed(const UserId& user) {
   if (impl_->changed) impl_->changed(user);
 }

@@ -121,6 +121,14 @@ struct OrganizationEvent {
   std::string_view role{};  ///< the new one
 };
 
+/// Somebody with an account was invited.
+struct Invited {
+  UserId user;
+  OrganizationId home;       ///< the user's personal organization
+  std::string organization;  ///< name of the one that invites
+  Invitation invitation;
+};
+
 class Organizations {
  public:
   struct Dependencies {
@@ -144,6 +152,8 @@ class Organizations {
   void on_membership_change(std::function<void(const UserId&)> listener);
   /// Called after the commit that deleted an organization: cancel its runs, forget what is cached.
   void on_deleted(std::function<void(const OrganizationId&)> listener);
+  /// Called after the commit of an invitation whose address has an account.
+  void on_invited(std::function<void(const Invited&)> listener);
 
   /// Those that the user belongs to, by id.
   [[nodiscard]] Result<OrganizationPage> list(const UserId& user, std::uint32_t limit, std::optional<OrganizationId> after);

@@ -157,11 +157,11 @@ TEST_F(HubTest, TellsThoseWhoFollowATopicOnce) {
 // proves: N-15, FA-13
 TEST_F(HubTest, NeverMixesOrganizations) {
   Hub hub(clock_, random_, nullptr);
-  const auto mine = follow(hub, kOne, {"runs", kRun, kWorkflow, "notifications", "approvals", "audit"});
+  const auto mine = follow(hub, kOne, {"runs", kRun, kWorkflow, "notifications", "audit"});
   const auto theirs = follow(hub, kTwo, {"runs", kRun});
-  for (const auto* topic : {"runs", "notifications", "approvals", "audit"}) raise(hub, kTwo, "secret", {topic, kRun, kWorkflow});
+  for (const auto* topic : {"runs", "notifications", "audit"}) raise(hub, kTwo, "secret", {topic, kRun, kWorkflow});
   EXPECT_EQ(mine->lines.size(), 1U);
-  EXPECT_EQ(theirs->lines.size(), 5U);
+  EXPECT_EQ(theirs->lines.size(), 4U);
   // An id of the other organization resumes nothing.
   const auto back = follow(hub, kOne, {"runs", kRun}, theirs->last_id);
   EXPECT_THAT(back->lines, ElementsAre("+runs," + kRun + "@0", "reset@0"));
@@ -335,15 +335,15 @@ TEST_F(HubTest, RefusesTooMuch) {
   hub.close(*bob);
   const auto greedy = follow(hub, kOne, {}, {}, kBob);
   EXPECT_FALSE(hub.subscribe(ids_[0], {"runs", "audit", "runs"}).has_error());
-  EXPECT_EQ(hub.subscribe(ids_[0], {"approvals"}).error().code, "live.too_many_topics");
+  EXPECT_EQ(hub.subscribe(ids_[0], {"notifications"}).error().code, "live.too_many_topics");
   EXPECT_FALSE(hub.subscribe(ids_[0], {"runs"}).has_error());
-  EXPECT_FALSE(hub.unsubscribe(ids_[0], {"runs", "approvals"}).has_error());
-  EXPECT_FALSE(hub.subscribe(ids_[0], {"approvals"}).has_error());
+  EXPECT_FALSE(hub.unsubscribe(ids_[0], {"runs", "notifications"}).has_error());
+  EXPECT_FALSE(hub.subscribe(ids_[0], {"notifications"}).has_error());
   EXPECT_EQ(hub.subscribe(ids_[0], {"everything"}).error().code, "live.topic");
   hub.close(ids_[0]);
   const auto viewer = hub.open({kOne, id_of<UserId>(15), {}, {}, {}}, notebook);
   EXPECT_EQ(hub.subscribe(*viewer, {"runs", "audit"}).error().code, "live.forbidden_topic");
-  EXPECT_THAT(greedy->lines, ElementsAre("+@0", "+runs,audit,runs@0", "+runs@0", "+approvals@0"));
+  EXPECT_THAT(greedy->lines, ElementsAre("+@0", "+runs,audit,runs@0", "+runs@0", "+notifications@0"));
 }
 
 TEST_F(HubTest, EndsEverybodyWhenItStops) {
@@ -458,11 +458,11 @@ TEST_F(HubTest, IgnoresWhatIsNoMessageOfAHub) {
 }
 
 TEST(Topics, AreThoseOfTheTable) {
-  for (const auto& topic :
-       {std::string("runs"), std::string("notifications"), std::string("approvals"), std::string("audit"), kRun, kWorkflow}) {
+  for (const auto& topic : {std::string("runs"), std::string("notifications"), std::string("audit"), kRun, kWorkflow}) {
     EXPECT_TRUE(is_topic(topic)) << topic;
   }
-  for (const auto* topic : {"", "run", "Runs", "runs ", "run:", "run:1", "run:00000000-0000-0000-0000-00000000000A", "user:1", "*"}) {
+  for (const auto* topic :
+       {"", "approvals", "run", "Runs", "runs ", "run:", "run:1", "run:00000000-0000-0000-0000-00000000000A", "user:1", "*"}) {
     EXPECT_FALSE(is_topic(topic)) << topic;
   }
   EXPECT_EQ(run_topic(id_of<RunId>(1)), kRun);

@@ -18,11 +18,8 @@ class FileTransport final : public Transport {
   explicit FileTransport(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   [[nodiscard]] Result<void> deliver(const Parcel& parcel) override {
+    PAWL_TRY_VOID(make_folder());
     std::error_code error;
-    if (std::filesystem::create_directories(folder_, error)) {
-      std::filesystem::permissions(folder_, std::filesystem::perms::owner_all, error);
-    }
-    if (error) return failed("The folder of mails cannot be made", error.value());
     const auto target = folder_ / (parcel.id + ".eml");
     const auto draft = folder_ / ("." + parcel.id);
     PAWL_TRY_VOID(write(draft, parcel.content));
@@ -31,7 +28,24 @@ class FileTransport final : public Transport {
     return {};
   }
 
+  [[nodiscard]] Result<void> check(Millis /*patience*/) override {
+    PAWL_TRY_VOID(make_folder());
+    const auto probe = folder_ / ".check";
+    PAWL_TRY_VOID(write(probe, "can be written"));
+    std::error_code ignored;
+    std::filesystem::remove(probe, ignored);
+    return {};
+  }
+
  private:
+  [[nodiscard]] Result<void> make_folder() const {
+    std::error_code error;
+    if (std::filesystem::create_directories(folder_, error)) {
+      std::filesystem::permissions(folder_, std::filesystem::perms::owner_all, error);
+    }
+    if (error) return failed("The folder of mails cannot be made", error.value());
+    return {};
+  }
   static Result<void> write(const std::filesystem::path& path, std::string_view content) {
     constexpr mode_t kOwnerOnly = 0600;
     const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly);

@@ -34,6 +34,7 @@ class ScriptedTransport final : public Transport {
     answers.pop_front();
     return answer;
   }
+  [[nodiscard]] Result<void> check(Millis /*patience*/) override { return {}; }
   std::deque<Result<void>> answers;
   std::vector<Parcel> parcels;
 };

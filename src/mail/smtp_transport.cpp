@@ -68,6 +68,21 @@ class SmtpTransport final : public Transport {
     return failure(code, answer, message[0] != '\0' ? message.data() : curl_easy_strerror(code));
   }
 
+  /// Connects, with TLS and credentials as a delivery would, and asks for nothing.
+  [[nodiscard]] Result<void> check(Millis patience) override {
+    const std::unique_ptr<CURL, EasyDeleter> easy(curl_easy_init());
+    if (!easy) throw std::bad_alloc();
+    std::array<char, CURL_ERROR_SIZE> message{};
+    configure(easy.get());
+    curl_easy_setopt(easy.get(), CURLOPT_CUSTOMREQUEST, "NOOP");
+    curl_easy_setopt(easy.get(), CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(patience.count()));
+    curl_easy_setopt(easy.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(patience.count()));
+    curl_easy_setopt(easy.get(), CURLOPT_ERRORBUFFER, message.data());
+    const auto code = curl_easy_perform(easy.get());
+    if (code == CURLE_OK) return {};
+    return failure(code, 0, message[0] != '\0' ? message.data() : curl_easy_strerror(code));
+  }
+
   void stop() override { stopping_ = true; }
 
  private:

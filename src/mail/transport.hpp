@@ -21,7 +21,7 @@ struct Parcel {
   std::string content;
 };
 
-/// Blocks; called on the sender's thread only.
+/// Blocks. `deliver` is called on the sender's thread only.
 ///
 /// Errors: `mail.refused` (the server has answered 5xx to this very mail: trying again is of no use), `mail.unavailable` (everything else:
 /// later, perhaps). Messages name no credentials and no content.
@@ -32,6 +32,8 @@ class Transport {
   Transport& operator=(const Transport&) = delete;
   virtual ~Transport() = default;
   [[nodiscard]] virtual Result<void> deliver(const Parcel& parcel) = 0;
+  /// Could a mail leave now? Sends none. Any thread; waits `patience` at most.
+  [[nodiscard]] virtual Result<void> check(Millis patience) = 0;
   /// Ends a delivery in the middle, and all later ones. Any thread.
   virtual void stop() {}
 };

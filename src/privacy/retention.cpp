@@ -32,6 +32,9 @@ constexpr Rule kRules[] = {
     {"sessions", "RETENTION_SESSIONS_DAYS", "the end of the sign-in", &RetentionOptions::sessions,
      "select count(*) from sessions where expires_at < $1 or revoked_at < $1",
      "delete from sessions where id in (select id from sessions where expires_at < $1 or revoked_at < $1 limit $2)"},
+    {"api_keys", "RETENTION_SESSIONS_DAYS", "its revocation or expiry", &RetentionOptions::sessions,
+     "select count(*) from api_keys where expires_at < $1 or revoked_at < $1",
+     "delete from api_keys where id in (select id from api_keys where expires_at < $1 or revoked_at < $1 limit $2)"},
     {"one_time_tokens", "RETENTION_ONE_TIME_TOKENS_DAYS", "its use or expiry", &RetentionOptions::one_time_tokens,
      "select count(*) from one_time_tokens where expires_at < $1 or used_at < $1",
      "delete from one_time_tokens where token_hash in "

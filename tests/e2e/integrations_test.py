@@ -14,7 +14,9 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from pawl_server import Server, binary  # noqa: E402
+from people import PASSWORD, Person  # noqa: E402
 import subprocess  # noqa: E402
 
 CANARY = "canary-secret-4711-0815"
@@ -167,6 +169,27 @@ do:
         self.assertEqual(self.service.requests[-1][1]["Authorization"], f"Bearer {CANARY}")
         self.assertNotIn(CANARY.encode(), self.written())
 
+    def test_s4_o9_what_a_service_echoes_is_kept_and_shown_without_the_secret(self):
+        self.make()
+        self.service.answers = {"/echo": (200, json.dumps({"you_sent": f"Bearer {CANARY}", "host": "127.0.0.1"})),
+                                "/bad": (500, json.dumps({"error": f"no such key {CANARY}"}))}
+        ask = HEADER % "%s" + """use: {secrets: [ours]}
+do:
+  - held: {set: {secret: '${ $secrets.ours.access_token }', coded: '${ $secrets.ours.access_token | @base64 }'}}
+  - ask: {call: http, with: {method: get, endpoint: {uri: 'http://127.0.0.1:%d/%s'}}}
+"""
+        view = self.run_to_end(ask % ("echo", self.service.port, "echo"), "completed")
+        self.assertEqual(view["output"], {"you_sent": "Bearer [redacted]", "host": "127.0.0.1"})
+        runs = [view["id"], self.run_to_end(ask % ("bad", self.service.port, "bad"), "faulted")["id"]]
+        for run in runs:
+            for path in ("", "/events", "/tasks"):
+                self.seen.append(json.dumps(self.server.request("GET", f"/api/runs/{run}{path}")[1]))
+        self.seen.append(json.dumps(self.call("GET", "/api/audit?limit=200")))
+        self.server.stop()  # everything is on disk
+        for form in (CANARY, "Y2FuYXJ5LXNlY3JldC00NzExLTA4MT"):
+            self.assertNotIn(form.encode(), self.written())
+        self.server.start()
+
     def keys(self, *arguments, environment):
         return subprocess.run([binary(), "keys", *arguments, "--data-dir", self.data], capture_output=True, text=True, timeout=60,
                               env={"PATH": os.environ["PATH"], **environment})
@@ -175,6 +198,11 @@ do:
         made = self.make()
         self.service.answers["/user"] = (200, '{"login": "x"}')
         test = f"/api/integrations/{made['id']}/test"
+        hook = self.server.create_workflow("document:\n  {dsl: '1.0.3', namespace: test, name: hook, version: '1.0.0', metadata: {webhook: true}}\n"
+                                           "do:\n  - a: {set: {n: 1}}\n")
+        address = [t for t in self.call("GET", f"/api/workflows/{hook}", expect=200)["triggers"] if t["type"] == "webhook"][0]["url"]
+        ada = Person(self.server, "ada@example.org")
+        self.assertEqual(ada.call("POST", "/api/auth/totp/setup", {"password": PASSWORD})[0], 200)
         both = {"ENCRYPTION_KEY": SECOND, "ENCRYPTION_KEY_PREVIOUS": FIRST}
         self.start(both)
         self.assertEqual(self.call("POST", test, {}, 200)["status"], "ok")
@@ -185,14 +213,17 @@ do:
         self.assertIn(made["id"], lost.stderr)
         dry = self.keys("rotate", "--dry-run", environment=both)
         self.assertEqual(dry.returncode, 0, dry)
-        self.assertIn("1 to be sealed anew", dry.stdout)
+        for column in ("integrations.sealed_config", "users.sealed_totp_seed"):
+            self.assertRegex(dry.stdout, column + r" +1 rows, 1 to be sealed anew")
         self.assertEqual(self.keys("status", environment={"ENCRYPTION_KEY": SECOND}).returncode, 1)
         done = self.keys("rotate", environment=both)
         self.assertEqual(done.returncode, 0, done)
-        self.assertIn("1 sealed anew", done.stdout)
+        self.assertRegex(done.stdout, r"users.sealed_totp_seed +1 rows, 1 sealed anew")
         self.assertEqual(self.keys("status", environment={"ENCRYPTION_KEY": SECOND}).returncode, 0)
         self.server = Server(self.data, extra_environment={"ENCRYPTION_KEY": SECOND}).start()
         self.assertEqual(self.call("POST", test, {}, 200)["status"], "ok")
+        again = [t for t in self.call("GET", f"/api/workflows/{hook}", expect=200)["triggers"] if t["type"] == "webhook"][0]["url"]
+        self.assertEqual(again, address)
         self.server.stop()
         self.server = Server(self.data, extra_environment={"ENCRYPTION_KEY": FIRST}).start()
         reply = self.call("POST", test, {}, 500)

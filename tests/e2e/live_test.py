@@ -12,7 +12,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from pawl_server import API_KEY, Server, poll  # noqa: E402
-from people import PASSWORD, Person  # noqa: E402
+from people import PASSWORD, Mailbox, Person  # noqa: E402
 from websocket_client import Closed, EventStream, Refused, WebSocket  # noqa: E402
 
 BEARER = {"Authorization": f"Bearer {API_KEY}"}
@@ -97,6 +97,83 @@ class WebSockets(LiveTest):
     def test_an_ordinary_request_is_told_to_upgrade(self):
         status, problem, fields = self.server.request("GET", "/ws")
         self.assertEqual((status, problem["code"], fields["Upgrade"]), (426, "http.upgrade_required", "websocket"))
+
+    def person(self, address):
+        person = Person(self.server, address)
+        token = Mailbox(self.server.data_dir).token(address, "verify-email")
+        self.assertEqual(person.call("POST", "/api/auth/verify-email", {"token": token})[0], 200)
+        return person
+
+    # proves: P9, N-15
+    def test_a_stream_ends_with_what_it_was_opened_with(self):
+        owner = self.person("stream.owner@example.org")
+        member = self.person("stream.member@example.org")
+
+        def must(who, method, path, body=None):
+            status, reply = who.call(method, path, body)
+            self.assertTrue(200 <= status < 300, f"{method} {path}: {status} {reply}")
+            return reply
+
+        def team():
+            made = must(owner, "POST", "/api/organizations", {"name": "Streams"})["id"]
+            must(owner, "POST", f"/api/organizations/{made}/members", {"email": member.email, "role": "member"})
+            return made
+
+        def login():
+            return self.server.request("POST", "/api/auth/login", {"email": member.email, "password": PASSWORD}, {"Authorization": ""})[1]
+
+        def admin(method, path, body=None):
+            status, reply, _ = self.server.request(method, path, body)
+            self.assertTrue(200 <= status < 300, f"{method} {path}: {status} {reply}")
+
+        def key():
+            made = must(member, "POST", "/api/api-keys", {"name": "streams", "scopes": ["read"]})
+            return made["key"] if "key" in made else made["secret"], made["id"]
+
+        organization, second, third = team(), team(), team()
+        secret, key_id = key()
+        session = login()["access_token"]
+        cases = [
+            ("the API key is revoked", secret, None, lambda: must(member, "DELETE", f"/api/api-keys/{key_id}")),
+            ("the session is signed out", session, None, lambda: self.server.request(
+                "POST", "/api/auth/logout", {}, {"Authorization": f"Bearer {session}"})),
+            ("the role changes", member.access_token, organization, lambda: must(
+                owner, "PUT", f"/api/organizations/{organization}/members/{member.id}", {"role": "viewer"})),
+            ("the member is removed", member.access_token, organization, lambda: must(
+                owner, "DELETE", f"/api/organizations/{organization}/members/{member.id}")),
+            ("the organization is deleted", member.access_token, second, lambda: must(owner, "DELETE", f"/api/organizations/{second}")),
+            ("the organization is deleted, and an administrator listens", API_KEY, third, lambda: must(
+                owner, "DELETE", f"/api/organizations/{third}")),
+            ("the user is deactivated", member.access_token, None, lambda: admin("PUT", f"/api/admin/users/{member.id}", {"is_active": False})),
+        ]
+        for name, token, where, act in cases:
+            with self.subTest(name):
+                path = f"/ws?organization_id={where}" if where else "/ws"
+                with self.open(path=path, headers={"Authorization": f"Bearer {token}"}) as client:
+                    client.send({"type": "ping"})
+                    self.assertEqual(client.receive(), {"type": "pong"})
+                    act()
+                    with self.assertRaises(Closed) as closed:
+                        for _ in range(5):
+                            client.receive()
+                    self.assertEqual(closed.exception.code, 1008)
+
+    # proves: P9
+    def test_an_invitation_is_told_to_who_is_invited_and_nobody_else(self):
+        guest = self.person("invited.guest@example.org")
+        other = self.person("invited.other@example.org")
+        host = self.person("invited.host@example.org")
+        streams = [self.subscribed("notifications", headers={"Authorization": f"Bearer {who.access_token}"})[0] for who in (guest, other)]
+        status, made = host.call("POST", "/api/organizations", {"name": "Hosts"})
+        self.assertEqual(status, 201)
+        status, invitation = host.call("POST", f"/api/organizations/{made['id']}/invitations", {"email": guest.email, "role": "viewer"})
+        self.assertEqual(status, 201, invitation)
+        message = streams[0].receive()
+        self.assertEqual((message["event"], message["topic"]), ("notification.invitation", "notifications"))
+        self.assertEqual((message["data"]["organization"], message["data"]["role"]), ("Hosts", "viewer"))
+        self.assertNotIn(guest.email, json.dumps(message))
+        streams[1].send({"type": "ping"})
+        self.assertEqual(streams[1].receive(), {"type": "pong"})
 
     # proves: N-15, FA-13
     def test_another_organization_is_not_found(self):

@@ -6,6 +6,7 @@ Mails over SMTP: against a small server on loopback that can also say "later", s
 
 import email
 import email.policy
+import json
 import os
 import socketserver
 import sys
@@ -15,8 +16,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from pawl_server import Server, poll  # noqa: E402
-from people import Person  # noqa: E402
+from pawl_server import Server, free_port, poll  # noqa: E402
+from people import Mailbox, Person  # noqa: E402
 
 
 class Conversation(socketserver.StreamRequestHandler):
@@ -128,6 +129,33 @@ class MailTest(unittest.TestCase):
             text = log.read()
         self.assertIn("/api/auth/register", text)
         self.assertNotIn("@example.org", text)
+
+    def other_server(self, name, **environment):
+        server = Server(os.path.join(self.folder.name, name), extra_environment={"SMTP_USE_TLS": "false", **environment}).start()
+        self.addCleanup(server.stop)
+        return server
+
+    def mail_check(self, server):
+        status, reply, _ = server.request("GET", "/health/readiness")
+        self.assertEqual(status, 200, reply)
+        detail = server.request("GET", "/health/detailed")[1]
+        return reply["checks"]["mail"], json.dumps(detail)
+
+    def test_readiness_says_whether_mails_can_leave(self):
+        smtp = SmtpServer()
+        self.addCleanup(smtp.server_close)
+        self.addCleanup(smtp.shutdown)
+        port = str(smtp.server_address[1])
+        there = self.other_server("there", SMTP_HOST="127.0.0.1", SMTP_PORT=port, SMTP_FROM_EMAIL="pawl@example.com")
+        self.assertEqual(self.mail_check(there)[0], "ok")
+        self.assertEqual(smtp.mails, [])
+        gone = self.other_server("gone", SMTP_HOST="127.0.0.1", SMTP_PORT=str(free_port()), SMTP_FROM_EMAIL="pawl@example.com")
+        status, detail = self.mail_check(gone)
+        self.assertEqual(status, "warning")
+        self.assertIn("mail", detail)
+        files = self.other_server("files")
+        self.assertEqual(self.mail_check(files)[0], "ok")
+        self.assertEqual(Mailbox(files.data_dir).mails(), [])
 
 
 if __name__ == "__main__":

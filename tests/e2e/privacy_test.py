@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """proves: S4-D3, P7
 
-Data about people: the inventory in docs/pii.md names every column of a migrated database and no other.
+Data about people: the inventory in docs/pii.md names every column of a migrated database and no other; what one person leaves is taken along
+and erased completely.
 """
 
+import json
 import os
 import re
 import sqlite3
@@ -13,7 +15,9 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from pawl_server import binary  # noqa: E402
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from pawl_server import Server, binary  # noqa: E402
+from people import PASSWORD, Mailbox, Person  # noqa: E402
 
 
 class InventoryTest(unittest.TestCase):
@@ -41,6 +45,80 @@ class InventoryTest(unittest.TestCase):
                 schema = [f"{table}.{row[1]}" for table in tables for row in database.execute(f"pragma table_info({table})")]
             database.close()
         self.assertEqual(sorted(self.listed()), sorted(schema))
+
+
+class PersonTest(unittest.TestCase):
+    """One person's data, taken along and erased."""
+
+    NAME = "Zephyrine Quillfeather"
+    EMAIL = "zephyrine.quillfeather@example.org"
+
+    def call(self, method, path, body=None):
+        status, reply = self.person.call(method, path, body)
+        self.assertTrue(200 <= status < 300, f"{method} {path}: {status} {reply}")
+        return reply
+
+    def live(self):
+        """Leaves something in every section of an export."""
+        self.call("POST", "/api/auth/verify-email", {"token": self.mailbox.token(self.EMAIL, "verify-email")})
+        self.call("POST", "/api/api-keys", {"name": f"key of {self.NAME}", "scopes": ["read"]})
+        self.call("POST", "/api/integrations", {"connector": "github", "name": f"hub of {self.NAME}", "config": {"access_token": "gh-token-0815"}})
+        workflow = self.call("POST", "/api/workflows", {"name": f"flow of {self.NAME}", "definition": (
+            "document: {dsl: '1.0.3', namespace: test, name: mine, version: '1.0.0'}\n"
+            f"do:\n  - a: {{call: noop, with: {{who: '{self.NAME}', mail: '{self.EMAIL}'}}}}\n")})
+        self.call("POST", f"/api/workflows/{workflow['id']}/execute", {"input": {"from": self.EMAIL}, "wait": 30})
+        team = self.other.call("POST", "/api/organizations", {"name": "Team"})[1]["id"]
+        self.other.call("POST", f"/api/organizations/{team}/invitations", {"email": self.EMAIL, "role": "member"})
+        self.call("POST", "/api/invitations/accept", {"token": self.mailbox.token(self.EMAIL, "invitation")})
+        self.other.call("PUT", f"/api/organizations/{team}/members/{self.person.id}", {"role": "admin"})
+        self.call("POST", f"/api/organizations/{team}/invitations", {"email": "third@example.org", "role": "viewer"})
+
+    def test_p7_everything_is_in_the_export_and_nothing_is_left_after_the_erasure(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data = os.path.join(folder, "data")
+            server = Server(data).start()
+            try:
+                self.mailbox = Mailbox(data)
+                self.person = Person(server, self.EMAIL, self.NAME)
+                self.other = Person(server, "other@example.org")
+                self.other.call("POST", "/api/auth/verify-email", {"token": self.mailbox.token("other@example.org", "verify-email")})
+                self.live()
+                taken = self.call("GET", "/api/data/export")
+                empty = {name for name, items in taken.items() if not items} - {"other_logins"}
+                self.assertEqual(empty, set(), "sections that nothing was put into")
+                self.assertEqual((taken["account"][0]["email"], taken["account"][0]["name"]), (self.EMAIL, self.NAME))
+                self.assertEqual(taken["integrations"][0]["name"], f"hub of {self.NAME}")
+                self.assertEqual({m["organization"] for m in taken["memberships"]}, {self.NAME, "Team"})
+                self.assertIn("account.registered", {item["action"] for item in taken["audit"]})
+                text = json.dumps(taken)
+                for secret in (PASSWORD, "gh-token-0815", self.person.access_token):
+                    self.assertNotIn(secret, text)
+                kept = self.files(data)
+                self.assertIn(self.EMAIL.encode(), kept)
+                status, reply = self.person.call("DELETE", "/api/data/me", {"password": "wrong", "confirm": "erase"})
+                self.assertEqual(status, 403, reply)
+                self.call("DELETE", "/api/data/me", {"password": PASSWORD, "confirm": "erase"})
+                self.assertEqual(self.person.call("GET", "/api/auth/me")[0], 401, "at once")
+            finally:
+                server.stop()
+            kept = self.files(data)
+            for canary in (self.NAME, self.EMAIL, "gh-token-0815"):
+                self.assertNotIn(canary.encode(), kept)
+            done = subprocess.run([binary(), "audit", "verify", "--data-dir", data], env={"PATH": os.environ["PATH"]}, capture_output=True,
+                                  text=True, check=False)
+            self.assertEqual(done.returncode, 0, done)
+
+    @staticmethod
+    def files(data):
+        """Every byte of the data folder but the mails that went out: of those the person has the original."""
+        parts = []
+        for folder, _, names in os.walk(data):
+            if os.path.basename(folder) == "outbox":
+                continue
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as file:
+                    parts.append(file.read())
+        return b"\n".join(parts)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ class Health(ServerTest):
             status, _, _ = self.server.request("GET", path, headers={"Authorization": ""})
             self.assertEqual(status, 200, path)
         checks = self.call("GET", "/health/readiness", expect=200)["checks"]
-        self.assertEqual(set(checks), {"database", "redis", "database_pool", "migrations", "disk"})
+        self.assertEqual(set(checks), {"database", "redis", "mail", "database_pool", "migrations", "disk"})
         self.assertEqual(checks["database"], "ok")
         self.assertEqual(self.call("GET", "/health/migrations", expect=200)["status"], "up_to_date")
         self.assertIn("engine", self.call("GET", "/health/detailed", expect=200))

@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,7 +18,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from pawl_server import Server, poll  # noqa: E402
+from pawl_server import Server, binary, poll  # noqa: E402
 from people import PASSWORD, Mailbox, Person  # noqa: E402
 
 OTHER = "staple of another kind"
@@ -189,6 +190,29 @@ class TrailTest(unittest.TestCase):
         for action in ("organization.created", "organization.invited", "organization.role_changed", "organization.member_removed"):
             with self.subTest(action=action):
                 self.assert_told(action, "success", "user", organization, organization)
+
+    def test_s4_d4_records_of_an_earlier_secret_key_verify_when_it_is_given(self):
+        first, second, third = ("Zx8vQ2mN7kL4tR9wB1yC6hJ3fD5gS0aE", "u7Yt4Re2Wq9Az6Sx3Dc8Vf5Bg1Nh0Mj2", "p0Lm9Ko8Ij7Uh6Yg5Tf4Rd3Es2Wa1Qz")
+        folder = os.path.join(self.folder.name, "keys")
+        for number, key in enumerate((first, second)):
+            server = Server(folder, extra_environment={"SECRET_KEY": key}).start()
+            Person(server, f"person{number}@example.org")
+            server.stop()
+
+        def verify(**environment):
+            done = subprocess.run([binary(), "audit", "verify", "--data-dir", folder, "--json"], capture_output=True, text=True, check=False,
+                                  env={"PATH": os.environ["PATH"], **environment})
+            return done.returncode, json.loads(done.stdout)
+        code, report = verify(SECRET_KEY=second, SECRET_KEY_PREVIOUS=first)
+        self.assertEqual((code, report["problem"]), (0, None), report)
+        code, report = verify(SECRET_KEY=second)
+        self.assertEqual((code, report["valid"]), (1, False))
+        self.assertEqual((report["problem"]["kind"], report["problem"]["sequence"]), ("unknown_key", 1), report)
+        code, report = verify(SECRET_KEY=third, SECRET_KEY_PREVIOUS=first)
+        self.assertEqual(report["problem"]["kind"], "unknown_key", report)
+        self.assertGreater(report["problem"]["sequence"], 1)
+        code, report = verify(SECRET_KEY=first)  # the newest were written under a key that nobody gives
+        self.assertEqual((code, report["problem"]["kind"]), (1, "forged"), report)
 
 
 if __name__ == "__main__":

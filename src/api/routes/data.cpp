@@ -5,6 +5,7 @@
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "crypto/password_hash.hpp"
+#include "identity/accounts.hpp"
 #include "privacy/personal_data.hpp"
 #include "privacy/retention.hpp"
 
@@ -85,6 +86,7 @@ void erase_data(Context& context, Call call) {
   }
   const auto erased = privacy::erase_person(context.d.database, *context.d.audit, user, record_of(call));
   if (erased.has_error()) return call.fail(erased.error());
+  if (context.d.accounts != nullptr) context.d.accounts->forget(user);
   call.reply(http::Response::empty());
 }
 

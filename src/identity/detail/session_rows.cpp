@@ -100,10 +100,6 @@ Result<std::int64_t> revoke_sessions(Transaction& transaction, const UserId& use
       {user, keep.value_or(SessionId{}), now, because});
 }
 
-Result<std::int64_t> delete_old_sessions(Transaction& transaction, TimePoint before) {
-  return transaction.execute("delete from sessions where expires_at < $1", {before});
-}
-
 Result<void> insert_api_key(Transaction& transaction, const ApiKey& key, std::string_view hash) {
   return done(
       transaction.execute("insert into api_keys (id, key_hash, prefix, name, scopes, organization_id, user_id, created_at, expires_at) "

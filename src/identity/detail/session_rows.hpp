@@ -36,8 +36,6 @@ struct SessionRow {
 /// All but `keep`; answers how many.
 [[nodiscard]] Result<std::int64_t> revoke_sessions(storage::Transaction& transaction, const UserId& user,
                                                    const std::optional<SessionId>& keep, std::string_view because, TimePoint now);
-/// Sessions that ended before `before`.
-[[nodiscard]] Result<std::int64_t> delete_old_sessions(storage::Transaction& transaction, TimePoint before);
 
 [[nodiscard]] Result<void> insert_api_key(storage::Transaction& transaction, const ApiKey& key, std::string_view hash);
 [[nodiscard]] Result<std::optional<ApiKey>> load_api_key_by_hash(storage::Session& session, std::string_view hash, TimePoint now);
