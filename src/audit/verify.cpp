@@ -145,6 +145,9 @@ class Walk {
 
   void check_end() {
     report_.head = detail::to_hex(link_.hash);
+    if (!head_signed_ && !last_is_foreign_ && report_.records > 0) {
+      found(head_.sequence, "head", "the head of the chain is not signed with this installation's key");
+    }
     for (const auto& [user, sequence] : missing_addresses_) {
       if (!erased_later_.contains(user)) found(sequence, "address", "the record's address is gone, and its person was never erased");
     }
@@ -161,9 +164,6 @@ class Walk {
   /// What is whole but signed with a key that was not given: by an earlier SECRET_KEY, which this cannot tell from a forgery.
   void check_keys() {
     const bool foreign_first = first_foreign_ != 0 && first_foreign_ == report_.first;
-    if (!head_signed_ && !last_is_foreign_ && report_.records > 0) {
-      return found(head_.sequence, "head", "the head of the chain is not signed with this installation's key");
-    }
     if (!checkpoint_signed_ && !foreign_first) {
       return found(report_.removed, "checkpoint", "the checkpoint that retention left is not signed with this installation's key");
     }

@@ -188,7 +188,7 @@ do:
         self.server.stop()  # everything is on disk
         for form in (CANARY, "Y2FuYXJ5LXNlY3JldC00NzExLTA4MT"):
             self.assertNotIn(form.encode(), self.written())
-        self.server.start()
+        self.server = Server(self.data, extra_environment={"ENCRYPTION_KEY": FIRST}).start()
 
     def keys(self, *arguments, environment):
         return subprocess.run([binary(), "keys", *arguments, "--data-dir", self.data], capture_output=True, text=True, timeout=60,

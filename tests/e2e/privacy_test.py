@@ -65,7 +65,7 @@ class PersonTest(unittest.TestCase):
         self.call("POST", "/api/integrations", {"connector": "github", "name": f"hub of {self.NAME}", "config": {"access_token": "gh-token-0815"}})
         workflow = self.call("POST", "/api/workflows", {"name": f"flow of {self.NAME}", "definition": (
             "document: {dsl: '1.0.3', namespace: test, name: mine, version: '1.0.0'}\n"
-            f"do:\n  - a: {{call: noop, with: {{who: '{self.NAME}', mail: '{self.EMAIL}'}}}}\n")})
+            f"do:\n  - a: {{set: {{who: '{self.NAME}', mail: '{self.EMAIL}'}}}}\n")})
         self.call("POST", f"/api/workflows/{workflow['id']}/execute", {"input": {"from": self.EMAIL}, "wait": 30})
         team = self.other.call("POST", "/api/organizations", {"name": "Team"})[1]["id"]
         self.other.call("POST", f"/api/organizations/{team}/invitations", {"email": self.EMAIL, "role": "member"})

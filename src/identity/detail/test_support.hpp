@@ -133,7 +133,7 @@ class AccountsTest : public StoredTest {
   }
   Result<SignedIn> login(const std::string& email = "ada@example.org", const std::string& password = kPassword,
                          const std::string& otp = "") {
-    return accounts_->login({email, password, otp}, client_);
+    return accounts_->login(LoginRequest{email, password, otp}, client_);
   }
   Result<Principal> who(std::string_view bearer) { return authenticator_->authenticate({bearer, {}}); }
   /// What the API sees on an io thread, after the cache was filled.
