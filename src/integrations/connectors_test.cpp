@@ -438,6 +438,27 @@ TEST(Postgres, F6_ConnectsAndAsks) {
   EXPECT_FALSE(probe("postgres", database_config(liar.port())).ok);
 }
 
+TEST(Postgres, F6_TakesNothingFromTheEnvironmentAndPrintsNothingOfTheServer) {
+  std::string startup;
+  const StandIn server([&](int connection) {
+    startup = StandIn::receive(connection, [](const std::string& text) { return text.size() > 8; });
+    StandIn::send(connection, pg_message('N', std::string("SWARNING\0C01000\0MINTERNAL\0\0", 27)));
+    StandIn::send(connection, pg_message('E', std::string("SFATAL\0C28P01\0Mpassword authentication failed\0\0", 47)));
+  });
+  ::setenv("PGOPTIONS", "-c search_path=planted", 1);
+  ::setenv("PGAPPNAME", "planted", 1);
+  ::setenv("PGCLIENTENCODING", "planted", 1);
+  ::testing::internal::CaptureStderr();
+  auto config = database_config(server.port());
+  config.set("password", "it's a \\ password' host='other.example");
+  const auto refused = probe("postgres", config);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), Not(HasSubstr("INTERNAL")));
+  for (const auto* name : {"PGOPTIONS", "PGAPPNAME", "PGCLIENTENCODING"}) ::unsetenv(name);
+  EXPECT_THAT(refused.detail, HasSubstr("refused the user or the password"));
+  EXPECT_THAT(startup, HasSubstr("pawl"));
+  EXPECT_THAT(startup, Not(HasSubstr("planted")));
+}
+
 TEST(Postgres, F6_FailsWhereTheServerRefusesStallsLiesOrHasNoTls) {
   const StandIn refusing([](int connection) {
     StandIn::receive(connection, [](const std::string& text) { return text.size() > 8; });

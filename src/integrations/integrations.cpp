@@ -1,6 +1,8 @@
 #include "integrations/integrations.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <map>
 #include <shared_mutex>
 
@@ -193,6 +195,8 @@ Integrations::~Integrations() = default;
 
 Result<void> Integrations::start() { return refresh(); }
 
+void Integrations::stop() { impl_->probes.stop(); }
+
 Result<void> Integrations::refresh() { return impl_->read_all(); }
 
 void Integrations::on_change(std::function<void(const std::string&)> told) { impl_->told = std::move(told); }
@@ -261,7 +265,9 @@ Result<Integration> Integrations::update(const OrganizationId& organization, con
     const auto config = changes.config ? detail::without_masks(*connector, *changes.config, kept) : kept;
     if (changes.name) row.shown.name = *changes.name;
     if (changes.is_active) row.shown.is_active = *changes.is_active;
-    if (auto findings = detail::check(*connector, row.shown.name, config); !findings.empty()) return invalid(std::move(findings));
+    auto findings = detail::check(*connector, row.shown.name, config);
+    if (changes.config) std::ranges::move(detail::moved_secrets(*connector, *changes.config, before), std::back_inserter(findings));
+    if (!findings.empty()) return invalid(std::move(findings));
     PAWL_TRY(taken, detail::name_is_taken(transaction, organization, row.shown.name, id));
     if (taken) return name_taken(row.shown.name);
     if (changes.config) impl.seal(row, *connector, config);

@@ -8,7 +8,7 @@
 ///
 /// A configuration is checked against the connector's JSON Schema (connector.hpp) with all findings at once. Its secret fields are sealed
 /// before they reach the database and leave this module through `secrets` and the tests only. A change that gives the mask for a secret
-/// field keeps what is stored.
+/// field keeps what is stored, as long as everything that says where it is sent stays as it was; else the secret must be given again.
 ///
 /// The organization is a parameter of everything: another one's id is `integration.not_found`.
 ///
@@ -108,6 +108,8 @@ class Integrations {
 
   /// Reads what `secrets` answers from. Once, before the first call of `secrets`.
   [[nodiscard]] Result<void> start();
+  /// No more tests by `test_later`: those under way end, those that wait are forgotten. Idempotent; before what their `done` uses goes.
+  void stop();
 
   /// By name.
   [[nodiscard]] Result<std::vector<Integration>> list(const OrganizationId& organization);

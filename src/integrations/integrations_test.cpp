@@ -118,6 +118,64 @@ TEST_F(IntegrationsTest, S0_R5_AnUpdateWithTheMaskKeepsTheStoredSecret) {
   EXPECT_THAT(files(), Not(HasSubstr("a new one")));
 }
 
+// proves: S0-R5
+TEST_F(IntegrationsTest, S0_R5_AMaskKeepsNoSecretWhoseDestinationChanges) {
+  struct Case {
+    std::string_view connector;
+    std::string_view config;
+    std::string_view field;
+    std::vector<std::pair<std::string_view, json::Value>> changes;  // each alone asks for the secret again
+    std::vector<std::pair<std::string_view, json::Value>> choices;  // these do not
+  };
+  const std::vector<Case> cases = {
+      {"http",
+       R"({"base_url": "https://a.example", "header_value": "canary-secret-4711"})",
+       "header_value",
+       {{"base_url", "https://attacker.example"}, {"base_url", "http://a.example"}, {"header_name", "X-Other"}},
+       {{"test_path", "/health"}, {"header_name", "Authorization"}}},
+      {"openai", R"({"api_key": "canary-secret-4711"})", "api_key", {{"base_url", "https://attacker.example"}}, {{"model", "m"}}},
+      {"postgres",
+       R"({"host": "a.example", "database": "d", "username": "u", "password": "canary-secret-4711"})",
+       "password",
+       {{"host", "attacker.example"}, {"port", 5433}, {"sslmode", "disable"}, {"username", "v"}, {"database", "e"}},
+       {{"sslmode", "require"}, {"port", 5432}}},
+      {"email",
+       R"({"smtp_host": "a.example", "username": "u", "password": "canary-secret-4711", "from_email": "a@b.example"})",
+       "password",
+       {{"smtp_host", "attacker.example"}, {"smtp_port", 2525}, {"security", "none"}},
+       {{"from_email", "c@d.example"}}},
+      {"s3",
+       R"({"access_key_id": "k", "secret_access_key": "canary-secret-4711", "bucket_name": "bucket"})",
+       "secret_access_key",
+       {{"endpoint", "https://attacker.example"}, {"region", "eu-west-1"}, {"bucket_name", "other"}},
+       {}},
+  };
+  for (const auto& each : cases) {
+    const std::string name(each.connector);
+    const auto made = integrations_->create(kOurs, kUser, {name, name, parse(each.config)});
+    ASSERT_FALSE(made.has_error()) << name;
+    for (const auto& [member, value] : each.changes) {
+      auto config = made->config;
+      config.set(member, value);
+      const auto refused = integrations_->update(kOurs, made->id, {.config = config});
+      ASSERT_TRUE(refused.has_error()) << name << ' ' << member;
+      EXPECT_EQ(refused.error().kind, ErrorClass::unprocessable);
+      ASSERT_EQ(refused.error().findings.size(), 1U);
+      EXPECT_EQ(refused.error().findings[0].pointer, "/config/" + std::string(each.field));
+      EXPECT_THAT(refused.error().findings[0].message, HasSubstr("enter the secret again"));
+      config.set(each.field, "another secret");
+      EXPECT_FALSE(integrations_->update(kOurs, made->id, {.config = config}).has_error()) << name << ' ' << member;
+      ASSERT_FALSE(integrations_->update(kOurs, made->id, {.config = parse(each.config)}).has_error());
+    }
+    for (const auto& [member, value] : each.choices) {
+      auto config = made->config;
+      config.set(member, value);
+      EXPECT_FALSE(integrations_->update(kOurs, made->id, {.config = config}).has_error()) << name << ' ' << member;
+      EXPECT_EQ(secrets(kOurs, {name}).get(name).get(each.field), json::Value(kCanary));
+    }
+  }
+}
+
 // proves: F6
 TEST_F(IntegrationsTest, F6_ChecksTheConfigurationWithAllFindingsAndRepeatsNoValue) {
   const auto refused = integrations_->create(

@@ -2,7 +2,6 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
-#include <array>
 #include <memory>
 #include <string>
 
@@ -32,20 +31,45 @@ bool wait_for(PGconn* connection, short events, const ProbeTools& tools) {
   return ::poll(&descriptor, 1, static_cast<int>(time_left(tools).count())) > 0;
 }
 
-/// Every keyword that libpq would otherwise take from the environment or a file of this machine is given.
+/// libpq would print what a server says on the standard error stream.
+void drop_notice(void*, const char*) {}
+
+/// One keyword of a connection string; `value` in quotes.
+void add(std::string& to, std::string_view keyword, std::string_view value) {
+  to.append(keyword).append("='");
+  for (const char c : value) {
+    if (c == '\'' || c == '\\') to.push_back('\\');
+    to.push_back(c);
+  }
+  to.append("' ");
+}
+
+/// What could come from the environment or a file of this machine is given here, as a connection string, in which an empty value counts as
+/// given. Only `PGSERVICE` cannot be, but a service adds nothing to what is. Where certificates are to be verified, those to verify them by
+/// are the ones that this machine has for libpq; in the other modes none is read, nor is a client's certificate ever.
 Connection begin(const json::Value& config, const std::string& address) {
-  const auto host = text_of(config, "host");
-  const auto port = std::to_string(integer_of(config, "port", 5432));
-  const auto database = text_of(config, "database");
-  const auto user = text_of(config, "username");
-  const auto password = text_of(config, "password");
+  constexpr std::string_view kNoFile = "/dev/null/none";
   const auto mode = text_of(config, "sslmode", "require");
-  const std::array<const char*, 12> names = {"host",    "hostaddr", "port",     "dbname",           "user",       "password",
-                                             "sslmode", "options",  "passfile", "application_name", "gssencmode", nullptr};
-  const std::array<const char*, 12> values = {host.c_str(), address.c_str(),  port.c_str(), database.c_str(),
-                                              user.c_str(), password.c_str(), mode.c_str(), "",
-                                              "/dev/null",  "pawl",           "disable",    nullptr};
-  return Connection(PQconnectStartParams(names.data(), values.data(), 0));
+  std::string wanted;
+  add(wanted, "host", text_of(config, "host"));
+  add(wanted, "hostaddr", address);
+  add(wanted, "port", std::to_string(integer_of(config, "port", 5432)));
+  add(wanted, "dbname", text_of(config, "database"));
+  add(wanted, "user", text_of(config, "username"));
+  add(wanted, "password", text_of(config, "password"));
+  add(wanted, "sslmode", mode);
+  add(wanted, "passfile", "/dev/null");
+  add(wanted, "sslcert", kNoFile);
+  add(wanted, "sslkey", kNoFile);
+  if (mode != "verify-full") add(wanted, "sslrootcert", kNoFile);
+  add(wanted, "application_name", "pawl");
+  add(wanted, "gssencmode", "disable");
+  add(wanted, "target_session_attrs", "any");
+  add(wanted, "channel_binding", "prefer");
+  for (const auto* none : {"options", "client_encoding", "requirepeer"}) add(wanted, none, "");
+  Connection connection(PQconnectStart(wanted.c_str()));
+  if (connection) PQsetNoticeProcessor(connection.get(), drop_notice, nullptr);
+  return connection;
 }
 
 /// Nothing: connected.

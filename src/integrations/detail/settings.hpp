@@ -10,6 +10,9 @@ namespace pawl::integrations::detail {
 
 /// Masks in `wish` become what `stored` has; the rest stays. A mask for what is not stored stays a mask, which `check` finds.
 [[nodiscard]] json::Value without_masks(const Connector& connector, json::Value wish, const json::Value& stored);
+/// A finding for each secret that `wish` keeps by its mask although something that decides where it is sent, or for whom, is another than
+/// in `stored`: else whoever may change an integration could have its secret sent to an address of their own.
+[[nodiscard]] Findings moved_secrets(const Connector& connector, const json::Value& wish, const json::Value& stored);
 /// Everything wrong with a name and a configuration. Pointers begin with `/name` or `/config`; no value is repeated.
 [[nodiscard]] Findings check(const Connector& connector, std::string_view name, const json::Value& config);
 
