@@ -12,7 +12,7 @@
 namespace pawl::catalog {
 namespace {
 
-constexpr std::size_t kMaxRepairs = 200;
+constexpr std::size_t kMaxRounds = 10;
 constexpr std::array<std::pair<std::string_view, SourceFormat>, 5> kFormats{{{"auto", SourceFormat::automatic},
                                                                              {"owf", SourceFormat::owf},
                                                                              {"tasks", SourceFormat::tasks},
@@ -64,6 +64,8 @@ class Repair {
   Repair(std::string_view pointer, std::string_view why) : path_(segments(pointer)), why_(why) {}
 
   bool apply(json::Value& document) { return !path_.empty() && below(document, 0); }
+  /// After `apply`: how many segments lead to what was replaced.
+  [[nodiscard]] std::size_t depth() const { return depth_; }
 
  private:
   /// Down the pointer; whoever is the last to be a task on the way is replaced.
@@ -76,7 +78,10 @@ class Repair {
       auto item = value.take(index);
       const bool is_entry = depth > 0 && (path_[depth - 1] == "do" || path_[depth - 1] == "branches" || path_[depth - 1] == "tasks");
       bool done = below(item, depth + 1);
-      if (!done && is_entry) done = replace(item);
+      if (!done && is_entry && replace(item)) {
+        done = true;
+        depth_ = depth + 1;
+      }
       value.set(index, std::move(item));
       return done;
     }
@@ -109,23 +114,41 @@ class Repair {
 
   std::vector<std::string> path_;
   std::string why_;
+  std::size_t depth_ = 0;
 };
 
-/// Checks what was made and replaces what the compiler refuses, task by task.
+/// The first `count` segments of a pointer.
+std::string_view ancestor(std::string_view pointer, std::size_t count) {
+  std::size_t end = 0;
+  for (; count > 0; --count) {
+    end = pointer.find('/', end + 1);
+    if (end == std::string_view::npos) return pointer;
+  }
+  return pointer.substr(0, end);
+}
+
+bool is_below(std::string_view pointer, std::string_view above) {
+  return pointer.starts_with(above) && (pointer.size() == above.size() || pointer[above.size()] == '/');
+}
+
+/// Checks what was made and replaces the tasks that the compiler refuses, all that it names at once. What is left of them may make it
+/// refuse others, so there are several rounds.
 Result<void> settle(json::Value& document, const dsl::FunctionCatalog& functions, Findings& findings) {
-  for (std::size_t round = 0; round < kMaxRepairs; ++round) {
+  for (std::size_t round = 0; round < kMaxRounds; ++round) {
     const auto checked = dsl::compile_data(document, functions);
     if (checked.ok()) return {};
-    bool repaired = false;
+    std::vector<std::string_view> replaced;  // findings below lead into what is not there any more
     for (const auto& finding : checked.findings) {
       if (finding.severity != Severity::error) continue;
+      const auto is_gone = [&](std::string_view above) { return is_below(finding.pointer, above); };
+      if (std::any_of(replaced.begin(), replaced.end(), is_gone)) continue;
       const auto sentence = "The task at " + finding.pointer + " was not translated: " + finding.message;
-      if (!Repair(finding.pointer, sentence).apply(document)) continue;
+      Repair repair(finding.pointer, sentence);
+      if (!repair.apply(document)) continue;
+      replaced.push_back(ancestor(finding.pointer, repair.depth()));
       detail::report(findings, finding.pointer, sentence);
-      repaired = true;
-      break;  // pointers of later findings may lead into what was just replaced
     }
-    if (!repaired) return unreadable("What was read does not make a workflow.", checked.findings);
+    if (replaced.empty()) return unreadable("What was read does not make a workflow.", checked.findings);
   }
   return unreadable("Too many tasks cannot be translated.", std::move(findings));
 }

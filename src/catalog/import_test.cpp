@@ -14,9 +14,11 @@
 namespace pawl::catalog {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 class SomeFunctions final : public dsl::FunctionCatalog {
@@ -200,6 +202,86 @@ TEST(Import, W11_TurnsALoopOfN8nIntoAFor) {
   ASSERT_THAT(loop.get("do").items(), SizeIs(2)) << made.text;
   EXPECT_EQ(loop.get("do").at(0).get("Call").get("input").get("from"), json::Value("${ $item }"));
   EXPECT_EQ(name_at(made, 2), "Done");
+}
+
+/// `count` loops, each inside of the one before, with `spokes` nodes that lead from each loop to itself.
+std::string nested_loops(int count, int spokes) {
+  std::string nodes = R"({"name": "Start", "type": "n8n-nodes-base.manualTrigger"})";
+  std::string links = R"("Start": {"main": [[{"node": "L0"}]]})";
+  for (int i = 0; i < count; ++i) {
+    const auto n = std::to_string(i);
+    nodes += R"(, {"name": "L)" + n + R"(", "type": "n8n-nodes-base.splitInBatches", "typeVersion": 3})";
+    const auto back = i == 0 ? std::string() : R"({"node": "L)" + std::to_string(i - 1) + "\"}";
+    std::string inner = i + 1 < count ? R"({"node": "L)" + std::to_string(i + 1) + "\"}" : std::string();
+    for (int k = 0; k < spokes; ++k) {
+      const auto spoke = "S" + n + "-" + std::to_string(k);
+      nodes += R"(, {"name": ")" + spoke + R"(", "type": "n8n-nodes-base.noOp"})";
+      inner += (inner.empty() ? "" : ", ") + (R"({"node": ")" + spoke + "\"}");
+      links += R"(, ")" + spoke + R"(": {"main": [[{"node": "L)" + n + R"("}]]})";
+    }
+    links += R"(, "L)" + n + R"(": {"main": [[)" + back + "], [" + inner + "]]}";
+  }
+  return R"({"name": "x", "nodes": [)" + nodes + R"(], "connections": {)" + links + "}}";
+}
+
+TEST(Import, S4_M1_NestedLoopsOfN8nAreTranslatedOnceAndToADepth) {
+  const auto deep = imported(nested_loops(14, 1));
+  EXPECT_THAT(messages(deep), Not(Contains(HasSubstr("nested more than"))));
+  const auto made = import_workflow(nested_loops(60, 15), SourceFormat::n8n, SomeFunctions());
+  ASSERT_FALSE(made.has_error()) << made.error().message;
+  EXPECT_THAT(messages(*made), Contains(HasSubstr("loops are nested more than 16 deep")));
+  EXPECT_LT(made->text.size(), 1'000'000U);
+}
+
+TEST(Import, S4_M1_LoopsOfN8nThatContainEachOtherEnd) {
+  std::string nodes = R"({"name": "Start", "type": "n8n-nodes-base.manualTrigger"})";
+  std::string links = R"("Start": {"main": [[{"node": "L0"}]]})";
+  std::string all;
+  for (int i = 0; i < 12; ++i) all += (i == 0 ? "" : ", ") + (R"({"node": "L)" + std::to_string(i) + "\"}");
+  for (int i = 0; i < 12; ++i) {
+    const auto name = "L" + std::to_string(i);
+    nodes += R"(, {"name": ")" + name + R"(", "type": "n8n-nodes-base.splitInBatches", "typeVersion": 3})";
+    links += R"(, ")" + name + R"(": {"main": [[], [)" + all + "]]}";
+  }
+  const auto made =
+      import_workflow(R"({"name": "x", "nodes": [)" + nodes + R"(], "connections": {)" + links + "}}", SourceFormat::n8n, SomeFunctions());
+  EXPECT_TRUE(made.has_error() || made->text.size() < 100'000U);
+}
+
+TEST(Import, S4_M1_ReadsSoManyConnectionsOfN8nAndSaysSo) {
+  std::string targets;
+  for (int i = 0; i < 6000; ++i) targets += (i == 0 ? "" : ", ") + std::string(R"({"node": "nowhere"})");
+  const auto made = imported(R"({"name": "x", "nodes": [{"name": "A", "type": "n8n-nodes-base.noOp"}], "connections": {"A": {"main": [[)" +
+                             targets + "]]}}}");
+  EXPECT_THAT(messages(made), Contains(HasSubstr("Only the first 5000 connections")));
+  EXPECT_THAT(made.findings, SizeIs(5001));
+}
+
+/// Counts how often something is compiled: each time asks for every function that is named.
+class CountingFunctions final : public dsl::FunctionCatalog {
+ public:
+  [[nodiscard]] const Signature* find(std::string_view name) const override {
+    if (name == "unknown-89") ++compiled;
+    return functions_.find(name);
+  }
+  [[nodiscard]] std::vector<std::string> names() const override { return functions_.names(); }
+  mutable int compiled = 0;
+
+ private:
+  SomeFunctions functions_;
+};
+
+TEST(Import, S4_M1_RepairsAllThatTheCompilerRefusesTogether) {
+  std::string source = "id: old\nname: Old\ntasks:\n";
+  for (int i = 0; i < 90; ++i) {
+    const auto n = std::to_string(i);
+    source += "  - {id: t" + n + ", type: unknown-" + n + ", params: {}}\n";
+  }
+  const CountingFunctions functions;
+  const auto made = import_workflow(source, SourceFormat::tasks, functions);
+  ASSERT_FALSE(made.has_error()) << made.error().message;
+  EXPECT_LE(functions.compiled, 4);
+  EXPECT_THAT(messages(*made), SizeIs(::testing::Ge(90U)));
 }
 
 TEST(Import, W11_WhatCannotBeTranslatedIsNamedAndNeverDropped) {

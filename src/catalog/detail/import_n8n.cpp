@@ -10,6 +10,9 @@
 namespace pawl::catalog::detail {
 namespace {
 
+constexpr std::size_t kMaxLinks = 5000;
+constexpr std::size_t kMaxLoopDepth = 16;
+
 struct Link {
   std::size_t from = 0;
   std::uint32_t exit = 0;
@@ -32,11 +35,18 @@ class Export {
   }
 
   json::Value convert() {
-    std::set<std::size_t> all;
-    for (std::size_t i = 0; i < positions_.size(); ++i) all.insert(i);
     merge_triggers();
-    for (const auto trigger : extra_triggers_) all.erase(trigger);
+    find_neighbours();
+    std::vector<std::size_t> all;
+    for (std::size_t i = 0; i < positions_.size(); ++i) {
+      if (!extra_triggers_.contains(i)) all.push_back(i);
+    }
     auto made = document(text_or(source_, "name", "imported"), "", list_of(all, std::nullopt, {}));
+    for (const auto i : all) {
+      if (translated_.contains(i)) continue;
+      report(findings_, pointer(i),
+             "The node `" + tasks_[i] + "` was not translated: it stands in several loops at once, or too deep in them.");
+    }
     for (std::size_t i = 0; i < positions_.size(); ++i) {
       if (node(i).get("disabled").truthy()) continue;
       std::vector<std::string> notes;
@@ -70,6 +80,10 @@ class Export {
     for (std::size_t exit = 0; exits.is_array() && exit < exits.size(); ++exit) {
       const auto& targets = exits.at(exit);
       for (std::size_t n = 0; targets.is_array() && n < targets.size(); ++n) {
+        if (++read_targets_ > kMaxLinks) {
+          if (read_targets_ == kMaxLinks + 1) report(findings_, "/connections", "Only the first 5000 connections are read.");
+          return;
+        }
         const auto to = by_name_.find(text_or(targets.at(n), "node", ""));
         if (to == by_name_.end()) {
           report(findings_, pointer(from), "A connection leads to a node that is not there and is left out.");
@@ -87,22 +101,27 @@ class Export {
 
   /// A run begins in one place: what the other triggers lead to follows from the first.
   void merge_triggers() {
+    const auto targets = [&](std::size_t from) {
+      std::set<std::size_t> found;
+      for (const auto& link : links_) {
+        if (link.from == from) found.insert(link.to);
+      }
+      return found;
+    };
     std::optional<std::size_t> first;
+    std::set<std::size_t> after_first;
     for (std::size_t i = 0; i < positions_.size(); ++i) {
       if (!is_trigger(i)) continue;
       if (!first) {
         first = i;
+        after_first = targets(i);
         continue;
       }
       extra_triggers_.insert(i);
-      const auto targets = [&](std::size_t from) {
-        std::set<std::size_t> found;
-        for (const auto& link : links_) {
-          if (link.from == from) found.insert(link.to);
-        }
-        return found;
-      };
-      if (targets(i) != targets(*first)) {
+      auto after = targets(i);
+      const bool same = after == after_first;
+      after_first.merge(after);
+      if (!same) {
         report(findings_, pointer(i),
                "What follows from the trigger `" + tasks_[i] + "` runs whatever has started the run, as what follows from `" +
                    tasks_[*first] + "`.");
@@ -113,49 +132,59 @@ class Export {
     }
   }
 
-  [[nodiscard]] std::set<std::size_t> reachable(std::size_t from, std::optional<std::uint32_t> exit, bool backwards) const {
-    std::set<std::size_t> seen;
-    std::vector<std::size_t> open;
-    const auto visit = [&](std::size_t next) {
-      if (next != from && seen.insert(next).second) open.push_back(next);
-    };
+  void find_neighbours() {
+    ahead_.resize(positions_.size());
+    behind_.resize(positions_.size());
     for (const auto& link : links_) {
-      if (!backwards && link.from == from && (!exit || link.exit == *exit)) visit(link.to);
-      if (backwards && link.to == from) visit(link.from);
+      ahead_[link.from].push_back(link);
+      behind_[link.to].push_back(link);
     }
+  }
+
+  /// By node, without `from` itself.
+  [[nodiscard]] std::vector<bool> reachable(std::size_t from, std::optional<std::uint32_t> exit, bool backwards) const {
+    std::vector<bool> seen(positions_.size(), false);
+    std::vector<std::size_t> open;
+    const auto follow = [&](std::size_t current, std::optional<std::uint32_t> only) {
+      for (const auto& link : (backwards ? behind_ : ahead_)[current]) {
+        const auto next = backwards ? link.from : link.to;
+        if ((only && link.exit != *only) || next == from || seen[next]) continue;
+        seen[next] = true;
+        open.push_back(next);
+      }
+    };
+    follow(from, exit);
     while (!open.empty()) {
       const auto current = open.back();
       open.pop_back();
-      for (const auto& link : links_) {
-        if (!backwards && link.from == current) visit(link.to);
-        if (backwards && link.to == current) visit(link.from);
-      }
+      follow(current, std::nullopt);
     }
     return seen;
   }
 
   /// The nodes that a loop repeats: on the way from its second exit back to it.
-  [[nodiscard]] std::set<std::size_t> loop_body(std::size_t loop) const {
+  const std::vector<std::size_t>& loop_body(std::size_t loop) {
+    const auto [known, is_new] = bodies_.try_emplace(loop);
+    if (!is_new) return known->second;
     const auto ahead = reachable(loop, 1, false);
     const auto behind = reachable(loop, std::nullopt, true);
-    std::set<std::size_t> body;
-    std::set_intersection(ahead.begin(), ahead.end(), behind.begin(), behind.end(), std::inserter(body, body.end()));
-    return body;
+    for (std::size_t i = 0; i < positions_.size(); ++i) {
+      if (ahead[i] && behind[i]) known->second.push_back(i);
+    }
+    return known->second;
   }
 
   /// `loop`: the node whose body this is.
-  json::Value list_of(const std::set<std::size_t>& members, std::optional<std::size_t> loop, const std::set<std::string>& outer) {
-    std::set<std::size_t> inside_loops;  // belong to lists of their own
+  json::Value list_of(const std::vector<std::size_t>& members, std::optional<std::size_t> loop, const std::set<std::string>& outer) {
+    std::vector<bool> inside_loops(positions_.size(), false);  // belong to lists of their own
     for (const auto i : members) {
       if (n8n_type(node(i)) != "splitInBatches" || !is_new_loop(i)) continue;
-      for (const auto inner : loop_body(i)) {
-        if (inner != loop) inside_loops.insert(inner);
-      }
+      for (const auto inner : loop_body(i)) inside_loops[inner] = inside_loops[inner] || inner != loop;
     }
     Flow flow;
     std::map<std::size_t, std::size_t> place;
     for (const auto i : members) {
-      if (inside_loops.contains(i)) continue;
+      if (inside_loops[i]) continue;
       place[i] = flow.nodes.size();
       flow.nodes.push_back(convert_node(i));
     }
@@ -189,6 +218,7 @@ class Export {
     FlowNode made;
     made.name = tasks_[i];
     made.pointer = pointer(i);
+    if (!translated_.insert(i).second) return untranslated(std::move(made), "it stands in several loops at once");
     JsContext context;
     context.task_of = [this](std::string_view name) -> std::optional<std::string> {
       const auto found = by_name_.find(std::string(name));
@@ -198,16 +228,18 @@ class Export {
     auto task = convert_n8n_node(node(i), context);
     if (task.is_loop) task = loop_task(i);
     for (const auto& note : task.notes) report(findings_, made.pointer, "The node `" + made.name + "` " + note + ".");
-    if (!task.why.empty()) {
-      const auto sentence = "The node `" + made.name + "` was not translated: " + task.why + ".";
-      report(findings_, made.pointer, sentence);
-      made.body = refusal(sentence);
-      return made;
-    }
+    if (!task.why.empty()) return untranslated(std::move(made), task.why);
     made.body = std::move(task.body);
     made.exit = std::move(task.exit);
     made.merges = task.merges;
     made.references = std::move(context.references);
+    return made;
+  }
+
+  FlowNode untranslated(FlowNode made, const std::string& why) {
+    const auto sentence = "The node `" + made.name + "` was not translated: " + why + ".";
+    report(findings_, made.pointer, sentence);
+    made.body = refusal(sentence);
     return made;
   }
 
@@ -217,17 +249,24 @@ class Export {
       task.why = "loops of this old form are not translated";
       return task;
     }
-    const auto body = loop_body(i);
+    const auto& body = loop_body(i);
     if (body.empty()) {
       task.why = "nothing leads back to the loop";
+      return task;
+    }
+    if (loop_depth_ == kMaxLoopDepth) {
+      task.why = "loops are nested more than 16 deep";
       return task;
     }
     const auto& size = node(i).get("parameters").get("batchSize");
     if (size.is_integer() && size.as_integer() != 1) task.notes.emplace_back("takes its items one by one, not in batches");
     task.notes.emplace_back("puts out what its last round did");
+    ++loop_depth_;
+    auto list = list_of(body, i, {});
+    --loop_depth_;
     task.body = json::Value::object(
         {{"for", json::Value::object({{"each", "item"}, {"in", expression("if type == \"array\" then . else [.] end")}})},
-         {"do", list_of(body, i, {})}});
+         {"do", std::move(list)}});
     return task;
   }
 
@@ -261,7 +300,13 @@ class Export {
   std::vector<std::string> tasks_;
   std::map<std::string, std::size_t> by_name_;
   std::vector<Link> links_;
+  std::size_t read_targets_ = 0;
   std::set<std::size_t> extra_triggers_;
+  std::vector<std::vector<Link>> ahead_;                    // by node, where they begin
+  std::vector<std::vector<Link>> behind_;                   // by node, where they end
+  std::map<std::size_t, std::vector<std::size_t>> bodies_;  // of loops
+  std::set<std::size_t> translated_;
+  std::size_t loop_depth_ = 0;
 };
 
 }  // namespace
