@@ -24,6 +24,8 @@ namespace {
 constexpr std::size_t kMaxShortText = 300;
 constexpr std::size_t kMaxDetails = 8U << 10U;
 constexpr std::int64_t kPage = 500;
+/// How long the end waits for the file to catch up. The database has every record, and the next start goes on where the file ends.
+constexpr Millis kStopPatience{5000};
 /// The file is looked after this often without being asked: for records that other processes write, and after an error.
 constexpr Millis kPeriod{1000};
 /// A record that nobody waits for lets others come to it, so that an act of a busy server does not cost it a transaction of its own ...
@@ -153,6 +155,7 @@ struct Log::Impl {
   std::uint64_t urgent = 0;                                           // guarded by file_mutex: somebody waits for this wish
   SteadyClock::time_point gathered = SteadyClock::time_point::max();  // guarded by file_mutex: when a write is to be scheduled
   bool stopping = false;                                              // guarded by file_mutex
+  SteadyClock::time_point stop_until{};                               // guarded by file_mutex: set with `stopping`
   bool file_failing = false;
   std::thread file_thread;
 
@@ -168,6 +171,7 @@ struct Log::Impl {
   void ask();
   void look_after_file();
   [[nodiscard]] Result<void> follow();
+  [[nodiscard]] bool out_of_time();
 };
 
 Result<void> Log::Impl::write_all(storage::Transaction& transaction, const std::vector<Stored*>& all) {
@@ -333,7 +337,13 @@ void Log::Impl::look_after_file() {
   }
 }
 
-/// Appends to the file what the database has beyond it.
+/// The end has come and does not wait for the file any more.
+bool Log::Impl::out_of_time() {
+  const std::lock_guard lock(file_mutex);
+  return stopping && SteadyClock::now() >= stop_until;
+}
+
+/// Appends to the file what the database has beyond it, as long as there is time.
 Result<void> Log::Impl::follow() {
   for (;;) {
     std::string lines;
@@ -353,6 +363,10 @@ Result<void> Log::Impl::follow() {
     PAWL_TRY_VOID(file->append(lines, last));
     file_sequence = last;
     if (count < kPage) return {};
+    if (out_of_time()) {
+      report("the audit file ends with record " + std::to_string(last) + "; the next start writes what the database has beyond it");
+      return {};
+    }
   }
 }
 
@@ -393,6 +407,7 @@ Log::~Log() {
   {
     const std::lock_guard lock(impl.file_mutex);
     impl.stopping = true;
+    impl.stop_until = SteadyClock::now() + kStopPatience;
   }
   impl.file_changed.notify_all();
   impl.file_thread.join();

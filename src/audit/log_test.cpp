@@ -205,6 +205,27 @@ TEST_F(AuditLog, CatchesUpAfterACrashFromTheLastWholeLine) {
   EXPECT_EQ(lines().size(), 4U);
 }
 
+TEST_F(AuditLog, WritesManyRecordsThatTheFileHasNotAtTheNextStart) {
+  log.reset();
+  constexpr int kMany = 20'000;
+  auto wish = options();
+  wish.file.clear();
+  {
+    const auto without_file = Log::open(*database, clock, redactor, wish).value();
+    Log::Prepared batch;
+    for (int i = 0; i < kMany; ++i) without_file->prepare(batch, record("thing.done"));
+    ASSERT_FALSE(database->write_and_wait([&](storage::Transaction& t) { return without_file->write(t, batch); }).has_error());
+  }
+  const auto began = std::chrono::steady_clock::now();
+  reopen();
+  log.reset();  // within five seconds and the page that is being written, however much is left
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+  reopen();
+  log->flush_file();
+  EXPECT_EQ(lines().size(), static_cast<std::size_t>(kMany));
+  EXPECT_TRUE(verified().ok);
+}
+
 TEST_F(AuditLog, PutsAFullFileAsideAndGoesOnInANewOne) {
   rotate_bytes = 2000;
   reopen();
