@@ -49,6 +49,28 @@ std::int64_t count(Database& database, std::string_view sql) {
   return answer;
 }
 
+// proves: S4-D1
+TEST(Database, S4_D1_ItsFilesAreForItsUserAlone) {
+  if (testing::on_postgresql()) GTEST_SKIP() << "of SQLite";
+  const TemporaryFolder folder;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms::all);
+  const auto mode_of = [&](const char* name) {
+    struct stat found {};
+    EXPECT_EQ(::stat((folder.path() / name).c_str(), &found), 0) << name;
+    return found.st_mode & 0777U;
+  };
+  const auto check = [&] {
+    const auto database = open(folder.path());
+    ASSERT_FALSE(run(*database, "create table if not exists t (a integer)").has_error());
+    for (const auto* name : {"pawl.db", "pawl.db-wal", "pawl.db-shm"}) EXPECT_EQ(mode_of(name), 0600U) << name;
+  };
+  const auto before = ::umask(0);
+  check();
+  ::chmod((folder.path() / "pawl.db").c_str(), 0644);  // of an earlier version
+  check();
+  ::umask(before);
+}
+
 TEST(Database, NumbersParametersByTheirNumberAndNotByTheirPlace) {
   const TemporaryFolder folder;
   const auto database = open(folder.path());

@@ -97,7 +97,8 @@ Result<std::unique_ptr<Connection>> ReaderPool::open_one(Steady::time_point dead
 void ReaderPool::pause(Millis longest) {
   std::unique_lock lock(mutex_);
   const Millis length(std::uniform_int_distribution<Millis::rep>(longest.count() / 2, longest.count())(jitter_));
-  changed_.wait_until(lock, Steady::now() + length, [] { return false; });
+  // Not `changed_`: whoever waits there for a place must be the one that a `notify_one` wakes.
+  pausing_.wait_until(lock, Steady::now() + length, [] { return false; });
 }
 
 void ReaderPool::release(std::unique_ptr<Connection> connection) {

@@ -58,7 +58,8 @@ class ReaderPool {
   const Connect connect_;
   CircuitBreaker& breaker_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable changed_;  ///< a place is free
+  std::condition_variable pausing_;  ///< nobody notifies it
   std::vector<Resting> resting_;
   std::vector<std::pair<const Connection*, Steady::time_point>> lent_;  ///< when each was opened
   std::uint32_t places_ = 0;                                            ///< of `size` and `overflow` together that are taken

@@ -1,6 +1,11 @@
 #include "storage/detail/sqlite_connection.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
 
 #include "base/assert.hpp"
 
@@ -39,6 +44,17 @@ int bind(sqlite3_stmt* statement, int index, const Parameter& parameter) {
   return SQLITE_MISUSE;
 }
 
+/// For this user's eyes alone, whatever the umask: SQLite gives its other files the mode that the database has when they are made. Never
+/// opens a file that is there: closing it again would drop this process' locks on it.
+void keep_private(const std::string& path) {
+  const int made = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (made >= 0) ::close(made);
+  for (const auto* suffix : {"", "-wal", "-shm"}) {
+    // Files of a version that did not; what cannot be changed belongs to somebody else, who decides.
+    static_cast<void>(::chmod((path + suffix).c_str(), S_IRUSR | S_IWUSR));
+  }
+}
+
 int remember_log_pages(void* pages, sqlite3* /*database*/, const char* /*name*/, int in_log) {
   *static_cast<int*>(pages) = in_log;
   return SQLITE_OK;
@@ -49,6 +65,7 @@ int remember_log_pages(void* pages, sqlite3* /*database*/, const char* /*name*/,
 Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const SqliteOptions& options) {
   sqlite3* database = nullptr;
   const int flags = (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX;
+  if (!options.read_only) keep_private(options.path);
   const int code = sqlite3_open_v2(options.path.c_str(), &database, flags, nullptr);
   std::unique_ptr<SqliteConnection> connection(
       new SqliteConnection(database));  // NOLINT: private constructor; also closes what failed to open
