@@ -259,6 +259,19 @@ Result<std::int64_t> end_of_older(Session& session, TimePoint before) {
   return first_kept ? *first_kept - 1 : last;
 }
 
+/// The last of the first `limit` records that are all older; 0: the first one is not. Looks at no more than these: the one thread that
+/// writes does it.
+Result<std::int64_t> end_of_first(Session& session, TimePoint before, std::uint64_t limit) {
+  std::int64_t last = 0;
+  bool older = true;
+  PAWL_TRY_VOID(
+      session.query("select seq, at from audit_records order by seq limit $1", {static_cast<std::int64_t>(limit)}, [&](const Row& row) {
+        older = older && row.time(1) < before;
+        if (older) last = row.integer(0);
+      }));
+  return last;
+}
+
 Result<std::int64_t> first_sequence(Session& session) {
   std::int64_t first = 0;
   PAWL_TRY_VOID(session.query("select min(seq) from audit_records", {}, [&](const Row& row) { first = row.integer(0); }));
@@ -280,10 +293,9 @@ Result<std::uint64_t> remove_older(storage::Database& database, Log& log, TimePo
   std::uint64_t last = 0;
   const auto remove = [&](storage::Transaction& transaction) -> Result<void> {
     removed = last = 0;
+    PAWL_TRY(up_to, end_of_first(transaction, before, limit));
     PAWL_TRY(first, first_sequence(transaction));
-    PAWL_TRY(end, end_of_older(transaction, before));
-    if (first == 0 || end < first) return {};
-    const auto up_to = std::min(end, first + static_cast<std::int64_t>(limit) - 1);
+    if (up_to == 0) return {};
     detail::Checkpoint checkpoint;
     PAWL_TRY_VOID(transaction.query(PAWL_AUDIT_SELECT "where r.seq = $1", {up_to}, [&](const Row& row) {
       const auto stored = detail::read_row(row);

@@ -27,8 +27,11 @@ struct Rule {
 
 constexpr Rule kRules[] = {
     {"runs", "RETENTION_WORKFLOW_EXECUTIONS_DAYS", "the end of the run", &RetentionOptions::runs,
-     "select count(*) from runs where created_at + ended_after < $1",
-     "delete from runs where key in (select key from runs where created_at + ended_after < $1 order by key limit $2)"},
+     // A run's key begins with the time that its id was made at (engine/records.hpp): no run made later, but for a minute of grace, is
+     // looked at.
+     "select count(*) from runs where key < ($1 - 1577836740000) * 4194304 and created_at + ended_after < $1",
+     "delete from runs where key in (select key from runs where key < ($1 - 1577836740000) * 4194304 and created_at + ended_after < $1 "
+     "order by key limit $2)"},
     {"sessions", "RETENTION_SESSIONS_DAYS", "the end of the sign-in", &RetentionOptions::sessions,
      "select count(*) from sessions where expires_at < $1 or revoked_at < $1",
      "delete from sessions where id in (select id from sessions where expires_at < $1 or revoked_at < $1 limit $2)"},

@@ -11,7 +11,7 @@ namespace {
 
 class RetentionRules : public audit::testing::Chain {
  protected:
-  void add_run(int key, Millis age) {
+  void add_run(std::int64_t key, Millis age) {
     const auto written = database->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
       PAWL_TRY_VOID(transaction.execute(
           "insert into runs (key, id, workflow, version, phase, flags, created_at, started_after, ended_after, history) "
@@ -81,6 +81,21 @@ TEST_F(RetentionRules, StopBetweenTwoBatchesWhenToldTo) {
   Retention rules(*database, *log, clock, {});
   int asked = 0;
   EXPECT_EQ(of(*rules.purge({}, [&] { return ++asked <= 1; }), "runs"), 500U);
+}
+
+// proves: FA-17
+TEST_F(RetentionRules, FA_17_RunsAreLookedForByTheTimeInTheirKeysOnly) {
+  RetentionOptions options;
+  options.runs = 30;
+  Retention rules(*database, *log, clock, options);
+  const auto key_at = [&](Millis age) {
+    return (std::chrono::duration_cast<Millis>((clock.now() - age).time_since_epoch()).count() - 1'577'836'800'000) * 4'194'304;
+  };
+  add_run(key_at(31 * kDay), 31 * kDay);
+  add_run(key_at(1 * kDay), 31 * kDay);  // never: a run is not older than its id
+  EXPECT_EQ(of(*rules.count(), "runs"), 1U);
+  EXPECT_EQ(of(*rules.purge({}), "runs"), 1U);
+  EXPECT_EQ(number("select count(*) from runs"), 1);
 }
 
 /// Every rule runs on the schema as it is, and every one is in the policy.
