@@ -1,5 +1,7 @@
 #include "api/api.hpp"
 
+#include <algorithm>
+#include <array>
 #include <map>
 
 #include "api/detail/context.hpp"
@@ -22,6 +24,15 @@ std::vector<std::string> paths_of(const Route& route) {
   return paths;
 }
 
+/// Reads of these themes may be compressed. Left out is what deals with credentials (accounts, keys, integrations, members), and every
+/// route that takes a body: its reply may show what was sent beside a webhook's address.
+bool may_compress(const Route& route) {
+  constexpr std::array<std::string_view, 8> kThemes = {"workflows", "runs",    "schedules",     "dead letters",
+                                                       "audit",     "plugins", "documentation", "health"};
+  return route.method == Method::get && route.reply_type != "text/event-stream" &&
+         std::find(kThemes.begin(), kThemes.end(), route.tag) != kThemes.end();
+}
+
 }  // namespace
 
 struct Api::Impl {
@@ -36,6 +47,7 @@ struct Api::Impl {
         http::RouteOptions options;
         options.name = route.path;
         options.max_body_bytes = context.options.max_body_bytes;
+        options.compress = may_compress(route);
         router.add(route.method, path, detail::gate(context, route), options);
         methods[path].push_back(route.method);
       }

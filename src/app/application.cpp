@@ -328,17 +328,19 @@ Result<void> Application::Impl::build() {
       .token_key = crypto::derive_key(secret, kWebhookTokens),
       .max_versions = config.versioning ? config.max_versions : 1,
   });
-  engine = std::make_unique<engine::Engine>(engine::Engine::Dependencies{.threads = threads,
-                                                                         .database = *database,
-                                                                         .functions = functions,
-                                                                         .plans = *catalog,
-                                                                         .clock = clock,
-                                                                         .random = random,
-                                                                         .on_fatal = options.on_fatal,
-                                                                         .secrets = secrets_provider(),
-                                                                         .observer = &run_events,
-                                                                         .effects = function_audit.get()},
-                                            engine::EngineOptions{});
+  engine = std::make_unique<engine::Engine>(
+      engine::Engine::Dependencies{.threads = threads,
+                                   .database = *database,
+                                   .functions = functions,
+                                   .plans = *catalog,
+                                   .clock = clock,
+                                   .random = random,
+                                   .on_fatal = options.on_fatal,
+                                   .secrets = secrets_provider(),
+                                   .observer = &run_events,
+                                   .effects = function_audit.get(),
+                                   .run_ended = [this](engine::Phase phase, Millis age) { figures.run(phase, age); }},
+      engine::EngineOptions{});
   people = std::make_unique<People>(People::Dependencies{.config = config,
                                                          .folder = data_folder(config),
                                                          .secret = secret,
@@ -357,7 +359,7 @@ Result<void> Application::Impl::build() {
   people->forget_principal([this](const UserId& user) { sign_ins->authenticator.forget(user); });
   people->organization_gone([this](const OrganizationId& gone) { live.revoke({.organization = gone}); });
   people->invited([this](const identity::Invited& invited) { live.raise(announcement_of(invited)); });
-  figures.ask({*database, *engine, pool, clock, started_at, outbound, redis.get()});
+  figures.ask({*database, *engine, pool, clock, started_at, outbound, redis.get(), live});
   if (!options.schedules) return {};
   scheduler = std::make_unique<catalog::Scheduler>(
       catalog::Scheduler::Dependencies{.database = *database,
@@ -368,6 +370,9 @@ Result<void> Application::Impl::build() {
                                        .secrets = secrets_provider(),
                                        .report = [](const std::string& sentence) { log(Level::warning, sentence); }});
   catalog->on_change([this](const WorkflowId& workflow) { scheduler->changed(workflow); });
+  engine->on_lifecycle([this](const OrganizationId& owner_of_event, json::Value event, std::function<void(Result<void>)> done) {
+    scheduler->take_event(owner_of_event, std::move(event), std::move(done));
+  });
   engine->on_event(
       [this](const OrganizationId& owner_of_event, const json::Value& event) { scheduler->take_event(owner_of_event, event, {}); });
   return {};

@@ -15,7 +15,8 @@ Figures::Figures()
           metrics_.histogram("pawl_http_request_duration_seconds", "From the request's header to the answer's last byte", {"route"})),
       bytes_(metrics_.counter("pawl_http_sent_bytes_total", "Bytes of answers", {"route"})),
       functions_(metrics_.counter("pawl_function_calls_total", "Calls of functions by outcome", {"function", "outcome"})),
-      function_seconds_(metrics_.histogram("pawl_function_duration_seconds", "From the start of a call to its answer", {"function"})) {}
+      function_seconds_(metrics_.histogram("pawl_function_duration_seconds", "From the start of a call to its answer", {"function"})),
+      run_seconds_(metrics_.histogram("pawl_run_duration_seconds", "From the creation of a run to its end, by final status", {"status"})) {}
 
 void Figures::ask(FigureSources sources) {
   auto* const engine = &sources.engine;
@@ -31,6 +32,16 @@ void Figures::ask(FigureSources sources) {
   metrics_.counted("pawl_run_seconds_total", "Time from start to end of all runs that ended; by their number: the mean",
                    [=] { return number(engine->statistics().run_millis) / 1000.0; });
   metrics_.gauge("pawl_runs_in_memory", "Runs in memory", [=] { return number(engine->statistics().runs_in_memory); });
+  metrics_.gauges("pawl_concurrency_runs", "Runs with a concurrency key: active, or waiting for a place", {"state"}, [=] {
+    const auto now = engine->statistics();
+    return observe::Metrics::Samples{{{"active"}, number(now.places_taken)}, {{"waiting"}, number(now.places_wanted)}};
+  });
+  auto* const live = &sources.live;
+  metrics_.gauge("pawl_live_subscribers", "Open WebSockets and event streams of live events",
+                 [=] { return number(live->statistics().subscribers); });
+  metrics_.counted("pawl_live_delivered_total", "Live events given to subscribers", [=] { return number(live->statistics().delivered); });
+  metrics_.counted("pawl_live_dropped_total", "Live subscribers that did not keep up and were dropped",
+                   [=] { return number(live->statistics().dropped); });
   metrics_.gauge("pawl_effects_in_flight", "Calls of functions under way", [=] { return number(engine->statistics().effects_in_flight); });
   metrics_.counted("pawl_journal_rows_total", "Rows written to the journal", [=] { return number(engine->statistics().journal_rows); });
   metrics_.counted("pawl_journal_commits_total", "Commits of the journal", [=] { return number(engine->statistics().commits); });
@@ -73,6 +84,10 @@ void Figures::request(const http::Completed& completed) {
   requests_.with({route, http::to_string(completed.method), std::to_string(completed.status)}).add();
   request_seconds_.with({route}).observe(std::chrono::duration<double>(completed.duration).count());
   bytes_.with({route}).add(completed.bytes_sent);
+}
+
+void Figures::run(engine::Phase phase, Millis age) {
+  run_seconds_.with({engine::to_text(phase)}).observe(static_cast<double>(age.count()) / 1000.0);
 }
 
 void Figures::function(std::string_view name, bool ok, double seconds) {

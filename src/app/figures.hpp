@@ -5,6 +5,7 @@
 #include "base/time.hpp"
 #include "engine/engine.hpp"
 #include "http/server.hpp"
+#include "live/hub.hpp"
 #include "net/curl_outbound.hpp"
 #include "net/redis.hpp"
 #include "observe/metrics.hpp"
@@ -21,6 +22,7 @@ struct FigureSources {
   TimePoint started_at;
   const net::CurlOutbound& outbound;
   const net::RedisClient* redis;  ///< null where none is configured
+  const live::Hub& live;
 };
 
 class Figures {
@@ -31,6 +33,8 @@ class Figures {
 
   /// Of the server's `on_complete`.
   void request(const http::Completed& completed);
+  /// A run has ended.
+  void run(engine::Phase phase, Millis age);
   /// A function has answered.
   void function(std::string_view name, bool ok, double seconds);
 
@@ -45,6 +49,7 @@ class Figures {
   observe::Family<observe::Counter>& bytes_;
   observe::Family<observe::Counter>& functions_;
   observe::Family<observe::Histogram>& function_seconds_;
+  observe::Family<observe::Histogram>& run_seconds_;
 };
 
 }  // namespace pawl::app

@@ -32,6 +32,12 @@ Error version_conflict(const Workflow& workflow) {
           fmt::format("Version {} is current: somebody has changed the workflow in the meantime.", workflow.version)};
 }
 
+Error changed_since(const Workflow& workflow, const WorkflowState& expected) {
+  return {ErrorClass::conflict, "workflow.changed",
+          fmt::format("The workflow is at version {}, changed {}; the request is about version {}, changed {}.", workflow.version,
+                      to_rfc3339(workflow.updated_at), expected.version, to_rfc3339(expected.updated_at))};
+}
+
 struct VersionKey {
   WorkflowId workflow;
   std::uint32_t version = 0;
@@ -171,6 +177,7 @@ Result<Workflow> Catalog::create(const OrganizationId& organization, NewWorkflow
     PAWL_TRY_VOID(detail::insert_workflow(transaction, workflow));
     PAWL_TRY_VOID(detail::insert_version(transaction, workflow.id, version, names_of(*plan)));
     PAWL_TRY_VOID(detail::store_triggers(transaction, workflow, *plan, specs, false, context));
+    PAWL_TRY_VOID(detail::refuse_cycle(transaction, workflow, *plan));
     PAWL_TRY(complete, impl_->with_triggers(transaction, workflow));
     workflow = std::move(complete);
     return {};
@@ -234,10 +241,12 @@ Result<Workflow> Catalog::Impl::try_update(Catalog& catalog, const OrganizationI
     if (!found) return not_found(id);
     workflow = std::move(*found);
     const auto expected = changes.expected_version ? changes.expected_version : planned;
+    if (changes.expected_state && *changes.expected_state != WorkflowState{workflow.version, workflow.updated_at})
+      return changed_since(workflow, *changes.expected_state);
     if (expected && *expected != workflow.version) return version_conflict(workflow);
     is_new_version = false;
     const bool was_active = workflow.active;
-    workflow.updated_at = d.clock.now();
+    workflow.updated_at = std::max(d.clock.now(), workflow.updated_at + Millis(1));  // no two states have the same time
     workflow.updated_by = changes.author;
     if (changes.name) workflow.name = *changes.name;
     if (changes.description) workflow.description = *changes.description;
@@ -255,6 +264,7 @@ Result<Workflow> Catalog::Impl::try_update(Catalog& catalog, const OrganizationI
     PAWL_TRY_VOID(detail::update_workflow(transaction, workflow));
     const detail::TriggerContext context{d.random, workflow.updated_at, d.token_key};
     PAWL_TRY_VOID(detail::store_triggers(transaction, workflow, *plan, specs, workflow.active && !was_active, context));
+    PAWL_TRY_VOID(detail::refuse_cycle(transaction, workflow, *plan));
     PAWL_TRY(complete, with_triggers(transaction, workflow));
     workflow = std::move(complete);
     return {};

@@ -40,6 +40,12 @@ struct NewWorkflow {
   std::string change_summary{};
   UserId author{};  ///< nil: nobody's
 };
+/// Which state of a workflow a change was made for.
+struct WorkflowState {
+  std::uint32_t version = 1;
+  TimePoint updated_at{};
+  friend bool operator==(const WorkflowState&, const WorkflowState&) = default;
+};
 struct Changes {
   std::optional<std::string> name{};
   std::optional<std::string> description{};
@@ -48,6 +54,7 @@ struct Changes {
   std::string change_summary{};
   UserId author{};
   std::optional<std::uint32_t> expected_version{};  ///< `workflow.version_conflict` (409) where another one is current by now
+  std::optional<WorkflowState> expected_state{};    ///< `workflow.changed` where anything of it was changed since
 };
 
 struct Rollback {

@@ -98,6 +98,23 @@ Millis interval_of(const json::Value& details, std::string_view name) {
   return Millis(value.is_integer() ? std::max<std::int64_t>(value.as_integer(), kShortestInterval.count()) : kShortestInterval.count());
 }
 
+/// For people, and for the search for circles: which workflows' ends it waits for.
+json::Value event_details(const dsl::Plan& plan) {
+  auto details = json::Value::object();
+  const auto& after = plan.metadata.get("after");
+  if (!after.is_array()) return details;
+  auto list = json::Value::array();
+  for (const auto& each : after.items()) {
+    const auto& name_space = each.get("namespace");
+    const auto& on = each.get("on");
+    list.push_back(json::Value::object({{"namespace", name_space.is_null() ? json::Value(plan.namespace_name) : name_space},
+                                        {"workflow", each.get("workflow")},
+                                        {"on", on.is_null() ? json::Value::array({"completed"}) : on}}));
+  }
+  details.set("after", std::move(list));
+  return details;
+}
+
 }  // namespace
 
 Result<std::vector<ScheduleSpec>> specs_of(const dsl::Plan& plan) {
@@ -116,7 +133,7 @@ Result<std::vector<ScheduleSpec>> specs_of(const dsl::Plan& plan) {
     PAWL_TRY(after, constant_interval(*schedule.after, "/schedule/after"));
     specs.push_back({"after", with_policies(schedule, json::Value::object({{"after_ms", static_cast<std::int64_t>(after.count())}}))});
   }
-  if (schedule.on) specs.push_back({"on", json::Value::object()});
+  if (schedule.on) specs.push_back({"on", event_details(plan)});
   for (const auto& spec : specs) PAWL_TRY_VOID(policy_of(spec, TimePoint{}));
   return specs;
 }

@@ -17,6 +17,7 @@
 #include "crypto/crypto.hpp"
 #include "engine/dead_letter.hpp"
 #include "engine/engine.hpp"
+#include "engine/lifecycle.hpp"
 #include "storage/database.hpp"
 
 namespace pawl::catalog {
@@ -51,8 +52,34 @@ std::string event_digest(const json::Value& event) {
 }
 
 json::Value trigger_of(const ScheduleRow& row, const PendingStart& start) {
-  return json::Value::object(
+  auto trigger = json::Value::object(
       {{"type", row.spec.kind == "on" ? "event" : "schedule"}, {"schedule_id", row.id.to_string()}, {"due", to_rfc3339(start.due)}});
+  if (start.cause.is_object()) {
+    for (const auto& member : start.cause.members()) trigger.set(member.name(), member.value);
+  }
+  return trigger;
+}
+
+bool is_lifecycle(const json::Value& event) {
+  return event.get("type").is_string() && event.get("type").as_string().starts_with(engine::kLifecyclePrefix);
+}
+
+/// Where the runs of an organization have to tell how they come along.
+bool follows_lifecycle(const dsl::EventStrategy& strategy) {
+  return std::any_of(strategy.filters.begin(), strategy.filters.end(), [](const dsl::EventFilter& filter) {
+    return std::any_of(filter.with.begin(), filter.with.end(), [](const auto& attribute) {
+      const auto& [name, wanted] = attribute;
+      return name == "type" && wanted.is_constant() && wanted.constant().is_string() &&
+             wanted.constant().as_string().find("serverlessworkflow") != std::string_view::npos;
+    });
+  });
+}
+
+/// What a run that an event starts remembers of it: after which run it comes, and how many ends of workflows led to it.
+json::Value cause_of(const json::Value& event) {
+  if (!is_lifecycle(event)) return {};
+  const auto& chain = event.get("pawlchain");
+  return json::Value::object({{"after", event.get("subject")}, {"chain", (chain.is_integer() ? chain.as_integer() : 0) + 1}});
 }
 
 /// A schedule in memory.
@@ -95,7 +122,7 @@ struct Scheduler::Impl {
   void adopt(ScheduleRow row);
   [[nodiscard]] bool take_plan(Entry& entry) const;
   void fire_due();
-  void apply(Entry& entry, const ScheduleDecision& decision, const json::Value& input);
+  void apply(Entry& entry, const ScheduleDecision& decision, const json::Value& input, const json::Value& cause = {});
   [[nodiscard]] Result<void> persist();
   void begin_pending();
   void begin(Entry& entry, const PendingStart& start);
@@ -187,6 +214,7 @@ bool Scheduler::Impl::take_plan(Entry& entry) const {
     return false;
   }
   entry.plan = plan;
+  if (follows_lifecycle(*plan->schedule->on)) d.engine.follow_lifecycle(entry.row.organization);
   return true;
 }
 
@@ -223,14 +251,14 @@ void Scheduler::Impl::fire_due() {
 }
 
 /// Turns a decision into pending starts. They begin once they are durable.
-void Scheduler::Impl::apply(Entry& entry, const ScheduleDecision& decision, const json::Value& input) {
+void Scheduler::Impl::apply(Entry& entry, const ScheduleDecision& decision, const json::Value& input, const json::Value& cause) {
   entry.dirty = true;
   for (const auto& run : decision.cancel) {
     d.engine.cancel(entry.row.organization, run, "replaced by the next scheduled run", [](const Result<void>&) {});
   }
   for (const auto due : decision.start) {
     const auto run = RunId::make(d.clock.now(), d.random);
-    entry.row.progress.pending.push_back({run, due, input});
+    entry.row.progress.pending.push_back({run, due, input, cause});
     if (entry.tracks_runs()) entry.row.progress.times.running.push_back(run);
   }
 }
@@ -301,12 +329,16 @@ void Scheduler::Impl::settled(const ScheduleId& id, const RunId& run, const Resu
     next_retry = d.clock.now() + kRetryEvery;
     return;
   }
-  const bool exists = result.has_error() && result.error().code == "run.exists";  // an earlier try did start it
-  if (result.has_error() && !exists) bury(entry, run, result.error());
+  const bool exists = result.has_error() && result.error().code == "run.exists";             // an earlier try did start it
+  const bool skipped = result.has_error() && result.error().code == "run.concurrency_busy";  // as its workflow wants it
+  if (skipped) ++entry.row.progress.times.skipped;
+  if (result.has_error() && !exists && !skipped) bury(entry, run, result.error());
   std::erase(entry.starting, run);
   std::erase_if(entry.row.progress.pending, [&](const PendingStart& start) { return start.run == run; });
   entry.dirty = true;
-  if (result.has_error() && !exists) {
+  if (skipped) {
+    ended(id, run);
+  } else if (result.has_error() && !exists) {
     report(entry, result.error().message);
     ended(id, run);
   }
@@ -384,6 +416,7 @@ void Scheduler::Impl::look_at(const Entry& entry, const RunId& run) {
 void Scheduler::Impl::offer(const OrganizationId& organization, const json::Value& event, const std::function<void(Result<void>)>& done) {
   const auto now = d.clock.now();
   const auto digest = event_digest(event);
+  const auto cause = cause_of(event);
   for (auto& [id, entry] : entries) {
     if (!entry.plan || !entry.row.enabled || entry.row.organization != organization) continue;
     auto& seen = entry.row.progress.seen;
@@ -391,6 +424,10 @@ void Scheduler::Impl::offer(const OrganizationId& organization, const json::Valu
     const auto& schedule = *entry.plan->schedule;
     auto decision = on_event(*schedule.on, schedule.read, event, now, entry.row.progress.collected);
     if (!decision.matched) continue;
+    if (cause.is_object() && cause.get("chain").as_integer() > engine::kMaxChain) {
+      report(entry, fmt::format("not started: {} ends of workflows have led to this one, perhaps in a circle", engine::kMaxChain));
+      continue;
+    }
     entry.dirty = true;
     seen.push_back(digest);
     if (seen.size() > kRememberedEvents) seen.pop_front();
@@ -398,7 +435,7 @@ void Scheduler::Impl::offer(const OrganizationId& organization, const json::Valu
     entry.row.progress.times.last_fired = now;
     ScheduleDecision start;
     start.start.push_back(now);
-    apply(entry, start, *decision.input);
+    apply(entry, start, *decision.input, cause);
   }
   if (done) done(persist());
 }

@@ -36,6 +36,8 @@ enum EventKind : std::uint8_t {
   event_resume_requested,
   event_retry_requested,
   event_retry_requested_with_input,
+  event_run_queued,
+  event_run_admitted,  // fifteen: the next one needs another byte
 };
 
 constexpr std::uint64_t kLongDelta = 15;
@@ -57,6 +59,8 @@ EventKind kind_of(const Event& event) {
     EventKind operator()(const CancelRequested&) const { return event_cancel_requested; }
     EventKind operator()(const SuspendRequested&) const { return event_suspend_requested; }
     EventKind operator()(const ResumeRequested&) const { return event_resume_requested; }
+    EventKind operator()(const RunQueued&) const { return event_run_queued; }
+    EventKind operator()(const RunAdmitted&) const { return event_run_admitted; }
     EventKind operator()(const RetryRequested& e) const { return e.input ? event_retry_requested_with_input : event_retry_requested; }
   };
   return std::visit(Visitor{}, event.body);
@@ -161,6 +165,8 @@ void Encoder::logs(const std::vector<LogLine>& lines, TimePoint at) {
 }
 
 void Encoder::body(const RunStarted& event, TimePoint /*at*/) { value(event.input); }
+void Encoder::body(const RunQueued& event, TimePoint /*at*/) { value(event.input); }
+void Encoder::body(const RunAdmitted& /*event*/, TimePoint /*at*/) {}
 void Encoder::body(const EffectBegun& event, TimePoint /*at*/) { number(event.effect); }
 void Encoder::body(const EffectSucceeded& event, TimePoint at) {
   number(event.effect);
@@ -301,6 +307,8 @@ Event Decoder::event(TimePoint& previous) {
   const auto id = [this] { return static_cast<std::uint32_t>(number()); };
   switch (head & 0x0fU) {
     case event_run_started: event.body = RunStarted{value()}; break;
+    case event_run_queued: event.body = RunQueued{value()}; break;
+    case event_run_admitted: event.body = RunAdmitted{}; break;
     case event_effect_begun: event.body = EffectBegun{id()}; break;
     case event_effect_succeeded:
     case event_effect_succeeded_with_logs: {

@@ -40,6 +40,8 @@ class Encoder {
   void text_value(std::string_view value);
   void logs(const std::vector<LogLine>& lines, TimePoint at);
   void body(const RunStarted& event, TimePoint at);
+  void body(const RunQueued& event, TimePoint at);
+  void body(const RunAdmitted& event, TimePoint at);
   void body(const EffectBegun& event, TimePoint at);
   void body(const EffectSucceeded& event, TimePoint at);
   void body(const EffectFailed& event, TimePoint at);

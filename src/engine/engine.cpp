@@ -11,6 +11,7 @@
 #include "async/io_threads.hpp"
 #include "base/assert.hpp"
 #include "engine/detail/shard_driver.hpp"
+#include "engine/lifecycle.hpp"
 #include "engine/store.hpp"
 
 namespace pawl::engine {
@@ -42,6 +43,9 @@ struct Engine::Impl {
   Dependencies dependencies;
   EngineOptions options;
   RunStore store;
+  ConcurrencyGate gate;
+  LifecycleInterest lifecycle;
+  LifecycleTaker lifecycle_taker;
   async::BlockingPool readers{"pawl-read", kReaders, kReadQueue};
   boost::asio::steady_timer wake_timer;  // on thread 0
   std::vector<std::shared_ptr<ShardDriver>> shards;
@@ -60,7 +64,8 @@ struct Engine::Impl {
 
   [[nodiscard]] ShardDriver& shard_of(const RunId& run) const { return *shards[Shard::index_of(run, shards.size())]; }
   [[nodiscard]] RunId foreign_id(std::size_t shard);
-  void publish(const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done);
+  void publish(const OrganizationId& organization, json::Value event, bool to_listeners, std::function<void(Result<void>)> done);
+  void publish_lifecycle(const OrganizationId& organization, const json::Value& event, bool kept);
   void tell_listeners(const OrganizationId& organization, const json::Value& event);
   void look_for_wakes();
   void close();
@@ -108,14 +113,21 @@ RunId Engine::Impl::foreign_id(std::size_t shard) {
 
 Engine::Engine(Dependencies dependencies, const EngineOptions& options) : impl_(std::make_unique<Impl>(std::move(dependencies), options)) {
   auto& impl = *impl_;
-  const ShardDriver::World world{impl.dependencies.threads,
-                                 impl.dependencies.database,
-                                 impl.readers,
-                                 impl.store,
-                                 [&impl](const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) {
-                                   impl.publish(organization, std::move(event), std::move(done));
-                                 },
-                                 [&impl] { impl.sleepers_listen = true; }};
+  const ShardDriver::World world{
+      impl.dependencies.threads,
+      impl.dependencies.database,
+      impl.readers,
+      impl.store,
+      impl.gate,
+      [&impl](const RunId& run, std::function<void(Shard&)> work) { impl.shard_of(run).run_later(std::move(work)); },
+      impl.lifecycle,
+      [&impl](const OrganizationId& organization, const json::Value& event, bool kept) {
+        impl.publish_lifecycle(organization, event, kept);
+      },
+      [&impl](const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) {
+        impl.publish(organization, std::move(event), true, std::move(done));
+      },
+      [&impl] { impl.sleepers_listen = true; }};
   for (std::size_t i = 0; i < impl.dependencies.threads.size(); ++i) {
     impl.shards.push_back(std::make_shared<ShardDriver>(world, impl.dependencies, options, i));
   }
@@ -153,6 +165,7 @@ Result<void> Engine::start() {
   PAWL_TRY_VOID(impl.store.recover([&](OpenRun run) { found[Shard::index_of(run.identity.id, found.size())].push_back(std::move(run)); }));
   PAWL_TRY(listening, impl.store.has_listeners());
   impl.sleepers_listen = listening;
+  PAWL_TRY_VOID(impl.store.places([&](const RunStore::StoredPlace& place) { impl.gate.restore(place.run, place.seat, place.admitted); }));
   // First all machines, then what they wait for: a parent finds its child in memory.
   impl.on_every_shard([&](ShardDriver& driver, Shard& shard) {
     const auto index = static_cast<std::size_t>(
@@ -164,6 +177,11 @@ Result<void> Engine::start() {
     shard.resume_recovered();
     driver.wake();
   });
+  PAWL_TRY(followed, impl.store.lifecycle_listeners());
+  for (const auto& organization : followed) impl.lifecycle.follow(organization);
+  PAWL_TRY(undelivered, impl.store.lifecycle_events());
+  for (const auto& [organization, event] : undelivered) impl.publish_lifecycle(organization, event, true);
+  for (const auto& run : impl.gate.fill()) impl.shard_of(run).run_later([run](Shard& shard) { shard.let_in(run); });
   impl.shards.front()->run([&impl](Shard&) { impl.look_for_wakes(); });
   return {};
 }
@@ -329,13 +347,14 @@ void Engine::Impl::tell_listeners(const OrganizationId& organization, const json
 
 void Engine::publish(const OrganizationId& organization, json::Value event, Acknowledged done) {
   if (impl_->is_poisoned) return done(poisoned());
-  impl_->publish(organization, std::move(event), std::move(done));
+  impl_->publish(organization, std::move(event), true, std::move(done));
 }
 
 /// First every shard gives the event to the runs that it has in memory; then storage is asked for sleepers. A run is in memory, on its way
 /// into it (the shard knows), or asleep with its listener rows committed: those rows stay until it next sleeps or ends. So each is reached,
 /// some twice, which the machine's memory of source and id makes harmless.
-void Engine::Impl::publish(const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) {
+void Engine::Impl::publish(const OrganizationId& organization, json::Value event, bool to_listeners,
+                           std::function<void(Result<void>)> done) {
   struct Joint {
     std::atomic<std::size_t> left{0};         // who has still to arrive: shards, sleepers, the question to storage
     std::atomic<std::size_t> shards_left{0};  // shards that have not looked yet
@@ -376,12 +395,34 @@ void Engine::Impl::publish(const OrganizationId& organization, json::Value event
   };
   const auto first = dependencies.threads.current().value_or(0);
   for (std::size_t i = 0; i < shards.size(); ++i) {
-    shards[i]->run([this, joint, organization, event, ask_storage, tells = i == first](Shard& shard) {
+    shards[i]->run([this, joint, organization, event, ask_storage, tells = to_listeners && i == first](Shard& shard) {
       shard.deliver_to_listeners(organization, event, [joint] { joint->arrive(); });
       if (tells) tell_listeners(organization, event);
       if (--joint->shards_left == 0) ask_storage();
     });
   }
+}
+
+void Engine::follow_lifecycle(const OrganizationId& organization) { impl_->lifecycle.follow(organization); }
+
+void Engine::on_lifecycle(LifecycleTaker taker) { impl_->lifecycle_taker = std::move(taker); }
+
+/// To the runs that listen and to the taker; when both have it durably, a kept event goes. Where one fails it stays for the next start.
+void Engine::Impl::publish_lifecycle(const OrganizationId& organization, const json::Value& event, bool kept) {
+  struct Joint {
+    std::atomic<int> left{2};
+    std::atomic<bool> failed{false};
+  };
+  const auto joint = std::make_shared<Joint>();
+  const auto arrive = [this, joint, kept, id = std::string(event.get("id").as_string())](const Result<void>& result) {
+    if (result.has_error()) joint->failed = true;
+    if (--joint->left > 0 || joint->failed || !kept || is_poisoned) return;
+    dependencies.database.write(
+        [id](storage::Transaction& transaction) { return transaction.queue("delete from lifecycle_events where id = $1", {id}); }, {});
+  };
+  publish(organization, event, false, arrive);
+  if (lifecycle_taker) return lifecycle_taker(organization, event, arrive);
+  arrive({});
 }
 
 Engine::Statistics Engine::statistics() const {
@@ -397,6 +438,9 @@ Engine::Statistics Engine::statistics() const {
     sum.journal_rows += counters.journal_rows;
     sum.effects_in_flight += counters.effects_in_flight;
   }
+  const auto places = impl_->gate.statistics();
+  sum.places_taken = places.active;
+  sum.places_wanted = places.waiting;
   sum.commits = impl_->dependencies.database.statistics().commits;
   return sum;
 }

@@ -16,6 +16,7 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "dsl/plan.hpp"
+#include "engine/concurrency.hpp"
 #include "engine/function.hpp"
 #include "engine/machine/machine.hpp"
 #include "json/value.hpp"
@@ -60,9 +61,12 @@ struct StartRequest {
   json::Value trigger;
   json::Value secrets;
   bool dry_run = false;
+  bool child = false;  ///< of another run, in whose place it works
   Durability durability = Durability::sync;
-  std::optional<RunId> id;           ///< else a new one
-  std::optional<std::size_t> shard;  ///< preferred shard (the caller's io thread); else chosen by the engine
+  std::optional<Concurrency> concurrency;  ///< else what the plan's metadata says; `run.concurrency_busy` (409) where it is skipped
+  std::int32_t priority = 0;               ///< of what waits: for a place, for its turn at a function; higher goes first
+  std::optional<RunId> id;                 ///< else a new one
+  std::optional<std::size_t> shard;        ///< preferred shard (the caller's io thread); else chosen by the engine
 };
 
 /// A run as the API shows it. `tasks` is empty unless asked for.
@@ -140,6 +144,7 @@ class Engine {
     std::function<json::Value(const OrganizationId&, const dsl::Plan&)> secrets;  ///< for recovery; may be empty
     RunObserver* observer = nullptr;                                              ///< told of every run; outlives the engine
     EffectObserver* effects = nullptr;                                            ///< effect_observer.hpp; outlives the engine
+    std::function<void(Phase, Millis)> run_ended{};  ///< every run's final phase and age; on shard threads, must be quick; may be empty
   };
   Engine(Dependencies dependencies, const EngineOptions& options);
   ~Engine();
@@ -186,6 +191,14 @@ class Engine {
   /// Every event that runs emit and that `publish` takes, for event triggers; called on a shard thread.
   void on_event(std::function<void(const OrganizationId&, const json::Value& event)> listener);
 
+  /// From now on lifecycle events of the organization's runs are published (lifecycle.hpp). Runs that `listen` for some see to it
+  /// themselves.
+  void follow_lifecycle(const OrganizationId& organization);
+  /// Takes every lifecycle event besides the runs that listen; `done` when it is durable what follows from it: until then the event is
+  /// kept. Before `start`. Called on a shard thread, or on the starting one.
+  using LifecycleTaker = std::function<void(const OrganizationId&, json::Value event, Acknowledged done)>;
+  void on_lifecycle(LifecycleTaker taker);
+
   /// Blocking; call from a worker thread, never from an io thread.
   [[nodiscard]] Result<RunPage> list(const RunFilter& filter);
 
@@ -205,6 +218,8 @@ class Engine {
     std::uint64_t commits = 0;
     std::uint64_t journal_rows = 0;
     std::uint64_t effects_in_flight = 0;
+    std::uint64_t places_taken = 0;   ///< runs with a concurrency key that are active
+    std::uint64_t places_wanted = 0;  ///< and those that wait
   };
   [[nodiscard]] Statistics statistics() const;
 

@@ -93,9 +93,18 @@ struct RunWrite {
     std::string history;
     bool was_open = false;   ///< there are rows to delete
     bool had_slept = false;  ///< also in the tables of sleepers
+    bool had_place = false;  ///< also in the table of places
     std::optional<DeadLetter> letter;
+    json::Value lifecycle;  ///< the event that tells it (lifecycle.hpp); null: nobody follows
+  };
+  struct Place {  ///< of a run with a concurrency key
+    std::string key;
+    std::uint32_t limit = 1;
+    std::int32_t priority = 0;
+    bool admitted = false;
   };
   std::optional<Begin> begin;
+  std::optional<Place> place;  ///< begins to wait for it, or has got it
   std::optional<Append> append;
   std::optional<Snapshot> snapshot;
   std::optional<Sleep> sleep;

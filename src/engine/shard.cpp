@@ -98,6 +98,17 @@ void Shard::start(RunId id, StartRequest request, Engine::Started started, Engin
   fresh->trigger = std::move(request.trigger);
   fresh->durability = request.durability;
   fresh->last_event = fresh->identity.created_at;
+  // A child works in its parent's place, and a dry run does nothing that would need one.
+  auto concurrency = std::move(request.concurrency);
+  if (!concurrency) concurrency = concurrency_of(request.plan->metadata);
+  if (fresh->identity.dry_run || request.child) concurrency.reset();
+  note_wishes(*fresh, concurrency, request.priority);
+  const auto placed = take_place(*fresh, concurrency ? concurrency->policy : Concurrency::Policy::queue);
+  if (placed.has_error()) {
+    if (started) started(placed.error());
+    return;
+  }
+  fresh->let_in = *placed;
   auto& run = add_run(std::move(fresh));
   auto info = info_of(run, *request.plan, std::move(request.secrets));
   run.scrub = Scrub::of(info.secrets);
@@ -106,7 +117,9 @@ void Shard::start(RunId id, StartRequest request, Engine::Started started, Engin
   if (finished) run.finished.push_back(std::move(finished));
   ++counters_.runs_started;
   // A missing input is the empty object (open-workflow-profile.md).
-  input(run, RunStarted{request.input.is_null() ? json::Value::object() : std::move(request.input)});
+  auto data = request.input.is_null() ? json::Value::object() : std::move(request.input);
+  if (!run.let_in) return input(run, RunQueued{std::move(data)});
+  input(run, RunStarted{std::move(data)});
 }
 
 // ---- progress -----------------------------------------------------------------------------------------------------------------
@@ -284,6 +297,12 @@ RunWrite Shard::write_of(Run& run) {
     write.reason = run.broken;
   } else if (write.phase == Phase::waiting) {
     write.reason = run.machine->waiting_reason();
+  } else if (write.phase == Phase::pending) {
+    write.reason = "a place among runs with the same concurrency key";
+  }
+  if (run.seat && run.row_let_in != run.let_in) {
+    write.place = RunWrite::Place{run.seat->key, run.seat->limit, run.seat->priority, run.let_in};
+    run.row_let_in = run.let_in;
   }
   if (run.next_sequence == 0) {
     write.begin = RunWrite::Begin{encode_beginning(run.trigger, run.snapshot.empty() ? run.events : std::string()), run.reopened};
@@ -322,8 +341,8 @@ RunWrite::Finish Shard::finish_of(Run& run) {
   history.snapshot = std::move(run.snapshot);
   history.events = std::move(run.events);
   if (run.machine) {
-    finish.started_at = run.machine->started_at();
     finish.ended_at = run.machine->ended_at().value_or(run.last_event);
+    finish.started_at = run.machine->started_at() == TimePoint{} ? finish.ended_at : run.machine->started_at();  // cancelled before that
     history.result = run.shown(run.machine->phase() == Phase::completed ? run.machine->output() : run.machine->error());
   } else {
     finish.started_at = run.identity.created_at;
@@ -342,9 +361,14 @@ RunWrite::Finish Shard::finish_of(Run& run) {
                                .error = run.shown(run.machine->error()),
                                .created_at = finish.ended_at};
   }
+  if (run.machine && !run.identity.dry_run && world_.lifecycle.wants(run.identity.organization)) {
+    const auto what = to_text(run.machine->phase());
+    finish.lifecycle = run.end_event = run.shown(lifecycle_event(run.identity, run.trigger, *run.machine, what, finish.ended_at));
+  }
   finish.history = encode_history(history);
   finish.was_open = run.next_sequence > 0;
   finish.had_slept = run.had_slept;
+  finish.had_place = run.row_let_in.has_value();
   return finish;
 }
 
@@ -363,6 +387,7 @@ void Shard::committed(Commit& commit) {
   for (auto& started : commit.started) started(run.identity.id);
   for (auto& acknowledged : commit.acknowledged) acknowledged({});
   for (const auto effect : commit.gated) admit(run, effect);
+  tell_lifecycle(run);
   if (run.ended) {
     if (run.commits == 0 && !run.changed) finish(run);
     return;
@@ -376,12 +401,28 @@ void Shard::tell_end(Run& run) {
   for (const auto& finished : std::exchange(run.finished, {})) finished(view);
 }
 
+/// What is durable by now: the start, a suspension, its end. Ends are told in `finish`.
+void Shard::tell_lifecycle(Run& run) {
+  if (!run.machine || run.identity.dry_run || run.machine->phase() == Phase::pending) return;
+  const bool tells_start = !std::exchange(run.told_start, true);
+  const bool suspended = run.machine->phase() == Phase::suspended;
+  const bool tells_suspension = !run.is_final() && suspended != std::exchange(run.told_suspension, suspended);
+  if ((!tells_start && !tells_suspension) || !world_.lifecycle.wants(run.identity.organization)) return;
+  const auto tell = [&](std::string_view what, TimePoint at) {
+    world_.host.publish_lifecycle(run.identity.organization, lifecycle_event(run.identity, run.trigger, *run.machine, what, at), false);
+  };
+  if (tells_start) tell("started", run.machine->started_at());
+  if (tells_suspension) tell(suspended ? "suspended" : "resumed", run.last_event);
+}
+
 void Shard::finish(Run& run) {
   ++counters_.runs_finished;
   const auto phase = run.machine ? run.machine->phase() : Phase::cancelled;
   if (phase == Phase::faulted) ++counters_.runs_faulted;
   if (phase == Phase::cancelled) ++counters_.runs_cancelled;
-  counters_.run_millis += static_cast<std::uint64_t>(std::max<Millis::rep>(0, (world_.clock.now() - run.identity.created_at).count()));
+  const auto age = std::max(Millis(0), std::chrono::duration_cast<Millis>(world_.clock.now() - run.identity.created_at));
+  counters_.run_millis += static_cast<std::uint64_t>(age.count());
+  if (world_.run_ended) world_.run_ended(phase, age);
   tell_end(run);
   for (const auto& waiting : std::exchange(run.at_end, {})) waiting(run);
   show_phase(run, phase);
@@ -396,6 +437,8 @@ void Shard::finish(Run& run) {
     }
     for (const auto& subscriber : std::exchange(run.subscribers, {})) subscriber.updated(update);
   }
+  if (!run.end_event.is_null()) world_.host.publish_lifecycle(run.identity.organization, std::move(run.end_event), true);
+  if (run.seat) leave_place(run.identity.id);
   const auto parents = std::exchange(run.parents, {});
   const bool completed = phase == Phase::completed;
   const auto outcome =

@@ -21,13 +21,18 @@
 #include <unordered_set>
 #include <vector>
 
+#include "engine/concurrency.hpp"
 #include "engine/effect_observer.hpp"
 #include "engine/engine.hpp"
+#include "engine/fair_queue.hpp"
+#include "engine/lifecycle.hpp"
 #include "engine/records.hpp"
 
 namespace pawl::engine {
 
 /// What a shard needs of the world. Answers come back through the functions of `Shard` that are named here, never inside of the call.
+class Shard;
+
 class ShardHost {
  public:
   ShardHost() = default;
@@ -46,6 +51,10 @@ class ShardHost {
   virtual void publish(const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) = 0;
   /// Call `turn` soon: something is waiting for it.
   virtual void wake() = 0;
+  /// Deliver a lifecycle event; one that is `kept` is stored and goes from there when it is delivered.
+  virtual void publish_lifecycle(const OrganizationId& organization, json::Value event, bool kept) = 0;
+  /// Do this on the shard that the run belongs to, later, even where that is this one. May come to nothing when the process ends.
+  virtual void on_shard_of(const RunId& run, std::function<void(Shard&)> work) = 0;
 };
 
 class Shard {
@@ -56,9 +65,12 @@ class Shard {
     PlanSource& plans;
     Clock& clock;
     Random& random;
+    ConcurrencyGate& gate;                                                        ///< shared by all shards
+    LifecycleInterest& lifecycle;                                                 ///< shared by all shards
     std::function<json::Value(const OrganizationId&, const dsl::Plan&)> secrets;  ///< may be empty
     RunObserver* observer = nullptr;
     EffectObserver* effects = nullptr;
+    std::function<void(Phase, Millis)> run_ended{};  ///< may be empty
   };
   Shard(Dependencies dependencies, const EngineOptions& options, std::size_t index, std::size_t count);
   ~Shard();
@@ -92,6 +104,8 @@ class Shard {
   void effect_ended(const RunId& run, EffectId effect, Outcome outcome);
   void loaded(const RunId& run, Result<StoredRun> stored);
 
+  /// The run has got a place among those with its concurrency key.
+  void let_in(const RunId& run);
   /// A run that sleeps in storage is due; loads it then.
   void wake_at(const RunId& run, TimePoint due);
   /// Fires what is due.
@@ -154,6 +168,7 @@ class Shard {
   [[nodiscard]] RunWrite::Finish finish_of(Run& run);
   void committed(Commit& commit);
   void tell_end(Run& run);
+  void tell_lifecycle(Run& run);
   void finish(Run& run);
   void drop(Run& run);
 
@@ -192,6 +207,12 @@ class Shard {
   void push_timer(Timer timer);
   void forget_timers(std::size_t count);
 
+  // shard_places.cpp
+  static void note_wishes(Run& run, const std::optional<Concurrency>& concurrency, std::int32_t priority);
+  static void recall_wishes(Run& run);
+  [[nodiscard]] Result<bool> take_place(Run& run, Concurrency::Policy policy);
+  void leave_place(const RunId& run);
+
   // shard_commands.cpp
   void command(const OrganizationId& organization, const RunId& id, Engine::Acknowledged done, std::function<EventBody()> body);
   void cancel_broken(Run& run, Engine::Acknowledged done);
@@ -199,8 +220,8 @@ class Shard {
   void reopen(const FinishedRun& stored, RetryRequested request, Engine::Acknowledged done);
 
   // shard_fork.cpp
-  void branch_off(const RunIdentity& original, std::string_view snapshot, std::string_view events, Engine::ForkRequest request,
-                  Engine::Started done);
+  void branch_off(const RunIdentity& original, const json::Value& trigger, std::string_view snapshot, std::string_view events,
+                  Engine::ForkRequest request, Engine::Started done);
   [[nodiscard]] Result<void> take_over(Run& run, const RunIdentity& original, std::string_view events, const std::string& from);
 
   // shard_views.cpp
@@ -236,7 +257,7 @@ class Shard {
     RunId run;
     EffectId effect = 0;
   };
-  std::deque<Waiting> waiting_effects_;  // beyond max_effects_in_flight
+  FairQueue<OrganizationId, Waiting> waiting_effects_;  // beyond max_effects_in_flight
   Counters counters_;
   std::uint64_t last_millis_ = 0;
   std::uint32_t id_counter_ = 0;

@@ -61,7 +61,16 @@ void Shard::cancel_broken(Run& run, Engine::Acknowledged done) {
 }
 
 void Shard::suspend(const OrganizationId& organization, const RunId& id, Engine::Acknowledged done) {
-  command(organization, id, std::move(done), [] { return SuspendRequested{}; });
+  const auto found = [this, id, done](Run& run) {
+    if (run.is_final()) return done(ended(id));
+    if (!run.machine) return done(Error{ErrorClass::unavailable, "run.broken", run.broken});
+    if (run.machine->phase() == Phase::pending) {
+      return done(Error{ErrorClass::conflict, "run.pending", "run " + id.to_string() + " has not started: it waits for a place"});
+    }
+    run.pending.push_back({run.inputs + 1, done});
+    input(run, SuspendRequested{});
+  };
+  with_run(organization, id, found, [id, done](Result<StoredRun>& stored) { done(absent(id, stored)); });
 }
 
 void Shard::resume(const OrganizationId& organization, const RunId& id, Engine::Acknowledged done) {
@@ -88,6 +97,7 @@ void Shard::mend(Run& run, Engine::Acknowledged done) {
   run.acknowledged.push_back(std::move(done));
   set_world(run);
   touch(run);
+  if (run.let_in && run.machine->phase() == Phase::pending) input(run, RunAdmitted{});
 }
 
 void Shard::retry(const OrganizationId& organization, const RunId& id, RetryRequested request, Engine::Acknowledged done) {
@@ -114,7 +124,10 @@ void Shard::reopen(const FinishedRun& stored, RetryRequested request, Engine::Ac
   auto revived = revive(stored);
   if (revived.has_error()) return done(revived.error());
   if (const auto possible = revived.value()->machine->check_retry(request); possible.has_error()) return done(possible.error());
+  const auto placed = take_place(*revived.value(), Concurrency::Policy::skip);
+  if (placed.has_error()) return done(placed.error());
   auto& run = add_run(std::move(revived).value());
+  run.let_in = true;
   run.reopened = true;
   run.acknowledged.push_back(std::move(done));
   // Not by `input`: the machine is in a final phase, and this is the one event that leads out of it.

@@ -16,8 +16,8 @@ ShardDriver::ShardDriver(World world, const Engine::Dependencies& dependencies, 
     : world_(std::move(world)),
       index_(index),
       shard_(std::make_unique<Shard>(
-          Shard::Dependencies{*this, dependencies.functions, dependencies.plans, dependencies.clock, dependencies.random,
-                              dependencies.secrets, dependencies.observer, dependencies.effects},
+          Shard::Dependencies{*this, dependencies.functions, dependencies.plans, dependencies.clock, dependencies.random, world_.gate,
+                              world_.lifecycle, dependencies.secrets, dependencies.observer, dependencies.effects, dependencies.run_ended},
           options, index, world_.threads.size())),
       timer_(std::in_place, world_.threads.context(index)),
       effects_(dependencies.effects),
@@ -42,6 +42,12 @@ void ShardDriver::drain(std::function<void()> idle) {
 
 Shard::Counters ShardDriver::counters() const {
   return {runs_in_memory_, runs_started_, runs_finished_, runs_faulted_, runs_cancelled_, run_millis_, journal_rows_, effects_in_flight_};
+}
+
+void ShardDriver::run_later(std::function<void(Shard&)> work) {
+  world_.threads.post(index_, [self = shared_from_this(), work = std::move(work)] {
+    if (!self->closed_) work(*self->shard_);
+  });
 }
 
 // ---- turns --------------------------------------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ void Shard::admit(Run& run, EffectId id) {
   // Children and messages take no place: a parent that held one would keep its own child from getting one.
   if (!is_internal(found->second.action.function) && counters_.effects_in_flight >= options_.max_effects_in_flight) {
     found->second.state = Effect::State::queued;
-    waiting_effects_.push_back({run.identity.id, id});
+    waiting_effects_.push(run.priority, run.identity.organization, {run.identity.id, id});
     return;
   }
   launch(run, id);
@@ -117,8 +117,7 @@ void Shard::admit(Run& run, EffectId id) {
 
 void Shard::launch_waiting() {
   while (!waiting_effects_.empty() && counters_.effects_in_flight < options_.max_effects_in_flight && !draining_) {
-    const auto next = waiting_effects_.front();
-    waiting_effects_.pop_front();
+    const auto next = waiting_effects_.pop();
     const auto run = runs_.find(next.run);
     if (run == runs_.end()) continue;
     const auto effect = run->second->effects.find(next.effect);
@@ -300,6 +299,8 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
     if (const auto* const found = run.trigger.find(who)) request.trigger.set(who, *found);  // for the child, too
   }
   request.durability = run.durability;
+  request.child = true;
+  request.priority = run.priority;
   std::optional<Error> refused;
   start(child, std::move(request),
         [&refused](Result<RunId> started) {

@@ -26,6 +26,7 @@ Result<json::Value> first_input(std::string_view snapshot, std::string_view even
     const auto event = in.event(at);
     if (in.failed()) break;
     if (const auto* started = std::get_if<RunStarted>(&event.body)) return started->input;
+    if (const auto* queued = std::get_if<RunQueued>(&event.body)) return queued->input;
   }
   return damaged("start");
 }
@@ -47,19 +48,19 @@ void Shard::fork(const OrganizationId& organization, const RunId& id, Engine::Fo
       return;
     }
     if (!run.machine) return done(Error{ErrorClass::unavailable, "run.broken", run.broken});
-    branch_off(run.identity, run.snapshot, run.events, request, done);
+    branch_off(run.identity, run.trigger, run.snapshot, run.events, request, done);
   };
   const auto missing = [this, id, request, done](Result<StoredRun>& stored) {
     if (stored.has_error()) return done(stored.error());
     const auto* finished = std::get_if<FinishedRun>(&stored.value());
     if (finished == nullptr) return done(not_found(id));
-    branch_off(finished->identity, finished->history.snapshot, finished->history.events, request, done);
+    branch_off(finished->identity, finished->history.trigger, finished->history.snapshot, finished->history.events, request, done);
   };
   with_run(organization, id, found, missing);
 }
 
-void Shard::branch_off(const RunIdentity& original, std::string_view snapshot, std::string_view events, Engine::ForkRequest request,
-                       Engine::Started done) {
+void Shard::branch_off(const RunIdentity& original, const json::Value& trigger, std::string_view snapshot, std::string_view events,
+                       Engine::ForkRequest request, Engine::Started done) {
   if (draining_) return done(Error{ErrorClass::unavailable, "engine.stopping", "the engine is stopping"});
   if (runs_.size() >= options_.max_runs_in_memory)
     return done(Error{ErrorClass::unavailable, "engine.overloaded", "too many runs are in progress"});
@@ -75,6 +76,10 @@ void Shard::branch_off(const RunIdentity& original, std::string_view snapshot, s
   fresh->identity.id = make_id();
   fresh->identity.created_at = world_.clock.now();
   fresh->trigger = json::Value::object({{"type", "fork"}, {"run_id", original.id.to_string()}, {"from", request.from}});
+  for (const auto* const wish : {"concurrency", "priority"}) {
+    if (const auto* const found = trigger.find(wish)) fresh->trigger.set(wish, *found);
+  }
+  recall_wishes(*fresh);
   fresh->last_event = fresh->identity.created_at;
   fresh->last_active = fresh->identity.created_at;
   auto info = info_of(*fresh, **plan, {});
@@ -91,6 +96,9 @@ void Shard::branch_off(const RunIdentity& original, std::string_view snapshot, s
     if (const auto taken = take_over(*fresh, original, events, request.from); taken.has_error()) return done(taken.error());
     if (const auto possible = fresh->machine->check_retry(go_on); possible.has_error()) return done(possible.error());
   }
+  const auto placed = take_place(*fresh, Concurrency::Policy::skip);
+  if (placed.has_error()) return done(placed.error());
+  fresh->let_in = true;
   auto& run = add_run(std::move(fresh));
   run.started.push_back(std::move(done));
   ++counters_.runs_started;
@@ -118,9 +126,15 @@ Result<void> Shard::take_over(Run& run, const RunIdentity& original, std::string
   Decoder in(events);
   auto at = original.created_at;
   bool has_started = false;
+  json::Value queued_input;  // a fork does not wait: it starts where the original was let in
   while (!in.at_end() && !has_stopped(*run.machine, from)) {
     auto event = in.event(at);
     if (in.failed()) return damaged("event");
+    if (const auto* queued = std::get_if<RunQueued>(&event.body)) {
+      queued_input = queued->input;
+      continue;
+    }
+    if (std::holds_alternative<RunAdmitted>(event.body)) event.body = RunStarted{queued_input};
     if (std::holds_alternative<RunStarted>(event.body) && !std::exchange(has_started, true)) take({{}, RetryRequested{from, {}}});
     take(std::move(event));
   }

@@ -25,8 +25,9 @@ std::string listener_key(const OrganizationId& organization, std::string_view ty
 /// A run that waits for nothing but time and messages may leave memory when it has done so for a while. Runs that somebody watches or waits
 /// for stay.
 void Shard::consider_sleep(Run& run) {
-  const bool quiet = run.machine && (run.machine->phase() == Phase::waiting || run.machine->phase() == Phase::suspended) &&
-                     run.effects.empty() && run.inbox.empty();
+  const auto phase = run.machine ? run.machine->phase() : Phase::running;
+  const bool quiet =
+      (phase == Phase::waiting || phase == Phase::suspended || phase == Phase::pending) && run.effects.empty() && run.inbox.empty();
   const bool alone = run.finished.empty() && run.parents.empty() && run.subscribers.empty() && run.at_end.empty();
   if (!quiet || !alone || run.changed || run.commits > 0 || run.advancing || run.paused) return;
   const auto now = world_.clock.now();
@@ -137,6 +138,7 @@ std::unique_ptr<Shard::Run> Shard::revive(OpenRun stored) {
   run->had_slept = true;
   run->last_active = world_.clock.now();
   run->last_event = stored.identity.created_at;
+  recall_wishes(*run);
   auto plan = world_.plans.plan(stored.identity.workflow, stored.identity.version);
   std::optional<Error> failure;
   if (!stored.unreadable.empty()) {
@@ -146,9 +148,12 @@ std::unique_ptr<Shard::Run> Shard::revive(OpenRun stored) {
   } else if (const auto rebuilt = rebuild(*run, plan.value(), stored.snapshot, stored.events); rebuilt.has_error()) {
     failure = rebuilt.error();
   }
+  run->told_start = stored.phase != Phase::pending;
+  run->told_suspension = stored.phase == Phase::suspended;
   run->snapshot = stored.snapshot;
   run->events = stored.events;
   run->appended = run->events.size();
+  if (run->seat) run->row_let_in = run->let_in = stored.phase != Phase::pending;
   if (failure) {
     run->broken = "the run cannot go on: " + failure->message;
     run->stored = std::move(stored);
@@ -160,10 +165,12 @@ Result<std::unique_ptr<Shard::Run>> Shard::revive(const FinishedRun& stored) {
   auto run = std::make_unique<Run>();
   run->identity = stored.identity;
   run->trigger = stored.history.trigger;
+  recall_wishes(*run);
   PAWL_TRY(plan, world_.plans.plan(stored.identity.workflow, stored.identity.version));
   PAWL_TRY_VOID(rebuild(*run, plan, stored.history.snapshot, stored.history.events));
   run->snapshot = stored.history.snapshot;
   run->events = stored.history.events;
+  run->told_start = true;
   run->had_slept = !run->snapshot.empty();
   run->last_active = world_.clock.now();
   return run;
@@ -176,6 +183,8 @@ void Shard::set_world(Run& run) {
   set_listens(run);
   restart_effects(run);
   if (!run.gated.empty()) touch(run);
+  const bool was_let_in = run.seat && !run.let_in && world_.gate.waiting_reason(run.identity.id).empty();
+  if (was_let_in) let_in(run.identity.id);
 }
 
 void Shard::recover(OpenRun stored) {
@@ -201,7 +210,10 @@ void Shard::remove_listens(Run& run) {
 void Shard::set_listens(Run& run) {
   remove_listens(run);
   run.listens = run.machine->listens();
-  for (const auto& type : run.listens) listeners_[listener_key(run.identity.organization, type)].insert(&run);
+  for (const auto& type : run.listens) {
+    listeners_[listener_key(run.identity.organization, type)].insert(&run);
+    if (type.starts_with(kLifecyclePrefix)) world_.lifecycle.follow(run.identity.organization);
+  }
 }
 
 void Shard::deliver_to_listeners(const OrganizationId& organization, const json::Value& event, std::function<void()> done) {

@@ -45,6 +45,7 @@ json::Value input_of(const RunIdentity& identity, std::string_view snapshot, std
     const auto event = in.event(at);
     if (in.failed()) break;
     if (const auto* started = std::get_if<RunStarted>(&event.body)) return started->input;  // in front of it: where a fork stops
+    if (const auto* queued = std::get_if<RunQueued>(&event.body)) return queued->input;
   }
   return {};
 }
@@ -79,11 +80,15 @@ RunView Shard::view_of(const Run& run, bool with_tasks) const {
   }
   const auto& machine = *run.machine;
   view.phase = machine.phase();
-  view.waiting_reason = engine::is_final(view.phase) ? std::string() : machine.waiting_reason();
+  if (view.phase == Phase::pending) {
+    view.waiting_reason = world_.gate.waiting_reason(run.identity.id);
+  } else if (!engine::is_final(view.phase)) {
+    view.waiting_reason = machine.waiting_reason();
+  }
   view.input = machine.input();
   view.output = run.shown(machine.output());
   view.error = run.shown(machine.error());
-  view.started_at = machine.started_at();
+  if (machine.started_at() != TimePoint{}) view.started_at = machine.started_at();
   view.ended_at = machine.ended_at();
   view.tasks_dropped = machine.records_dropped();
   if (with_tasks) {

@@ -4,6 +4,8 @@
 
 #include "base/assert.hpp"
 #include "base/utf8.hpp"
+#include "json/parse.hpp"
+#include "json/write.hpp"
 
 namespace pawl::engine {
 namespace {
@@ -16,6 +18,8 @@ using storage::Transaction;
 constexpr std::int64_t kDryRun = 1;
 /// Keys of runs come from time and a counter; where two ids fall on one key the later one takes the next that is free.
 constexpr std::int64_t kProbes = 64;
+/// Undelivered events that a start takes up; the next start finds the rest.
+constexpr std::int64_t kMaxLifecycleEvents = 10'000;
 
 std::int64_t flags_of(const RunIdentity& identity) { return identity.dry_run ? kDryRun : 0; }
 
@@ -48,6 +52,10 @@ constexpr std::string_view kPutSnapshot =
     "on conflict (run_id) do update set seq = excluded.seq, data = excluded.data";
 constexpr std::string_view kPutListener =
     "insert into listeners (organization_id, type, run_id) values ($1, $2, $3) on conflict (organization_id, type, run_id) do nothing";
+
+constexpr std::string_view kPutPlace =
+    "insert into run_places (run_id, organization_id, key, places, priority, admitted) values ($1, $2, $3, $4, $5, $6) "
+    "on conflict (run_id) do update set admitted = excluded.admitted";
 
 constexpr std::string_view kPutReference =
     "insert into run_workflows (ref, organization_id, workflow_id, name) values ($1, $2, $3, $4) "
@@ -155,6 +163,10 @@ Result<void> RunStore::write(Transaction& transaction, const RunWrite& write) {
   if (write.finish) return finish(transaction, write, workflow);
   const auto& id = write.identity.id;
   if (write.begin) PAWL_TRY_VOID(begin(transaction, write, workflow));
+  if (write.place) {
+    PAWL_TRY_VOID(transaction.queue(
+        kPutPlace, {id, write.identity.organization, write.place->key, write.place->limit, write.place->priority, write.place->admitted}));
+  }
   if (write.append) {
     PAWL_TRY_VOID(transaction.queue("insert into journal (run_id, seq, data) values ($1, $2, $3)",
                                     {id, write.append->sequence, Parameter::blob(write.append->data)}));
@@ -205,6 +217,7 @@ Result<void> RunStore::finish(Transaction& transaction, const RunWrite& write, s
     PAWL_TRY_VOID(transaction.queue("delete from open_runs where id = $1", {identity.id}));
     PAWL_TRY_VOID(transaction.queue("delete from journal where run_id = $1", {identity.id}));
   }
+  if (end.had_place) PAWL_TRY_VOID(transaction.queue("delete from run_places where run_id = $1", {identity.id}));
   if (end.had_slept) {
     PAWL_TRY_VOID(transaction.queue("delete from snapshots where run_id = $1", {identity.id}));
     PAWL_TRY_VOID(transaction.queue("delete from timers where run_id = $1", {identity.id}));
@@ -216,6 +229,11 @@ Result<void> RunStore::finish(Transaction& transaction, const RunWrite& write, s
     PAWL_TRY_VOID(forget_dead_letter(transaction, identity.id));
   }
   if (end.letter) PAWL_TRY_VOID(store_dead_letter(transaction, *end.letter));
+  if (!end.lifecycle.is_null()) {
+    PAWL_TRY_VOID(transaction.queue(
+        "insert into lifecycle_events (id, organization_id, event, created_at) values ($1, $2, $3, $4) on conflict (id) do nothing",
+        {end.lifecycle.get("id").as_string(), identity.organization, storable(json::to_text(end.lifecycle)), end.ended_at}));
+  }
   const auto first = run_key(identity.id);
   for (auto key = first; key < first + kProbes; ++key) {
     PAWL_TRY(inserted, transaction.try_insert(
@@ -291,6 +309,38 @@ Result<std::vector<RunStore::Wake>> RunStore::wakes(TimePoint until, std::uint32
     });
   }));
   return wakes;
+}
+
+Result<void> RunStore::places(const std::function<void(const StoredPlace&)>& each) {
+  return database_.read([&](Session& session) {
+    return session.query("select run_id, organization_id, key, places, priority, admitted from run_places", {}, [&](const Row& row) {
+      each({row.id<RunId>(0),
+            {row.id<OrganizationId>(1), std::string(row.text(2)), static_cast<std::uint32_t>(row.integer(3)),
+             static_cast<std::int32_t>(row.integer(4))},
+            row.boolean(5)});
+    });
+  });
+}
+
+Result<std::vector<std::pair<OrganizationId, json::Value>>> RunStore::lifecycle_events() {
+  std::vector<std::pair<OrganizationId, json::Value>> events;
+  PAWL_TRY_VOID(database_.read([&](Session& session) {
+    return session.query("select organization_id, event from lifecycle_events order by created_at, id limit $1", {kMaxLifecycleEvents},
+                         [&](const Row& row) {
+                           if (auto event = json::parse(row.text(1)); event.has_value())
+                             events.emplace_back(row.id<OrganizationId>(0), std::move(*event));
+                         });
+  }));
+  return events;
+}
+
+Result<std::vector<OrganizationId>> RunStore::lifecycle_listeners() {
+  std::vector<OrganizationId> organizations;
+  PAWL_TRY_VOID(database_.read([&](Session& session) {
+    return session.query("select distinct organization_id from listeners where type like 'io.serverlessworkflow.%'", {},
+                         [&](const Row& row) { organizations.push_back(row.id<OrganizationId>(0)); });
+  }));
+  return organizations;
 }
 
 Result<std::vector<RunId>> RunStore::listeners(const OrganizationId& organization, std::string_view type) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/concurrency.hpp"
 #include "engine/engine.hpp"
 #include "engine/records.hpp"
 #include "storage/database.hpp"
@@ -34,6 +35,17 @@ class RunStore {
     TimePoint due{};
   };
   [[nodiscard]] Result<std::vector<Wake>> wakes(TimePoint until, std::uint32_t limit);
+  /// Every row of the table of places.
+  struct StoredPlace {
+    RunId run;
+    Seat seat;
+    bool admitted = false;
+  };
+  [[nodiscard]] Result<void> places(const std::function<void(const StoredPlace&)>& each);
+  /// Lifecycle events that were not delivered, oldest first.
+  [[nodiscard]] Result<std::vector<std::pair<OrganizationId, json::Value>>> lifecycle_events();
+  /// Organizations with sleeping runs that listen for some.
+  [[nodiscard]] Result<std::vector<OrganizationId>> lifecycle_listeners();
   /// Sleeping runs that listen for this type.
   [[nodiscard]] Result<std::vector<RunId>> listeners(const OrganizationId& organization, std::string_view type);
   [[nodiscard]] Result<bool> has_listeners();

@@ -24,6 +24,7 @@ using Handler = std::function<void(Request&&, Responder)>;
 struct RouteOptions {
   std::string name{};              ///< for metrics and `Request::route`; default: the pattern
   std::size_t max_body_bytes = 0;  ///< 0: the server's `max_body_bytes`
+  bool compress = false;           ///< replies may be compressed: none shows a secret beside what the client sent
 };
 
 class Router {

@@ -22,6 +22,12 @@ using detail::StoredIntegration;
 
 Error not_found() { return {ErrorClass::not_found, "integration.not_found", "There is no such integration."}; }
 
+Error changed_since(const Integration& integration, TimePoint expected) {
+  return {ErrorClass::conflict, "integration.changed",
+          "The integration was changed " + to_rfc3339(integration.updated_at) + "; the request is about its state of " +
+              to_rfc3339(expected) + "."};
+}
+
 Error invalid(Findings findings) {
   return {ErrorClass::unprocessable, "integration.invalid", "The integration's settings are not valid.", std::move(findings)};
 }
@@ -259,6 +265,8 @@ Result<Integration> Integrations::update(const OrganizationId& organization, con
     PAWL_TRY(stored, detail::load_one(transaction, organization, id));
     if (!stored) return not_found();
     row = std::move(*stored);
+    if (changes.expected_updated_at && *changes.expected_updated_at != row.shown.updated_at)
+      return changed_since(row.shown, *changes.expected_updated_at);
     PAWL_TRY(connector, connector_named(row.shown.connector));
     PAWL_TRY(parts, open_row(row, impl.d.keys));
     const auto kept = detail::joined(parts);
@@ -271,7 +279,7 @@ Result<Integration> Integrations::update(const OrganizationId& organization, con
     PAWL_TRY(taken, detail::name_is_taken(transaction, organization, row.shown.name, id));
     if (taken) return name_taken(row.shown.name);
     if (changes.config) impl.seal(row, *connector, config);
-    row.shown.updated_at = impl.d.clock.now();
+    row.shown.updated_at = std::max(impl.d.clock.now(), row.shown.updated_at + Millis(1));  // no two states have the same time
     PAWL_TRY(next, impl.next_version(transaction, before));
     version = std::move(next);
     return detail::update_row(transaction, row);

@@ -76,6 +76,7 @@ struct Changes {
   std::optional<std::string> name{};
   std::optional<json::Value> config{};  ///< the whole configuration
   std::optional<bool> is_active{};
+  std::optional<TimePoint> expected_updated_at{};  ///< `integration.changed` where it was changed since
 };
 
 struct TestResult {

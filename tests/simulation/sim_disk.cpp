@@ -24,6 +24,7 @@ void SimDisk::write(RunWrite write) {
   const auto id = write.identity.id;
   if (write.begin && write.begin->reopened) PAWL_ASSERT(finished_.erase(id) == 1, "only a finished run is opened again");
   if (write.finish) {
+    PAWL_ASSERT(places_.erase(id) == (write.finish->had_place ? 1U : 0U), "a place is given back where one was taken");
     PAWL_ASSERT(open_.erase(id) == (write.finish->was_open ? 1U : 0U), "a run ends as it was begun");
     auto history = decode_history(write.finish->history);
     PAWL_ASSERT(history.has_value(), "what was encoded can be decoded");
@@ -39,6 +40,7 @@ void SimDisk::write(RunWrite write) {
     open.phase = write.phase;
     PAWL_ASSERT(open_.emplace(id, std::move(open)).second, "a run begins once");
   }
+  if (write.place) places_[id] = *write.place;
   auto found = open_.find(id);
   PAWL_ASSERT(found != open_.end(), "only an open run is written to");
   auto& open = found->second;

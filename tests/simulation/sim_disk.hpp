@@ -38,6 +38,8 @@ class SimDisk {
   [[nodiscard]] std::vector<engine::OpenRun> residents() const;
   [[nodiscard]] std::vector<RunId> listeners(const std::string& type) const;
   [[nodiscard]] std::vector<std::pair<RunId, TimePoint>> sleepers() const;
+  /// Of runs with a concurrency key.
+  [[nodiscard]] const std::map<RunId, engine::RunWrite::Place>& places() const { return places_; }
 
   [[nodiscard]] const std::map<RunId, Open>& open() const { return open_; }
   [[nodiscard]] const std::map<RunId, engine::FinishedRun>& finished() const { return finished_; }
@@ -51,6 +53,7 @@ class SimDisk {
   std::deque<engine::Batch> pending_;
   std::map<RunId, Open> open_;
   std::map<RunId, engine::FinishedRun> finished_;
+  std::map<RunId, engine::RunWrite::Place> places_;
 };
 
 }  // namespace pawl::simulation

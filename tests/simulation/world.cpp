@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t kMaxSteps = 200'000;
 constexpr Millis kNoticeAhead{20'000};
+constexpr std::uint32_t kPlaces = 1;
 
 WorkflowId workflow_id(std::uint8_t number) {
   WorkflowId id;
@@ -82,9 +83,15 @@ void World::boot() {
   engine::EngineOptions options;
   options.compact_bytes = 400;
   options.max_effects_in_flight = 3;
-  shard_ = std::make_unique<engine::Shard>(engine::Shard::Dependencies{*this, functions_, plans_, clock_, random_, {}}, options, 0, 1);
+  gate_ = std::make_unique<engine::ConcurrencyGate>();
+  shard_ = std::make_unique<engine::Shard>(engine::Shard::Dependencies{*this, functions_, plans_, clock_, random_, *gate_, lifecycle_, {}},
+                                           options, 0, 1);
+  for (const auto& [run, place] : disk_.places()) {
+    gate_->restore(run, {organization_, place.key, place.limit, place.priority}, place.admitted);
+  }
   for (auto& run : disk_.residents()) shard_->recover(std::move(run));
   shard_->resume_recovered();
+  for (const auto& run : gate_->fill()) jobs_.emplace_back([run](engine::Shard& shard) { shard.let_in(run); });
   for (std::size_t i = 0; i < clients_.size(); ++i) {
     auto& client = clients_[i];
     if (client.run.is_nil() || client.ended) continue;
@@ -108,12 +115,14 @@ void World::crash() {
   if (dice_.chance(50)) {
     disk_.sync(1 + dice_.below(2));
     look_at_durable_ends();
+    look_at_places();
   }
   disk_.crash();
   shard_.reset();
   answers_.clear();
   loads_.clear();
   publications_.clear();
+  jobs_.clear();
   clock_.set(clock_.now() + Millis(dice_.below(2000)));
   boot();
 }
@@ -140,12 +149,16 @@ void World::step() {
       if (!answers_.empty()) return answer_one();
       break;
     case 4:
+      if (!jobs_.empty()) return work_one();
       if (!loads_.empty()) return load_one();
       if (!publications_.empty()) return publish_one();
       break;
     default:
       if (dice_.chance(3)) return ping();
-      if (dice_.chance(10) || (!awake_ && !disk_.has_pending() && answers_.empty() && loads_.empty() && publications_.empty())) pass_time();
+      if (dice_.chance(10) ||
+          (!awake_ && !disk_.has_pending() && answers_.empty() && loads_.empty() && publications_.empty() && jobs_.empty())) {
+        pass_time();
+      }
       break;
   }
 }
@@ -153,6 +166,7 @@ void World::step() {
 void World::sync() {
   const auto number = disk_.sync(1 + dice_.below(2));
   look_at_durable_ends();
+  look_at_places();
   shard_->durable(number);
 }
 
@@ -168,6 +182,20 @@ void World::load_one() {
   const auto run = loads_.front();
   loads_.pop_front();
   shard_->loaded(run, disk_.load(run));
+}
+
+void World::work_one() {
+  const auto job = std::move(jobs_.front());
+  jobs_.pop_front();
+  job(*shard_);
+}
+
+/// Places are given back when the end is durable, and taken durably after that: so at no moment may more runs hold one than the key allows,
+/// crash or not.
+void World::look_at_places() {
+  std::uint32_t held = 0;
+  for (const auto& [run, place] : disk_.places()) held += place.admitted ? 1U : 0U;
+  check(held <= kPlaces, "no more runs of one concurrency key are active than it allows");
 }
 
 void World::publish_one() {
@@ -209,6 +237,8 @@ void World::start_client(std::size_t index) {
   request.organization = organization_;
   request.workflow = plans_.parent_id();
   request.input = json::Value::object({{"client", static_cast<std::int64_t>(index)}});
+  if (index > 0) request.concurrency = engine::Concurrency{"shared", kPlaces, engine::Concurrency::Policy::queue};
+  request.priority = static_cast<std::int32_t>(index % 2);
   const auto id = shard_->make_id();
   clients_[index].run = id;
   shard_->start(

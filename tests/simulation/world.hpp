@@ -105,6 +105,10 @@ class World final : public engine::ShardHost {
     publications_.push_back({organization, std::move(event), std::move(done)});
   }
   void wake() override { awake_ = true; }
+  void publish_lifecycle(const OrganizationId& organization, json::Value event, bool /*kept*/) override {
+    publications_.push_back({organization, std::move(event), [](Result<void>) {}});
+  }
+  void on_shard_of(const RunId& /*run*/, std::function<void(engine::Shard&)> work) override { jobs_.push_back(std::move(work)); }
 
   void boot();
   void crash();
@@ -113,6 +117,8 @@ class World final : public engine::ShardHost {
   void answer_one();
   void load_one();
   void publish_one();
+  void work_one();
+  void look_at_places();
   void ping();
   void pass_time();
   void start_client(std::size_t index);
@@ -132,12 +138,15 @@ class World final : public engine::ShardHost {
   SimRandom random_;
   SimDisk disk_;
   OrganizationId organization_;
+  engine::LifecycleInterest lifecycle_;
+  std::unique_ptr<engine::ConcurrencyGate> gate_;  // memory: begins anew with each process
   std::unique_ptr<engine::Shard> shard_;
 
   bool awake_ = false;
   std::vector<Answer> answers_;
   std::deque<RunId> loads_;
   std::deque<Publication> publications_;
+  std::deque<std::function<void(engine::Shard&)>> jobs_;
   std::vector<Client> clients_;
   std::uint32_t pings_ = 0;
   std::uint32_t incarnation_ = 0;

@@ -29,7 +29,7 @@ void add_fields(http::Headers& headers, std::string_view origin, Trust trust) {
 void add_exposed(http::Headers& headers, Trust trust) {
   if (trust == Trust::none) return;
   headers.add("Access-Control-Expose-Headers",
-              "Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id");
+              "ETag, Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id");
 }
 
 class CorsSink final : public http::ResponseSink {
@@ -92,7 +92,8 @@ http::Handler preflight(const std::vector<std::string>& origins, const std::vect
       response.headers.add("Access-Control-Allow-Methods", allow);
       response.headers.add(
           "Access-Control-Allow-Headers",
-          "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-CSRF-Token, X-Organization-Id, X-Pawl-Session, X-Request-Id");
+          "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-CSRF-Token, X-Organization-Id, "
+          "X-Pawl-Session, X-Request-Id");
       response.headers.add("Access-Control-Max-Age", "600");
     }
     responder.send(std::move(response));

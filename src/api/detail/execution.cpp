@@ -30,6 +30,17 @@ void on_home(const ExecutionPtr& execution, Job job) {
   }
 }
 
+/// A run that waits for a place is `pending`: whether it does, the engine knows.
+void answer_with_phase(const ExecutionPtr& execution) {
+  if (!execution->may_queue()) return execution->answer_accepted(engine::Phase::running);
+  execution->context.d.engine.view(execution->executable->organization, execution->run, false, [execution](Result<engine::RunView> view) {
+    on_home(execution, [view = std::move(view)](Execution& e) {
+      if (view.has_error()) return e.answer_error(view.error());
+      e.answer_accepted(view->phase);
+    });
+  });
+}
+
 void start(const ExecutionPtr& execution, std::optional<RunId> id) {
   auto& context = execution->context;
   const auto& executable = *execution->executable;
@@ -42,14 +53,16 @@ void start(const ExecutionPtr& execution, std::optional<RunId> id) {
   request.trigger = execution->wish.trigger;
   if (context.d.secrets) request.secrets = context.d.secrets(executable.organization, *executable.plan);
   request.dry_run = execution->wish.dry_run;
+  request.concurrency = execution->wish.concurrency;
+  request.priority = execution->wish.priority;
   request.id = id;
   request.shard = execution->call.request.shard;
   const auto started = [execution](Result<RunId> result) {
-    on_home(execution, [result = std::move(result)](Execution& e) {
+    on_home(execution, [execution, result = std::move(result)](Execution& e) {
       if (result.has_error()) return e.answer_error(result.error());
       e.run = *result;
       e.accepted = true;
-      if (e.wish.wait == Millis(0) || e.timed_out) e.answer_accepted(engine::Phase::running);
+      if (e.wish.wait == Millis(0) || e.timed_out) answer_with_phase(execution);
     });
   };
   if (execution->wish.wait == Millis(0)) {
@@ -60,7 +73,7 @@ void start(const ExecutionPtr& execution, std::optional<RunId> id) {
     e.wait = e.context.waits->of(e.call.request.shard).add(e.wish.wait, [execution] {
       execution->wait = 0;
       execution->timed_out = true;
-      if (execution->accepted) execution->answer_accepted(engine::Phase::running);
+      if (execution->accepted) answer_with_phase(execution);
     });
   });
   context.d.engine.start_run(std::move(request), started, [execution](const engine::RunView& view) {
@@ -121,6 +134,10 @@ void Execution::answer_accepted(engine::Phase phase) {
   auto response = http::Response::json(202, std::move(out));
   if (reply == Reply::outcome) response.headers.add("Location", "/api/runs/" + run.to_string());
   call.reply(std::move(response));
+}
+
+bool Execution::may_queue() const {
+  return !wish.dry_run && (wish.concurrency || executable->plan->metadata.find("concurrency") != nullptr);
 }
 
 void Execution::answer_finished(const engine::RunView& run_view) {

@@ -24,6 +24,8 @@ struct Wish {
   std::optional<std::uint32_t> version;
   std::string idempotency_key;
   json::Value trigger;
+  std::optional<engine::Concurrency> concurrency;  ///< else the workflow's
+  std::int32_t priority = 0;
 };
 
 /// Touched by one thread at a time: first by the one that reads the request, then by the io thread of its connection.
@@ -45,6 +47,8 @@ struct Execution {
   Execution(Context& a_context, Call a_call) : context(a_context), call(std::move(a_call)) {}
 
   void answer_accepted(engine::Phase phase);
+  /// Whether it may have to wait before it runs.
+  [[nodiscard]] bool may_queue() const;
   void answer_finished(const engine::RunView& view);
   void answer_error(const Error& error);
 

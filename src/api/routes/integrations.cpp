@@ -4,6 +4,7 @@
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
 #include "api/detail/owners.hpp"
+#include "api/detail/state_tag.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "integrations/integrations.hpp"
@@ -30,7 +31,7 @@ void append_integration(std::string& out, const Integration& integration) {
 void reply_integration(Call& call, int status, const Integration& integration) {
   std::string out;
   append_integration(out, integration);
-  call.reply(status, std::move(out));
+  reply_tagged(call, status, {0, integration.updated_at}, std::move(out));
 }
 
 Result<IntegrationId> integration_id(const http::Request& request) {
@@ -83,8 +84,13 @@ void update_integration(Context& context, Call call) {
   if (const auto& name = call.body.get("name"); name.is_string()) changes.name = name.as_string();
   if (const auto& config = call.body.get("config"); !config.is_null()) changes.config = config;
   if (const auto& active = call.body.get("is_active"); active.is_bool()) changes.is_active = active.as_bool();
-  PAWL_API_TRY(changed, context.d.integrations->update(call.organization, id, changes));
-  reply_integration(call, 200, changed);
+  const auto expected = if_match(call.request);
+  if (expected.has_error()) return fail_precondition(call, expected.error());
+  if (*expected) changes.expected_updated_at = (*expected)->updated_at;
+  const auto changed = context.d.integrations->update(call.organization, id, changes);
+  if (changed.has_error() && changed.error().code == "integration.changed") return fail_precondition(call, changed.error());
+  if (changed.has_error()) return call.fail(changed.error());
+  reply_integration(call, 200, *changed);
 }
 
 void delete_integration(Context& context, Call call) {
@@ -202,7 +208,8 @@ std::vector<Route> integration_routes() {
        .handler = get_integration,
        .runs = Runs::pool,
        .owner = &kIntegrationOwner,
-       .reply = integration_shape()},
+       .reply = integration_shape(),
+       .other_replies = {{304, "It is as `If-None-Match` says."}}},
       {.method = Method::put,
        .path = "/api/integrations/{integration_id}",
        .id = "updateIntegration",

@@ -227,12 +227,24 @@ Shape execution_shape() {
   auto wait = Shape::any(true)
                   .where(is_wait, "must be true, false, or seconds up to 60")
                   .described("false: answer when the run is accepted; true or seconds up to 60: wait for its end.");
-  return Shape::object("Execution",
-                       {{"input", Shape::any(json::Value::object({{"people", json::Value::array({"Ada"})}})), Shape::kOptional},
-                        {"wait", std::move(wait), Shape::kOptional},
-                        {"dry_run", Shape::boolean(false), Shape::kOptional},
-                        {"version", Shape::integer(1, 1, INT32_MAX), Shape::kOptional},
-                        {"idempotency_key", Shape::text("order-4711", 255), Shape::kOptional}});
+  return Shape::object(
+      "Execution",
+      {{"input", Shape::any(json::Value::object({{"people", json::Value::array({"Ada"})}})), Shape::kOptional},
+       {"wait", std::move(wait), Shape::kOptional},
+       {"dry_run", Shape::boolean(false), Shape::kOptional},
+       {"version", Shape::integer(1, 1, INT32_MAX), Shape::kOptional},
+       {"idempotency_key", Shape::text("order-4711", 255), Shape::kOptional},
+       {"concurrency_key",
+        Shape::text("customer-17", 255)
+            .described("Runs with this key take turns: no more of them are active than `concurrency_limit` says."),
+        Shape::kOptional},
+       {"concurrency_limit", Shape::integer(1, 1, engine::kMaxConcurrency), Shape::kOptional},
+       {"concurrency_policy",
+        Shape::choice({"queue", "skip", "replace"})
+            .described("What to do where no place is free: wait as `pending`, answer 409, or cancel the others."),
+        Shape::kOptional},
+       {"priority", Shape::integer(0, -engine::kMaxPriority, engine::kMaxPriority).described("Of what waits the highest goes first."),
+        Shape::kOptional}});
 }
 
 std::vector<Parameter> run_filters(bool with_workflow) {

@@ -5,6 +5,7 @@
 #include "api/detail/context.hpp"
 #include "api/detail/owners.hpp"
 #include "api/detail/render.hpp"
+#include "api/detail/state_tag.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "dsl/describe.hpp"
@@ -104,7 +105,7 @@ void create_workflow(Context& context, Call call) {
 void get_workflow(Context& context, Call call) {
   PAWL_API_TRY(id, workflow_id(call.request));
   PAWL_API_TRY(workflow, context.d.catalog.get(call.organization, id));
-  call.reply(200, workflow_text(workflow));
+  reply_tagged(call, 200, {workflow.version, workflow.updated_at}, workflow_text(workflow));
 }
 
 void update_workflow(Context& context, Call call) {
@@ -122,8 +123,13 @@ void update_workflow(Context& context, Call call) {
     changes.expected_version = static_cast<std::uint32_t>(*expected);
   changes.definition = read_definition(fields, context.options);
   PAWL_API_CHECK(fields.finish());
-  PAWL_API_TRY(workflow, context.d.catalog.update(call.organization, id, std::move(changes)));
-  call.reply(200, workflow_text(workflow));
+  const auto expected = if_match(call.request);
+  if (expected.has_error()) return fail_precondition(call, expected.error());
+  if (*expected) changes.expected_state = catalog::WorkflowState{(*expected)->version, (*expected)->updated_at};
+  const auto workflow = context.d.catalog.update(call.organization, id, std::move(changes));
+  if (workflow.has_error() && workflow.error().code == "workflow.changed") return fail_precondition(call, workflow.error());
+  if (workflow.has_error()) return call.fail(workflow.error());
+  reply_tagged(call, 200, {workflow->version, workflow->updated_at}, workflow_text(*workflow));
 }
 
 void delete_workflow(Context& context, Call call) {
@@ -324,7 +330,8 @@ std::vector<Route> workflow_routes() {
        .handler = get_workflow,
        .runs = Runs::pool,
        .owner = &kWorkflowOwner,
-       .reply = workflow_shape()},
+       .reply = workflow_shape(),
+       .other_replies = {{304, "It is as `If-None-Match` says."}}},
       {.method = Method::put,
        .path = "/api/workflows/{workflow_id}",
        .id = "updateWorkflow",
@@ -336,7 +343,8 @@ std::vector<Route> workflow_routes() {
        .owner = &kWorkflowOwner,
        .body = Body::json,
        .request = workflow_changes_shape(),
-       .reply = workflow_shape()},
+       .reply = workflow_shape(),
+       .description = "With `If-Match`, which takes the `ETag` of a read: 412 where the workflow was changed since."},
       {.method = Method::delete_,
        .path = "/api/workflows/{workflow_id}",
        .id = "deleteWorkflow",

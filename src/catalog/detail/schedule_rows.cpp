@@ -39,7 +39,9 @@ json::Value to_json(const ScheduleProgress& progress) {
   for (const auto due : progress.times.queued) queued.push_back(number_of(due));
   auto pending = json::Value::array();
   for (const auto& start : progress.pending) {
-    pending.push_back(json::Value::object({{"run", start.run.to_string()}, {"due", number_of(start.due)}, {"input", start.input}}));
+    auto item = json::Value::object({{"run", start.run.to_string()}, {"due", number_of(start.due)}, {"input", start.input}});
+    if (!start.cause.is_null()) item.set("cause", start.cause);
+    pending.push_back(std::move(item));
   }
   auto seen = json::Value::array();
   for (const auto& digest : progress.seen) seen.push_back(digest);
@@ -64,7 +66,9 @@ ScheduleProgress progress_from(const json::Value& state) {
   if (const auto& skipped = state.get("skipped"); skipped.is_integer())
     progress.times.skipped = static_cast<std::uint64_t>(skipped.as_integer());
   for (const auto& item : items("pending")) {
-    if (const auto run = run_of(item.get("run"))) progress.pending.push_back({*run, time_of(item.get("due")), item.get("input")});
+    if (const auto run = run_of(item.get("run"))) {
+      progress.pending.push_back({*run, time_of(item.get("due")), item.get("input"), item.get("cause")});
+    }
   }
   for (const auto& item : items("seen")) {
     if (item.is_string()) progress.seen.emplace_back(item.as_string());

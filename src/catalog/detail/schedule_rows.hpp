@@ -21,6 +21,7 @@ struct PendingStart {
   RunId run;
   TimePoint due{};
   json::Value input;
+  json::Value cause{};  ///< object: what goes into the run's trigger besides; or null
 };
 
 /// What changes while a schedule lives.

@@ -1,6 +1,10 @@
 #include "catalog/detail/triggers.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "json/parse.hpp"
 #include "json/write.hpp"
@@ -87,6 +91,46 @@ Result<void> store_triggers(storage::Transaction& transaction, const Workflow& w
                             const std::vector<ScheduleSpec>& specs, bool restart, const TriggerContext& context) {
   PAWL_TRY_VOID(store_schedules(transaction, workflow, specs, restart, context));
   return store_webhook(transaction, workflow, plan, context);
+}
+
+Result<void> refuse_cycle(storage::Transaction& transaction, const Workflow& workflow, const dsl::Plan& plan) {
+  if (!plan.metadata.get("after").is_array()) return {};
+  std::map<std::string, std::set<std::string>> before;  // workflow -> those whose ends start it
+  const auto read = [&](const storage::Row& row) {
+    const auto spec = json::parse(row.text(0));
+    if (spec.has_error() || !spec->get("after").is_array()) return;
+    auto& names = before[fmt::format("{}/{}", row.text(1), row.text(2))];
+    for (const auto& each : spec->get("after").items()) {
+      if (each.get("workflow").is_string() && each.get("namespace").is_string())
+        names.insert(fmt::format("{}/{}", each.get("namespace").as_string(), each.get("workflow").as_string()));
+    }
+  };
+  PAWL_TRY_VOID(
+      transaction.query("select s.spec, v.document_namespace, v.document_name from schedules s join workflows w on w.id = s.workflow_id "
+                        "join workflow_versions v on v.workflow_id = w.id and v.version = w.current_version "
+                        "where s.organization_id = $1 and s.kind = 'on' and w.deleted_at is null",
+                        {workflow.organization}, read));
+  const auto self = fmt::format("{}/{}", plan.namespace_name, plan.name);
+  // Back from this one, each once; `next` remembers the way for the message.
+  std::map<std::string, std::string> next{{self, {}}};
+  std::vector<std::string> open{self};
+  while (!open.empty()) {
+    const auto name = open.back();
+    open.pop_back();
+    for (const auto& earlier : before[name]) {
+      if (earlier == self) {
+        std::string way = self;
+        for (auto step = name; !step.empty(); step = next[step]) way += " -> " + step;
+        Finding finding;
+        finding.pointer = plan.task_list_form ? "/metadata/after" : "/document/metadata/after";
+        finding.rule = "trigger-cycle";
+        finding.message = "These workflows would start each other for ever: " + way + ".";
+        return Error(ErrorClass::unprocessable, "workflow.trigger_cycle", finding.message, {finding});
+      }
+      if (next.emplace(earlier, name).second) open.push_back(earlier);
+    }
+  }
+  return {};
 }
 
 Result<void> remove_triggers(storage::Transaction& transaction, const WorkflowId& workflow) {

@@ -27,6 +27,9 @@ struct TriggerContext {
 /// times count from now.
 [[nodiscard]] Result<void> store_triggers(storage::Transaction& transaction, const Workflow& workflow, const dsl::Plan& plan,
                                           const std::vector<ScheduleSpec>& specs, bool restart, const TriggerContext& context);
+/// Whether the workflow, whose triggers are stored, is in a circle of workflows that start after each other. Error
+/// `workflow.trigger_cycle`.
+[[nodiscard]] Result<void> refuse_cycle(storage::Transaction& transaction, const Workflow& workflow, const dsl::Plan& plan);
 [[nodiscard]] Result<void> remove_triggers(storage::Transaction& transaction, const WorkflowId& workflow);
 /// Gives the webhook another token; false where the workflow has none.
 [[nodiscard]] Result<bool> rotate_token(storage::Transaction& transaction, const Workflow& workflow, const TriggerContext& context);

@@ -107,6 +107,7 @@ void Compiler::workflow_data(const Node& root) {
   evaluate_block(root);
   use_block(root);
   if (const auto node = member(root, "schedule")) schedule(*node, plan_.metadata);
+  workflow_metadata();
   if (const auto node = member(root, "input")) plan_.input = data_in(*node, workflow_names());
   if (const auto node = member(root, "output")) plan_.output = data_out(*node, with_name(workflow_names(), "output"), "`output`");
   if (const auto node = member(root, "timeout"); node && !root.value.find("tasks")) plan_.timeout = timeout(*node, workflow_names());

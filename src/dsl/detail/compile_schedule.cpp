@@ -81,4 +81,66 @@ void Compiler::schedule(const Node& node, const json::Value& metadata) {
   plan_.schedule = std::move(made);
 }
 
+/// What of the workflow's metadata has a meaning whether or not there is a schedule.
+void Compiler::workflow_metadata() {
+  const Node meta{plan_.metadata, document_.value.find("document") ? "/document/metadata" : "/metadata"};
+  if (const auto after = member(meta, "after"); after && is_list(*after, "`metadata.after`")) after_workflows(*after);
+  const auto concurrency = member(meta, "concurrency");
+  if (!concurrency || !is_object(*concurrency, "`metadata.concurrency` of a workflow")) return;
+  constexpr std::array<std::string_view, 3> kMembers = {"limit", "policy", "key"};
+  constexpr std::array<std::string_view, 3> kPolicies = {"queue", "skip", "replace"};
+  check_members(*concurrency, kMembers, "`metadata.concurrency`");
+  if (const auto limit = member(*concurrency, "limit")) (void)integer(*limit, "`limit`", 1, 1000);
+  if (const auto policy = member(*concurrency, "policy")) (void)one_of(*policy, "`policy`", kPolicies);
+  if (const auto key = member(*concurrency, "key")) {
+    const auto given = text(*key, "`key`");
+    const bool printable = given && std::all_of(given->begin(), given->end(), [](char c) { return c > ' ' && c <= '~'; });
+    if (given && (given->empty() || given->size() > 255 || !printable)) {
+      report_.error(key->pointer, "invalid-value", "A concurrency key is printable ASCII without spaces, 255 characters at most.");
+    }
+  }
+}
+
+/// `after`: the ends of other workflows, as the lifecycle events that tell them.
+void Compiler::after_workflows(const Node& list) {
+  constexpr std::array<std::string_view, 3> kMembers = {"namespace", "workflow", "on"};
+  constexpr std::array<std::string_view, 3> kEnds = {"completed", "faulted", "cancelled"};
+  auto filters = json::Value::array();
+  for (std::size_t i = 0; i < list.value.size(); ++i) {
+    const Node each = item(list, i);
+    if (!is_object(each, "A workflow to come after")) continue;
+    check_members(each, kMembers, "A workflow to come after");
+    const auto name = required(each, "workflow", "A workflow to come after");
+    const auto workflow = name ? text(*name, "`workflow`") : std::nullopt;
+    auto name_space = plan_.namespace_name;
+    if (const auto given = member(each, "namespace")) name_space = text(*given, "`namespace`").value_or("");
+    std::vector<std::string> ends;
+    if (const auto on = member(each, "on"); on && is_list(*on, "`on`")) {
+      for (std::size_t k = 0; k < on->value.size(); ++k) {
+        if (const auto end = one_of(item(*on, k), "An end of a workflow", kEnds)) ends.emplace_back(*end);
+      }
+      if (on->value.empty()) report_.error(on->pointer, "invalid-value", "`on` names one end of a workflow at least.");
+    } else {
+      ends.emplace_back("completed");
+    }
+    if (!workflow) continue;
+    if (*workflow == plan_.name && name_space == plan_.namespace_name) {
+      report_.error(each.pointer, "trigger-cycle", "A workflow that comes after itself would never stop.");
+    }
+    for (const auto& end : ends) {
+      filters.push_back(json::Value::object({{"with", json::Value::object({{"type", "io.serverlessworkflow.workflow." + end + ".v1"},
+                                                                           {"workflownamespace", name_space},
+                                                                           {"workflowname", *workflow}})}}));
+    }
+  }
+  if (list.value.empty()) report_.error(list.pointer, "invalid-value", "`after` names one workflow at least.");
+  if (plan_.schedule && plan_.schedule->on) {
+    return report_.error(list.pointer, "excludes-each-other", "A workflow has one of `schedule.on` and `metadata.after`.");
+  }
+  if (filters.empty()) return;
+  if (!plan_.schedule) plan_.schedule.emplace();
+  const Node made{json::Value::object({{"any", std::move(filters)}}), list.pointer};
+  plan_.schedule->on = std::make_shared<const EventStrategy>(strategy(made, {"secrets", "workflow", "runtime"}));
+}
+
 }  // namespace pawl::dsl::detail

@@ -66,6 +66,8 @@ class Compiler {
 
   // ---- compile_schedule.cpp
   void schedule(const Node& node, const json::Value& metadata);
+  void workflow_metadata();
+  void after_workflows(const Node& list);
 
   // ---- compile_list_form.cpp
   void list_form(const Node& root);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/concurrency.hpp"
 #include "engine/detail/scrub.hpp"
 #include "engine/machine/machine.hpp"
 #include "engine/shard.hpp"
@@ -54,6 +55,17 @@ struct Shard::Run {
   Phase row_phase = Phase::pending;
   bool row_resident = true;  ///< false: the row says that it sleeps
   bool had_slept = false;    ///< has rows in the tables of sleepers
+
+  // Its place among the runs with the same concurrency key.
+  std::optional<Seat> seat;  ///< none: it needs no place
+  std::int32_t priority = 0;
+  bool let_in = false;             ///< it has got one
+  std::optional<bool> row_let_in;  ///< as its row says; none: it has no row
+
+  // Lifecycle events.
+  bool told_start = false;
+  bool told_suspension = false;
+  json::Value end_event;  ///< to be told once the end is durable
 
   // Progress.
   std::vector<EventBody> inbox;

@@ -28,6 +28,10 @@ class ShardDriver final : public ShardHost, public std::enable_shared_from_this<
     storage::Database& database;
     async::BlockingPool& readers;
     RunStore& store;
+    ConcurrencyGate& gate;
+    std::function<void(const RunId&, std::function<void(Shard&)>)> on_shard_of;  ///< always later
+    LifecycleInterest& lifecycle;
+    std::function<void(const OrganizationId&, json::Value event, bool kept)> publish_lifecycle;
     Publish publish;
     std::function<void()> sleeper_listens;  ///< a run that listens leaves memory
   };
@@ -56,6 +60,12 @@ class ShardDriver final : public ShardHost, public std::enable_shared_from_this<
   void load(const RunId& run) override;
   void publish(const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) override;
   void wake() override;
+  void publish_lifecycle(const OrganizationId& organization, json::Value event, bool kept) override {
+    world_.publish_lifecycle(organization, std::move(event), kept);
+  }
+  void on_shard_of(const RunId& run, std::function<void(Shard&)> work) override { world_.on_shard_of(run, std::move(work)); }
+  /// As `run`, but never at once.
+  void run_later(std::function<void(Shard&)> work);
 
  private:
   struct Call;

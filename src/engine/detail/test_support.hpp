@@ -180,6 +180,7 @@ class TestBench final : public PlanSource {
                                                       [this](const Error& error) { fatal_.set_value(error.code); },
                                                       [this](const OrganizationId&, const dsl::Plan&) { return secrets_; }, observer_},
                                  options_);
+    if (before_start_) before_start_(*engine_);
     const auto started = engine_->start();
     ASSERT_FALSE(started.has_error()) << started.error().message;
   }
@@ -196,6 +197,7 @@ class TestBench final : public PlanSource {
   [[nodiscard]] Engine& engine() { return *engine_; }
   [[nodiscard]] EngineOptions& options() { return options_; }
   [[nodiscard]] std::size_t noops() const { return noops_; }
+  void before_start(std::function<void(Engine&)> work) { before_start_ = std::move(work); }
   void watch(RunObserver& observer) { observer_ = &observer; }
   void give_secrets(json::Value secrets) { secrets_ = std::move(secrets); }
   [[nodiscard]] storage::Database& database() { return *database_; }
@@ -304,6 +306,14 @@ class TestBench final : public PlanSource {
     EXPECT_FALSE(read.has_error());
     return found;
   }
+  [[nodiscard]] std::int64_t undelivered_events() {
+    std::int64_t count = 0;
+    const auto read = database_->read([&](storage::Session& session) {
+      return session.query("select count(*) from lifecycle_events", {}, [&](const storage::Row& row) { count = row.integer(0); });
+    });
+    EXPECT_FALSE(read.has_error());
+    return count;
+  }
   [[nodiscard]] Result<void> publish(const json::Value& event) {
     return acknowledged([&](Engine::Acknowledged done) { engine_->publish(organization_, event, std::move(done)); });
   }
@@ -369,6 +379,7 @@ class TestBench final : public PlanSource {
   EngineOptions options_;
   json::Value secrets_;
   RunObserver* observer_ = nullptr;
+  std::function<void(Engine&)> before_start_;
   std::promise<std::string> fatal_;
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<async::IoThreads> threads_;

@@ -35,6 +35,11 @@ struct LogLine {
 struct RunStarted {
   json::Value input;
 };
+/// Instead of `RunStarted`, of a run that has to wait for a place (engine/concurrency.hpp): it stays `pending` until it is let in.
+struct RunQueued {
+  json::Value input;
+};
+struct RunAdmitted {};
 /// A `once` effect is about to begin: journaled before it does. Found without an end after a crash, the step's outcome is unknown.
 struct EffectBegun {
   EffectId effect = 0;
@@ -69,7 +74,7 @@ struct RetryRequested {
 struct Event {
   TimePoint at{};  ///< what `now` yields while this event is applied
   std::variant<RunStarted, EffectBegun, EffectSucceeded, EffectFailed, TimerFired, MessageArrived, CancelRequested, SuspendRequested,
-               ResumeRequested, RetryRequested>
+               ResumeRequested, RetryRequested, RunQueued, RunAdmitted>
       body;
 };
 

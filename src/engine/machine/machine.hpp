@@ -68,7 +68,8 @@ class Machine {
   Machine& operator=(Machine&&) noexcept;
   ~Machine();
 
-  /// The first event is `RunStarted`. Events after a final phase (except `RetryRequested`) and answers nobody waits for are ignored.
+  /// The first event is `RunStarted`, or `RunQueued` and later `RunAdmitted`. Events after a final phase (except `RetryRequested`) and
+  /// answers nobody waits for are ignored.
   void apply(const Event& event, std::vector<Action>& actions);
 
   /// `apply` in slices, for a thread that has others to serve: asked after each transition whether to stop.

@@ -127,6 +127,12 @@ void Core::handle(const RunStarted& event) {
   begin_run();
 }
 
+void Core::handle(const RunQueued& event) {
+  if (phase == Phase::pending && root == kNone) input = event.input.is_null() ? json::Value::object() : event.input;
+}
+
+void Core::handle(const RunAdmitted& /*event*/) { handle(RunStarted{input}); }
+
 void Core::handle(const EffectBegun& event) {
   const auto found = effects.find(event.effect);
   if (found != effects.end()) found->second.begun = true;

@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "http/detail/compress.hpp"
 #include "http/detail/serializer.hpp"
 #include "http/detail/target.hpp"
 #include "http/problem.hpp"
@@ -178,6 +179,8 @@ void Connection::dispatch() {
   request_.route = route_->options.name;
   request_.shard = shard_.index;
   abandoned_ = false;
+  varies_ = route_->options.compress;
+  gzip_ = varies_ && accepts_gzip(request_.header("accept-encoding"));
   handshake_.reset();
   if (parser_->asks_for_upgrade() && asks_for_websocket(request_)) {
     handshake_.emplace(Handshake{request_.target, request_.host, std::string(request_.header("sec-websocket-key")), request_.request_id});
@@ -220,7 +223,10 @@ Response Connection::server_error(ErrorClass kind, const char* code, std::string
 // ---- answering ---------------------------------------------------------------------------------------------------
 
 void Connection::send(Response response) {
-  if (state_->threads.on_thread(shard_.index)) return respond(std::move(response));
+  const bool here = state_->threads.on_thread(shard_.index);
+  if (varies_) response.headers.add("Vary", "Accept-Encoding");
+  if (gzip_) compress(response, here);
+  if (here) return respond(std::move(response));
   if (gone_.load(std::memory_order_relaxed)) return;
   state_->threads.post(shard_.index,
                        [self = shared_from_this(), response = std::move(response)]() mutable { self->respond(std::move(response)); });

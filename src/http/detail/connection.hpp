@@ -112,6 +112,8 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   const Router::Route* route_ = nullptr;
   bool exchange_open_ = false;
   bool abandoned_ = false;
+  bool varies_ = false;  // the route's replies may be compressed
+  bool gzip_ = false;    // and this client takes them so
   bool http11_ = true;
   Method method_ = Method::get;
   std::string path_;

@@ -76,6 +76,8 @@ class Core {
  private:
   // run.cpp: events and the control loop
   void handle(const RunStarted& event);
+  void handle(const RunQueued& event);
+  void handle(const RunAdmitted& event);
   void handle(const EffectBegun& event);
   void handle(const EffectSucceeded& event);
   void handle(const EffectFailed& event);
