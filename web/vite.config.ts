@@ -36,5 +36,5 @@ export default defineConfig({
   server: {
     proxy: { '/api': 'http://127.0.0.1:8000', '/ws': { target: 'ws://127.0.0.1:8000', ws: true } },
   },
-  test: { environment: 'node', testTimeout: 60_000, include: ['test/**/*.test.{ts,tsx}'], pool: 'threads' },
+  test: { environment: 'node', testTimeout: 120_000, include: ['test/**/*.test.{ts,tsx}'], pool: 'threads' },
 });
