@@ -350,6 +350,7 @@ Result<void> Application::Impl::build() {
                                                          .outbound = outbound,
                                                          .catalog = *catalog,
                                                          .engine = *engine,
+                                                         .integrations = *integrations,
                                                          .audit = audit_log.get(),
                                                          .clock = clock,
                                                          .random = random});

@@ -49,6 +49,8 @@ People::People(const Dependencies& dependencies)
   organizations_.on_deleted([this](const OrganizationId& organization) {
     if (gone_) gone_(organization);
     cancel_runs(organization);
+    // Its secrets are in memory, too.
+    if (const auto read = d_.integrations.refresh(); read.has_error()) log(Level::error, read.error().message);
     if (const auto forgotten = d_.catalog.forget(organization); forgotten.has_error()) log(Level::error, forgotten.error().message);
   });
   add_parts();

@@ -18,6 +18,7 @@
 #include "identity/organization_service.hpp"
 #include "identity/outbox_mailer.hpp"
 #include "identity/user_admin.hpp"
+#include "integrations/integrations.hpp"
 #include "mail/outbox.hpp"
 #include "mail/sender.hpp"
 #include "mail/transport.hpp"
@@ -37,6 +38,7 @@ class People {
     net::Outbound& outbound;
     catalog::Catalog& catalog;
     engine::Engine& engine;
+    integrations::Integrations& integrations;
     audit::Log* audit = nullptr;
     const Clock& clock;
     Random& random;

@@ -51,6 +51,14 @@ struct VersionKeyHash {
 
 detail::DocumentNames names_of(const dsl::Plan& plan) { return {plan.namespace_name, plan.name, plan.version}; }
 
+/// Nothing is made where the organization has gone since the caller was let in; and it stays until the transaction ends.
+Result<void> hold_organization(storage::Transaction& transaction, const OrganizationId& organization) {
+  PAWL_TRY(living,
+           transaction.execute("update organizations set updated_at = updated_at where id = $1 and deleted_at is null", {organization}));
+  if (living == 1) return {};
+  return Error(ErrorClass::not_found, "organization.not_found", "There is no organization of this id.");
+}
+
 }  // namespace
 
 struct Catalog::Impl {
@@ -174,6 +182,7 @@ Result<Workflow> Catalog::create(const OrganizationId& organization, NewWorkflow
   version.created_at = workflow.created_at;
   const detail::TriggerContext context{d.random, workflow.created_at, d.token_key};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY_VOID(hold_organization(transaction, organization));
     PAWL_TRY_VOID(detail::insert_workflow(transaction, workflow));
     PAWL_TRY_VOID(detail::insert_version(transaction, workflow.id, version, names_of(*plan)));
     PAWL_TRY_VOID(detail::store_triggers(transaction, workflow, *plan, specs, false, context));

@@ -47,7 +47,7 @@ class CatalogTest : public testing::Test {
     database_ = std::move(*opened);
     EXPECT_TRUE(storage::migrate_up(*database_, clock_).has_value());
     catalog_ = open();
-    organization_ = OrganizationId::make(clock_.now(), random_);
+    organization_ = add_organization();
   }
   ~CatalogTest() override {
     catalog_.reset();
@@ -102,6 +102,11 @@ class CatalogTest : public testing::Test {
     database_ = std::move(*storage::testing::open(options));
     catalog_ = open();
   }
+  OrganizationId add_organization() {
+    const auto id = OrganizationId::make(clock_.now(), random_);
+    execute("insert into organizations (id, name, slug, created_at, updated_at) values ($1, $2, $2, 1, 1)", {id, id.to_string()});
+    return id;
+  }
   OrganizationId stranger() { return OrganizationId::make(clock_.now(), random_); }
 
   SettableClock clock_;
@@ -113,6 +118,18 @@ class CatalogTest : public testing::Test {
   std::unique_ptr<Catalog> catalog_;
   OrganizationId organization_;
 };
+
+TEST_F(CatalogTest, P2_MakesNothingInAnOrganizationThatIsGone) {
+  const auto gone = add_organization();
+  execute("update organizations set deleted_at = 1 where id = $1", {gone});
+  for (const auto& organization : {gone, stranger()}) {
+    NewWorkflow wish;
+    wish.definition = simple();
+    const auto made = catalog_->create(organization, std::move(wish));
+    ASSERT_TRUE(made.has_error());
+    EXPECT_EQ(made.error().code, "organization.not_found");
+  }
+}
 
 TEST_F(CatalogTest, MakesANewVersionOnlyWhenTheDefinitionChanges) {
   const auto made = create(simple());
@@ -457,7 +474,7 @@ TEST(BoundedCache, DoesNotKeepWhatWasLoadedBeforeAChange) {
 
 TEST_F(CatalogTest, P2_EverythingOfADeletedOrganizationGoesAndNothingOfAnother) {
   const auto ours = create(simple());
-  const auto other = OrganizationId::make(clock_.now(), random_);
+  const auto other = add_organization();
   NewWorkflow request;
   request.definition = simple();
   const auto theirs = catalog_->create(other, std::move(request));

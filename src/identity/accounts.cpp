@@ -213,6 +213,12 @@ Result<User> Accounts::rename(const UserId& user, const std::string& name) {
   return this->user(user);
 }
 
+Result<void> Accounts::prove_password(std::string_view action, const UserId& user, std::string_view password, const Client& client) {
+  PAWL_TRY(row, impl_->load(user));
+  if (row.password_hash) return impl_->prove_password(action, row, password, client);
+  return Error(ErrorClass::conflict, "auth.no_password", "Your account has no password: set one with `forgot password` first.");
+}
+
 Result<void> Accounts::change_password(const UserId& user, const std::optional<SessionId>& keep, std::string_view old_password,
                                        std::string_view new_password, const Client& client) {
   auto& impl = *impl_;

@@ -22,6 +22,7 @@
 /// | `auth.email_taken`          | conflict        |                                                                |
 /// | `auth.registration_closed`  | denied          | PAWL_REGISTRATION does not let this one in                     |
 /// | `auth.totp_enabled`, `auth.totp_not_set_up`, `auth.already_verified` | conflict | out of order                |
+/// | `auth.no_password`          | conflict        | the account has none: it signs in with a provider              |
 /// | `auth.busy`                 | unavailable     | too many passwords at once                                     |
 /// | `user.not_found`, `session.not_found` | not_found |                                                            |
 #pragma once
@@ -133,6 +134,8 @@ class Accounts {
   // ---- the account itself -------------------------------------------------------------------------------------------------------
   [[nodiscard]] Result<User> user(const UserId& user);
   [[nodiscard]] Result<User> rename(const UserId& user, const std::string& name);
+  /// Before what a stolen session must not do. Failures count as those of a login; `action` names what was tried, and outlives the call.
+  [[nodiscard]] Result<void> prove_password(std::string_view action, const UserId& user, std::string_view password, const Client& client);
   /// Ends all sessions but `keep`.
   [[nodiscard]] Result<void> change_password(const UserId& user, const std::optional<SessionId>& keep, std::string_view old_password,
                                              std::string_view new_password, const Client& client);
@@ -140,7 +143,7 @@ class Accounts {
   // ---- getting back in ----------------------------------------------------------------------------------------------------------
   /// Sends a link where there is such an account. Returns before anything is looked up.
   void forgot_password(std::string_view email);
-  /// Ends all sessions and all links.
+  /// Ends all sessions, all links to set a password, and all API keys.
   [[nodiscard]] Result<void> reset_password(std::string_view token, std::string_view new_password, const Client& client);
   [[nodiscard]] Result<void> verify_email(std::string_view token);
   [[nodiscard]] Result<void> resend_verification(const UserId& user);

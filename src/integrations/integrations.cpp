@@ -48,6 +48,14 @@ Result<const Connector*> connector_named(std::string_view name) {
   return connector;
 }
 
+/// Nothing is made where the organization has gone since the caller was let in; and it stays until the transaction ends.
+Result<void> hold_organization(storage::Transaction& transaction, const OrganizationId& organization) {
+  PAWL_TRY(living,
+           transaction.execute("update organizations set updated_at = updated_at where id = $1 and deleted_at is null", {organization}));
+  if (living == 1) return {};
+  return Error(ErrorClass::not_found, "organization.not_found", "There is no organization of this id.");
+}
+
 crypto::SealedPlace place_of(const StoredIntegration& row) { return {kSealedConfig.name, row.shown.id, row.organization}; }
 
 Result<Parts> open_row(const StoredIntegration& row, const crypto::KeyRing& keys) {
@@ -241,6 +249,7 @@ Result<Integration> Integrations::create(const OrganizationId& organization, con
   std::string before;
   std::string version;
   PAWL_TRY_VOID(impl.d.database.write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+    if (const auto held = hold_organization(transaction, organization); held.has_error()) return held.error();
     PAWL_TRY(count, detail::count_of(transaction, organization));
     if (static_cast<std::size_t>(count) >= impl.options.max_per_organization) {
       return Error(ErrorClass::conflict, "integration.limit", "The organization has as many integrations as it may have.");

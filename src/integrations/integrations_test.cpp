@@ -39,6 +39,14 @@ class IntegrationsTest : public ::testing::Test {
     options.synchronous = false;
     database_ = storage::testing::open(options).value();
     ASSERT_FALSE(storage::migrate_up(*database_, clock_).has_error());
+    const auto added = database_->write_and_wait([](storage::Transaction& transaction) -> Result<void> {
+      for (const auto& id : {kOurs, kTheirs}) {
+        PAWL_TRY_VOID(transaction.execute("insert into organizations (id, name, slug, created_at, updated_at) values ($1, $2, $2, 1, 1)",
+                                          {id, id.to_string()}));
+      }
+      return {};
+    });
+    ASSERT_FALSE(added.has_error());
     net::CurlOptions curl;
     curl.policy.allow_private = true;
     policy_ = curl.policy;
@@ -91,6 +99,14 @@ class IntegrationsTest : public ::testing::Test {
 };
 
 // proves: S4-D1, S0-R5, S0-14
+TEST_F(IntegrationsTest, P2_MakesNothingInAnOrganizationThatIsGone) {
+  const auto gone = *OrganizationId::parse("01890000-0000-7000-8000-00000000000c");
+  const auto made = integrations_->create(gone, kUser, {"github", "late", parse(R"({"access_token": "x", "repository": "a/b"})")});
+  ASSERT_TRUE(made.has_error());
+  EXPECT_EQ(made.error().code, "organization.not_found");
+  EXPECT_TRUE(secrets(gone, {"late"}).members().empty());
+}
+
 TEST_F(IntegrationsTest, S4_D1_KeepsSecretsSealedAndShowsMasks) {
   const auto made = make();
   EXPECT_EQ(made.config, parse(R"({"repository": "a/b", "access_token": "********"})"));

@@ -84,13 +84,15 @@ const std::vector<Section>& sections() {
         {"accepted_at", Kind::time},
         {"revoked_at", Kind::time}}},
       {"invitations_sent",
-       "select id, organization_id, role, created_at, expires_at from invitations where invited_by = $1 order by id",
+       "select id, organization_id, role, created_at, expires_at from invitations where invited_by = $1 and organization_id in "
+       "(select organization_id from organization_members where user_id = $1) order by id",
        {{"id", Kind::id}, {"organization_id", Kind::id}, {"role"}, {"created_at", Kind::time}, {"expires_at", Kind::time}}},
       {"workflows",
        "select w.id, w.organization_id, w.name, w.description, w.current_version, v.definition, w.created_at, w.updated_at from workflows "
        "w "
        "join workflow_versions v on v.workflow_id = w.id and v.version = w.current_version "
-       "where w.created_by = $1 and w.deleted_at is null order by w.id",
+       "where w.created_by = $1 and w.deleted_at is null and w.organization_id in (select organization_id from organization_members where "
+       "user_id = $1) order by w.id",
        {{"id", Kind::id},
         {"organization_id", Kind::id},
         {"name"},
@@ -100,7 +102,8 @@ const std::vector<Section>& sections() {
         {"created_at", Kind::time},
         {"updated_at", Kind::time}}},
       {"integrations",
-       "select id, organization_id, connector, name, is_active, created_at, updated_at from integrations where created_by = $1 order by id",
+       "select id, organization_id, connector, name, is_active, created_at, updated_at from integrations where created_by = $1 and "
+       "organization_id in (select organization_id from organization_members where user_id = $1) order by id",
        {{"id", Kind::id},
         {"organization_id", Kind::id},
         {"connector"},
@@ -177,6 +180,12 @@ Result<void> export_person(storage::Database& database, const UserId& user, cons
 
 namespace {
 
+/// An organization that stands or falls with the person.
+struct Sole {
+  OrganizationId organization;
+  std::string name;
+};
+
 /// Organizations of which the person is an owner, and how many others there are in them, and how many of those are owners.
 Result<std::vector<Sole>> sole_organizations(Session& session, const UserId& user) {
   std::vector<Sole> alone;
@@ -227,6 +236,7 @@ constexpr std::string_view kOfPerson[] = {
     "delete from backup_codes where user_id = $1",
     "delete from api_keys where user_id = $1",
     "delete from invitations where email in (select email_key from users where id = $1)",
+    "delete from invitations where invited_by = $1 and accepted_at is null",
     "update invitations set invited_by = null where invited_by = $1",
     "update invitations set accepted_by = null where accepted_by = $1",
     "delete from organization_members where user_id = $1",
@@ -248,11 +258,51 @@ Result<void> refuse_open_runs(Session& session, const Sole& sole) {
                "`" + sole.name + "` goes with you and has " + std::to_string(open) + " runs that have not ended: cancel them first.");
 }
 
-Result<void> erase(Transaction& transaction, audit::Log& log, const UserId& user, const audit::Record& request) {
+/// Nobody takes the rights of another administrator, and nobody joins the person's organizations, until the transaction ends.
+Result<void> lock(Transaction& transaction, const UserId& user) {
+  PAWL_TRY_VOID(transaction.execute("update users set is_superuser = 1 where is_superuser = 1"));
+  PAWL_TRY_VOID(transaction.execute(
+      "update organizations set updated_at = updated_at where id in (select organization_id from organization_members where user_id = $1)",
+      {user}));
+  return {};
+}
+
+Result<void> keep_a_superuser(Session& session, const UserId& user) {
+  bool administers = false;
+  std::int64_t others = 0;
+  PAWL_TRY_VOID(
+      session.query("select id from users where is_superuser = 1 and is_active = 1 and deleted_at is null", {}, [&](const Row& row) {
+        if (row.id<UserId>(0) == user) {
+          administers = true;
+        } else {
+          ++others;
+        }
+      }));
+  if (!administers || others > 0) return {};
+  return Error(ErrorClass::conflict, "user.last_superuser", "The installation needs an administrator: make somebody else one first.");
+}
+
+Result<void> erase_organization(Transaction& transaction, const Sole& sole, Erased& erased) {
+  PAWL_TRY_VOID(refuse_open_runs(transaction, sole));
+  PAWL_TRY_VOID(transaction.query("select id from workflows where organization_id = $1", {sole.organization},
+                                  [&](const Row& row) { erased.workflows.push_back(row.id<WorkflowId>(0)); }));
+  for (const auto sql : kOfOrganization) PAWL_TRY_VOID(transaction.execute(sql, {sole.organization}));
+  erased.organizations.push_back(sole.organization);
+  return {};
+}
+
+Result<void> erase(Transaction& transaction, audit::Log& log, const Erasure& erasure, const audit::Record& request, Erased& erased) {
+  const auto& user = erasure.user;
+  erased = {};
+  PAWL_TRY_VOID(lock(transaction, user));
+  PAWL_TRY_VOID(keep_a_superuser(transaction, user));
   PAWL_TRY(alone, sole_organizations(transaction, user));
   for (const auto& sole : alone) {
-    PAWL_TRY_VOID(refuse_open_runs(transaction, sole));
-    for (const auto sql : kOfOrganization) PAWL_TRY_VOID(transaction.execute(sql, {sole.organization}));
+    if (sole.organization == erasure.installation) {
+      return Error(ErrorClass::conflict, "data.installation",
+                   "`" + sole.name + "` is the installation's own and has nobody else: make somebody else an owner of it first.");
+    }
+    PAWL_TRY_VOID(erase_organization(transaction, sole, erased));
   }
   for (const auto sql : kOfPerson) PAWL_TRY_VOID(transaction.execute(sql, {user}));
   PAWL_TRY(gone, transaction.execute("delete from users where id = $1", {user}));
@@ -268,16 +318,10 @@ Result<void> erase(Transaction& transaction, audit::Log& log, const UserId& user
 
 }  // namespace
 
-Result<std::vector<Sole>> before_erasure(storage::Database& database, const UserId& user) {
-  return database.read([&](Session& session) -> Result<std::vector<Sole>> {
-    PAWL_TRY(alone, sole_organizations(session, user));
-    for (const auto& sole : alone) PAWL_TRY_VOID(refuse_open_runs(session, sole));
-    return alone;
-  });
-}
-
-Result<void> erase_person(storage::Database& database, audit::Log& log, const UserId& user, const audit::Record& request) {
-  return database.write_and_wait([&](Transaction& transaction) { return erase(transaction, log, user, request); });
+Result<Erased> erase_person(storage::Database& database, audit::Log& log, const Erasure& erasure, const audit::Record& request) {
+  Erased erased;
+  PAWL_TRY_VOID(database.write_and_wait([&](Transaction& transaction) { return erase(transaction, log, erasure, request, erased); }));
+  return erased;
 }
 
 }  // namespace pawl::privacy

@@ -22,20 +22,24 @@ namespace pawl::privacy {
 [[nodiscard]] Result<void> export_person(storage::Database& database, const UserId& user,
                                          const std::function<bool(std::string_view piece)>& write);
 
-/// An organization that stands or falls with the person.
-struct Sole {
-  OrganizationId organization;
-  std::string name;
+struct Erasure {
+  UserId user;
+  OrganizationId installation{};  ///< the organization that never goes
 };
-/// What stands before an erasure. Error `data.last_owner` (409): the person is the last owner of an organization with other members, who
-/// would be left without; its message names them. Error `data.runs_open` as below. Otherwise the organizations in which the person is
-/// alone: the caller removes what they hold (workflows, integrations) before `erase_person`.
-[[nodiscard]] Result<std::vector<Sole>> before_erasure(storage::Database& database, const UserId& user);
+/// What went with the person; the caller tells who keeps something of it in memory.
+struct Erased {
+  std::vector<OrganizationId> organizations;  ///< those in which nobody else was
+  std::vector<WorkflowId> workflows;          ///< theirs
+};
 
-/// Irreversibly: the person's row, sessions, links, codes, keys, memberships and invitations, the organizations in which nobody else is
-/// with all their runs, the addresses in the audit trail, and the person's id wherever it says who made something. The audit records stay:
-/// they name an id that nothing resolves any more. One write; on SQLite what was deleted is overwritten. Error `data.last_owner` as above,
-/// `data.runs_open` (409): an organization that goes with the person has runs that have not ended; `user.not_found`.
-[[nodiscard]] Result<void> erase_person(storage::Database& database, audit::Log& log, const UserId& user, const audit::Record& request);
+/// Irreversibly: the person's row, sessions, links, codes, keys, memberships and invitations, received and sent, the organizations in which
+/// nobody else is with all that they hold, the addresses in the audit trail, and the person's id wherever it says who made something. The
+/// audit records stay: they name an id that nothing resolves any more. One write; on SQLite what was deleted is overwritten.
+///
+/// Errors, all conflicts: `data.last_owner`: others in an organization would be left without an owner; the message names them.
+/// `data.runs_open`: an organization that goes with the person has runs that have not ended. `data.installation`: nobody else is in the
+/// installation's own organization. `user.last_superuser`. And `user.not_found`.
+[[nodiscard]] Result<Erased> erase_person(storage::Database& database, audit::Log& log, const Erasure& erasure,
+                                          const audit::Record& request);
 
 }  // namespace pawl::privacy

@@ -69,11 +69,23 @@ class PersonalData : public audit::testing::Chain {
     execute("insert into organization_members (organization_id, user_id, role, joined_at) values ($1, $2, $3, 1)",
             {organization(number), user(member), role});
   }
-  Result<void> erase(std::uint8_t number) {
+  Result<Erased> erase(std::uint8_t number, const OrganizationId& installation = {}) {
     audit::Record request;
     request.actor = audit::Actor::of_user(user(number));
     request.address = "192.0.2.77";
-    return erase_person(*database, *log, user(number), request);
+    return erase_person(*database, *log, {user(number), installation}, request);
+  }
+  void add_integration(std::uint8_t number) {
+    execute(
+        "insert into integrations (id, organization_id, connector, name, public_config, sealed_config, is_active, created_at, updated_at) "
+        "values ($1, $1, 'github', 'ours', '{}', $2, 1, 1, 1)",
+        {organization(number), storage::Parameter::blob("sealed")});
+  }
+  void add_invitation(std::uint8_t number, std::uint8_t sender, bool accepted) {
+    execute(
+        "insert into invitations (id, organization_id, email, role, token_hash, invited_by, created_at, expires_at, accepted_at) "
+        "values ($1, $2, 'carl@example.org', 'admin', $1, $3, 1, 1, $4)",
+        {user(number), organization(2), user(sender), accepted ? std::optional(TimePoint(Millis(1))) : std::nullopt});
   }
   /// Everything in the folder, as one text.
   [[nodiscard]] std::string folder_text() const {
@@ -139,8 +151,54 @@ TEST_F(PersonalData, IsNotErasedWhereAnOrganizationWouldBeLeftWithoutAnOwner) {
   EXPECT_EQ(refused.error().code, "data.last_owner");
   EXPECT_THAT(refused.error().message, ::testing::HasSubstr("organization-2"));
   EXPECT_EQ(number("select count(*) from users"), 2);
-  EXPECT_EQ(before_erasure(*database, user(2)).error().code, "data.last_owner");
-  EXPECT_EQ(before_erasure(*database, user(1))->at(0).organization, organization(1));
+}
+
+TEST_F(PersonalData, P7_WhatGoesWithThePersonIsNamedAndTakesItsSecretsAlong) {
+  add_integration(1);
+  add_integration(2);
+  const auto erased = erase(1);
+  ASSERT_FALSE(erased.has_error()) << erased.error().message;
+  EXPECT_THAT(erased->organizations, ::testing::ElementsAre(organization(1)));
+  EXPECT_THAT(erased->workflows, ::testing::ElementsAre(WorkflowId{organization(1).uuid}));
+  EXPECT_EQ(number("select count(*) from integrations"), 1) << "the other organization's stays";
+}
+
+TEST_F(PersonalData, TheLastAdministratorIsNotErased) {
+  execute("update users set is_superuser = 1 where id = $1", {user(1)});
+  EXPECT_EQ(erase(1).error().code, "user.last_superuser");
+  execute("update users set is_superuser = 1, is_active = 0 where id = $1", {user(2)});
+  EXPECT_EQ(erase(1).error().code, "user.last_superuser") << "one who cannot sign in administers nothing";
+  EXPECT_EQ(number("select count(*) from users"), 2);
+  execute("update users set is_active = 1 where id = $1", {user(2)});
+  EXPECT_FALSE(erase(1).has_error());
+}
+
+TEST_F(PersonalData, TheInstallationsOwnOrganizationDoesNotGoWithAnybody) {
+  EXPECT_EQ(erase(1, organization(1)).error().code, "data.installation");
+  EXPECT_EQ(number("select count(*) from organizations"), 2);
+}
+
+TEST_F(PersonalData, InvitationsOfAnErasedSenderOpenNothing) {
+  add_invitation(11, 1, false);
+  add_invitation(12, 1, true);
+  add_invitation(13, 2, false);
+  ASSERT_FALSE(erase(1).has_error());
+  EXPECT_EQ(number("select count(*) from invitations where invited_by is null and accepted_at is null"), 0);
+  EXPECT_EQ(number("select count(*) from invitations"), 2);
+}
+
+TEST_F(PersonalData, P7_TheExportHoldsNothingOfAnOrganizationThatThePersonHasLeft) {
+  execute("delete from organization_members where organization_id = $1 and user_id = $2", {organization(2), user(1)});
+  add_invitation(11, 1, false);
+  std::string text;
+  ASSERT_FALSE(export_person(*database, user(1), [&](std::string_view piece) {
+                 text += piece;
+                 return true;
+               }).has_error());
+  const auto document = json::parse(text);
+  ASSERT_FALSE(document.has_error()) << text;
+  EXPECT_EQ(document->get("workflows").size(), 1U);
+  EXPECT_EQ(document->get("invitations_sent").size(), 0U);
 }
 
 TEST_F(PersonalData, IsNotErasedWhileRunsOfTheOwnOrganizationAreOpen) {

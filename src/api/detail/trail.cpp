@@ -84,6 +84,8 @@ class TrailSink final : public http::ResponseSink {
   audit::Outcome complete(int status) {
     record_.outcome = outcome_of(status);
     record_.actor = actor_of(witness_->principal);
+    // Whoever was erased leaves no address here either.
+    if (route_.id == "eraseMyData" && record_.outcome == audit::Outcome::success) record_.address.clear();
     if (!witness_->organization.is_nil()) record_.organization = witness_->organization;
     record_.details = json::Value::object({{"status", status}});
     return record_.outcome;

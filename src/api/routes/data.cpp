@@ -4,8 +4,9 @@
 #include "api/detail/trail.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
-#include "crypto/password_hash.hpp"
+#include "catalog/scheduler.hpp"
 #include "identity/accounts.hpp"
+#include "identity/organization_service.hpp"
 #include "privacy/personal_data.hpp"
 #include "privacy/retention.hpp"
 
@@ -49,44 +50,25 @@ void export_data(Context& context, Call call) {
   call.reply(std::move(response));
 }
 
-/// The password is asked, so that a stolen session cannot erase anybody.
-Result<void> check_password_of(storage::Database& database, const UserId& user, std::string_view password) {
-  std::string hash;
-  PAWL_TRY_VOID(database.read([&](storage::Session& session) {
-    return session.query("select password_hash from users where id = $1", {user}, [&](const storage::Row& row) { hash = row.text(0); });
-  }));
-  if (hash.empty())
-    return Error(ErrorClass::conflict, "data.no_password", "Your account has no password: set one with `forgot password` first.");
-  if (crypto::verify_password(hash, password)) return {};
-  return Error(ErrorClass::denied, "data.wrong_password", "The password is not right.");
-}
-
-/// So that nothing starts any more in an organization that goes.
-Result<void> remove_workflows(catalog::Catalog& catalog, const OrganizationId& organization) {
-  for (;;) {
-    PAWL_TRY(page, catalog.list(organization, {}));
-    if (page.workflows.empty()) return {};
-    for (const auto& workflow : page.workflows) PAWL_TRY_VOID(catalog.remove(organization, workflow.id));
-  }
-}
-
 void erase_data(Context& context, Call call) {
   const auto user = call.principal.user;
-  if (user.is_nil() || call.principal.kind != identity::Principal::Kind::user) return call.fail(no_person());
+  if (user.is_nil()) return call.fail(no_person());
   if (context.d.audit == nullptr) return call.fail(Error(ErrorClass::unavailable, "audit.unavailable", "There is no audit trail here."));
   Fields fields(std::move(call.body));
   const auto password = fields.text("password", 1024).value_or("");
   if (fields.text("confirm").value_or("") != "erase") fields.problem("confirm", "must be `erase`");
   PAWL_API_CHECK(fields.finish());
-  const auto proved = check_password_of(context.d.database, user, password);
-  if (proved.has_error()) return call.fail(proved.error());
-  PAWL_API_TRY(alone, privacy::before_erasure(context.d.database, user));
-  for (const auto& sole : alone) {
-    if (const auto removed = remove_workflows(context.d.catalog, sole.organization); removed.has_error()) return call.fail(removed.error());
+  const identity::Client client{call.request.remote_address, std::string(call.request.header("User-Agent"))};
+  // The password is asked, so that a stolen session cannot erase anybody.
+  if (const auto proved = context.d.accounts->prove_password("data.erased", user, password, client); proved.has_error()) {
+    if (proved.error().code != "auth.invalid_credentials") return call.fail(proved.error());
+    return call.fail(Error(ErrorClass::denied, "data.wrong_password", "The password is not right."));  // no 401: the session is a good one
   }
-  const auto erased = privacy::erase_person(context.d.database, *context.d.audit, user, record_of(call));
-  if (erased.has_error()) return call.fail(erased.error());
-  if (context.d.accounts != nullptr) context.d.accounts->forget(user);
+  PAWL_API_TRY(erased, privacy::erase_person(context.d.database, *context.d.audit, {user, context.d.organization}, record_of(call)));
+  // What is in memory follows the commit: schedules, secrets, and what the person's credentials opened.
+  for (const auto& workflow : erased.workflows) context.d.scheduler.changed(workflow);
+  context.d.organizations->announce_deleted(erased.organizations);
+  context.d.accounts->forget(user);
   call.reply(http::Response::empty());
 }
 
