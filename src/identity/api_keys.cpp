@@ -58,6 +58,10 @@ Result<IssuedApiKey> ApiKeys::create(const Principal& principal, const Organizat
     findings.push_back(finding("/name", fmt::format("A name has 1 to {} bytes.", kMaxNameBytes)));
   }
   if (request.expires_at && *request.expires_at <= now) findings.push_back(finding("/expires_at", "This time has passed."));
+  if (principal.expires_at && principal.kind == Principal::Kind::api_key &&
+      (!request.expires_at || *request.expires_at > *principal.expires_at)) {
+    findings.push_back(finding("/expires_at", "A key that is made with another one ends no later than that one."));
+  }
   const auto scopes = read_scopes(principal, organization, request.scopes, findings);
   if (!findings.empty()) {
     return Error(ErrorClass::unprocessable, "api_key.invalid", "The key cannot be made as asked.", std::move(findings));

@@ -45,7 +45,7 @@ class ApiKeys {
   explicit ApiKeys(Dependencies dependencies) : d_(std::move(dependencies)) {}
 
   /// For `organization`, which the principal belongs to. A scope that the principal does not have is refused: a key never opens more than
-  /// the one it was made with.
+  /// the one it was made with, nor for longer.
   [[nodiscard]] Result<IssuedApiKey> create(const Principal& principal, const OrganizationId& organization, const NewApiKey& request);
   [[nodiscard]] Result<ApiKeyPage> list(const UserId& user, std::uint32_t limit, const std::optional<ApiKeyId>& before);
   [[nodiscard]] Result<ApiKey> get(const UserId& user, const ApiKeyId& id);

@@ -22,6 +22,14 @@ Error user_not_found() {
 }
 Error no_power_over_owners() { return {ErrorClass::denied, "organization.denied", "Only owners make, change or remove owners."}; }
 
+/// The most that credentials with these scopes may be in an organization.
+Role largest_role(const Scopes& scopes) {
+  if (scopes.has(Permission::own)) return Role::owner;
+  if (scopes.has(Permission::manage)) return Role::admin;
+  if (scopes.has(Permission::write) || scopes.has(Permission::execute)) return Role::member;
+  return Role::viewer;
+}
+
 /// After a change: is there still an owner?
 Result<void> keep_an_owner(storage::Session& session, const OrganizationId& id) {
   PAWL_TRY(owners, detail::count_owners(session, id));
@@ -44,7 +52,9 @@ Result<OrganizationView> view_of(storage::Session& session, const OrganizationId
 }  // namespace
 
 Actor actor_in(const Principal& principal, const OrganizationId& organization) {
-  return {principal.user, principal.role_in(organization), principal.superuser};
+  auto role = principal.role_in(organization);
+  if (role) role = std::min(*role, largest_role(principal.scopes));
+  return {principal.user, role, principal.superuser && principal.scopes.has(Permission::administer)};
 }
 
 namespace detail {
@@ -244,7 +254,12 @@ Result<Member> Organizations::add_member(const OrganizationId& id, const Actor& 
 
 Result<Member> Organizations::add_member(const OrganizationId& id, const Actor& actor, std::string_view email, Role role) {
   const auto key = email_key(email).value_or(std::string());  // nobody has the empty address
-  return impl_->add_found(id, actor, role, [&](storage::Session& session) { return detail::load_user_by_email(session, key); });
+  return impl_->add_found(id, actor, role, [&](storage::Session& session) -> Result<std::optional<detail::UserRow>> {
+    PAWL_TRY(row, detail::load_user_by_email(session, key));
+    // Anybody can make an account for an address that is not theirs: until it is confirmed, it is nobody's.
+    if (row && !row->user.email_verified_at) row.reset();
+    return row;
+  });
 }
 
 Result<Member> Organizations::Impl::add_found(const OrganizationId& id, const Actor& actor, Role role, const FindUser& find) {

@@ -167,7 +167,7 @@ class Organizations {
   [[nodiscard]] Result<DeletionCounts> remove(const OrganizationId& id, const Actor& actor);
 
   [[nodiscard]] Result<MemberPage> members(const OrganizationId& id, const Actor& actor, std::uint32_t limit, std::optional<UserId> after);
-  /// Admin; owners are added by owners. A user that exists, by id or address.
+  /// Admin; owners are added by owners. A user that exists, by id or confirmed address.
   [[nodiscard]] Result<Member> add_member(const OrganizationId& id, const Actor& actor, const UserId& user, Role role);
   [[nodiscard]] Result<Member> add_member(const OrganizationId& id, const Actor& actor, std::string_view email, Role role);
   /// Admin; owners are changed, and made, by owners.

@@ -96,6 +96,39 @@ TEST_F(OrganizationServiceTest, P2_FA_13_ToWhoIsNoMemberAnOrganizationDoesNotExi
   EXPECT_EQ(code(service_->get(acme_, {ada_, std::nullopt, false})), "organization.not_found") << "a key of another organization";
 }
 
+TEST_F(OrganizationServiceTest, P1_AKeyOfAnOwnerHasNoMorePowerThanItsScopes) {
+  Principal key;
+  key.kind = Principal::Kind::api_key;
+  key.user = ada_;
+  key.superuser = true;
+  key.memberships = {{acme_, Role::owner}};
+  const std::vector<std::pair<Permission, Role>> largest{{Permission::read, Role::viewer},
+                                                         {Permission::execute, Role::member},
+                                                         {Permission::write, Role::member},
+                                                         {Permission::manage, Role::admin},
+                                                         {Permission::own, Role::owner}};
+  for (const auto& [scope, role] : largest) {
+    key.scopes = {};
+    key.scopes.add(scope);
+    EXPECT_EQ(actor_in(key, acme_).role, role) << to_text(scope);
+    EXPECT_FALSE(actor_in(key, acme_).superuser) << to_text(scope);
+    EXPECT_FALSE(actor_in(key, theirs_).role.has_value());
+  }
+  key.scopes = {};
+  key.scopes.add(Permission::manage);
+  EXPECT_EQ(code(service_->add_member(acme_, actor_in(key, acme_), eve_, Role::owner)), "organization.denied");
+  EXPECT_EQ(code(service_->change_role(acme_, actor_in(key, acme_), ada_, Role::viewer)), "organization.denied");
+  EXPECT_EQ(code(service_->get(theirs_, actor_in(key, theirs_))), "organization.not_found");
+  key.scopes = Scopes::all();
+  EXPECT_TRUE(actor_in(key, theirs_).superuser);
+}
+
+TEST_F(OrganizationServiceTest, P2_AnAddressThatIsNotConfirmedIsNobodysInAnOrganization) {
+  add_user("boss@example.org", false);
+  EXPECT_EQ(code(service_->add_member(acme_, as(ada_), "boss@example.org", Role::admin)), "user.not_found");
+  EXPECT_EQ(code(service_->add_member(acme_, as(ada_), "bob@example.org", Role::member)), "ok");
+}
+
 TEST_F(OrganizationServiceTest, P2_S0_12_RolesAreCheckedInTheTransactionWhateverTheCallerBelieves) {
   add(bob_, Role::member);
   EXPECT_EQ(code(service_->update(acme_, as(bob_), {.name = "x"})), "organization.denied");

@@ -116,7 +116,7 @@ class WebSockets(LiveTest):
 
         def team():
             made = must(owner, "POST", "/api/organizations", {"name": "Streams"})["id"]
-            must(owner, "POST", f"/api/organizations/{made}/members", {"email": member.email, "role": "member"})
+            must(owner, "POST", f"/api/organizations/{made}/members", {"user_id": member.id, "role": "member"})
             return made
 
         def login():

@@ -33,7 +33,7 @@ class OrganizationsTest(unittest.TestCase):
         cls.theirs = cls.make(cls.stranger, "Theirs")
         for role in ("admin", "member", "viewer"):
             status, reply = cls.owner.call("POST", f"/api/organizations/{cls.acme}/members",
-                                           {"email": f"{role}@example.org", "role": role})
+                                           {"user_id": cls.people[role].id, "role": role})
             assert status == 201, reply
 
     @classmethod

@@ -90,8 +90,9 @@ class World:
         self.acme = self.organization(self.owner, "Acme")
         self.theirs = self.organization(self.stranger, "Theirs")
         for role in ROLES[:3]:
-            self.must(self.owner, "POST", f"/api/organizations/{self.acme}/members", {"email": f"{role}@example.org", "role": role}, 201)
-        self.must(self.stranger, "POST", f"/api/organizations/{self.theirs}/members", {"email": "bystander@example.org", "role": "viewer"}, 201)
+            self.must(self.owner, "POST", f"/api/organizations/{self.acme}/members", {"user_id": self.people[role].id, "role": role}, 201)
+        self.must(self.stranger, "POST", f"/api/organizations/{self.theirs}/members", {"user_id": self.people["bystander"].id, "role": "viewer"},
+                  201)
         self.ids = self.furnish(self.owner, self.acme, "member")
         self.foreign = self.furnish(self.stranger, self.theirs, "bystander")
 

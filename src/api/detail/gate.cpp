@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
+
 #include "api/body.hpp"
 #include "api/detail/cors.hpp"
 #include "api/detail/rate_gate.hpp"
@@ -158,6 +161,18 @@ void admit(const PassagePtr& passage) {
   count(passage->context, passage->route, passage->call, [passage] { handle(passage); });
 }
 
+/// What reaches beyond the one organization that a key belongs to, or changes how its user signs in.
+bool is_by_session(const Route& route) {
+  constexpr std::array<std::string_view, 11> kBySession{"changePassword", "listSessions",       "revokeSessions",  "revokeSession",
+                                                        "setupTotp",      "enableTotp",         "disableTotp",     "exportMyData",
+                                                        "eraseMyData",    "createOrganization", "acceptInvitation"};
+  return std::find(kBySession.begin(), kBySession.end(), route.id) != kBySession.end();
+}
+
+Error session_needed() {
+  return {ErrorClass::denied, "auth.forbidden", "This is for people who are signed in; no API key does it, whatever its scopes."};
+}
+
 void decide(const PassagePtr& passage, const OrganizationId& organization) {
   auto& call = passage->call;
   const auto permission = passage->route.permission;
@@ -169,6 +184,7 @@ void decide(const PassagePtr& passage, const OrganizationId& organization) {
     }
     return call.fail(forbidden(permission));
   }
+  if (is_by_session(passage->route) && call.principal.kind == Principal::Kind::api_key) return call.fail(session_needed());
   call.organization = organization;
   admit(passage);
 }

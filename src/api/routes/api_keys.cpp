@@ -34,6 +34,18 @@ Result<OrganizationId> key_organization(const Call& call) {
   return Error(ErrorClass::not_found, "organization.not_found", "There is no organization of this id.");
 }
 
+/// A key sees those of its own organization.
+bool is_seen(const Call& call, const identity::ApiKey& key) {
+  return call.principal.kind != identity::Principal::Kind::api_key || key.organization == call.principal.home;
+}
+
+Result<identity::ApiKey> seen_key(Context& context, const Call& call) {
+  PAWL_TRY(id, key_id(call));
+  PAWL_TRY(key, context.d.api_keys->get(call.principal.user, id));
+  if (is_seen(call, key)) return key;
+  return Error(ErrorClass::not_found, "api_key.not_found", "There is no API key of this id.");
+}
+
 void create_api_key(Context& context, Call call) {
   PAWL_API_TRY(organization, key_organization(call));
   identity::NewApiKey request;
@@ -63,6 +75,7 @@ void list_api_keys(Context& context, Call call) {
   }
   PAWL_API_CHECK(query.finish());
   PAWL_API_TRY(page, context.d.api_keys->list(call.principal.user, limit, before));
+  std::erase_if(page.keys, [&](const identity::ApiKey& key) { return !is_seen(call, key); });
   std::string out;
   {
     ObjectWriter object(out);
@@ -76,8 +89,7 @@ void list_api_keys(Context& context, Call call) {
 }
 
 void get_api_key(Context& context, Call call) {
-  PAWL_API_TRY(id, key_id(call));
-  PAWL_API_TRY(key, context.d.api_keys->get(call.principal.user, id));
+  PAWL_API_TRY(key, seen_key(context, call));
   std::string out;
   {
     ObjectWriter object(out);
@@ -87,8 +99,8 @@ void get_api_key(Context& context, Call call) {
 }
 
 void revoke_api_key(Context& context, Call call) {
-  PAWL_API_TRY(id, key_id(call));
-  PAWL_API_TRY_VOID(context.d.api_keys->revoke(call.principal.user, id));
+  PAWL_API_TRY(key, seen_key(context, call));
+  PAWL_API_TRY_VOID(context.d.api_keys->revoke(call.principal.user, key.id));
   call.reply(http::Response::empty(204));
 }
 

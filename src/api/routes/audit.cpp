@@ -20,7 +20,7 @@ std::optional<audit::Scope> scope_of(Query& query, const Call& call) {
     query.problem("all", "must be true or false");
     return std::nullopt;
   }
-  if (all == "true" && call.principal.superuser) return audit::Scope::installation();
+  if (all == "true" && call.principal.permits(Permission::administer, {})) return audit::Scope::installation();
   if (all == "true") query.problem("all", "is for administrators of the installation");
   return audit::Scope::of(call.organization);
 }
@@ -113,7 +113,8 @@ void list_records(Context& context, Call call) {
 
 void get_record(Context& context, Call call) {
   PAWL_API_TRY(id, path_id<AuditId>(call.request, "audit_id", "audit.not_found", "audit record"));
-  const auto scope = call.principal.superuser ? audit::Scope::installation() : audit::Scope::of(call.organization);
+  const auto scope =
+      call.principal.permits(Permission::administer, {}) ? audit::Scope::installation() : audit::Scope::of(call.organization);
   PAWL_API_TRY(entry, audit::get(context.d.database, scope, id));
   std::string out;
   append_entry(out, entry);

@@ -103,8 +103,8 @@ void list_organizations(Context& context, Call call) {
   PAWL_API_CHECK(query.finish());
   auto& organizations = *context.d.organizations;
   identity::OrganizationPage page;
-  if (call.principal.user.is_nil()) {
-    // The installation's own key belongs to no user; it sees what it may act in.
+  if (call.principal.kind != identity::Principal::Kind::user) {
+    // The installation's own key belongs to no user, and an API key to one organization: it sees what it may act in.
     for (const auto& membership : call.principal.memberships) {
       PAWL_API_TRY(view, organizations.get(membership.organization, identity::actor_in(call.principal, membership.organization)));
       view.role = membership.role;
