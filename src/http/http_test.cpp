@@ -311,6 +311,13 @@ TEST(Serializer, WritesTheDateOfRfc9110) {
             "Sun, 06 Nov 1994 08:49:37 GMT");
 }
 
+TEST(Problem, SaysNothingOfStatementsOfTheDatabase) {
+  const Error error(ErrorClass::conflict, "storage.constraint", "insert into users: UNIQUE constraint failed: users.email_key");
+  const auto body = problem(error, "/api/x", "r1").body_text();
+  EXPECT_THAT(body, ::testing::Not(::testing::HasSubstr("users")));
+  EXPECT_THAT(body, ::testing::HasSubstr("storage.constraint"));
+}
+
 TEST(Problem, CarriesCodeInstanceRequestIdAndFindings) {
   Request request;
   request.path = "/api/workflows";

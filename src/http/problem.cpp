@@ -25,6 +25,12 @@ void append_finding(std::string& out, const Finding& finding) {
   out += '}';
 }
 
+/// What the database says of a conflict names its statements and columns.
+std::string_view shown_detail(const Error& error) {
+  if (error.code != "storage.constraint") return error.message;
+  return "This does not fit what is stored, or not any more: read it again.";
+}
+
 }  // namespace
 
 Response problem(const Error& error, std::string_view instance, std::string_view request_id, int status) {
@@ -33,7 +39,7 @@ Response problem(const Error& error, std::string_view instance, std::string_view
   json::append_quoted(text, "urn:pawl:error:" + error.code);
   append_member(text, "title", title_of(error.kind));
   text += ",\"status\":" + std::to_string(status);
-  append_member(text, "detail", error.message);
+  append_member(text, "detail", shown_detail(error));
   append_member(text, "instance", instance);
   append_member(text, "code", error.code);
   append_member(text, "request_id", request_id);

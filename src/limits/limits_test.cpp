@@ -248,7 +248,9 @@ TEST_F(LimiterTest, S4_C4_RefusesTheSixthAttemptInAMinuteFromOneAddress) {
 }
 
 TEST_F(LimiterTest, S4_C4_CountsAnAccountOverAllAddressesHoweverItIsWritten) {
-  const char* spellings[] = {"ann@example.org", "Ann@Example.org", " ann@example.org", "ANN@EXAMPLE.ORG\n", "ann@example.org"};
+  const char* spellings[] = {"ann@example.org", "Ann@Example.org", " ann@example.org", "ANN@EXAMPLE.ORG\n",
+                             "\x01"
+                             "ann@example.org\v\x7f"};
   int last = 1;
   for (const auto* spelling : spellings)
     EXPECT_TRUE(ask(limiter.auth_keys(address("192.0.2." + std::to_string(last++)), spelling)).allowed);

@@ -40,12 +40,12 @@ Key of_address(Rule rule, const net::IpAddress& address) {
   return key;
 }
 
-/// As people mean it: no spaces around, no difference between `A` and `a`.
+/// As people mean it, and as accounts are found: no blanks or control characters around, no difference between `A` and `a`.
 std::string normalized(std::string_view account) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const auto begin = std::min(account.find_first_not_of(kSpace), account.size());
-  const auto end = account.find_last_not_of(kSpace);
-  std::string text(account.substr(begin, end == std::string_view::npos ? 0 : end + 1 - begin));
+  const auto is_blank = [](char letter) { return static_cast<unsigned char>(letter) <= 0x20 || letter == 0x7F; };
+  while (!account.empty() && is_blank(account.front())) account.remove_prefix(1);
+  while (!account.empty() && is_blank(account.back())) account.remove_suffix(1);
+  std::string text(account);
   for (char& letter : text) {
     if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter + ('a' - 'A'));
   }

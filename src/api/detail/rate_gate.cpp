@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "identity/user.hpp"
 #include "limits/headers.hpp"
 #include "limits/rate_limiter.hpp"
 #include "net/address_policy.hpp"
@@ -42,7 +43,8 @@ std::string account_of(const Call& call) {
   if (call.principal.kind == identity::Principal::Kind::user) return call.principal.user.to_string();
   for (const auto* member : {"email", "token"}) {
     if (!call.body.is_object()) break;
-    if (const auto& value = call.body.get(member); value.is_string()) return std::string(value.as_string());
+    const auto& value = call.body.get(member);
+    if (value.is_string()) return identity::email_key(value.as_string()).value_or(std::string(value.as_string()));
   }
   return {};
 }
