@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "identity/detail/accounts_impl.hpp"
+#include "identity/detail/mail_text.hpp"
 
 namespace pawl::identity {
 namespace {
@@ -14,15 +15,16 @@ Message reset_message(const User& user, const std::string& link) {
   return {"password-reset", user.email, "Reset your Pawl password",
           fmt::format("Hello {},\n\nsomebody, probably you, asked for a new password for this account. Choose one here within an hour:\n\n"
                       "{}\n\nThe link works once. If it was not you, nothing has changed and you need not do anything.\n",
-                      user.name, link),
+                      detail::shown(user.name), link),
           std::chrono::hours(1)};
 }
 
 Message changed_message(const User& user) {
   return {"password-changed", user.email, "Your Pawl password was changed",
-          fmt::format("Hello {},\n\nthe password of this account was reset just now, and all devices were signed out. If it was not you, "
-                      "reset it again at once and tell your administrator.\n",
-                      user.name),
+          fmt::format("Hello {},\n\nthe password of this account was reset just now, all devices were signed out, and its API keys were "
+                      "revoked: make new ones where programs need them. If it was not you, reset it again at once and tell your "
+                      "administrator.\n",
+                      detail::shown(user.name)),
           std::chrono::hours(24)};
 }
 
@@ -30,7 +32,7 @@ Message verification_message(const User& user, const std::string& link) {
   return {
       "email-verification", user.email, "Confirm your e-mail address",
       fmt::format("Hello {},\n\nplease confirm that this address is yours:\n\n{}\n\nIf you did not make an account, ignore this mail.\n",
-                  user.name, link),
+                  detail::shown(user.name), link),
       std::chrono::hours(48)};
 }
 
@@ -102,6 +104,7 @@ Result<void> Accounts::reset_password(std::string_view token, std::string_view n
     PAWL_TRY_VOID(detail::set_verified(transaction, user, now));  // whoever has the link reads the mail of this address
     PAWL_TRY_VOID(detail::delete_one_time_tokens(transaction, user, kResetPurpose));
     PAWL_TRY_VOID(detail::revoke_sessions(transaction, user, std::nullopt, "password reset", now));
+    PAWL_TRY_VOID(detail::revoke_api_keys(transaction, user, now));
     PAWL_TRY_VOID(impl.throttle.reset(transaction, row->email_key, client.address));
     PAWL_TRY_VOID(impl.d.mailer.send(transaction, changed_message(row->user)));
     return impl.record(transaction, event);

@@ -4,6 +4,7 @@
 
 #include "crypto/crypto.hpp"
 #include "identity/detail/invitation_rows.hpp"
+#include "identity/detail/mail_text.hpp"
 #include "identity/detail/organization_impl.hpp"
 #include "identity/mailer.hpp"
 
@@ -12,6 +13,7 @@ namespace {
 
 using detail::authorize;
 using detail::lock_organization;
+using detail::shown;
 
 constexpr Millis kValid = std::chrono::hours(7 * 24);
 constexpr Millis kWorthSending = std::chrono::hours(3 * 24);
@@ -20,17 +22,6 @@ constexpr std::int64_t kMaxOpen = 500;
 Error invitation_not_found() { return {ErrorClass::not_found, "invitation.not_found", "There is no open invitation like this."}; }
 Error invalid_token() {
   return {ErrorClass::not_found, "invitation.invalid_token", "This invitation is not valid, or not any more. Ask for a new one."};
-}
-
-/// Names are other people's input: one line, not too long, and no address that a mail program would make a link of.
-std::string shown(std::string_view name) {
-  constexpr std::size_t kShown = 100;
-  auto end = std::min(name.size(), kShown);
-  while (end < name.size() && end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0U) == 0x80U) --end;
-  std::string out;
-  for (const char c : name.substr(0, end)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
-  for (auto at = out.find("://"); at != std::string::npos; at = out.find("://")) out.replace(at, 3, " ");
-  return out;
 }
 
 /// Owners are invited by owners only.

@@ -43,6 +43,8 @@ class Database;
 
 namespace pawl::identity {
 
+class Mailer;
+
 struct OAuthProvider {
   enum class Kind : std::uint8_t { oidc, github };
   std::string name;  ///< in paths: `google`, `github`, `oidc`
@@ -64,13 +66,19 @@ struct ExternalIdentity {
 /// How long a person may take at the provider.
 inline constexpr Millis kOAuthPatience = std::chrono::minutes(10);
 
+/// Where an identity leads.
+struct Entry {
+  UserId user;
+  bool taken_over = false;  ///< it had a password until now: what was opened with that has ended
+};
 /// The user that an identity leads to. In this order: the user it was linked with; the user with the same address, where the provider has
-/// verified it *and* the user has confirmed it here (it is linked from now on); a new user with a personal organization, where
+/// verified it *and* the user has confirmed it here (it is linked from now on, and its password, sessions and API keys end, with a mail to
+/// the address: whoever made the account need not be whom the provider knows); a new user with a personal organization, where
 /// `may_register`. Errors `oauth.unverified_email`, `oauth.sign_in_required` (the account here has not confirmed the address, or has a
 /// second factor, which the provider's word does not replace), `auth.registration_closed`, `auth.invalid_credentials` (deactivated).
 /// Blocks. What it changes is told to `witness`.
-[[nodiscard]] Result<UserId> user_of(storage::Database& database, const ExternalIdentity& identity, bool may_register, TimePoint now,
-                                     Random& random, const AccountWitness& witness = {});
+[[nodiscard]] Result<Entry> user_of(storage::Database& database, Mailer& mailer, const ExternalIdentity& identity, bool may_register,
+                                    TimePoint now, Random& random, const AccountWitness& witness = {});
 
 class OAuth {
  public:

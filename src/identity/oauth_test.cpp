@@ -13,6 +13,7 @@
 #include "identity/detail/jws.hpp"
 #include "identity/detail/test_support.hpp"
 #include "identity/detail/user_rows.hpp"
+#include "identity/mailer.hpp"
 #include "json/write.hpp"
 #include "net/scripted_outbound.hpp"
 
@@ -21,6 +22,15 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
+
+class CountedMails final : public Mailer {
+ public:
+  [[nodiscard]] Result<void> send(storage::Transaction&, const Message&) override {
+    ++count;
+    return {};
+  }
+  int count = 0;
+};
 
 /// An RSA key pair of a provider: signs tokens, and publishes its public half.
 class SigningKey {
@@ -177,13 +187,15 @@ class OAuthTest : public StoredTest {
     return row.user.id;
   }
   Result<UserId> user_for(const ExternalIdentity& identity, bool may_register = true) {
-    return user_of(*database_, identity, may_register, clock_.now(), random_);
+    PAWL_TRY(entry, user_of(*database_, mailer_, identity, may_register, clock_.now(), random_));
+    return entry.user;
   }
   template <class T>
   static std::string code(const Result<T>& result) {
     return result.has_error() ? result.error().code : "ok";
   }
 
+  CountedMails mailer_;
   net::ScriptedOutbound outbound_;
   std::unique_ptr<OAuth> oauth_;
 };
@@ -274,6 +286,7 @@ TEST_F(OAuthTest, N_5_AccountsAreJoinedByAddressesThatBothSidesHaveVerified) {
   moved.email = "new@example.org";
   moved.email_verified = false;
   EXPECT_EQ(*user_for(moved), user) << "once linked, the subject decides";
+  EXPECT_EQ(mailer_.count, 0) << "there was no password to take away";
 }
 
 TEST_F(OAuthTest, N_5_AnUnverifiedAddressJoinsNothing) {

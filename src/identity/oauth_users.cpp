@@ -1,4 +1,9 @@
+#include <fmt/core.h>
+
+#include "identity/detail/mail_text.hpp"
+#include "identity/detail/session_rows.hpp"
 #include "identity/detail/user_rows.hpp"
+#include "identity/mailer.hpp"
 #include "identity/oauth.hpp"
 #include "identity/organizations.hpp"
 #include "storage/database.hpp"
@@ -53,10 +58,28 @@ Result<UserId> make_user(storage::Transaction& transaction, const ExternalIdenti
   return row.user.id;
 }
 
+Message linked_message(const User& user, std::string_view provider) {
+  return {"account-linked", user.email, "Your Pawl account signs in with another provider now",
+          fmt::format("Hello {},\n\nsomebody signed in to this account with {} for the first time just now. Its password was removed, all "
+                      "devices were signed out and its API keys revoked, so that nobody else has a way in. You can set a password with "
+                      "`forgot password`. If it was not you, do so at once and tell your administrator.\n",
+                      detail::shown(user.name), provider),
+          std::chrono::hours(24)};
+}
+
+/// Whoever made the account, and may have got its address confirmed by a careless click, need not be whom the provider knows.
+Result<void> take_over(storage::Transaction& transaction, Mailer& mailer, const User& user, std::string_view provider, TimePoint now) {
+  PAWL_TRY_VOID(detail::clear_password(transaction, user.id, now));
+  PAWL_TRY_VOID(detail::revoke_sessions(transaction, user.id, std::nullopt, "linked with a provider", now));
+  PAWL_TRY_VOID(detail::revoke_api_keys(transaction, user.id, now));
+  return mailer.send(transaction, linked_message(user, provider));
+}
+
 struct Found {
   UserId user;
   bool linked = false;  // already
   bool made = false;
+  std::optional<User> taken_over{};
 };
 
 Result<Found> find_or_make(storage::Transaction& transaction, const ExternalIdentity& identity, bool may_register, TimePoint now,
@@ -80,19 +103,23 @@ Result<Found> find_or_make(storage::Transaction& transaction, const ExternalIden
     return sign_in_required("An account with this address exists, but has not confirmed it: sign in with its password and confirm first.");
   }
   PAWL_TRY_VOID(check_entry(row->user));
-  return Found{row->user.id};
+  Found found{row->user.id};
+  if (row->password_hash) found.taken_over = row->user;
+  return found;
 }
 
 }  // namespace
 
-Result<UserId> user_of(storage::Database& database, const ExternalIdentity& identity, bool may_register, TimePoint now, Random& random,
-                       const AccountWitness& witness) {
-  UserId user;
+Result<Entry> user_of(storage::Database& database, Mailer& mailer, const ExternalIdentity& identity, bool may_register, TimePoint now,
+                      Random& random, const AccountWitness& witness) {
+  Entry entry;
   std::vector<AccountEvent> events;
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(found, find_or_make(transaction, identity, may_register, now, random));
-    user = found.user;
+    const auto& user = found.user;
+    entry = {user, found.taken_over.has_value()};
     PAWL_TRY_VOID(link(transaction, identity, user, now));
+    if (found.taken_over) PAWL_TRY_VOID(take_over(transaction, mailer, *found.taken_over, identity.provider, now));
     events.clear();
     if (found.made) events.push_back({.action = "account.registered", .user = user, .reason = identity.provider});
     if (!found.linked) events.push_back({.action = "account.oauth_linked", .user = user, .reason = identity.provider});
@@ -105,7 +132,7 @@ Result<UserId> user_of(storage::Database& database, const ExternalIdentity& iden
   for (const auto& event : events) {
     if (witness.report) witness.report(event);
   }
-  return user;
+  return entry;
 }
 
 }  // namespace pawl::identity

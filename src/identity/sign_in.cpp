@@ -28,6 +28,16 @@ std::string shown_user_agent(std::string_view text) {
   return out;
 }
 
+/// Between the check of a password or of a provider's word and the session that follows from it, the account may have changed: a password
+/// that was reset meanwhile opens nothing any more.
+Result<void> refuse_changed(storage::Session& session, const detail::UserRow& checked) {
+  PAWL_TRY(row, detail::load_user(session, checked.user.id));
+  if (row && row->user.active && row->password_hash == checked.password_hash && row->user.totp_enabled == checked.user.totp_enabled) {
+    return {};
+  }
+  return invalid_credentials();
+}
+
 }  // namespace
 
 // ---- what a sign-in leaves --------------------------------------------------------------------------------------------------------
@@ -111,6 +121,7 @@ Result<SignedIn> Accounts::login(const LoginRequest& request, const Client& clie
   const AccountEvent event{.action = kLogin, .user = row->user.id, .session = fresh.row.info.id, .address = client.address};
   bool accepted = true;
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY_VOID(refuse_changed(transaction, *row));
     if (row->user.totp_enabled) {
       PAWL_TRY(used, impl.use_code(transaction, *row, seed, request.otp, now));
       accepted = used;
@@ -135,7 +146,9 @@ Result<SignedIn> Accounts::login(const LoginRequest& request, const Client& clie
 Result<SignedIn> Accounts::login(const ExternalIdentity& identity, const Client& client) {
   auto& impl = *impl_;
   const bool may_register = impl.options.registration == Registration::open;
-  PAWL_TRY(user, user_of(impl.d.database, identity, may_register, impl.d.clock.now(), impl.d.random, impl.d.witness));
+  PAWL_TRY(entry, user_of(impl.d.database, impl.d.mailer, identity, may_register, impl.d.clock.now(), impl.d.random, impl.d.witness));
+  const auto& user = entry.user;
+  if (entry.taken_over) impl.d.authenticator.forget(user);
   PAWL_TRY(row, impl.load(user));
   if (!row.user.active) return invalid_credentials();
   const auto now = impl.d.clock.now();
@@ -143,6 +156,7 @@ Result<SignedIn> Accounts::login(const ExternalIdentity& identity, const Client&
   const AccountEvent event{
       .action = kLogin, .user = user, .session = fresh.row.info.id, .address = client.address, .reason = "by a provider"};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY_VOID(refuse_changed(transaction, row));
     PAWL_TRY_VOID(detail::note_login(transaction, user, now));
     PAWL_TRY_VOID(detail::insert_session(transaction, fresh.row));
     return impl.record(transaction, event);

@@ -150,6 +150,10 @@ Result<bool> revoke_api_key(Transaction& transaction, const UserId& user, const 
       transaction.execute("update api_keys set revoked_at = $3 where id = $1 and user_id = $2 and revoked_at is null", {id, user, now}));
 }
 
+Result<std::int64_t> revoke_api_keys(Transaction& transaction, const UserId& user, TimePoint now) {
+  return transaction.execute("update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null", {user, now});
+}
+
 Result<void> touch_api_key(Transaction& transaction, const ApiKeyId& id, TimePoint now) {
   return done(transaction.execute("update api_keys set last_used_at = $2 where id = $1", {id, now}));
 }

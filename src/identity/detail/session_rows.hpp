@@ -46,6 +46,8 @@ struct SessionRow {
 [[nodiscard]] Result<std::int64_t> count_api_keys(storage::Session& session, const UserId& user);
 /// False: the user has no such key.
 [[nodiscard]] Result<bool> revoke_api_key(storage::Transaction& transaction, const UserId& user, const ApiKeyId& id, TimePoint now);
+/// All of the user's; answers how many.
+[[nodiscard]] Result<std::int64_t> revoke_api_keys(storage::Transaction& transaction, const UserId& user, TimePoint now);
 [[nodiscard]] Result<void> touch_api_key(storage::Transaction& transaction, const ApiKeyId& id, TimePoint now);
 
 }  // namespace pawl::identity::detail

@@ -81,6 +81,10 @@ Result<void> set_password(Transaction& transaction, const UserId& id, std::strin
   return done(transaction.execute("update users set password_hash = $2, updated_at = $3 where id = $1", {id, hash, now}));
 }
 
+Result<void> clear_password(Transaction& transaction, const UserId& id, TimePoint now) {
+  return done(transaction.execute("update users set password_hash = null, updated_at = $2 where id = $1", {id, now}));
+}
+
 Result<void> set_verified(Transaction& transaction, const UserId& id, TimePoint now) {
   return done(transaction.execute("update users set email_verified_at = $2, updated_at = $2 where id = $1 and email_verified_at is null",
                                   {id, now}));

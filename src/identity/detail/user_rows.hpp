@@ -29,6 +29,7 @@ struct UserRow {
 [[nodiscard]] Result<bool> replace_password(storage::Transaction& transaction, const UserId& id, const std::optional<std::string>& old_hash,
                                             std::string_view hash, TimePoint now);
 [[nodiscard]] Result<void> set_password(storage::Transaction& transaction, const UserId& id, std::string_view hash, TimePoint now);
+[[nodiscard]] Result<void> clear_password(storage::Transaction& transaction, const UserId& id, TimePoint now);
 [[nodiscard]] Result<void> set_verified(storage::Transaction& transaction, const UserId& id, TimePoint now);
 [[nodiscard]] Result<void> note_login(storage::Transaction& transaction, const UserId& id, TimePoint now);
 
