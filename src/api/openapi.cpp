@@ -1,6 +1,7 @@
 // The OpenAPI 3.1 document, from the route table alone.
 #include <algorithm>
 
+#include "api/detail/deprecation.hpp"
 #include "api/route.hpp"
 
 namespace pawl::api {
@@ -178,6 +179,7 @@ class Writer {
                                     {"summary", route.summary},
                                     {"description", route.description.empty() ? route.summary : route.description},
                                     {"x-pawl-permission", identity::to_text(route.permission)}});
+    if (detail::is_deprecated(route.path)) operation.set("deprecated", true);
     if (auto all = parameters(route); !all.empty()) operation.set("parameters", std::move(all));
     if (route.request) {
       const std::string_view type = route.body == Body::raw ? "application/cloudevents+json" : "application/json";

@@ -61,10 +61,11 @@ Result<net::CurlOptions> outbound_options(const config::Config& config, const Ap
 /// start.
 Result<std::unique_ptr<net::RedisClient>> connect_redis(const config::Config& config, const ApplicationOptions& options) {
   if (config.redis_url.empty() || !options.schedules) return std::unique_ptr<net::RedisClient>();
-  PAWL_TRY(address, net::RedisAddress::parse(config.redis_url));
+  auto address = net::RedisAddress::parse(config.redis_url);
+  if (address.has_error()) return Error(address.error().kind, address.error().code, "REDIS_URL: " + address.error().message);
   net::RedisOptions redis_options;
   redis_options.report = [](bool connected, const std::string& sentence) { log(connected ? Level::info : Level::warning, sentence); };
-  return std::make_unique<net::RedisClient>(std::move(address), std::move(redis_options));
+  return std::make_unique<net::RedisClient>(std::move(*address), std::move(redis_options));
 }
 
 limits::Limits limits_of(const config::Config& config) {

@@ -197,6 +197,9 @@ void check_server_rules(const Config& config, Findings& findings) {
         config.public_url == "*" ? std::string("is one address, not `*`") : origin_problem(config.public_url, config.environment);
     if (!problem.empty()) report(findings, "PAWL_PUBLIC_URL", std::move(problem));
   }
+  if (!config.redis_url.empty() && !config.redis_url.starts_with("redis://")) {
+    report(findings, "REDIS_URL", "must be a `redis://[[user]:password@]host[:port][/database]` URL");
+  }
   check_sign_in_rules(config, findings);
 }
 

@@ -196,7 +196,7 @@ TEST(Health, S0_7_IsReadyUntilANeededCheckFails) {
   }
 }
 
-// proves: S0-7, S4-H4, AI-H10
+// proves: S0-7, S4-H4, S4-A-P1, AI-H10
 TEST(Health, S4_H4_ACheckThatHangsFailsInItsOwnTimeAndHoldsNobodyUp) {
   std::promise<void> release;
   const auto released = release.get_future().share();

@@ -279,7 +279,7 @@ TEST(Migrations, GoUpAndDownAndUpAgain) {
   EXPECT_EQ(migrate_up(*database, clock).value(), all);
 }
 
-// proves: O4, S4-M5, AI-M13, AI-C2
+// proves: O4, S4-M5, S4-A-P2, AI-M13, AI-C2
 TEST(Migrations, LeadFromEveryEarlierVersionToTheNewest) {
   const SystemClock clock;
   for (const auto& from : embedded_migrations()) {

@@ -167,7 +167,7 @@ class CommandLine(unittest.TestCase):
 
     # ---- configuration and migrations
 
-    # proves: AI-C1, AI-M15, S0-G2, S0-G3
+    # proves: AI-C1, AI-M15, S0-G2, S0-G3, FA-1
     def test_serve_refuses_an_unsafe_production_and_names_every_problem(self):
         for settings, names in [
             ({"ENVIRONMENT": "production"}, ["SECRET_KEY", "ENCRYPTION_KEY", "PAWL_API_KEY"]),

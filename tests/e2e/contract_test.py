@@ -4,7 +4,9 @@
     contract_test.py --write     writes docs/api-contract.txt anew: at a release, and where a break is meant
 """
 
+import calendar
 import copy
+import email.utils
 import os
 import re
 import sys
@@ -17,6 +19,7 @@ from pawl_server import Server  # noqa: E402
 
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "api-contract.txt")
 HEAD = "# What clients may rely on, compared with the served document by tests/e2e/contract_test.py, which also writes it (--write).\n"
+HALF_A_YEAR = 180 * 86400
 
 
 def served_document(server):
@@ -43,7 +46,7 @@ class ContractTest(unittest.TestCase):
             for method, operation in item.items():
                 yield method.upper(), path, operation
 
-    # proves: S0-15
+    # proves: S0-15, FA-7
     def test_nothing_that_was_promised_is_broken(self):
         with open(PAGE, encoding="utf-8") as file:
             promised = Contract.of_text(file.read())
@@ -96,7 +99,7 @@ class ContractTest(unittest.TestCase):
         self.assertEqual(found(add), [])
         self.assertEqual(Contract.of_text(promised.text()).lines, promised.lines)
 
-    # proves: AI-H13
+    # proves: FA-4, AI-H13
     def test_every_route_below_api_answers_below_the_version_too(self):
         walked = 0
         for method, path, operation in self.operations():
@@ -113,6 +116,27 @@ class ContractTest(unittest.TestCase):
         for prefix in ("/api", "/api/v1"):
             self.assertEqual(self.server.request("GET", prefix + "/workflows")[0], 200)
         self.assertEqual(self.server.request("GET", "/api/v2/workflows")[0], 404, "a version that is not there is no other's alias")
+
+    # proves: FA-4
+    def test_what_will_go_says_so_in_every_answer_and_in_the_document(self):
+        deprecated = [(method, path) for method, path, operation in self.operations() if operation.get("deprecated")]
+        self.assertIn(("GET", "/api/ready"), deprecated)
+        for method, path, operation in self.operations():
+            if operation["x-pawl-permission"] != "open" or method != "GET" or "{" in path:
+                continue
+            for url in {path, path.replace("/api/", "/api/v1/", 1)}:
+                status, _, fields = self.server.request(method, url)
+                if (method, path) not in deprecated:
+                    self.assertNotIn("Deprecation", fields, url)
+                    self.assertNotIn("Sunset", fields, url)
+                    continue
+                self.assertEqual(status, 200, url)
+                since = int(re.fullmatch(r"@(\d+)", fields["Deprecation"])[1])
+                sunset = calendar.timegm(email.utils.parsedate(fields["Sunset"]))
+                self.assertGreaterEqual(sunset - since, HALF_A_YEAR, url)
+                self.assertRegex(fields["Sunset"], r"^\w{3}, \d\d \w{3} \d{4} 00:00:00 GMT$")
+                successor = re.fullmatch(r'<(/[^>]+)>; rel="successor-version"', fields["Link"])[1]
+                self.assertEqual(self.server.request(method, successor)[0], 200, "what takes its place is there")
 
     # proves: AI-M10
     def test_the_documentation_page_needs_nothing_from_elsewhere(self):

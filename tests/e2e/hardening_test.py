@@ -147,7 +147,7 @@ class Hardening(unittest.TestCase):
                     self.assertEqual(found, [], f"{method} {path} {origin}")
         self.on_all_routes(check)
 
-    # proves: S4-M3, AI-C5, AI-M17
+    # proves: S4-M3, S4-A-P2, AI-C5, AI-M17
     def test_the_configured_origin_gets_exactly_itself_on_every_route(self):
         def check(method, path):
             asked = self.send("OPTIONS", path, [("Origin", ALLOWED), ("Access-Control-Request-Method", method)])

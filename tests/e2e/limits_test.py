@@ -98,7 +98,7 @@ class LimitsTest(unittest.TestCase):
             self.assertEqual(status, 200)
             self.assertNotIn("X-RateLimit-Limit", fields)
 
-    # proves: AI-C6
+    # proves: AI-C6, S4-R1, FA-1
     def test_the_sixth_log_in_of_an_address_is_refused(self):
         server = self.serve()
         for attempt in range(5):

@@ -5,6 +5,7 @@ runs and lists say is what happened.
 
 import base64
 import hashlib
+import json
 import os
 import re
 import sqlite3
@@ -78,6 +79,33 @@ class OperationTest(unittest.TestCase):
         self.assertEqual(self.figure("pawl_runs_started_total"), runs + 1)
         for line in self.call("GET", "/metrics").splitlines():
             self.assertRegex(line, r'^(# (HELP|TYPE) \w+ .+|\w+(\{(\w+="[^"]*",?)+\})? [-+0-9.e]+|\w+(\{.*\})? [+-]Inf)$')
+
+    # proves: S4-R2, FA-16
+    def test_alerts_and_dashboard_ask_for_figures_that_there_are(self):
+        made = self.create(HEADER % "calls" + "do:\n  - a: {call: log, with: {message: hello}}\n")
+        self.execute(made)
+        figures = self.call("GET", "/metrics")
+        known = set(re.findall(r"^# TYPE (\w+) ", figures, re.M))
+        folder = os.path.join(ROOT, "examples", "monitoring")
+        with open(os.path.join(folder, "alerts.yml"), encoding="utf-8") as file:
+            alerts = file.read()
+        with open(os.path.join(folder, "dashboard.json"), encoding="utf-8") as file:
+            dashboard = json.load(file)
+        expressions = re.findall(r"^ +expr: (.+)$", alerts, re.M)
+        self.assertGreaterEqual(len(expressions), 6)
+        expressions += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        for expression in expressions:
+            names = set(re.findall(r"\b((?:pawl|process)_\w+)", expression))
+            self.assertTrue(names, expression)
+            self.assertLessEqual({re.sub(r"_bucket$", "", name) for name in names}, known, expression)
+            for name, labels in re.findall(r"(pawl_\w+)\{([^}]*)\}", expression):
+                for label in re.findall(r"(\w+)=", labels):
+                    self.assertRegex(figures, rf"(?m)^{name}\{{.*\b{label}=", expression)
+        with open(os.path.join(ROOT, "docs", "runbook.md"), encoding="utf-8") as page:
+            headings = {re.sub(r"[^\w\- ]", "", line[3:].lower()).replace(" ", "-") for line in page.read().splitlines() if line.startswith("## ")}
+        places = re.findall(r"docs/runbook\.md#([\w-]+)", alerts)
+        self.assertEqual(len(places), len(re.findall(r"- alert:", alerts)))
+        self.assertEqual(set(places) - headings, set())
 
     # ---- what runs and lists say
 
@@ -159,7 +187,7 @@ class OperationTest(unittest.TestCase):
 
 
 class MigrationStateTest(unittest.TestCase):
-    # proves: P5
+    # proves: S0-11
     def test_the_state_of_the_migrations_is_told_as_it_is(self):
         with tempfile.TemporaryDirectory() as folder:
             data = os.path.join(folder, "data")
@@ -187,6 +215,8 @@ class MigrationStateTest(unittest.TestCase):
                 self.assertEqual(state()[1]["status"], "up_to_date")
                 change("update schema_migrations set checksum = 'another text' where version = 1")
                 self.assertEqual((state()[0], state()[1]["status"]), (503, "drift"))
+                change("alter table schema_migrations rename column version to revision")
+                self.assertEqual((state()[0], state()[1]["status"]), (503, "unknown"))
             finally:
                 server.stop()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: S4-H5, S0-7, S0-9, O2
+"""proves: S4-H5, S0-7, S0-9, O2, S4-A-P1, S4-R1
 
 A serving Pawl whose PostgreSQL is killed, restarted and saved, and the same backup commands on SQLite.
 """
@@ -101,6 +101,18 @@ class PostgresqlTest(unittest.TestCase):
         poll(self.ready, 30, "readiness")
         self.assertEqual(self.execute(workflow, input={}, wait=True)[0], 200)
 
+    # proves: P5, S0-8
+    def test_the_pool_is_shown_in_health_and_figures(self):
+        pool = self.server.request("GET", "/health/detailed")[1]["database_pool"]
+        self.assertEqual((pool["size"], pool["max_overflow"], pool["waiters"], pool["overflow"]), (10, 20, 0, 0))
+        self.server.request("GET", "/api/workflows")
+        pool = self.server.request("GET", "/health/detailed")[1]["database_pool"]
+        self.assertGreaterEqual(pool["in"] + pool["out"], 1, "a connection that was used is kept")
+        self.assertEqual(self.server.request("GET", "/health/readiness")[1]["checks"]["database_pool"], "ok")
+        figures = self.server.request("GET", "/metrics")[1]
+        for state in ("in", "out", "overflow", "waiters"):
+            self.assertRegex(figures, rf'(?m)^pawl_database_pool_connections\{{state="{state}"\}} \d+$')
+
     # proves: AI-H2
     def test_killed_connections_are_replaced(self):
         workflow = self.server.create_workflow(ECHO, name="killed")
@@ -167,6 +179,43 @@ class SqliteTest(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("damaged", done.stderr)
             self.assertFalse(os.path.exists(os.path.join(folder, "third")))
+
+    # proves: AI-H9
+    def test_backups_are_made_by_a_timer_checked_rotated_and_restored(self):
+        script = os.path.join(os.environ["PAWL_SOURCE_DIR"], "scripts", "backup")
+        with tempfile.TemporaryDirectory() as folder:
+            data, backups, restored = (os.path.join(folder, name) for name in ("data", "backups", "restored"))
+            os.makedirs(backups)
+
+            def back_up(*arguments, program=binary()):
+                return subprocess.run([script, backups, "--keep", "2", "--", "--data-dir", data, *arguments], capture_output=True, text=True,
+                                      env={"PATH": os.environ["PATH"], "PAWL": program}, timeout=120, check=False)
+
+            def kept():
+                return sorted(name for name in os.listdir(backups) if name != ".lock")
+
+            server = Server(data, extra_environment={"DATABASE_URL": ""}).start()
+            try:
+                workflow = server.create_workflow(ECHO)
+                for old in ("2026-01-01T000000Z", "2026-01-02T000000Z"):
+                    os.makedirs(os.path.join(backups, old))
+                os.makedirs(os.path.join(backups, "keep-me"))
+                run = server.request("POST", f"/api/workflows/{workflow}/execute", {"input": {"n": 7}, "wait": True})[1]["id"]
+                failed = back_up(program="/bin/false")
+                self.assertEqual((failed.returncode, kept()), (1, ["2026-01-01T000000Z", "2026-01-02T000000Z", "keep-me"]), failed.stderr)
+                made = back_up()
+                self.assertEqual(made.returncode, 0, made.stderr)
+            finally:
+                server.stop()
+            newest = made.stdout.splitlines()[-1]
+            self.assertEqual(kept(), sorted(["2026-01-02T000000Z", "keep-me", os.path.basename(newest)]))
+            done = pawl("restore", newest, "--data-dir", restored)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            server = Server(restored, extra_environment={"DATABASE_URL": ""}).start()
+            try:
+                self.assertEqual(server.request("GET", f"/api/runs/{run}")[1]["output"], {"got": {"n": 7}})
+            finally:
+                server.stop()
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class Triggers(unittest.TestCase):
         self.call("DELETE", f"/api/workflows/{made['id']}", expect=204)
         self.call("GET", f"/api/schedules/{trigger['id']}", expect=404)
 
-    # proves: S0-R4
+    # proves: S0-R4, FA-1
     def test_a_cron_schedule_fires_at_its_second(self):
         made = self.create(document("second", "schedule: {cron: '* * * * * *'}\ndo:\n  - say: {set: {x: 1}}\n"))
         run = self.wait_for_runs(made, 1)[0]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: S4-H1
+"""proves: S4-H1, S4-A-P1, S4-R1, AI-H3
 
 Ten workflows, each executed ten times at once, call an upstream that takes the request and stays silent: `/health` answers all the same, its 95th
 percentile below 100 ms. When the upstream comes back to life, every run completes.

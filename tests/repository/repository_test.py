@@ -17,7 +17,7 @@ def output(*command):
 
 
 class RepositoryTest(unittest.TestCase):
-    # proves: FA-20
+    # proves: FA-20, FA-16
     def test_every_page_is_found_from_the_readme(self):
         found, open_pages = set(), [ROOT / "README.md"]
         while open_pages:

@@ -6,7 +6,9 @@
 #include <array>
 
 #include "api/body.hpp"
+#include "api/detail/adding_sink.hpp"
 #include "api/detail/cors.hpp"
+#include "api/detail/deprecation.hpp"
 #include "api/detail/rate_gate.hpp"
 #include "api/detail/session_cookies.hpp"
 #include "http/websocket.hpp"
@@ -258,8 +260,9 @@ Error not_found(const Owner& owner) {
 }
 
 http::Handler gate(Context& context, const Route& route) {
-  return [&context, &route](http::Request&& request, http::Responder responder) {
+  return [&context, &route, farewell = deprecation_fields(route.path)](http::Request&& request, http::Responder responder) {
     if (!context.options.cors_origins.empty()) responder = with_cors(context.options.cors_origins, request, std::move(responder));
+    if (!farewell.empty()) responder = with_fields(std::move(responder), farewell);
     std::shared_ptr<Witness> witness;
     if (context.d.audit != nullptr && Trail::concerns(route)) {
       witness = std::make_shared<Witness>();
