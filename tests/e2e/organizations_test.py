@@ -59,6 +59,24 @@ class OrganizationsTest(unittest.TestCase):
                 expected = 200 if order.index(role) >= order.index(least) else 403
                 self.assertEqual(status, expected, f"{role} {method} {url}: {reply}")
 
+    # proves: S4-C1
+    def test_only_who_may_execute_sees_the_address_of_a_webhook(self):
+        hooked = WORKFLOW.replace("version: '1.0.0'", "version: '1.0.0', metadata: {webhook: true}")
+        self.assertIn("webhook", hooked)
+        status, made = self.owner.call("POST", "/api/workflows", {"definition": hooked, "organization_id": self.acme})
+        self.assertEqual(status, 201, made)
+        key = self.owner.call("POST", "/api/api-keys", {"name": "r", "scopes": ["read"], "organization_id": self.acme})[1]["key"]
+
+        def seen(call):
+            one = call("GET", f"/api/workflows/{made['id']}")
+            listed = next(item for item in call("GET", f"/api/workflows?organization_id={self.acme}")["items"] if item["id"] == made["id"])
+            return {trigger["url"] for workflow in (one, listed) for trigger in workflow["triggers"]}
+        for role in ("viewer", "member"):
+            urls = seen(lambda method, path, role=role: self.people[role].call(method, path)[1])
+            self.assertEqual(urls, {None} if role == "viewer" else {made["triggers"][0]["url"]}, role)
+        by_key = seen(lambda method, path: self.server.request(method, path, headers={"Authorization": f"Bearer {key}"})[1])
+        self.assertEqual(by_key, {None})
+
     def test_to_a_stranger_nothing_of_it_exists(self):
         path = f"/api/organizations/{self.acme}"
         member = self.people["member"].id

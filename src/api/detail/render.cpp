@@ -1,5 +1,6 @@
 #include "api/detail/render.hpp"
 
+#include "api/detail/context.hpp"
 #include "api/json_writer.hpp"
 #include "json/parse.hpp"
 
@@ -33,7 +34,9 @@ void write_run_times(ObjectWriter& object, const engine::RunView& run) {
 
 }  // namespace
 
-void append_workflow(std::string& out, const catalog::Workflow& workflow) {
+bool may_execute(const Call& call) { return call.principal.permits(Permission::execute, call.organization); }
+
+void append_workflow(std::string& out, const catalog::Workflow& workflow, bool callable) {
   ObjectWriter object(out);
   object.text("id", workflow.id.to_string());
   object.text("organization_id", workflow.organization.to_string());
@@ -45,7 +48,10 @@ void append_workflow(std::string& out, const catalog::Workflow& workflow) {
   append_array(object.raw("triggers"), workflow.triggers, [&](const catalog::Trigger& trigger) {
     ObjectWriter item(out);
     item.text("type", trigger.type);
-    for (const auto& member : trigger.details.members()) item.value(member.name(), member.value);
+    for (const auto& member : trigger.details.members()) {
+      const bool hidden = !callable && trigger.type == "webhook" && member.name() == "url";
+      item.value(member.name(), hidden ? json::Value() : member.value);
+    }
   });
   object.text_or_null("created_by", text_of(workflow.created_by));
   object.text_or_null("updated_by", text_of(workflow.updated_by));

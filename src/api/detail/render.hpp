@@ -9,7 +9,11 @@
 
 namespace pawl::api::detail {
 
-void append_workflow(std::string& out, const catalog::Workflow& workflow);
+struct Call;
+
+/// `callable`: with the addresses of its webhooks, which are all that it takes to start it. For those who may execute.
+[[nodiscard]] bool may_execute(const Call& call);
+void append_workflow(std::string& out, const catalog::Workflow& workflow, bool callable);
 void append_version(std::string& out, const catalog::Version& version);
 /// The short form of a finished or running run: reply of `execute`.
 void append_outcome(std::string& out, const engine::RunView& run);

@@ -81,7 +81,7 @@ void roll_back(Context& context, Call call) {
   PAWL_API_CHECK(fields.finish());
   PAWL_API_TRY(workflow, context.d.catalog.rollback(call.organization, id, std::move(request)));
   std::string out;
-  append_workflow(out, workflow);
+  append_workflow(out, workflow, may_execute(call));
   call.reply(200, std::move(out));
 }
 
@@ -90,7 +90,7 @@ void rotate_webhook(Context& context, Call call) {
   PAWL_API_CHECK(Fields(std::move(call.body)).finish());
   PAWL_API_TRY(workflow, context.d.catalog.rotate_webhook(call.organization, id, call.principal.user));
   std::string out;
-  append_workflow(out, workflow);
+  append_workflow(out, workflow, may_execute(call));
   call.reply(200, std::move(out));
 }
 
@@ -175,7 +175,7 @@ void import_workflow(Context& context, Call call) {
     object.text("definition", made.text);
     append_array(object.raw("findings"), made.findings, [&](const Finding& finding) { append_finding(out, finding); });
     if (stored) {
-      append_workflow(object.raw("workflow"), *stored);
+      append_workflow(object.raw("workflow"), *stored, may_execute(call));
     } else {
       object.value("workflow", {});
     }

@@ -36,9 +36,9 @@ std::optional<catalog::Definition> read_definition(Fields& fields, const Options
   return definition;
 }
 
-std::string workflow_text(const catalog::Workflow& workflow) {
+std::string workflow_text(const Call& call, const catalog::Workflow& workflow) {
   std::string out;
-  append_workflow(out, workflow);
+  append_workflow(out, workflow, may_execute(call));
   return out;
 }
 
@@ -77,7 +77,8 @@ void list_workflows(Context& context, Call call) {
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), page.workflows, [&](const catalog::Workflow& workflow) { append_workflow(out, workflow); });
+    const bool callable = may_execute(call);
+    append_array(object.raw("items"), page.workflows, [&](const catalog::Workflow& workflow) { append_workflow(out, workflow, callable); });
     object.text_or_null("next_cursor", page.next ? page.next->to_string() : "");
   }
   call.reply(200, std::move(out));
@@ -97,7 +98,7 @@ void create_workflow(Context& context, Call call) {
   if (auto definition = read_definition(fields, context.options)) workflow.definition = std::move(*definition);
   PAWL_API_CHECK(fields.finish());
   PAWL_API_TRY(created, context.d.catalog.create(call.organization, std::move(workflow)));
-  auto response = http::Response::json(201, workflow_text(created));
+  auto response = http::Response::json(201, workflow_text(call, created));
   response.headers.add("Location", "/api/workflows/" + created.id.to_string());
   call.reply(std::move(response));
 }
@@ -105,7 +106,7 @@ void create_workflow(Context& context, Call call) {
 void get_workflow(Context& context, Call call) {
   PAWL_API_TRY(id, workflow_id(call.request));
   PAWL_API_TRY(workflow, context.d.catalog.get(call.organization, id));
-  reply_tagged(call, 200, {workflow.version, workflow.updated_at}, workflow_text(workflow));
+  reply_tagged(call, 200, {workflow.version, workflow.updated_at}, workflow_text(call, workflow));
 }
 
 void update_workflow(Context& context, Call call) {
@@ -129,7 +130,7 @@ void update_workflow(Context& context, Call call) {
   const auto workflow = context.d.catalog.update(call.organization, id, std::move(changes));
   if (workflow.has_error() && workflow.error().code == "workflow.changed") return fail_precondition(call, workflow.error());
   if (workflow.has_error()) return call.fail(workflow.error());
-  reply_tagged(call, 200, {workflow->version, workflow->updated_at}, workflow_text(*workflow));
+  reply_tagged(call, 200, {workflow->version, workflow->updated_at}, workflow_text(call, *workflow));
 }
 
 void delete_workflow(Context& context, Call call) {
