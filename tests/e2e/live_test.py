@@ -339,6 +339,26 @@ class Accounts(LiveTest):
             self.assertEqual((closed.exception.code, closed.exception.reason), (1008, "revoked"))
             self.assertEqual(stream.next()[2], {"type": "end", "reason": "revoked"})
 
+    # proves: P9, N-15
+    def test_the_stream_of_a_run_ends_with_its_permission(self):
+        person = self.person("watcher")
+        key = person.call("POST", "/api/api-keys", {"name": "watch", "scopes": ["read"]})[1]
+        waits = THREE_STEPS.replace("call: noop, with: {secret: hunter2-in-an-input}", "wait: {seconds: 600}")
+        workflow = person.call("POST", "/api/workflows", {"definition": waits})[1]["id"]
+        run = person.call("POST", f"/api/workflows/{workflow}/execute", {})[1]["id"]
+        path = f"/api/runs/{run}/events"
+        with EventStream(self.server.port, path, {"Authorization": f"Bearer {key['key']}"}) as by_key, \
+                EventStream(self.server.port, path, self.by(person)) as by_session:
+            self.assertEqual((by_key.status, by_session.status), (200, 200))
+            self.assertIn(person.call("DELETE", f"/api/api-keys/{key['id']}")[0], (200, 204))
+            with self.assertRaises(EOFError):
+                while True:
+                    by_key.next()
+            self.assertIn(person.call("POST", "/api/auth/logout", {})[0], (200, 204))
+            with self.assertRaises(EOFError):
+                while True:
+                    by_session.next()
+
     # proves: FA-13, N-15
     def test_one_organization_hears_nothing_of_another(self):
         ada, bob = self.person("ada"), self.person("bob")

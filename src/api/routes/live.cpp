@@ -4,6 +4,7 @@
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
 #include "api/detail/cors.hpp"
+#include "api/detail/subscriber.hpp"
 #include "api/routes/theme.hpp"
 #include "http/websocket.hpp"
 
@@ -13,18 +14,6 @@ namespace {
 using http::Method;
 
 constexpr std::string_view kProtocol = "pawl.v1";
-
-live::Subscriber subscriber_of(const Call& call) {
-  const auto& principal = call.principal;
-  live::Subscriber who;
-  who.organization = call.organization;
-  who.user = principal.user;
-  who.session = principal.session;
-  who.api_key = principal.api_key;
-  who.expires_at = principal.expires_at;
-  who.manages = principal.permits(Permission::manage, call.organization);
-  return who;
-}
 
 /// A browser sends its cookie with a handshake whatever page asks for it, and no CSRF token with it.
 bool is_foreign(const Context& context, const Call& call) {

@@ -5,12 +5,15 @@
 //     data: {...}
 //
 // `id` is the update's number within the run. A client that comes back with `Last-Event-ID` gets what it missed; where those updates are no
-// longer in memory it gets the run's present records instead, which contain them. The stream ends with the run.
+// longer in memory it gets the run's present records instead, which contain them. The stream ends with the run, and with the permission
+// that it was opened with.
 #include <charconv>
+#include <mutex>
 
 #include "api/detail/context.hpp"
 #include "api/detail/render.hpp"
 #include "api/detail/shown.hpp"
+#include "api/detail/subscriber.hpp"
 #include "api/json_writer.hpp"
 
 namespace pawl::api::detail::handlers {
@@ -60,6 +63,29 @@ struct Subscription {
   }
 };
 
+/// Lets the hub end the stream: the caller signed out or is no member any more, the key was revoked, the token has expired.
+class Watch final : public live::Receiver {
+ public:
+  void begin(std::shared_ptr<http::EventStream> stream) {
+    const std::lock_guard lock(mutex_);
+    stream_ = std::move(stream);
+    if (ended_) stream_->close();
+  }
+  bool subscribed(const std::vector<std::string>&, std::string_view) override { return true; }
+  bool event(const live::EventPtr&) override { return true; }
+  bool reset(std::string_view) override { return true; }
+  void end(live::End) override {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    if (stream_) stream_->close();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::shared_ptr<http::EventStream> stream_;
+  bool ended_ = false;
+};
+
 /// A run that has ended tells its whole story at once.
 void send_finished(http::EventStream& stream, const engine::RunView& view) {
   for (const auto& task : view.tasks) {
@@ -85,14 +111,28 @@ void stream_run(Context& context, Call call) {
   const auto shared = std::make_shared<Call>(std::move(call));
   context.d.engine.view(shared->organization, id, true, [&context, shared, id](Result<engine::RunView> view) {
     if (view.has_error()) return shared->fail(view.error());
+    const bool finished = engine::is_final(view->phase);
+    // The hub is asked before the answer begins: afterwards there would be no other status to give.
+    const auto watch = std::make_shared<Watch>();
+    std::optional<live::Hub::Id> watched;
+    if (!finished && context.d.live != nullptr) {
+      auto opened = context.d.live->open(subscriber_of(*shared), watch);
+      if (opened.has_error()) return shared->fail(opened.error());
+      watched = *opened;
+    }
     http::Headers headers;
     headers.add("Cache-Control", "no-store");
     auto stream = shared->responder.stream(std::move(headers));
-    if (engine::is_final(view->phase)) return send_finished(*stream, shown(context, std::move(*view)));
+    if (finished) return send_finished(*stream, shown(context, std::move(*view)));
+    watch->begin(stream);
     const auto subscription = std::make_shared<Subscription>(Subscription{context, id, stream, 0});
     subscription->token = context.d.engine.subscribe(id, last_event(shared->request),
                                                      [subscription](const engine::RunUpdate& update) { subscription->send(update); });
-    stream->on_close([subscription] { subscription->context.d.engine.unsubscribe(subscription->run, subscription->token); });
+    stream->on_close([subscription, watched] {
+      auto& d = subscription->context.d;
+      d.engine.unsubscribe(subscription->run, subscription->token);
+      if (watched) d.live->close(*watched);
+    });
     // It may have ended between the first look and the subscription.
     context.d.engine.view(shared->organization, id, true, [&context, stream](Result<engine::RunView> again) {
       if (again.has_value() && engine::is_final(again->phase) && !stream->closed())
