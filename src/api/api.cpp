@@ -33,6 +33,13 @@ bool may_compress(const Route& route) {
          std::find(kThemes.begin(), kThemes.end(), route.tag) != kThemes.end();
 }
 
+/// Passwords and codes are short, and whoever sends them is not known yet.
+std::size_t max_body_bytes(const Route& route, const Options& options) {
+  constexpr std::size_t kCredentials = 64U << 10U;
+  const bool from_anybody = route.permission == Permission::open && route.body != Body::raw;
+  return route.rate == RateClass::auth || from_anybody ? std::min(kCredentials, options.max_body_bytes) : options.max_body_bytes;
+}
+
 }  // namespace
 
 struct Api::Impl {
@@ -46,7 +53,7 @@ struct Api::Impl {
       for (const auto& path : paths_of(route)) {
         http::RouteOptions options;
         options.name = route.path;
-        options.max_body_bytes = context.options.max_body_bytes;
+        options.max_body_bytes = max_body_bytes(route, context.options);
         options.compress = may_compress(route);
         router.add(route.method, path, detail::gate(context, route), options);
         methods[path].push_back(route.method);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "api/detail/body_size.hpp"
 #include "json/parse.hpp"
 #include "json/pointer.hpp"
 
@@ -33,6 +34,10 @@ Result<json::Value> parse_body(const http::Request& request, bool may_be_empty) 
   if (request.body.empty() && may_be_empty) return json::Value::object();
   if (!is_json(request.content_type())) {
     return Error(ErrorClass::unsupported, "request.media_type", "Send the body as `Content-Type: application/json`.");
+  }
+  if (detail::has_too_many_values(request.body)) {
+    return Error(ErrorClass::too_large, "request.too_many_values",
+                 fmt::format("The body has more than {} members and items.", detail::kMaxBodyValues));
   }
   json::ParseLimits limits;
   limits.max_depth = kMaxBodyDepth;

@@ -36,6 +36,25 @@ TEST(ParseBody, TellsMediaTypeFromMalformed) {
   EXPECT_FALSE(parse_body(request_with("", ""), false).has_value());
 }
 
+TEST(ParseBody, P11_RefusesMoreValuesThanAnIoThreadShouldRead) {
+  const auto list = [](std::size_t values) {
+    std::string text = "[1";
+    for (std::size_t i = 1; i < values; ++i) text += ",1";
+    return text + "]";
+  };
+  EXPECT_FALSE(parse_body(request_with(list(90'000))).has_error());
+  EXPECT_FALSE(parse_body(request_with(R"({"text": ")" + std::string(200'000, ',') + R"(\"[[["})")).has_error())
+      << "what stands in a text is no value";
+  std::string members = "{\"k\":1";
+  for (int i = 0; i < 300'000; ++i) members += ",\"" + std::to_string(i) + "\":1";
+  for (const auto& large : {list(110'000), members + "}", "[" + std::string(150'000, '[')}) {
+    const auto refused = parse_body(request_with(large));
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error().code, "request.too_many_values");
+    EXPECT_EQ(refused.error().kind, ErrorClass::too_large);
+  }
+}
+
 TEST(Fields, CollectsEveryProblemAndRefusesUnknownMembers) {
   Fields fields(*parse_body(request_with(R"({"name": 7, "count": 11, "flag": "no", "id": "x", "a/b": 1, "text": "toolong"})")));
   EXPECT_EQ(fields.text("name"), std::nullopt);

@@ -1,6 +1,7 @@
 #include "api/cloud_event.hpp"
 
 #include "api/body.hpp"
+#include "api/detail/body_size.hpp"
 #include "base/time.hpp"
 #include "base/utf8.hpp"
 #include "json/parse.hpp"
@@ -65,6 +66,9 @@ Result<json::Value> read_binary(const http::Request& request) {
   const auto type = request.content_type();
   event.set("datacontenttype", type.empty() ? std::string_view("application/json") : type);
   if (type.empty() || http::equals_ignoring_case(type, "application/json") || type.ends_with("+json")) {
+    if (detail::has_too_many_values(request.body)) {
+      return Error(ErrorClass::too_large, "request.too_many_values", "The body has too many members and items.");
+    }
     json::ParseLimits limits;
     limits.max_depth = kMaxBodyDepth;
     auto data = json::parse(request.body, limits);

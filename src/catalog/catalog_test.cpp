@@ -415,15 +415,16 @@ TEST_F(CatalogTest, W6_AWebhookGetsAnotherAddress) {
 TEST_F(CatalogTest, S4_O8_ASignedDeliveryIsTakenOnceAlsoAfterARestart) {
   const SignedDelivery delivery{crypto::hash("signature"), clock_.time + Millis(300'000)};
   const auto claim = [&] {
-    std::promise<Result<bool>> answer;
-    claim_delivery(*database_, delivery, clock_.time, [&answer](Result<bool> first) { answer.set_value(std::move(first)); });
-    return answer.get_future().get().value();
+    std::promise<Result<DeliveryClaim>> answer;
+    claim_delivery(*database_, organization_, delivery, RunId::make(clock_.time, random_), clock_.time,
+                   [&answer](Result<DeliveryClaim> claimed) { answer.set_value(std::move(claimed)); });
+    return answer.get_future().get().value().is_new;
   };
   EXPECT_TRUE(claim());
   EXPECT_FALSE(claim());
   reopen();
   EXPECT_FALSE(claim());
-  release_delivery(*database_, delivery);
+  release_delivery(*database_, organization_, delivery);
   EXPECT_TRUE(claim()) << "it came to nothing: its sender may repeat it";
   clock_.time += Millis(300'001);
   EXPECT_TRUE(claim()) << "forgotten when its time no longer fits";

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "storage/database.hpp"
 
@@ -101,12 +101,19 @@ std::optional<SignedDelivery> verify_timed(const WebhookRule& rule, std::string_
   return SignedDelivery{digest_of(workflow, expected), at + rule.tolerance + Millis(1000)};
 }
 
-std::optional<SignedDelivery> verify_github(const WebhookRule& rule, std::string_view secret, const WorkflowId& workflow,
-                                            std::string_view header, std::string_view body, TimePoint now) {
+std::optional<SignedDelivery> verify_github(std::string_view secret, const WorkflowId& workflow, std::string_view header,
+                                            std::string_view body, TimePoint now) {
   const auto expected = "sha256=" + crypto::hmac_sha256_hex(secret, body);
   if (!crypto::equal(header, expected)) return std::nullopt;
-  return SignedDelivery{digest_of(workflow, expected), now + rule.tolerance};
+  return SignedDelivery{digest_of(workflow, expected), now + kUntimedMemory};
 }
+
+std::string_view bytes_of(const SignedDelivery& delivery) {
+  return {reinterpret_cast<const char*>(delivery.digest.data()), delivery.digest.size()};
+}
+
+/// The run of a delivery is kept beside those of `execute`'s idempotency keys.
+std::string key_of(const SignedDelivery& delivery) { return fmt::format("delivery {:02x}", fmt::join(delivery.digest, "")); }
 
 }  // namespace
 
@@ -127,7 +134,7 @@ std::optional<SignedDelivery> verify_signature(const WebhookRule& rule, std::str
   };
   if (wanted(SignatureScheme::pawl, headers.pawl)) return verify_timed(rule, secret, workflow, headers.pawl, body, now);
   if (wanted(SignatureScheme::stripe, headers.stripe)) return verify_timed(rule, secret, workflow, headers.stripe, body, now);
-  if (wanted(SignatureScheme::github, headers.github)) return verify_github(rule, secret, workflow, headers.github, body, now);
+  if (wanted(SignatureScheme::github, headers.github)) return verify_github(secret, workflow, headers.github, body, now);
   return std::nullopt;
 }
 
@@ -136,28 +143,42 @@ std::string sign_delivery(std::string_view secret, std::string_view body, TimePo
   return fmt::format("t={},v1={}", seconds, crypto::hmac_sha256_hex(secret, fmt::format("{}.{}", seconds, body)));
 }
 
-void claim_delivery(storage::Database& database, const SignedDelivery& delivery, TimePoint now, std::function<void(Result<bool>)> done) {
-  const auto first = std::make_shared<bool>(false);
+void claim_delivery(storage::Database& database, const OrganizationId& organization, const SignedDelivery& delivery, RunId fresh,
+                    TimePoint now, std::function<void(Result<DeliveryClaim>)> done) {
+  const auto claim = std::make_shared<DeliveryClaim>();
   database.write(
-      [delivery, now, first](storage::Transaction& transaction) -> Result<void> {
+      [organization, delivery, fresh, now, claim](storage::Transaction& transaction) -> Result<void> {
+        *claim = {};
+        const auto digest = bytes_of(delivery);
+        const auto key = key_of(delivery);
         PAWL_TRY_VOID(transaction.execute("delete from webhook_deliveries where expires_at < $1", {now}));
-        const std::string_view digest(reinterpret_cast<const char*>(delivery.digest.data()), delivery.digest.size());
         PAWL_TRY(inserted, transaction.execute("insert into webhook_deliveries (digest, expires_at) values ($1, $2) on conflict do nothing",
                                                {storage::Parameter::blob(digest), delivery.expires_at}));
-        *first = inserted > 0;
+        if (inserted == 0) {
+          return transaction.query("select run_id from idempotency_keys where organization_id = $1 and key = $2", {organization, key},
+                                   [&](const storage::Row& row) { claim->run = row.id<RunId>(0); });
+        }
+        *claim = {fresh, true};
+        PAWL_TRY_VOID(
+            transaction.execute("insert into idempotency_keys (organization_id, key, run_id, created_at, request_digest) "
+                                "values ($1, $2, $3, $4, $5) on conflict (organization_id, key) do update set "
+                                "run_id = excluded.run_id, created_at = excluded.created_at, request_digest = excluded.request_digest",
+                                {organization, key, fresh, now, storage::Parameter::blob(digest)}));
         return {};
       },
-      [first, done = std::move(done)](const Result<void>& stored) {
+      [claim, done = std::move(done)](const Result<void>& stored) {
         if (stored.has_error()) return done(stored.error());
-        done(*first);
+        done(*claim);
       });
 }
 
-void release_delivery(storage::Database& database, const SignedDelivery& delivery) {
+void release_delivery(storage::Database& database, const OrganizationId& organization, const SignedDelivery& delivery) {
   database.write(
-      [delivery](storage::Transaction& transaction) -> Result<void> {
-        const std::string_view digest(reinterpret_cast<const char*>(delivery.digest.data()), delivery.digest.size());
+      [organization, delivery](storage::Transaction& transaction) -> Result<void> {
+        const auto digest = bytes_of(delivery);
+        const auto key = key_of(delivery);
         PAWL_TRY_VOID(transaction.execute("delete from webhook_deliveries where digest = $1", {storage::Parameter::blob(digest)}));
+        PAWL_TRY_VOID(transaction.execute("delete from idempotency_keys where organization_id = $1 and key = $2", {organization, key}));
         return {};
       },
       {});

@@ -12,7 +12,7 @@
 ///
 /// Without `scheme` any of the three will do. HMAC-SHA256 over the raw body, compared in constant time. A time must lie within
 /// `tolerance` seconds of now, in either direction. Within that window a signature is good once (`claim_delivery`); of GitHub's form, which
-/// has no time, within `tolerance` after its first use.
+/// has no time, within `kUntimedMemory` after its first use.
 #pragma once
 
 #include <functional>
@@ -36,6 +36,8 @@ enum class SignatureScheme : std::uint8_t { github, stripe, pawl };
 
 inline constexpr Millis kSignatureTolerance{300'000};
 inline constexpr Millis kMaxSignatureTolerance{3'600'000};
+/// How long a signature without a time is remembered.
+inline constexpr std::chrono::hours kUntimedMemory{7 * 24};
 
 /// `metadata.webhook` of a document.
 struct WebhookRule {
@@ -67,9 +69,15 @@ struct SignedDelivery {
 /// `t=...,v1=...` as the schemes `stripe` and `pawl` send it; for tests and for clients written against this library.
 [[nodiscard]] std::string sign_delivery(std::string_view secret, std::string_view body, TimePoint now);
 
-/// Takes a signed delivery: true where it is the first. `done` comes on the writer's thread, when that is durable. What has expired goes.
-void claim_delivery(storage::Database& database, const SignedDelivery& delivery, TimePoint now, std::function<void(Result<bool>)> done);
+struct DeliveryClaim {
+  std::optional<RunId> run;  ///< that the delivery starts; nothing where it was taken longer than a day ago
+  bool is_new = false;
+};
+/// Takes a signed delivery for the run `fresh`, or finds the run that it was taken for. That one need not have started: the process may
+/// have died in between. `done` comes on the writer's thread, when the claim is durable. What has expired goes.
+void claim_delivery(storage::Database& database, const OrganizationId& organization, const SignedDelivery& delivery, RunId fresh,
+                    TimePoint now, std::function<void(Result<DeliveryClaim>)> done);
 /// The delivery came to nothing: its sender may repeat it.
-void release_delivery(storage::Database& database, const SignedDelivery& delivery);
+void release_delivery(storage::Database& database, const OrganizationId& organization, const SignedDelivery& delivery);
 
 }  // namespace pawl::catalog

@@ -1,8 +1,14 @@
 #include "catalog/webhook.hpp"
 
 #include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <future>
 
 #include "dsl/compile.hpp"
+#include "storage/migrations.hpp"
+#include "storage/testing/test_database.hpp"
 
 namespace pawl::catalog {
 namespace {
@@ -78,6 +84,41 @@ TEST(WebhookSignature, S4_O8_TheSameSignatureHasTheSameDigestWhateverElseIsSent)
   EXPECT_EQ(first->digest, again->digest);
   EXPECT_NE(first->digest, later->digest);
   EXPECT_GT(first->expires_at, kNow + rule.tolerance) << "it is remembered as long as it is good";
+  const auto untimed = verify_signature(
+      rule, "s3cret", kWorkflow, {.github = "sha256=" + crypto::hmac_sha256_hex("s3cret", "x"), .stripe = {}, .pawl = {}}, "x", kNow);
+  EXPECT_GE(untimed->expires_at, kNow + std::chrono::hours(24 * 7)) << "good for ever, so remembered for long";
+}
+
+// proves: S4-O8
+TEST(WebhookDelivery, S4_O8_IsTakenOnceAndNamesItsRun) {
+  std::string folder = (std::filesystem::temp_directory_path() / "pawl-webhook-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  storage::DatabaseOptions options;
+  options.folder = folder;
+  options.synchronous = false;
+  auto database = storage::testing::open(options).value();
+  const SystemClock clock;
+  SystemRandom random;
+  ASSERT_FALSE(storage::migrate_up(*database, clock).has_error());
+  const auto organization = OrganizationId::make(kNow, random);
+  const SignedDelivery delivery{crypto::hash("a signature"), kNow + Millis(1000)};
+  const auto claim = [&](TimePoint now, RunId fresh) {
+    std::promise<DeliveryClaim> told;
+    claim_delivery(*database, organization, delivery, fresh, now, [&](const Result<DeliveryClaim>& claimed) { told.set_value(*claimed); });
+    return told.get_future().get();
+  };
+  const auto first = RunId::make(kNow, random);
+  const auto second = RunId::make(kNow, random);
+  EXPECT_TRUE(claim(kNow, first).is_new);
+  const auto again = claim(kNow + Millis(500), second);
+  EXPECT_FALSE(again.is_new);
+  EXPECT_EQ(again.run, first) << "the run that it was taken for, started or not";
+  release_delivery(*database, organization, delivery);
+  const auto released = claim(kNow + Millis(600), second);
+  EXPECT_TRUE(released.is_new);
+  EXPECT_EQ(released.run, second);
+  database.reset();
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 Rate limits of the real server: headers, refusals, proxies, and two processes over one Redis.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -97,6 +98,38 @@ class LimitsTest(unittest.TestCase):
             status, _, fields = server.request("GET", "/api/workflows")
             self.assertEqual(status, 200)
             self.assertNotIn("X-RateLimit-Limit", fields)
+
+    # proves: S4-C4, AI-C6
+    def test_guessed_webhooks_are_counted_by_address_and_leave_no_record(self):
+        server = self.serve(RATE_LIMIT_PER_HOUR="5")
+        for guess in range(5):
+            self.assertEqual(server.request("POST", f"/hooks/nosuch{guess}", {}, ANONYMOUS)[0], 404)
+        self.assert_refused(server.request("POST", "/hooks/nosuch6", {}, ANONYMOUS), 720)
+        records = server.request("GET", "/api/audit?all=true&action=webhooks.hookPost")[1]["items"]
+        self.assertEqual([record["details"]["status"] for record in records if record["outcome"] == "failure"], [])
+
+    # proves: S4-C4, AI-C6
+    def test_malformed_log_ins_are_counted_too(self):
+        server = self.serve(RATE_LIMIT_PER_HOUR="5")
+        for _ in range(5):
+            self.assertEqual(server.request("POST", "/api/auth/login", "{", ANONYMOUS)[0], 400)
+        self.assert_refused(server.request("POST", "/api/auth/login", "{", ANONYMOUS), 720)
+
+    # proves: S4-H2
+    def test_what_nobody_signed_in_for_fills_no_trail(self):
+        server = self.serve(RATE_LIMIT_ENABLED="false")
+        began = time.monotonic()
+        for _ in range(150):
+            self.assertEqual(server.request("POST", "/api/auth/login", "{", ANONYMOUS)[0], 400)
+        seconds = time.monotonic() - began
+        records = server.request("GET", "/api/audit?all=true&action=auth.login&limit=200")[1]["items"]
+        self.assertLessEqual(len(records), 20 * (int(seconds) + 2))
+
+    # proves: P11
+    def test_credentials_have_a_small_body(self):
+        server = self.serve(RATE_LIMIT_ENABLED="false")
+        body = json.dumps({"email": "a@example.org", "password": "x" * 70_000})
+        self.assertEqual(server.request("POST", "/api/auth/login", body, ANONYMOUS)[0], 413)
 
     # proves: AI-C6, S4-R1, FA-1
     def test_the_sixth_log_in_of_an_address_is_refused(self):

@@ -116,16 +116,45 @@ void claim_and_start(const ExecutionPtr& execution) {
                                  RunId::make(now, context.d.random), now, claimed);
 }
 
+/// A signature is good once. A delivery that was taken, but whose run never started (the process died in between), starts it now; any other
+/// is one too many.
+void answer_repeated(const ExecutionPtr& execution, const std::optional<RunId>& run) {
+  if (!run) return on_home(execution, [](Execution& e) { e.answer_error(unknown_hook()); });
+  execution->context.d.engine.view(execution->executable->organization, *run, false,
+                                   [execution, run = *run](const Result<engine::RunView>& view) {
+                                     if (view.has_error() && view.error().kind == ErrorClass::not_found) return start(execution, run);
+                                     const auto error = view.has_error() ? view.error() : unknown_hook();
+                                     on_home(execution, [error](Execution& e) { e.answer_error(error); });
+                                   });
+}
+
+/// Starts on the writer's thread, for the reason above.
+void take_and_start(const ExecutionPtr& execution) {
+  auto& context = execution->context;
+  const auto now = context.d.clock.now();
+  const auto taken = [execution](Result<catalog::DeliveryClaim> claim) {
+    if (claim.has_error()) return on_home(execution, [error = claim.error()](Execution& e) { e.answer_error(error); });
+    if (!claim->is_new) return answer_repeated(execution, claim->run);
+    execution->claimed = true;
+    start(execution, claim->run);
+  };
+  catalog::claim_delivery(context.d.database, execution->executable->organization, *execution->delivery, RunId::make(now, context.d.random),
+                          now, taken);
+}
+
 /// On the connection's thread, with the plan at hand.
 void begin(const ExecutionPtr& execution) {
   if (!execution->executable->active) {
     return execution->answer_error(Error(ErrorClass::conflict, "workflow.inactive", "The workflow is not active."));
   }
+  if (execution->delivery) return take_and_start(execution);
   if (execution->wish.idempotency_key.empty()) return start(execution, std::nullopt);
   claim_and_start(execution);
 }
 
 }  // namespace
+
+Error unknown_hook() { return {ErrorClass::not_found, "webhook.not_found", "There is no such webhook."}; }
 
 void Execution::answer_accepted(engine::Phase phase) {
   if (std::exchange(answered, true)) return;
@@ -154,7 +183,7 @@ void Execution::answer_finished(const engine::RunView& run_view) {
 void Execution::answer_error(const Error& error) {
   stop_waiting();
   if (std::exchange(answered, true)) return;
-  if (delivery && !accepted) catalog::release_delivery(context.d.database, *delivery);
+  if (claimed && !accepted) catalog::release_delivery(context.d.database, executable->organization, *delivery);
   call.fail(error);
 }
 

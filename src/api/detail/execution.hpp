@@ -39,7 +39,8 @@ struct Execution {
   catalog::ExecutablePtr executable;
   RunId run;
   WaitList::Token wait = 0;
-  std::optional<catalog::SignedDelivery> delivery{};  ///< given back where no run comes of it
+  std::optional<catalog::SignedDelivery> delivery{};  ///< taken once: durably, then the run starts
+  bool claimed = false;                               ///< it is this request's: given back where no run comes of it
   bool accepted = false;                              ///< the start is durable
   bool timed_out = false;
   bool answered = false;
@@ -56,6 +57,9 @@ struct Execution {
   void stop_waiting();
 };
 using ExecutionPtr = std::shared_ptr<Execution>;
+
+/// Whatever is wrong with a webhook.
+[[nodiscard]] Error unknown_hook();
 
 /// Finds the plan and starts the run. On the connection's thread.
 void execute(const ExecutionPtr& execution, const OrganizationId& organization, const WorkflowId& workflow);

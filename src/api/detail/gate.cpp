@@ -159,7 +159,7 @@ void admit(const PassagePtr& passage) {
   if (const auto problem = query_problems(passage->route, passage->call.request)) return passage->call.fail(*problem);
   if (const auto problem = shape_problems(passage->route, passage->call.body)) return passage->call.fail(*problem);
   if (passage->route.rate != RateClass::auth) return handle(passage);
-  // Only now the account is known. What is malformed tests no credential.
+  // Only now the account is known. What is malformed tests no credential; it was counted as any request is.
   count(passage->context, passage->route, passage->call, [passage] { handle(passage); });
 }
 
@@ -225,7 +225,7 @@ void identified(const PassagePtr& passage, Result<Principal> principal) {
     return call.fail(Error(ErrorClass::unauthenticated, "auth.missing", "Sign in, or send a key as `Authorization: Bearer ...`."));
   }
   if (const auto problem = csrf_problem(passage->context, call)) return call.fail(*problem);
-  if (passage->route.rate == RateClass::auth) return take_body(passage);
+  if (passage->route.rate == RateClass::auth) return count_caller(passage->context, call, [passage] { take_body(passage); });
   count(passage->context, passage->route, call, [passage] { take_body(passage); });
 }
 

@@ -1,8 +1,8 @@
 // The way into every handler: nothing reaches one but through the gate.
 //
 // In this order: who asks (401), how often (429), the body as JSON (415, 400), in which organization (404), permitted there (403), the
-// body's shape (422 with every finding). Routes that test a credential are counted after all of these, when the account is known. What
-// concerns an organization that the caller does not belong to looks as if it did not exist.
+// body's shape (422 with every finding). Routes that test a credential are counted again after all of these, when the account is known.
+// What concerns an organization that the caller does not belong to looks as if it did not exist.
 #pragma once
 
 #include "api/detail/context.hpp"

@@ -29,7 +29,9 @@ class LimitSink final : public http::ResponseSink {
 
  private:
   void add(http::Headers& headers) const {
-    for (const auto& field : fields_) headers.set(field.name, field.value);
+    for (const auto& field : fields_) {
+      if (!headers.contains(field.name)) headers.set(field.name, field.value);  // who counted later decided
+    }
   }
 
   http::Responder inner_;
@@ -49,6 +51,13 @@ std::string account_of(const Call& call) {
   return {};
 }
 
+/// All keys and sessions of a user together; the installation's own key is the nil user.
+limits::Keys caller_keys(Context& context, const Call& call) {
+  auto& limiter = *context.d.limiter;
+  if (call.principal.kind != identity::Principal::Kind::anonymous) return limiter.principal_keys(call.principal.user.uuid);
+  return limiter.address_keys(address_of(call.request));
+}
+
 limits::Keys keys_of(Context& context, const Route& route, const Call& call) {
   auto& limiter = *context.d.limiter;
   switch (route.rate) {
@@ -57,9 +66,7 @@ limits::Keys keys_of(Context& context, const Route& route, const Call& call) {
     case RateClass::hook: return limiter.webhook_keys(call.request.param("token"));
     case RateClass::general: break;
   }
-  // All keys and sessions of a user together; the installation's own key is the nil user.
-  if (call.principal.kind != identity::Principal::Kind::anonymous) return limiter.principal_keys(call.principal.user.uuid);
-  return limiter.address_keys(address_of(call.request));
+  return caller_keys(context, call);
 }
 
 Error too_many(const limits::Decision& decision) {
@@ -90,6 +97,11 @@ void check(Context& context, Call& call, const limits::Keys& keys, std::function
 void count(Context& context, const Route& route, Call& call, std::function<void()> go_on) {
   if (route.rate == RateClass::none || context.d.limiter == nullptr) return go_on();
   check(context, call, keys_of(context, route, call), std::move(go_on));
+}
+
+void count_caller(Context& context, Call& call, std::function<void()> go_on) {
+  if (context.d.limiter == nullptr) return go_on();
+  check(context, call, caller_keys(context, call), std::move(go_on));
 }
 
 void count_stranger(Context& context, Call& call, std::function<void()> go_on) {

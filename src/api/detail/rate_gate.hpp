@@ -12,6 +12,9 @@ namespace pawl::api::detail {
 /// the call is answered with 429. `call` lives until then.
 void count(Context& context, const Route& route, Call& call, std::function<void()> go_on);
 
+/// The same on the general budget of whoever calls, whatever the route: before anything of the body is read.
+void count_caller(Context& context, Call& call, std::function<void()> go_on);
+
 /// The same for a request whose credential was not accepted: by address, so that keys cannot be guessed without end.
 void count_stranger(Context& context, Call& call, std::function<void()> go_on);
 

@@ -12,7 +12,10 @@ bool is_unsafe(http::Method method) {
 }
 
 /// Answered as soon as it is done: what follows from it is recorded step by step.
-bool waits_for_record(const Route& route) { return route.tag != "runs" && route.tag != "events" && route.tag != "hooks"; }
+bool waits_for_record(const Route& route) { return route.tag != "runs" && route.tag != "events" && route.rate != RateClass::hook; }
+
+/// A guessed address of a webhook: nothing of this installation was concerned.
+bool is_unknown_hook(const Route& route, int status) { return route.rate == RateClass::hook && status == 404; }
 
 /// The last parameter of the path, unless it is a token.
 std::string resource_id(const Route& route, const http::Request& request) {
@@ -49,9 +52,11 @@ class TrailSink final : public http::ResponseSink {
   }
 
   void send(http::Response response) override {
+    if (is_unknown_hook(route_, response.status)) return inner_.send(std::move(response));
     const auto outcome = complete(response.status);
+    const bool from_anybody = outcome == audit::Outcome::failure && witness_->principal.kind == Principal::Kind::anonymous;
     std::uint64_t left_out = 0;
-    if (outcome == audit::Outcome::refused && !trail_.take_refusal(left_out)) return inner_.send(std::move(response));
+    if ((outcome == audit::Outcome::refused || from_anybody) && !trail_.take_refusal(left_out)) return inner_.send(std::move(response));
     if (left_out > 0) record_.details.set("refusals_left_out", left_out);
     if (outcome != audit::Outcome::success || !waits_for_record(route_)) {
       static_cast<void>(trail_.log_->append(std::move(record_)));  // a refusal is none less for not being written

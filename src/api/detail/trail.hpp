@@ -25,7 +25,7 @@ struct Witness {
 
 /// The action is `<tag>.<operationId>`, the resource the last id of the path; bodies are never looked at. A change that succeeded is
 /// answered only when its record is durable; starts of runs and events do not wait for that. Requests that were not let in (401, 403, 429)
-/// are recorded too, at most `kRefusedPerSecond`: the next record then says how many were left out.
+/// are recorded too, and failed ones of nobody, at most `kRefusedPerSecond`: the next record then says how many were left out.
 class Trail {
  public:
   Trail(audit::Log* log, const Clock& clock) : log_(log), clock_(clock) {}

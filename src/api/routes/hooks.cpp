@@ -4,7 +4,9 @@
 // {method, query, headers, body}, with U+FFFD for bytes that are not UTF-8. Without `wait` the answer is 202, else the run's output.
 // Whatever is wrong with token, signature or state of the workflow: 404.
 #include "api/body.hpp"
+#include "api/detail/body_size.hpp"
 #include "api/detail/execution.hpp"
+#include "api/detail/rate_gate.hpp"
 #include "api/routes/theme.hpp"
 #include "base/utf8.hpp"
 #include "catalog/webhook.hpp"
@@ -12,8 +14,6 @@
 
 namespace pawl::api::detail {
 namespace {
-
-Error unknown_hook() { return {ErrorClass::not_found, "webhook.not_found", "There is no such webhook."}; }
 
 bool is_credential(std::string_view name) {
   return http::equals_ignoring_case(name, "authorization") || http::equals_ignoring_case(name, "cookie") ||
@@ -24,6 +24,9 @@ Result<json::Value> body_value(const http::Request& request) {
   if (request.body.empty()) return json::Value();
   const auto type = request.content_type();
   if (!http::equals_ignoring_case(type, "application/json") && !type.ends_with("+json")) return json::Value(to_utf8(request.body));
+  if (has_too_many_values(request.body)) {
+    return Error(ErrorClass::too_large, "request.too_many_values", "The body has too many members and items.");
+  }
   json::ParseLimits limits;
   limits.max_depth = kMaxBodyDepth;
   auto parsed = json::parse(request.body, limits);
@@ -88,22 +91,16 @@ void start_hook(Context& context, Call call, const catalog::Hook& hook, const ca
   const auto delivery = verified(context, executable, **rule, call.request);
   if (!delivery) return call.fail(unknown_hook());
   PAWL_API_TRY(input, input_of(call.request));
-  // A signature is good once: first it is taken, durably, then the run starts.
-  const auto shared = std::make_shared<Call>(std::move(call));
-  const auto taken = [&context, shared, hook, rule = **rule, input = std::move(input), delivery](Result<bool> first) mutable {
-    context.d.threads.post(shared->request.shard, [&context, shared, hook, rule = std::move(rule), input = std::move(input), delivery,
-                                                   first = std::move(first)]() mutable {
-      if (first.has_error()) return shared->fail(first.error());
-      if (!*first) return shared->fail(unknown_hook());
-      run_hook(context, std::move(*shared), hook, rule, std::move(input), delivery);
-    });
-  };
-  catalog::claim_delivery(context.d.database, *delivery, context.d.clock.now(), taken);
+  run_hook(context, std::move(call), hook, **rule, std::move(input), delivery);
 }
 
 void webhook(Context& context, Call call) {
   const auto hook = context.d.catalog.find_hook(call.request.param("token"));
-  if (!hook) return call.fail(unknown_hook());
+  if (!hook) {
+    // Counted by address: tokens that nobody has would each have a budget of their own.
+    const auto stranger = std::make_shared<Call>(std::move(call));
+    return count_stranger(context, *stranger, [stranger] { stranger->fail(unknown_hook()); });
+  }
   if (const auto cached = context.d.catalog.cached(hook->organization, hook->workflow)) {
     return start_hook(context, std::move(call), *hook, *cached);
   }
