@@ -485,6 +485,7 @@ void Application::stop(Millis patience) {
   impl.people->stop();
   impl.engine->stop(left());
   impl.sign_ins->pool.stop();
+  impl.integrations->stop();
   impl.pool.stop();
   impl.threads.stop();
   impl.server.reset();

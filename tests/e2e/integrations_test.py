@@ -8,6 +8,8 @@ key changes. A canary secret must appear in nothing that the program writes.
 import http.server
 import json
 import os
+import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -15,7 +17,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from pawl_server import Server, binary  # noqa: E402
+from pawl_server import Background, Server, binary  # noqa: E402
 from people import PASSWORD, Person  # noqa: E402
 import subprocess  # noqa: E402
 
@@ -67,6 +69,37 @@ class IntegrationsTest(unittest.TestCase):
         self.start({"ENCRYPTION_KEY": FIRST})
         self.addCleanup(lambda: self.server.stop())
         self.seen = []
+
+    # proves: S0-R5
+    def test_a_masked_secret_is_not_sent_to_another_address(self):
+        made = self.call("POST", "/api/integrations", {"connector": "http", "name": "svc", "config": {
+            "base_url": "https://service.example", "header_value": CANARY}}, 201)
+        path = f"/api/integrations/{made['id']}"
+        config = {**made["config"], "base_url": f"http://127.0.0.1:{self.service.port}"}
+        reply = self.call("PUT", path, {"config": config}, 422)
+        self.assertEqual([finding["pointer"] for finding in reply["findings"]], ["/config/header_value"])
+        self.assertEqual(self.call("GET", path, expect=200)["config"]["base_url"], "https://service.example")
+        self.call("PUT", path, {"config": {**config, "header_value": "another"}}, 200)
+
+    # proves: O8
+    def test_stopping_during_a_test_of_an_integration_ends_well(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        self.start({"ENCRYPTION_KEY": FIRST, "PAWL_STOP_SECONDS": "1"})
+        made = self.call("POST", "/api/integrations", {"connector": "http", "name": "slow", "config": {
+            "base_url": f"http://127.0.0.1:{silent.getsockname()[1]}", "header_value": CANARY}}, 201)
+
+        def ask():
+            try:
+                self.server.request("POST", f"/api/integrations/{made['id']}/test", {}, timeout=40)
+            except OSError:
+                pass  # the server ends
+        asking = Background(ask)
+        connection, _ = silent.accept()
+        self.addCleanup(connection.close)
+        self.server.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.server.process.wait(timeout=40), 0, self.server.tail())
+        asking.join(40)
 
     def start(self, environment):
         if self.server:
