@@ -180,6 +180,16 @@ TEST_F(AccountsTest, S4_O7_WhoGuessesHasToWaitAndTheOwnerElsewhereDoesNot) {
   EXPECT_EQ(code_of(login("nobody@example.org")), "auth.too_many_attempts");
 }
 
+TEST_F(AccountsTest, AWindowThatIsOverBeginsAnewAlthoughItsLastFailureIsRecent) {
+  sign_up();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(code_of(login("ada@example.org", "wrong")), "auth.invalid_credentials");
+  advance(std::chrono::minutes(14));
+  EXPECT_EQ(code_of(login("ada@example.org", "wrong")), "auth.invalid_credentials");
+  advance(std::chrono::minutes(2));
+  for (int i = 0; i < LoginThrottle::kFreeFailures; ++i) EXPECT_EQ(code_of(login("ada@example.org", "wrong")), "auth.invalid_credentials");
+  EXPECT_EQ(code_of(login()), "auth.too_many_attempts");
+}
+
 TEST_F(AccountsTest, TheLongestWaitIsFiveMinutes) {
   sign_up();
   for (int i = 0; i < 14; ++i) {

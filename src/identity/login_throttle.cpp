@@ -43,13 +43,17 @@ Result<void> LoginThrottle::check(storage::Session& session, std::string_view em
 
 Result<void> LoginThrottle::failed(storage::Transaction& transaction, std::string_view email_key, std::string_view address,
                                    TimePoint now) const {
-  PAWL_TRY_VOID(transaction.execute("delete from login_failures where first_at <= $1", {TimePoint(now - kWindow)}));
+  // By the column that has an index; a window that is over although the last failure lies within it begins anew below.
+  PAWL_TRY_VOID(transaction.execute("delete from login_failures where last_at <= $1", {TimePoint(now - kWindow)}));
   for (const auto place : {address, std::string_view{}}) {
     const auto digest = subject(email_key, place);
     PAWL_TRY_VOID(
         transaction.execute("insert into login_failures (subject, failures, first_at, last_at) values ($1, 1, $2, $2) "
-                            "on conflict (subject) do update set failures = login_failures.failures + 1, last_at = excluded.last_at",
-                            {Parameter::blob(digest), now}));
+                            "on conflict (subject) do update set "
+                            "failures = case when login_failures.first_at <= $3 then 1 else login_failures.failures + 1 end, "
+                            "first_at = case when login_failures.first_at <= $3 then excluded.first_at else login_failures.first_at end, "
+                            "last_at = excluded.last_at",
+                            {Parameter::blob(digest), now, TimePoint(now - kWindow)}));
     if (address.empty()) break;
   }
   return {};
