@@ -77,7 +77,7 @@ class IntegrationsTest(unittest.TestCase):
         path = f"/api/integrations/{made['id']}"
         config = {**made["config"], "base_url": f"http://127.0.0.1:{self.service.port}"}
         reply = self.call("PUT", path, {"config": config}, 422)
-        self.assertEqual([finding["pointer"] for finding in reply["findings"]], ["/config/header_value"])
+        self.assertEqual([error["pointer"] for error in reply["errors"]], ["/config/header_value"])
         self.assertEqual(self.call("GET", path, expect=200)["config"]["base_url"], "https://service.example")
         self.call("PUT", path, {"config": {**config, "header_value": "another"}}, 200)
 
