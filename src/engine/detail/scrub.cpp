@@ -28,6 +28,7 @@ void Scrub::event(decltype(Event::body)& body) const {
   struct Visitor {
     const Scrub& scrub;
     void operator()(RunStarted& event) const { event.input = scrub.value(event.input); }
+    void operator()(RunQueued& event) const { event.input = scrub.value(event.input); }
     void operator()(EffectSucceeded& event) const {
       event.output = scrub.value(event.output);
       scrub.lines(event.logs);
@@ -40,6 +41,7 @@ void Scrub::event(decltype(Event::body)& body) const {
     void operator()(RetryRequested& event) const {
       if (event.input) event.input = scrub.value(*event.input);
     }
+    void operator()(const RunAdmitted&) const {}
     void operator()(const EffectBegun&) const {}
     void operator()(const TimerFired&) const {}
     void operator()(const CancelRequested&) const {}
