@@ -442,6 +442,7 @@ TEST(Postgres, F6_TakesNothingFromTheEnvironmentAndPrintsNothingOfTheServer) {
   std::string startup;
   const StandIn server([&](int connection) {
     startup = StandIn::receive(connection, [](const std::string& text) { return text.size() > 8; });
+    StandIn::send(connection, pg_message('R', std::string(4, '\0')));
     StandIn::send(connection, pg_message('N', std::string("SWARNING\0C01000\0MINTERNAL\0\0", 27)));
     StandIn::send(connection, pg_message('E', std::string("SFATAL\0C28P01\0Mpassword authentication failed\0\0", 47)));
   });
