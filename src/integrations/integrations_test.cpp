@@ -113,7 +113,9 @@ TEST_F(IntegrationsTest, S4_D1_KeepsSecretsSealedAndShowsMasks) {
   EXPECT_EQ(integrations_->get(kOurs, made.id)->config.get("access_token"), json::Value(kMask));
   EXPECT_EQ(integrations_->list(kOurs)->at(0).config.get("access_token"), json::Value(kMask));
   ASSERT_FALSE(integrations_->update(kOurs, made.id, {.name = "renamed"}).has_error());
-  if (!storage::testing::on_postgresql()) EXPECT_THAT(files(), HasSubstr("renamed")) << "the files were written";
+  if (!storage::testing::on_postgresql()) {
+    EXPECT_THAT(files(), HasSubstr("renamed")) << "the files were written";
+  }
   EXPECT_THAT(files(), Not(HasSubstr(kCanary)));
 }
 
