@@ -283,7 +283,7 @@ Result<Integration> Integrations::update(const OrganizationId& organization, con
     if (changes.name) row.shown.name = *changes.name;
     if (changes.is_active) row.shown.is_active = *changes.is_active;
     auto findings = detail::check(*connector, row.shown.name, config);
-    if (changes.config) std::ranges::move(detail::moved_secrets(*connector, *changes.config, before), std::back_inserter(findings));
+    if (changes.config) std::ranges::move(detail::moved_secrets(*connector, *changes.config, kept), std::back_inserter(findings));
     if (!findings.empty()) return invalid(std::move(findings));
     PAWL_TRY(taken, detail::name_is_taken(transaction, organization, row.shown.name, id));
     if (taken) return name_taken(row.shown.name);

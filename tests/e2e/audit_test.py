@@ -298,7 +298,8 @@ class AuditTest(unittest.TestCase):
         server.stop()
         day = 86_400_000
         with sqlite3.connect(os.path.join(folder, "pawl.db")) as database:
-            database.execute(f"update runs set created_at = created_at - 200 * {day} where key in (select key from runs limit 2)")
+            database.execute(f"update runs set created_at = created_at - 200 * {day}, key = key - 200 * {day} * 4194304 "
+                             "where key in (select key from runs limit 2)")  # the key begins with the time
         database.close()
         command = [binary(), "retention", "--data-dir", folder, "--json"]
         environment = {"PATH": os.environ["PATH"]}

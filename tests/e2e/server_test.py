@@ -247,7 +247,7 @@ class Runs(ServerTest):
 
     def test_execute_refuses_what_it_does_not_understand(self):
         path = f"/api/workflows/{self.create(ECHO)['id']}/execute"
-        reply = self.problem("POST", path, {"wait": 61, "version": 0, "dry_run": 1, "colour": 1, "priority": 3}, 422)
+        reply = self.problem("POST", path, {"wait": 61, "version": 0, "dry_run": 1, "colour": 1, "priority": "high"}, 422)
         self.assertEqual({error["pointer"] for error in reply["errors"]}, {"/wait", "/version", "/dry_run", "/colour", "/priority"})
         self.problem("POST", path, {"version": 7}, 404)
         self.call("POST", path, None, 202)

@@ -16,6 +16,11 @@ function get(base, path, headers = {}, method = 'GET') {
   });
 }
 
+function decoded({ headers, body }) {
+  if (headers['content-encoding'] === 'br') return brotliDecompressSync(body);
+  return headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
+}
+
 export const servingTests = [
   [
     'the page has a strict policy with a nonce of its own each time, and is not kept',
@@ -48,8 +53,12 @@ export const servingTests = [
         assert.match(plain.headers['cache-control'], /immutable/, path);
         const packed = await get(server.base, path, { 'Accept-Encoding': 'gzip, br' });
         const zipped = await get(server.base, path, { 'Accept-Encoding': 'gzip' });
-        assert.deepEqual(brotliDecompressSync(packed.body), plain.body);
-        assert.deepEqual(gunzipSync(zipped.body), plain.body);
+        // What a coding would not make smaller comes as it is.
+        const small = plain.body.length < 200;
+        assert.ok(small || packed.headers['content-encoding'] === 'br', path);
+        assert.ok(small || zipped.headers['content-encoding'] === 'gzip', path);
+        assert.deepEqual(decoded(packed), plain.body);
+        assert.deepEqual(decoded(zipped), plain.body);
         const again = await get(server.base, path, { 'Accept-Encoding': 'br', 'If-None-Match': packed.headers.etag });
         assert.equal(again.status, 304);
         assert.equal(again.body.length, 0);

@@ -226,7 +226,8 @@ export const workTests = [
       await viewer.getByRole('button', { name: 'Create an account' }).click();
       await viewer.getByRole('heading', { name: 'Workflows' }).waitFor();
       const { body: me } = await call(page, 'GET', '/api/auth/me');
-      const added = await call(page, 'POST', `/api/organizations/${me.organization_id}/members`, { email: 'vera@example.org', role: 'viewer' });
+      const { body: vera } = await call(viewer, 'GET', '/api/auth/me');
+      const added = await call(page, 'POST', `/api/organizations/${me.organization_id}/members`, { user_id: vera.id, role: 'viewer' });
       assert.equal(added.status, 201);
       await viewer.reload();
       await viewer.getByRole('button', { name: /^Organization/ }).click();

@@ -16,6 +16,16 @@ using std::chrono::steady_clock;
 
 namespace {
 
+/// All that an answer depends on, in one field.
+void name_in_vary(Headers& headers, std::string_view name) {
+  std::string all;
+  for (const auto field : headers) {
+    if (!equals_ignoring_case(field.name, "vary") || field.value == name) continue;
+    all.append(field.value).append(", ");
+  }
+  headers.set("Vary", all.append(name));
+}
+
 constexpr std::size_t kBodyCopiedUpTo = 16 * 1024;  // smaller bodies ride in the head's buffer: one write, one page run
 constexpr std::size_t kKeepOutputUpTo = 64 * 1024;
 
@@ -224,7 +234,7 @@ Response Connection::server_error(ErrorClass kind, const char* code, std::string
 
 void Connection::send(Response response) {
   const bool here = state_->threads.on_thread(shard_.index);
-  if (varies_) response.headers.add("Vary", "Accept-Encoding");
+  if (varies_) name_in_vary(response.headers, "Accept-Encoding");
   if (gzip_) compress(response, here);
   if (here) return respond(std::move(response));
   if (gone_.load(std::memory_order_relaxed)) return;
