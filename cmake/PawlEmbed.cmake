@@ -1,8 +1,8 @@
 # pawl_embed(target function namespace header FOLDER folder [WHEN ON|OFF] [FILES file...] [DEPENDS file...])
 #
 # Puts the files of a folder into a target, as constant data with media types, tags and compressed forms (web/embedded.hpp). `header`
-# declares `std::span<const web::EmbeddedFile> function()` in `namespace`. Without WHEN the function gives no files. FILES are watched for changes;
-# DEPENDS are what else has to be made before.
+# declares `std::span<const web::EmbeddedFile> function()` in `namespace`. With WHEN OFF the function gives no files. FILES are watched for
+# changes; DEPENDS are what else has to be made before.
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(PAWL_EMBED_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/embed.py)

@@ -183,7 +183,8 @@ class TrailTest(unittest.TestCase):
         base = f"/api/organizations/{organization}"
         self.call("POST", f"{base}/invitations", {"email": "mia@example.org", "role": "viewer"}, token=eve.access_token)
         token = self.mailbox.token("mia@example.org", "invitation")
-        mia = self.call("POST", "/api/auth/register", {"email": "mia@example.org", "password": PASSWORD, "name": "Mia", "invitation": token}, token="")["user"]["id"]
+        wish = {"email": "mia@example.org", "password": PASSWORD, "name": "Mia", "invitation": token}
+        mia = self.call("POST", "/api/auth/register", wish, token="")["user"]["id"]
         self.assert_told("organization.joined", "success", "user", mia, organization, "viewer")
         self.call("PUT", f"{base}/members/{mia}", {"role": "admin"}, token=eve.access_token)
         self.call("DELETE", f"{base}/members/{mia}", token=eve.access_token)
