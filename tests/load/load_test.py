@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: N-9
+"""proves: S4-L2
 
 Load with thresholds: health, log-in, list, create and execute against the real server on SQLite and, where PAWL_TEST_DATABASE_URL names one, on
 PostgreSQL, beside a bare Boost.Beast server in the same run. Bounded in requests and time, on loopback, ends what it starts.
@@ -7,7 +7,7 @@ PostgreSQL, beside a bare Boost.Beast server in the same run. Bounded in request
     scripts/build release --tests && tests/load/load_test.py            # the thresholds
     tests/load/load_test.py --report                                    # ten times the load, and a table for docs/benchmarks.md
 
-The thresholds are a tenth or less of what two idle cores do: they find what has become slow by a factor, whatever else the machine is doing.
+The thresholds lie far below what a machine with nothing else to do reaches: they find what has become slow by a factor.
 """
 
 import json
