@@ -59,11 +59,11 @@ Result<std::optional<ObjectState>> if_match(const http::Request& request) {
   return std::optional(state);
 }
 
-void reply_tagged(Call& call, int status, const ObjectState& state, std::string json) {
-  const auto tag = tag_of(state, json);
+void reply_tagged(Call& call, int status, const ObjectState& state, std::string body) {
+  const auto tag = tag_of(state, body);
   const bool reads = call.request.method == http::Method::get || call.request.method == http::Method::head;
   if (reads && has_tag(call.request.header("If-None-Match"), tag)) return call.reply(http::Response::empty(304).with("ETag", tag));
-  call.reply(http::Response::json(status, std::move(json)).with("ETag", tag));
+  call.reply(http::Response::json(status, std::move(body)).with("ETag", tag));
 }
 
 void fail_precondition(Call& call, const Error& error) {

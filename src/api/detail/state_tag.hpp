@@ -25,7 +25,7 @@ struct ObjectState {
 [[nodiscard]] Result<std::optional<ObjectState>> if_match(const http::Request& request);
 
 /// Answers with the object and its tag; a read of what the client has already, with 304.
-void reply_tagged(Call& call, int status, const ObjectState& state, std::string json);
+void reply_tagged(Call& call, int status, const ObjectState& state, std::string body);
 
 /// 412 with the error's sentence; 400 for a malformed field.
 void fail_precondition(Call& call, const Error& error);
