@@ -63,7 +63,9 @@ void reply_tagged(Call& call, int status, const ObjectState& state, std::string 
   const auto tag = tag_of(state, body);
   const bool reads = call.request.method == http::Method::get || call.request.method == http::Method::head;
   if (reads && has_tag(call.request.header("If-None-Match"), tag)) return call.reply(http::Response::empty(304).with("ETag", tag));
-  call.reply(http::Response::json(status, std::move(body)).with("ETag", tag));
+  auto reply = http::Response::json(status, std::move(body));
+  reply.headers.add("ETag", tag);
+  call.reply(std::move(reply));
 }
 
 void fail_precondition(Call& call, const Error& error) {
