@@ -115,7 +115,6 @@ class LimitsTest(unittest.TestCase):
             self.assertEqual(server.request("POST", "/api/auth/login", "{", ANONYMOUS)[0], 400)
         self.assert_refused(server.request("POST", "/api/auth/login", "{", ANONYMOUS), 720)
 
-    # proves: S4-H2
     def test_what_nobody_signed_in_for_fills_no_trail(self):
         server = self.serve(RATE_LIMIT_ENABLED="false")
         began = time.monotonic()
