@@ -3,6 +3,7 @@
 /// Implementations live in `functions/`; `agents/` will add more. The registry is filled once by `app/` and read-only afterwards.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -59,6 +60,24 @@ using Done = std::function<void(Outcome)>;
 /// Asks a running call to stop; callable from any thread, at any time, more than once. `Done` still comes (soon), with whatever error.
 using Cancel = std::function<void()>;
 
+/// What a call may reach, by the parameter that names it: the capability manifest of a workflow is made from these, before anything runs.
+struct Access {
+  enum class Kind : std::uint8_t {
+    host,      ///< connects to the host of the URL, connection string or host name at `parameter`
+    read,      ///< reads files at the path
+    write,     ///< makes, changes or deletes files at the path
+    process,   ///< runs the program or script
+    database,  ///< opens the database of the connection string or file
+    mail,      ///< sends mail to the addresses
+    model,     ///< asks the language model
+    workflow,  ///< starts the workflow
+  };
+  Kind kind = Kind::host;
+  /// JSON pointer into the arguments, such as `/endpoint/uri`. Empty: not named by an argument; `fixed` says what it is.
+  std::string parameter;
+  std::string fixed;  ///< where nothing names it: `hooks.slack.com`, `(configured provider)`
+};
+
 class Function {
  public:
   Function() = default;
@@ -70,10 +89,11 @@ class Function {
     std::string name;  ///< canonical, dashes
     std::string version = "1.0.0";
     std::string summary;
-    json::Value parameters;    ///< JSON Schema
-    json::Value output;        ///< JSON Schema
-    json::Value examples;      ///< array of argument objects
-    bool destructive = false;  ///< needs `allow_destructive: true` to do anything but plan
+    json::Value parameters;     ///< JSON Schema
+    json::Value output;         ///< JSON Schema
+    json::Value examples;       ///< array of argument objects
+    bool destructive = false;   ///< needs `allow_destructive: true` to do anything but plan
+    std::vector<Access> reach;  ///< empty: it stays within the run
   };
   [[nodiscard]] virtual const Info& info() const = 0;
   /// The class of this very call (an HTTP GET reads, a POST does not).
