@@ -89,11 +89,11 @@ class Function {
     std::string name;  ///< canonical, dashes
     std::string version = "1.0.0";
     std::string summary;
-    json::Value parameters;     ///< JSON Schema
-    json::Value output;         ///< JSON Schema
-    json::Value examples;       ///< array of argument objects
-    bool destructive = false;   ///< needs `allow_destructive: true` to do anything but plan
-    std::vector<Access> reach;  ///< empty: it stays within the run
+    json::Value parameters;       ///< JSON Schema
+    json::Value output;           ///< JSON Schema
+    json::Value examples;         ///< array of argument objects
+    bool destructive = false;     ///< needs `allow_destructive: true` to do anything but plan
+    std::vector<Access> reach{};  ///< empty: it stays within the run
   };
   [[nodiscard]] virtual const Info& info() const = 0;
   /// The class of this very call (an HTTP GET reads, a POST does not).
