@@ -67,7 +67,7 @@ struct Api::Impl {
 };
 
 Api::Api(Dependencies dependencies, Options options)
-    : impl_(new Impl{{std::move(dependencies), std::move(options), {}, {}, {}, {}, {}, {}}}) {
+    : impl_(new Impl{{std::move(dependencies), std::move(options), {}, {}, {}, {}, {}, {}, {}}}) {
   auto& context = impl_->context;
   for (const auto& key : context.options.api_keys) context.key_digests.push_back(crypto::hash(key));
   context.openapi = std::make_shared<const std::string>(json::to_text(openapi_document(route_table(), context.options.version)));
@@ -79,6 +79,7 @@ Api::Api(Dependencies dependencies, Options options)
                                                                                                    .clock = context.d.clock,
                                                                                                    .random = context.d.random,
                                                                                                    .secrets = context.d.secrets});
+  context.approvals = std::make_unique<catalog::Approvals>(context.d.database, context.d.engine);
   context.trail = std::make_unique<detail::Trail>(context.d.audit, context.d.clock);
   context.started_at = context.d.clock.now();
 }

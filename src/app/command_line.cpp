@@ -48,6 +48,7 @@ void add_validate(CLI::App& app, CommandLine& line) {
   auto* command = add_command(app, line, "validate", "Check workflows without running anything", options);
   command->add_option("files", options->files, "Workflows (YAML or JSON)")->required()->type_name("FILE");
   command->add_flag("--json", options->json, "Findings as JSON");
+  command->add_flag("--capabilities", options->capabilities, "Also what each workflow can reach: hosts, paths, programs, secrets ...");
 }
 
 void add_import(CLI::App& app, CommandLine& line) {

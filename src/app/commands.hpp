@@ -24,6 +24,7 @@ struct RunOptions {
 struct ValidateOptions {
   std::vector<std::string> files;
   bool json = false;
+  bool capabilities = false;  ///< what each workflow can reach as well
 };
 struct ImportOptions {
   std::string file;           ///< `-`: standard input

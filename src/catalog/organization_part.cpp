@@ -30,6 +30,8 @@ Result<void> remove_organization(storage::Transaction& transaction, const Organi
   PAWL_TRY_VOID(transaction.execute("delete from webhooks where organization_id = $1", {organization}));
   PAWL_TRY_VOID(transaction.execute("delete from idempotency_keys where organization_id = $1", {organization}));
   PAWL_TRY_VOID(transaction.execute("delete from dead_letters where organization_id = $1", {organization}));
+  PAWL_TRY_VOID(transaction.execute("delete from approval_users where organization_id = $1", {organization}));
+  PAWL_TRY_VOID(transaction.execute("delete from approvals where organization_id = $1", {organization}));
   PAWL_TRY_VOID(transaction.execute(
       "update workflows set deleted_at = $1, updated_at = $1 where organization_id = $2 and deleted_at is null", {now, organization}));
   return {};

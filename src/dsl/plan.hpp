@@ -140,14 +140,26 @@ struct ListenTask {
   std::optional<ForeachClause> foreach;
 };
 
+/// `metadata.on_unknown`: what to do about a call of class `once` that had begun when the process ended, so that nobody knows whether it
+/// took effect. Without it the task faults.
+struct OnUnknown {
+  enum class Kind : std::uint8_t { fail, retry_with_key, ask, probe };
+  Kind kind = Kind::fail;
+  std::string probe;                   ///< canonical name of a function that reads
+  Template probe_arguments;            ///< evaluated on the task's input
+  std::optional<Expression> happened;  ///< on the probe's output; else its member `happened` says it
+  std::optional<Template> output;      ///< on the probe's output: what the task then gives; else the probe's output
+};
+
 /// Anything that touches the outside: `call: http`, a catalog function, `run: shell` (function name `run.shell`), `run.script`,
 /// `run.container`, `run.workflow`.
 struct CallTask {
   std::string function;
-  Template arguments;                 ///< evaluated on the task's input: what the function gets
-  std::optional<EffectClass> effect;  ///< `metadata.effect`; else the function decides by its arguments
-  bool await = true;                  ///< `run: ... await: false`: output is the input
-  bool keep_input = false;            ///< `return: none`: output is the input
+  Template arguments;                           ///< evaluated on the task's input: what the function gets
+  std::optional<EffectClass> effect;            ///< `metadata.effect`; else the function decides by its arguments
+  std::shared_ptr<const OnUnknown> on_unknown;  ///< may be null
+  bool await = true;                            ///< `run: ... await: false`: output is the input
+  bool keep_input = false;                      ///< `return: none`: output is the input
   /// `call: asyncapi` with `subscription.foreach`: tasks to run for each item of the call's output array, as `listen` does. The arguments
   /// hold the rest of the subscription, its `filter`, `while` and `until` as written: they are about messages that only the call sees.
   std::optional<ForeachClause> foreach;

@@ -23,6 +23,7 @@ enum Mark : std::uint8_t {
 };
 
 enum EventKind : std::uint8_t {
+  event_other = 0,  ///< its kind is in the byte that follows
   event_run_started = 1,
   event_effect_begun,
   event_effect_succeeded,
@@ -37,8 +38,11 @@ enum EventKind : std::uint8_t {
   event_retry_requested,
   event_retry_requested_with_input,
   event_run_queued,
-  event_run_admitted,  // fifteen: the next one needs another byte
+  event_run_admitted,  // fifteen: the first byte has room for no more
+  event_effect_interrupted,
+  event_approval_decided,
 };
+constexpr std::uint8_t kLastOfFirstByte = event_run_admitted;
 
 constexpr std::uint64_t kLongDelta = 15;
 // jq's own limit; documents are far below it. A damaged record must not exhaust the stack.
@@ -61,6 +65,8 @@ EventKind kind_of(const Event& event) {
     EventKind operator()(const ResumeRequested&) const { return event_resume_requested; }
     EventKind operator()(const RunQueued&) const { return event_run_queued; }
     EventKind operator()(const RunAdmitted&) const { return event_run_admitted; }
+    EventKind operator()(const EffectInterrupted&) const { return event_effect_interrupted; }
+    EventKind operator()(const ApprovalDecided&) const { return event_approval_decided; }
     EventKind operator()(const RetryRequested& e) const { return e.input ? event_retry_requested_with_input : event_retry_requested; }
   };
   return std::visit(Visitor{}, event.body);
@@ -149,7 +155,9 @@ void Encoder::event(const Event& event, TimePoint& previous) {
   PAWL_ASSERT(event.at >= previous, "the events of a run are in order of time");
   previous = event.at;
   const auto kind = kind_of(event);
-  byte(static_cast<std::uint8_t>(kind | (std::min(delta, kLongDelta) << 4U)));
+  const auto first = kind <= kLastOfFirstByte ? kind : event_other;
+  byte(static_cast<std::uint8_t>(first | (std::min(delta, kLongDelta) << 4U)));
+  if (first == event_other) byte(kind);
   if (delta >= kLongDelta) number(delta);
   std::visit([this, &event](const auto& each) { body(each, event.at); }, event.body);
 }
@@ -177,6 +185,14 @@ void Encoder::body(const EffectFailed& event, TimePoint at) {
   number(event.effect);
   value(event.error);
   logs(event.logs, at);
+}
+void Encoder::body(const EffectInterrupted& event, TimePoint /*at*/) { number(event.effect); }
+void Encoder::body(const ApprovalDecided& event, TimePoint /*at*/) {
+  number(event.approval);
+  byte(event.approved ? 1 : 0);
+  text(event.by);
+  text(event.comment);
+  value(event.data);
 }
 void Encoder::body(const TimerFired& event, TimePoint /*at*/) { number(event.timer); }
 void Encoder::body(const MessageArrived& event, TimePoint /*at*/) { value(event.event); }
@@ -298,6 +314,7 @@ std::vector<LogLine> Decoder::logs(TimePoint at) {
 Event Decoder::event(TimePoint& previous) {
   const auto head = byte();
   const auto short_delta = static_cast<std::uint64_t>(head >> 4U);
+  const auto kind = (head & 0x0fU) == event_other ? byte() : static_cast<std::uint8_t>(head & 0x0fU);
   const auto delta = short_delta == kLongDelta ? number() : short_delta;
   if (delta > static_cast<std::uint64_t>(kMaxDelta)) fail();
   Event event;
@@ -305,7 +322,7 @@ Event Decoder::event(TimePoint& previous) {
   previous += Millis(static_cast<std::int64_t>(delta));
   event.at = previous;
   const auto id = [this] { return static_cast<std::uint32_t>(number()); };
-  switch (head & 0x0fU) {
+  switch (kind) {
     case event_run_started: event.body = RunStarted{value()}; break;
     case event_run_queued: event.body = RunQueued{value()}; break;
     case event_run_admitted: event.body = RunAdmitted{}; break;
@@ -315,7 +332,7 @@ Event Decoder::event(TimePoint& previous) {
       EffectSucceeded body;
       body.effect = id();
       body.output = value();
-      if ((head & 0x0fU) == event_effect_succeeded_with_logs) body.logs = logs(event.at);
+      if (kind == event_effect_succeeded_with_logs) body.logs = logs(event.at);
       event.body = std::move(body);
       break;
     }
@@ -324,7 +341,7 @@ Event Decoder::event(TimePoint& previous) {
       EffectFailed body;
       body.effect = id();
       body.error = value();
-      if ((head & 0x0fU) == event_effect_failed_with_logs) body.logs = logs(event.at);
+      if (kind == event_effect_failed_with_logs) body.logs = logs(event.at);
       event.body = std::move(body);
       break;
     }
@@ -341,9 +358,25 @@ Event Decoder::event(TimePoint& previous) {
       event.body = std::move(body);
       break;
     }
-    default: fail();
+    default: other_event(kind, event);
   }
   return event;
+}
+
+void Decoder::other_event(std::uint8_t kind, Event& event) {
+  if (kind == event_effect_interrupted) {
+    event.body = EffectInterrupted{static_cast<EffectId>(number())};
+  } else if (kind == event_approval_decided) {
+    ApprovalDecided body;
+    body.approval = static_cast<ApprovalId>(number());
+    body.approved = byte() != 0;
+    body.by = text();
+    body.comment = text();
+    body.data = value();
+    event.body = std::move(body);
+  } else {
+    fail();
+  }
 }
 
 }  // namespace pawl::engine

@@ -46,6 +46,8 @@ class Encoder {
   void body(const EffectSucceeded& event, TimePoint at);
   void body(const EffectFailed& event, TimePoint at);
   void body(const TimerFired& event, TimePoint at);
+  void body(const EffectInterrupted& event, TimePoint at);
+  void body(const ApprovalDecided& event, TimePoint at);
   void body(const MessageArrived& event, TimePoint at);
   void body(const CancelRequested& event, TimePoint at);
   void body(const SuspendRequested& event, TimePoint at);
@@ -70,6 +72,7 @@ class Decoder {
   Event event(TimePoint& previous);
 
  private:
+  void other_event(std::uint8_t kind, Event& event);
   json::Value value(std::uint32_t depth);
   json::Value array(std::uint64_t count, std::uint32_t depth);
   json::Value object(std::uint64_t count, std::uint32_t depth);

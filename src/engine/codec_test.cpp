@@ -58,6 +58,8 @@ std::vector<Event> every_kind_of_event() {
   events.push_back({start + std::chrono::hours(24 * 365), MessageArrived{parsed(R"({"id":"1"})")}});
   events.push_back({start + std::chrono::hours(24 * 366), CancelRequested{"because"}});
   events.push_back({start + std::chrono::hours(24 * 366), SuspendRequested{}});
+  events.push_back({start + std::chrono::hours(24 * 366), EffectInterrupted{7}});
+  events.push_back({start + std::chrono::hours(24 * 366), ApprovalDecided{3, true, "ann", "fine", json::Value::object({{"amount", 5}})}});
   events.push_back({start + std::chrono::hours(24 * 366), ResumeRequested{}});
   events.push_back({start + std::chrono::hours(24 * 366), RetryRequested{"/do/0/a", {}}});
   events.push_back({start + std::chrono::hours(24 * 366), RetryRequested{"", json::Value(1)}});

@@ -317,6 +317,10 @@ void Engine::deliver(const OrganizationId& organization, const RunId& run, json:
   impl.command(run, done, [=](Shard& shard) { shard.deliver(organization, run, event, done); });
 }
 
+void Engine::decide(const OrganizationId& organization, const RunId& run, ApprovalDecision decision, Acknowledged done) {
+  impl_->command(run, done, [=](Shard& shard) { shard.decide(organization, run, decision, done); });
+}
+
 Result<RunPage> Engine::list(const RunFilter& filter) { return impl_->store.list(filter); }
 
 std::uint64_t Engine::subscribe(const RunId& run, std::uint64_t after_sequence, Updated updated) {

@@ -16,6 +16,7 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "dsl/plan.hpp"
+#include "engine/approval.hpp"
 #include "engine/concurrency.hpp"
 #include "engine/function.hpp"
 #include "engine/machine/machine.hpp"
@@ -188,6 +189,10 @@ class Engine {
   /// `source` + `id`.
   void deliver(const OrganizationId& organization, const RunId& run, json::Value event, Acknowledged done);
   void publish(const OrganizationId& organization, json::Value event, Acknowledged done);
+  /// Decides what a run asks (approval.hpp). Acknowledged when durable, to one decision per question. Errors: `approval.closed`
+  /// (409: decided, expired or withdrawn), `approval.changed` (409: the digest is another one), `approval.forbidden`,
+  /// `approval.invalid_data`, and those of `cancel`.
+  void decide(const OrganizationId& organization, const RunId& run, ApprovalDecision decision, Acknowledged done);
   /// Every event that runs emit and that `publish` takes, for event triggers; called on a shard thread.
   void on_event(std::function<void(const OrganizationId&, const json::Value& event)> listener);
 

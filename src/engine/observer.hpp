@@ -29,6 +29,16 @@ struct RunNotice {
   std::string_view task_type{};
 };
 
+/// Somebody is asked, or need not decide any more. Durable.
+struct ApprovalNotice {
+  RunId run;
+  OrganizationId organization;
+  WorkflowId workflow;
+  std::string_view workflow_name;
+  Uuid approval;
+  std::string_view status;  ///< `open`, `approved`, `rejected`, `expired`, `withdrawn`
+};
+
 /// Called on shard threads: must be quick, must not block, must not throw.
 class RunObserver {
  public:
@@ -40,6 +50,7 @@ class RunObserver {
   /// Does anybody want to know? Asked before anything is put together.
   [[nodiscard]] virtual bool wants(const OrganizationId& organization) const = 0;
   virtual void changed(const RunNotice& notice) = 0;
+  virtual void asked(const ApprovalNotice& /*notice*/) {}
 };
 
 }  // namespace pawl::engine

@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "engine/approval.hpp"
 #include "engine/dead_letter.hpp"
 #include "engine/machine/event.hpp"
 #include "json/value.hpp"
@@ -91,9 +92,10 @@ struct RunWrite {
     TimePoint started_at{};
     TimePoint ended_at{};
     std::string history;
-    bool was_open = false;   ///< there are rows to delete
-    bool had_slept = false;  ///< also in the tables of sleepers
-    bool had_place = false;  ///< also in the table of places
+    bool was_open = false;    ///< there are rows to delete
+    bool had_slept = false;   ///< also in the tables of sleepers
+    bool had_place = false;   ///< also in the table of places
+    bool was_broken = false;  ///< ended without its machine: its questions are still open
     std::optional<DeadLetter> letter;
     json::Value lifecycle;  ///< the event that tells it (lifecycle.hpp); null: nobody follows
   };
@@ -103,6 +105,7 @@ struct RunWrite {
     std::int32_t priority = 0;
     bool admitted = false;
   };
+  std::vector<ApprovalWrite> approvals;  ///< asked and closed, in order
   std::optional<Begin> begin;
   std::optional<Place> place;  ///< begins to wait for it, or has got it
   std::optional<Append> append;

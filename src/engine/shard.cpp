@@ -198,6 +198,8 @@ void Shard::perform(Run& run, Action& action) {
     void operator()(const CancelEffect& cancel) const { shard.cancel_effect(run, cancel.effect); }
     void operator()(const SetTimer& set) const { shard.schedule(run, set.timer, set.due); }
     void operator()(const CancelTimer& cancel) const { shard.unschedule(run, cancel.timer); }
+    void operator()(RequestApproval& asked) const { shard.ask_people(run, std::move(asked)); }
+    void operator()(CloseApproval& closing) const { shard.close_approval(run, std::move(closing)); }
     void operator()(const ListenChanged&) const { shard.set_listens(run); }
     void operator()(const RecordChanged& changed) const {
       shard.publish_record(run, changed.record);
@@ -248,11 +250,14 @@ bool Shard::append_batch() {
   for (auto* const run : std::exchange(changed_, {})) {
     run->changed = false;
     ++run->commits;
+    auto approvals = std::exchange(run->approvals, {});
     batch.runs.push_back(write_of(*run));
+    batch.runs.back().approvals = approvals;
     batch.bytes += bytes_of(batch.runs.back());
-    Commit commit{run, std::exchange(run->started, {}), std::exchange(run->acknowledged, {}), std::exchange(run->gated, {})};
+    Commit commit{run, std::exchange(run->started, {}), std::exchange(run->acknowledged, {}), std::exchange(run->gated, {}),
+                  std::move(approvals)};
     if (run->durability == Durability::group) {
-      at_once.push_back({run, std::exchange(commit.started, {}), std::exchange(commit.acknowledged, {}), {}});
+      at_once.push_back({run, std::exchange(commit.started, {}), std::exchange(commit.acknowledged, {}), {}, {}});
     }
     in_flight->commits.push_back(std::move(commit));
   }
@@ -296,7 +301,7 @@ RunWrite Shard::write_of(Run& run) {
   if (!run.machine) {
     write.reason = run.broken;
   } else if (write.phase == Phase::waiting) {
-    write.reason = run.machine->waiting_reason();
+    write.reason = run.shown(json::Value(run.machine->waiting_reason())).as_string();
   } else if (write.phase == Phase::pending) {
     write.reason = "a place among runs with the same concurrency key";
   }
@@ -348,6 +353,7 @@ RunWrite::Finish Shard::finish_of(Run& run) {
     finish.started_at = run.identity.created_at;
     finish.ended_at = world_.clock.now();
     history.result = make_error("runtime", 500, "Cancelled", run.broken);
+    finish.was_broken = true;
   }
   if (run.machine && run.machine->phase() == Phase::faulted && !run.identity.dry_run && leaves_dead_letter(run.trigger)) {
     finish.letter = DeadLetter{.id = run.identity.id,
@@ -387,6 +393,7 @@ void Shard::committed(Commit& commit) {
   for (auto& started : commit.started) started(run.identity.id);
   for (auto& acknowledged : commit.acknowledged) acknowledged({});
   for (const auto effect : commit.gated) admit(run, effect);
+  for (const auto& approval : commit.approvals) tell_approval(run, approval);
   tell_lifecycle(run);
   if (run.ended) {
     if (run.commits == 0 && !run.changed) finish(run);

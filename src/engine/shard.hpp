@@ -21,6 +21,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "engine/approval.hpp"
 #include "engine/concurrency.hpp"
 #include "engine/effect_observer.hpp"
 #include "engine/engine.hpp"
@@ -94,6 +95,7 @@ class Shard {
   void retry(const OrganizationId& organization, const RunId& run, RetryRequested request, Engine::Acknowledged done);
   void fork(const OrganizationId& organization, const RunId& run, Engine::ForkRequest request, Engine::Started done);
   void deliver(const OrganizationId& organization, const RunId& run, json::Value event, Engine::Acknowledged done);
+  void decide(const OrganizationId& organization, const RunId& run, ApprovalDecision decision, Engine::Acknowledged done);
   /// To every run in memory (or on its way into it) that listens for the event's type; `done` when all of it is durable.
   void deliver_to_listeners(const OrganizationId& organization, const json::Value& event, std::function<void()> done);
   void subscribe(const RunId& run, std::uint64_t subscription, std::uint64_t after_sequence, Engine::Updated updated);
@@ -218,6 +220,12 @@ class Shard {
   void cancel_broken(Run& run, Engine::Acknowledged done);
   void mend(Run& run, Engine::Acknowledged done);
   void reopen(const FinishedRun& stored, RetryRequested request, Engine::Acknowledged done);
+
+  // shard_approvals.cpp
+  void ask_people(Run& run, RequestApproval asked);
+  void close_approval(Run& run, CloseApproval closing);
+  [[nodiscard]] static Result<void> check_decision(const Run& run, const ApprovalDecision& decision);
+  void tell_approval(const Run& run, const ApprovalWrite& write) const;
 
   // shard_fork.cpp
   void branch_off(const RunIdentity& original, const json::Value& trigger, std::string_view snapshot, std::string_view events,

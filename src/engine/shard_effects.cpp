@@ -17,12 +17,6 @@ constexpr std::string_view kRunWorkflow = "run.workflow";
 /// Run by the engine itself.
 bool is_internal(std::string_view function) { return function == kEmit || function == kRunWorkflow; }
 
-json::Value unknown_outcome() {
-  return make_error(
-      "runtime", 500, "Outcome unknown",
-      "the process ended while this step was under way; the step may not be repeated, and whether it took effect is not known");
-}
-
 Outcome failed(std::string_view kind, int status, std::string_view title, std::string_view detail) {
   return Outcome::failure(make_error(kind, status, title, detail));
 }
@@ -31,6 +25,12 @@ Outcome failed(std::string_view kind, int status, std::string_view title, std::s
 bool unawaited(const dsl::Plan& plan, const StartEffect& action) {
   const auto* call = std::get_if<dsl::CallTask>(&plan.task(action.step.task).body);
   return call != nullptr && !call->await;
+}
+
+/// Whether its task says what to do where nobody knows how the call ended.
+bool has_policy(const dsl::Plan& plan, const StartEffect& action) {
+  const auto* call = std::get_if<dsl::CallTask>(&plan.task(action.step.task).body);
+  return call != nullptr && call->on_unknown != nullptr;
 }
 
 /// The id of a child follows from the parent and the step, so that a step starts its child once, whatever happens. It keeps the time and
@@ -231,12 +231,17 @@ void Shard::restart_effects(Run& run) {
   for (auto& action : run.machine->pending_effects()) {
     const auto id = action.effect;
     if (run.machine->has_begun(id)) {
+      const bool goes_on = has_policy(run.machine->plan(), action);
       Effect lost;
       lost.action = std::move(action);
       lost.wanted_at = run.last_event;
       const auto error = unknown_outcome();
       report(run, lost, EffectReport::End::failure, error);
-      input(run, EffectFailed{id, unknown_outcome(), {}});
+      if (goes_on) {
+        input(run, EffectInterrupted{id});
+      } else {
+        input(run, EffectFailed{id, unknown_outcome(), {}});
+      }
     } else {
       begin_effect(run, std::move(action), true);
     }

@@ -83,7 +83,7 @@ RunView Shard::view_of(const Run& run, bool with_tasks) const {
   if (view.phase == Phase::pending) {
     view.waiting_reason = world_.gate.waiting_reason(run.identity.id);
   } else if (!engine::is_final(view.phase)) {
-    view.waiting_reason = machine.waiting_reason();
+    view.waiting_reason = run.shown(json::Value(machine.waiting_reason())).as_string();
   }
   view.input = machine.input();
   view.output = run.shown(machine.output());

@@ -160,6 +160,7 @@ Result<std::int64_t> RunStore::reference(Transaction& transaction, const RunIden
 
 Result<void> RunStore::write(Transaction& transaction, const RunWrite& write) {
   PAWL_TRY(workflow, reference(transaction, write.identity));
+  for (const auto& approval : write.approvals) PAWL_TRY_VOID(store_approval(transaction, write.identity, approval));
   if (write.finish) return finish(transaction, write, workflow);
   const auto& id = write.identity.id;
   if (write.begin) PAWL_TRY_VOID(begin(transaction, write, workflow));
@@ -228,6 +229,7 @@ Result<void> RunStore::finish(Transaction& transaction, const RunWrite& write, s
     PAWL_TRY_VOID(transaction.queue("delete from runs where key >= $1 and key < $2 and id = $3", {key, key + kProbes, identity.id}));
     PAWL_TRY_VOID(forget_dead_letter(transaction, identity.id));
   }
+  if (end.was_broken) PAWL_TRY_VOID(withdraw_approvals(transaction, identity.id, end.ended_at));
   if (end.letter) PAWL_TRY_VOID(store_dead_letter(transaction, *end.letter));
   if (!end.lifecycle.is_null()) {
     PAWL_TRY_VOID(transaction.queue(

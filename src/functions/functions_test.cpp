@@ -50,8 +50,8 @@ TEST_F(Functions, F1EveryFunctionDescribesItself) {
                                     << (findings.empty() ? "" : findings.front().message);
     }
   }
-  EXPECT_THAT(names, testing::ElementsAre("file-organizer", "file-read", "file-write", "http", "http-task", "log", "noop", "openapi",
-                                          "run.container", "run.script", "run.shell", "shell-command", "web-scraper"));
+  EXPECT_THAT(names, testing::ElementsAre("approval", "file-organizer", "file-read", "file-write", "http", "http-task", "log", "noop",
+                                          "openapi", "run.container", "run.script", "run.shell", "shell-command", "web-scraper"));
 }
 
 TEST_F(Functions, F3PlansChangeNothing) {

@@ -49,4 +49,17 @@ void RunEvents::changed(const engine::RunNotice& notice) {
   hub_.raise(std::move(announcement));
 }
 
+void RunEvents::asked(const engine::ApprovalNotice& notice) {
+  Announcement announcement;
+  announcement.organization = notice.organization;
+  announcement.type = "approval.status";
+  announcement.topics = {"approvals", run_topic(notice.run)};
+  announcement.data = json::Value::object({{"approval_id", notice.approval.to_string()},
+                                           {"run_id", notice.run.to_string()},
+                                           {"workflow_id", notice.workflow.to_string()},
+                                           {"workflow_name", notice.workflow_name},
+                                           {"status", notice.status}});
+  hub_.raise(std::move(announcement));
+}
+
 }  // namespace pawl::live

@@ -4,6 +4,8 @@
 ///   `workflow:<id>`. A final status comes when it is durable.
 /// - `run.task`: `{run_id, workflow_id, sequence, task: {reference, iteration, name, type, status, attempt, started_at, ended_at}}`, for
 ///   `run:<id>`. Inputs, outputs and logs are not in it: they may be large, and `GET /api/runs/{run_id}` has them.
+/// - `approval.status`: `{approval_id, run_id, workflow_id, workflow_name, status}` when a question or its end is durable, for the topics
+///   `approvals` and `run:<id>`.
 #pragma once
 
 #include "engine/observer.hpp"
@@ -16,6 +18,7 @@ class RunEvents final : public engine::RunObserver {
   explicit RunEvents(Hub& hub) : hub_(hub) {}
   [[nodiscard]] bool wants(const OrganizationId& organization) const override { return hub_.wants(organization); }
   void changed(const engine::RunNotice& notice) override;
+  void asked(const engine::ApprovalNotice& notice) override;
 
  private:
   Hub& hub_;

@@ -6,7 +6,7 @@
 namespace pawl::live {
 namespace {
 
-constexpr std::array<std::string_view, 3> kWhole{"runs", "notifications", "audit"};
+constexpr std::array<std::string_view, 4> kWhole{"runs", "approvals", "notifications", "audit"};
 constexpr std::array<std::string_view, 2> kOfOne{"run:", "workflow:"};
 
 }  // namespace

@@ -5,6 +5,7 @@
 /// | `runs`           | every run of the organization: `run.status`       |
 /// | `run:<id>`       | one run, with its tasks: `run.status`, `run.task` |
 /// | `workflow:<id>`  | the runs of one workflow: `run.status`            |
+/// | `approvals`      | the inbox: `approval.status`                      |
 /// | `notifications`  | for the signed-in user: `notification.invitation` |
 /// | `audit`          | alerts of the audit log; for managers only        |
 #pragma once

@@ -115,6 +115,11 @@ class World:
         run = self.must(person, "POST", hook, {}, 202)["id"]
         path = f"/api/dead-letters?organization_id={organization}"
         letters = poll(lambda: self.must(person, "GET", path, None, 200)["items"], 20, "a dead letter")
+        asks = FRAGILE.split("\nschedule")[0].replace("NAME", name + "-asks") + "\ndo:\n  - a: {call: approval, with: {title: Go on?}}\n"
+        asking = self.must(person, "POST", "/api/workflows", {"definition": asks, "organization_id": organization}, 201)
+        self.must(person, "POST", f"/api/workflows/{asking['id']}/execute", {}, 202)
+        path = f"/api/approvals?organization_id={organization}"
+        approvals = poll(lambda: self.must(person, "GET", path, None, 200)["items"], 20, "an approval")
         integration = self.must(person, "POST", f"/api/integrations?organization_id={organization}",
                                 {"connector": "github", "name": "ours", "config": {"access_token": "x", "base_url": "http://127.0.0.1:9"}}, 201)
         invitation = self.must(person, "POST", f"/api/organizations/{organization}/invitations", {"email": f"{name}@example.org", "role": "viewer"},
@@ -124,7 +129,7 @@ class World:
         records = poll(lambda: self.must(person, "GET", path, None, 200)["items"], 20, "a record of the trail")
         return {
             "workflow_id": made["id"], "schedule_id": triggers["schedule"]["id"], "token": hook.rsplit("/", 1)[1], "run_id": run,
-            "dead_letter_id": letters[0]["id"], "integration_id": integration["id"], "org_id": organization,
+            "dead_letter_id": letters[0]["id"], "approval_id": approvals[0]["id"], "integration_id": integration["id"], "org_id": organization,
             "user_id": self.people[member].id, "invitation_id": invitation["id"], "key_id": key["id"], "audit_id": records[0]["id"],
             "session_id": self.must(person, "GET", "/api/auth/sessions", None, 200)["items"][0]["id"],
             "version": 1, "other": 1, "name": "http", "provider": "google",

@@ -173,8 +173,8 @@ class Examples(unittest.TestCase):
         self.assertEqual([call[0] for call in self.site.calls],
                          ["/stock/reserve", "/payment/charge", "/shipping/book", "/payment/undo", "/stock/undo"])
 
-    def test_waits_for_an_approval_event_across_a_crash(self):
-        self.assertEqual(self.run_example("approval.yaml", {"amount": 5}), {"approved": True, "by": "rule"})
+    def test_waits_for_an_approval_across_a_crash(self):
+        self.assertEqual(self.run_example("approval.yaml", {"amount": 5}), {"approved": True, "decision": "rule"})
         server = Server(os.path.join(self.folder.name, "data"))
         self.addCleanup(server.stop)
         server.start()
@@ -183,15 +183,17 @@ class Examples(unittest.TestCase):
         _, started, _ = server.request("POST", f"/api/workflows/{workflow}/execute", {"input": {"amount": 900}})
         run = f"/api/runs/{started['id']}"
         poll(lambda: server.request("GET", run)[1]["status"] == "waiting", 10, "the run waits")
-        self.assertIn("com.example.decision", server.request("GET", run)[1]["waiting_reason"])
+        self.assertIn('approval of "Pay 900 EUR?" by admin', server.request("GET", run)[1]["waiting_reason"])
         server.kill()
         server.start()
-        event = {"specversion": "1.0", "id": "1", "source": "test", "type": "com.example.decision", "data": {"approved": True, "by": "Ann"}}
-        status, reply, _ = server.request("POST", run + "/events", event)
-        self.assertEqual(status, 202, reply)
+        asked = server.request("GET", "/api/approvals")[1]["items"]
+        self.assertEqual([each["run_id"] for each in asked], [started["id"]])
+        status, reply, _ = server.request("POST", f"/api/approvals/{asked[0]['id']}/approve",
+                                          {"digest": asked[0]["digest"], "data": {"account": "4711"}})
+        self.assertEqual(status, 200, reply)
         ended = poll(lambda: (lambda view: view if view["status"] == "completed" else None)(server.request("GET", run)[1]),
                      10, "the run ends")
-        self.assertEqual(ended["output"], {"approved": True, "by": "Ann", "amount": 900})
+        self.assertEqual(ended["output"], {"approved": True, "decision": "approved", "account": "4711", "amount": 900})
 
     @classmethod
     def tearDownClass(cls):

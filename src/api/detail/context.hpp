@@ -12,6 +12,7 @@
 #include "api/route.hpp"
 #include "async/blocking_pool.hpp"
 #include "async/io_threads.hpp"
+#include "catalog/approvals.hpp"
 #include "catalog/catalog.hpp"
 #include "catalog/dead_letters.hpp"
 #include "catalog/scheduler.hpp"
@@ -35,6 +36,7 @@ struct Context {
   json::Value manual_trigger;
   std::unique_ptr<WaitLists> waits;
   std::unique_ptr<catalog::DeadLetters> dead_letters;
+  std::unique_ptr<catalog::Approvals> approvals;
   std::unique_ptr<Trail> trail;
   TimePoint started_at{};
 };

@@ -34,6 +34,13 @@ void find_dead_letter(Context& context, const http::Request& request, Found done
   if (!context.d.pool.try_post([&context, id = *id, shared] { (*shared)(context.dead_letters->owner(id)); })) (*shared)(busy());
 }
 
+void find_approval(Context& context, const http::Request& request, Found done) {
+  const auto id = engine::ApprovalKey::parse(request.param("approval_id"));
+  if (!id) return done(Error(ErrorClass::not_found, "approval.not_found", "What is not an id names nothing."));
+  const auto shared = std::make_shared<Found>(std::move(done));
+  if (!context.d.pool.try_post([&context, id = *id, shared] { (*shared)(context.approvals->owner(id)); })) (*shared)(busy());
+}
+
 void find_run(Context& context, const http::Request& request, Found done) {
   const auto id = RunId::parse(request.param("run_id"));
   if (!id) return done(Error(ErrorClass::not_found, "run.not_found", "What is not an id names nothing."));
@@ -57,6 +64,7 @@ const Owner kRunOwner{find_run, "run.not_found", "run"};
 const Owner kScheduleOwner{find_schedule, "schedule.not_found", "schedule"};
 const Owner kOrganizationOwner{find_organization, "organization.not_found", "organization"};
 const Owner kDeadLetterOwner{find_dead_letter, "dead_letter.not_found", "dead letter"};
+const Owner kApprovalOwner{find_approval, "approval.not_found", "approval"};
 const Owner kIntegrationOwner{find_integration, "integration.not_found", "integration"};
 
 }  // namespace pawl::api::detail

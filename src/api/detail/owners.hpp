@@ -10,6 +10,7 @@ extern const Owner kRunOwner;
 extern const Owner kScheduleOwner;
 extern const Owner kOrganizationOwner;  ///< the one in the path itself
 extern const Owner kDeadLetterOwner;
+extern const Owner kApprovalOwner;
 extern const Owner kIntegrationOwner;
 
 }  // namespace pawl::api::detail

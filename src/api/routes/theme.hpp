@@ -13,6 +13,7 @@ namespace pawl::api::detail {
 [[nodiscard]] std::vector<Route> version_routes();
 [[nodiscard]] std::vector<Route> run_routes();
 [[nodiscard]] std::vector<Route> dead_letter_routes();
+[[nodiscard]] std::vector<Route> approval_routes();
 [[nodiscard]] std::vector<Route> event_routes();
 [[nodiscard]] std::vector<Route> schedule_routes();
 [[nodiscard]] std::vector<Route> hook_routes();
@@ -26,6 +27,7 @@ namespace pawl::api::detail {
 
 /// Shapes of more than one theme.
 [[nodiscard]] Shape workflow_shape();
+[[nodiscard]] Shape capabilities_shape();
 [[nodiscard]] Shape finding_shape();
 [[nodiscard]] Shape run_status_shape();
 [[nodiscard]] std::vector<Route> auth_routes();

@@ -8,6 +8,7 @@
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "catalog/import.hpp"
+#include "engine/capabilities.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
 #include "yaml/write.hpp"
@@ -26,7 +27,8 @@ Result<std::uint32_t> version_number(std::string_view text) {
   return Error(ErrorClass::not_found, "workflow.version_not_found", "A version is a whole number.");
 }
 
-void append_diff(std::string& out, std::uint32_t from, std::uint32_t to, const catalog::VersionDiff& diff) {
+void append_diff(std::string& out, std::uint32_t from, std::uint32_t to, const catalog::VersionDiff& diff,
+                 const engine::CapabilityChange& change_of_reach) {
   ObjectWriter object(out);
   object.integer("from", from);
   object.integer("to", to);
@@ -56,6 +58,23 @@ void append_diff(std::string& out, std::uint32_t from, std::uint32_t to, const c
     item.value("before", change.before);
     item.value("after", change.after);
   });
+  ObjectWriter reach(object.raw("capabilities"));
+  reach.value("added", engine::to_json(change_of_reach.added));
+  reach.value("removed", engine::to_json(change_of_reach.removed));
+}
+
+/// Of a version of the caller's organization.
+Result<engine::Capabilities> capabilities_of(Context& context, const Call& call, const WorkflowId& id, std::uint32_t version) {
+  PAWL_TRY(known, context.d.catalog.version(call.organization, id, version));
+  PAWL_TRY(plan, context.d.catalog.plan(id, known.version));
+  return engine::capabilities_of(*plan, context.d.functions);
+}
+
+void version_capabilities(Context& context, Call call) {
+  PAWL_API_TRY(id, workflow_id(call.request));
+  PAWL_API_TRY(version, version_number(call.request.param("version")));
+  PAWL_API_TRY(capabilities, capabilities_of(context, call, id, version));
+  call.reply(200, json::to_text(engine::to_json(capabilities)));
 }
 
 void diff_versions(Context& context, Call call) {
@@ -63,8 +82,12 @@ void diff_versions(Context& context, Call call) {
   PAWL_API_TRY(from, version_number(call.request.param("version")));
   PAWL_API_TRY(to, version_number(call.request.param("other")));
   PAWL_API_TRY(diff, context.d.catalog.diff(call.organization, id, from, to));
+  // An old version that does not compile any more can be compared all the same: nothing is known of what it reached.
+  const auto before = capabilities_of(context, call, id, from);
+  const auto after = capabilities_of(context, call, id, to);
+  const engine::Capabilities none;
   std::string out;
-  append_diff(out, from, to, diff);
+  append_diff(out, from, to, diff, engine::compare(before.has_value() ? *before : none, after.has_value() ? *after : none));
   call.reply(200, std::move(out));
 }
 
@@ -187,6 +210,26 @@ void import_workflow(Context& context, Call call) {
 
 // ---- rows -----------------------------------------------------------------------------------------------------------------------
 
+}  // namespace
+
+Shape capabilities_shape() {
+  const auto one = Shape::object(
+      "Capability", {{"name", Shape::text("api.example.com", kMaxText)}, {"tasks", Shape::array(Shape::text("/do/0/fetch", kMaxText))}});
+  const auto list = Shape::array(one);
+  return Shape::object("Capabilities", {{"hosts", list},
+                                        {"paths", Shape::object("CapabilityPaths", {{"read", list}, {"write", list}})},
+                                        {"processes", list},
+                                        {"databases", list},
+                                        {"mail", list},
+                                        {"models", list},
+                                        {"workflows", list},
+                                        {"secrets", list},
+                                        {"functions", list},
+                                        {"destructive", list}});
+}
+
+namespace {
+
 Shape diff_shape() {
   const auto line =
       Shape::object("DiffLine", {{"kind", Shape::choice({"context", "removed", "added"})}, {"text", Shape::text("- greet:", 0)}});
@@ -203,11 +246,14 @@ Shape diff_shape() {
       Shape::object("TriggerChange", {{"type", Shape::choice({"schedule", "webhook"})},
                                       {"before", Shape::any(nullptr)},
                                       {"after", Shape::any(json::Value::object({{"kind", "cron"}, {"cron", "0 2 * * *"}}))}});
-  return Shape::object("VersionDiff", {{"from", Shape::integer(1, 1)},
-                                       {"to", Shape::integer(2, 1)},
-                                       {"hunks", Shape::array(hunk, 0)},
-                                       {"tasks", Shape::array(task, 0)},
-                                       {"triggers", Shape::array(trigger, 0)}});
+  return Shape::object(
+      "VersionDiff",
+      {{"from", Shape::integer(1, 1)},
+       {"to", Shape::integer(2, 1)},
+       {"hunks", Shape::array(hunk, 0)},
+       {"tasks", Shape::array(task, 0)},
+       {"triggers", Shape::array(trigger, 0)},
+       {"capabilities", Shape::object("CapabilityChange", {{"added", capabilities_shape()}, {"removed", capabilities_shape()}})}});
 }
 
 Shape rollback_shape() {
@@ -250,6 +296,19 @@ std::vector<Route> version_routes() {
        .runs = Runs::pool,
        .owner = &kWorkflowOwner,
        .reply = diff_shape()},
+      {.method = Method::get,
+       .path = "/api/workflows/{workflow_id}/versions/{version}/capabilities",
+       .id = "getVersionCapabilities",
+       .tag = "workflows",
+       .summary = "What a version can reach: hosts, paths, programs, secrets, destructive acts",
+       .permission = Permission::read,
+       .handler = version_capabilities,
+       .runs = Runs::pool,
+       .owner = &kWorkflowOwner,
+       .reply = capabilities_shape(),
+       .description =
+           "Read off the definition. What an expression makes is named `(decided at run time)`, with the tasks; workflows that are "
+           "called are named, not followed."},
       {.method = Method::post,
        .path = "/api/workflows/{workflow_id}/rollback",
        .id = "rollBackWorkflow",

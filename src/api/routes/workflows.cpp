@@ -9,6 +9,7 @@
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "dsl/describe.hpp"
+#include "engine/capabilities.hpp"
 #include "json/write.hpp"
 
 namespace pawl::api::detail {
@@ -152,6 +153,8 @@ void validate_workflow(Context& context, Call call) {
     object.boolean("valid", checked.ok());
     append_array(object.raw("findings"), checked.findings, [&](const Finding& finding) { append_finding(out, finding); });
     object.value("graph", checked.ok() ? dsl::graph(**checked.value) : json::Value());
+    object.value("capabilities",
+                 checked.ok() ? engine::to_json(engine::capabilities_of(**checked.value, context.d.functions)) : json::Value());
   }
   call.reply(200, std::move(out));
 }
@@ -276,7 +279,8 @@ Shape diagnosis_shape() {
   return Shape::object("Diagnosis",
                        {{"valid", Shape::boolean(false)},
                         {"findings", Shape::array(finding_shape())},
-                        {"graph", Shape::any(nullptr).described("Tasks and edges for drawing; null for an invalid definition.")}});
+                        {"graph", Shape::any(nullptr).described("Tasks and edges for drawing; null for an invalid definition.")},
+                        {"capabilities", capabilities_shape().or_null().described("What it can reach; null for an invalid definition.")}});
 }
 
 }  // namespace

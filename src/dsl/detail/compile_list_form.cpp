@@ -139,6 +139,7 @@ void Compiler::list_node(const ListTask& one, Place& place, GraphTask& graph) {
   Place below = place;
   below.parent = index;
   if (const auto type = required(node, "type", "A task")) list_body(made, node, *type, below);
+  on_unknown(made, node, below);
   apply_extensions(made, below);
   plan_.tasks[index] = std::move(made);
   graph.nodes.push_back(std::move(entry));

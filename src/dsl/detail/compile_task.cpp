@@ -133,6 +133,7 @@ TaskIndex Compiler::task(const Node& node, const std::string& name, const Place&
     below.parent = index;
     below.extend = place.extend;
     if (!made.type.empty()) body(made, node, below, siblings);
+    on_unknown(made, node, below);
     if (place.extend) apply_extensions(made, below);
   }
   plan_.tasks[index] = std::move(made);

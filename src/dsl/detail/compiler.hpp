@@ -126,6 +126,10 @@ class Compiler {
   void check_shape(const JsonSchema& schema, const Node& node);
   [[nodiscard]] std::string nearest_function(std::string_view name) const;
 
+  // ---- compile_unknown.cpp
+  void on_unknown(Task& task, const Node& node, const Place& place);
+  void probe(OnUnknown& policy, const Node& node, const Place& place);
+
   // ---- compile_values.cpp: shapes
   /// Reports a wrong type. `what` completes "... must be an object".
   [[nodiscard]] bool is_object(const Node& node, std::string_view what);

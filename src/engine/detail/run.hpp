@@ -67,6 +67,8 @@ struct Shard::Run {
   bool told_suspension = false;
   json::Value end_event;  ///< to be told once the end is durable
 
+  std::vector<ApprovalWrite> approvals;  ///< asked and closed since the last batch
+
   // Progress.
   std::vector<EventBody> inbox;
   std::uint64_t inputs = 0;   ///< that ever came into the inbox
@@ -126,6 +128,7 @@ struct Shard::Commit {
   std::vector<Engine::Started> started;
   std::vector<Engine::Acknowledged> acknowledged;
   std::vector<EffectId> gated;
+  std::vector<ApprovalWrite> approvals;  ///< to be told
 };
 struct Shard::InFlight {
   std::uint64_t number = 0;

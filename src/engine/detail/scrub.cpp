@@ -41,7 +41,12 @@ void Scrub::event(decltype(Event::body)& body) const {
     void operator()(RetryRequested& event) const {
       if (event.input) event.input = scrub.value(*event.input);
     }
+    void operator()(ApprovalDecided& event) const {
+      event.data = scrub.value(event.data);
+      event.comment = scrub.redactor_.text(event.comment, kByContent, &scrub.needles_);
+    }
     void operator()(const RunAdmitted&) const {}
+    void operator()(const EffectInterrupted&) const {}
     void operator()(const EffectBegun&) const {}
     void operator()(const TimerFired&) const {}
     void operator()(const CancelRequested&) const {}

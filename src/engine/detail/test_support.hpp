@@ -157,6 +157,8 @@ class TestBench final : public PlanSource {
     }));
     functions_.add(
         std::make_unique<InlineFunction>("throws", false, [](const Invocation&) -> Outcome { throw std::runtime_error("out of luck"); }));
+    functions_.add(
+        std::make_unique<InlineFunction>("approval", false, [](const Invocation& call) { return Outcome::success(call.arguments); }));
     functions_.add(std::make_unique<InlineFunction>("destroy", true, [](const Invocation&) { return Outcome::success("destroyed"); }));
   }
   ~TestBench() override {
@@ -289,6 +291,19 @@ class TestBench final : public PlanSource {
   }
   [[nodiscard]] Result<void> retry(const RunId& run, const RetryRequested& request) {
     return acknowledged([&](Engine::Acknowledged done) { engine_->retry(organization_, run, request, std::move(done)); });
+  }
+  [[nodiscard]] Result<void> decide(const RunId& run, const ApprovalDecision& decision) {
+    return acknowledged([&](Engine::Acknowledged done) { engine_->decide(organization_, run, decision, std::move(done)); });
+  }
+  /// Of the inbox: `status digest` of each question of a run, in order.
+  [[nodiscard]] std::vector<std::string> questions(const RunId& run) {
+    std::vector<std::string> found;
+    const auto read = database_->read([&](storage::Session& session) {
+      return session.query("select status, digest from approvals where run_id = $1 order by number", {run},
+                           [&](const storage::Row& row) { found.push_back(std::string(row.text(0)) + " " + std::string(row.text(1))); });
+    });
+    EXPECT_FALSE(read.has_error());
+    return found;
   }
   [[nodiscard]] Result<RunId> fork(const RunId& run, const Engine::ForkRequest& request) {
     const auto forked = std::make_shared<std::promise<Result<RunId>>>();

@@ -2,19 +2,36 @@
 #include "engine/machine/detail/core.hpp"
 
 namespace pawl::engine::detail {
+namespace {
+
+/// A dry run asks nobody and goes on as if it had been approved: so it shows what would happen then.
+json::Value would_ask(const ApprovalRequest& request) {
+  auto step = json::Value::object({{"action", "ask"}, {"title", request.title}});
+  if (request.deadline) step.set("deadline", to_rfc3339(*request.deadline));
+  return json::Value::object(
+      {{"dry_run", true}, {"plan", json::Value::array({std::move(step)})}, {"approved", true}, {"decision", "approved"}});
+}
+
+}  // namespace
 
 void Core::start(Activation& act, const dsl::CallTask& body) {
   json::Value arguments;
-  if (evaluate(act, body.arguments, arguments)) start_effect(act, std::move(arguments));
+  if (!evaluate(act, body.arguments, arguments)) return;
+  if (body.function != kApproval) return start_effect(act, std::move(arguments));
+  ApprovalRequest request;
+  if (!read_request(act, arguments, request)) return;
+  if (info.dry_run) return complete_body(act, would_ask(request));
+  (void)ask(act, std::move(request));
 }
 
 void Core::answered(Activation& act) {
   if (act.step == Step::ended) return;
+  const auto* call = std::get_if<dsl::CallTask>(&task_of(act).body);
+  if (call != nullptr && call->on_unknown && !act.extra.is_null()) return probed(act, *call->on_unknown);
   if (!act.error.is_null()) {
     auto problem = std::move(act.error);
     return fault(act, std::move(problem));
   }
-  const auto* call = std::get_if<dsl::CallTask>(&task_of(act).body);
   if (call == nullptr) return complete_body(act, std::move(act.locals));  // emit
   if (call->keep_input || !call->await) return complete_body(act, act.input);
   if (!call->foreach) return complete_body(act, std::move(act.output));

@@ -18,6 +18,7 @@ namespace pawl::engine {
 
 using EffectId = std::uint32_t;
 using TimerId = std::uint32_t;
+using ApprovalId = std::uint32_t;
 
 enum class Phase : std::uint8_t { pending, running, waiting, suspended, cancelled, faulted, completed };
 [[nodiscard]] std::string_view to_text(Phase phase);
@@ -54,8 +55,20 @@ struct EffectFailed {
   json::Value error;  ///< RFC 9457 object: type, status, title, detail; the machine sets `instance`
   std::vector<LogLine> logs;
 };
+/// A `once` effect had begun when the process ended, and its task says what to do about that (dsl::OnUnknown).
+struct EffectInterrupted {
+  EffectId effect = 0;
+};
 struct TimerFired {
   TimerId timer = 0;
+};
+/// Somebody decided. Who may, and what `data` may be, was checked before it became an event.
+struct ApprovalDecided {
+  ApprovalId approval = 0;
+  bool approved = false;
+  std::string by;  ///< id of the user or key
+  std::string comment;
+  json::Value data;  ///< what the form asks for; null without one
 };
 struct MessageArrived {
   json::Value event;  ///< CloudEvent, structured JSON form
@@ -74,7 +87,7 @@ struct RetryRequested {
 struct Event {
   TimePoint at{};  ///< what `now` yields while this event is applied
   std::variant<RunStarted, EffectBegun, EffectSucceeded, EffectFailed, TimerFired, MessageArrived, CancelRequested, SuspendRequested,
-               ResumeRequested, RetryRequested, RunQueued, RunAdmitted>
+               ResumeRequested, RetryRequested, RunQueued, RunAdmitted, EffectInterrupted, ApprovalDecided>
       body;
 };
 
@@ -106,6 +119,34 @@ struct SetTimer {
 struct CancelTimer {
   TimerId timer = 0;
 };
+/// What people are asked, and who may answer.
+struct ApprovalRequest {
+  std::string title;
+  std::string message;
+  json::Value data;                    ///< what they decide about, as they see it; null: the title says it all
+  std::vector<std::string> roles;      ///< names of roles; each admits those above it
+  std::vector<std::string> users;      ///< ids or mail addresses. Without roles and users: whoever may execute
+  bool exclude_starter = false;        ///< who started the run may not decide
+  std::optional<TimePoint> deadline;   ///< none: it waits for ever
+  std::string on_deadline = "reject";  ///< `approve`, `reject`, `fault`
+  json::Value form;                    ///< JSON Schema of what comes with an approval; null: nothing
+};
+struct RequestApproval {
+  ApprovalId approval = 0;
+  dsl::TaskIndex task = dsl::kNoTask;
+  TimePoint at{};  ///< when it was asked
+  ApprovalRequest request;
+};
+/// It cannot be decided any more.
+struct CloseApproval {
+  enum class How : std::uint8_t { approved, rejected, expired, withdrawn };
+  ApprovalId approval = 0;
+  How how = How::withdrawn;  ///< expired: by its deadline; withdrawn: the task does not wait for it any more
+  TimePoint at{};
+  std::string by;
+  std::string comment;
+  json::Value data;
+};
 /// The set of event types that the run listens for has changed (Machine::listens()).
 struct ListenChanged {};
 /// A task record was added or changed (index into Machine::records()), for live views.
@@ -117,6 +158,7 @@ struct PhaseChanged {
   Phase phase = Phase::running;
 };
 
-using Action = std::variant<StartEffect, CancelEffect, SetTimer, CancelTimer, ListenChanged, RecordChanged, PhaseChanged>;
+using Action = std::variant<StartEffect, CancelEffect, SetTimer, CancelTimer, RequestApproval, CloseApproval, ListenChanged, RecordChanged,
+                            PhaseChanged>;
 
 }  // namespace pawl::engine

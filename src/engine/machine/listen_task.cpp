@@ -49,7 +49,11 @@ void Core::start(Activation& act, const dsl::ListenTask& body) {
   act.extra = json::Value::object();
   act.position = 0;
   const bool nothing_to_wait_for = body.to.kind != dsl::EventStrategy::Kind::any && body.to.filters.empty();
-  if (nothing_to_wait_for) return finish_listen(act, body);
+  if (info.dry_run && act.record != kNone) {
+    records[act.record].logs.push_back({now, "info", "dry run: it would wait for events"});
+    mark_dirty(act.record);
+  }
+  if (nothing_to_wait_for || info.dry_run) return finish_listen(act, body);  // nobody sends events to a dry run
   act.listening = true;
   listeners.push_back(act.id);
   listens_changed_ = true;

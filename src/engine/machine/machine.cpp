@@ -1,6 +1,7 @@
 #include "engine/machine/machine.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -77,6 +78,7 @@ std::span<const TaskRecord> Machine::records() const { return impl_->core.record
 std::uint64_t Machine::records_dropped() const { return impl_->core.records_dropped; }
 std::vector<StartEffect> Machine::pending_effects() const { return impl_->core.pending_effects(); }
 bool Machine::has_begun(EffectId effect) const { return impl_->core.has_begun(effect); }
+std::vector<RequestApproval> Machine::pending_approvals() const { return impl_->core.pending_approvals(); }
 std::vector<SetTimer> Machine::pending_timers() const { return impl_->core.pending_timers(); }
 std::vector<std::string> Machine::listens() const { return impl_->core.listens(); }
 Result<void> Machine::check_retry(const RetryRequested& request) const { return impl_->core.check_retry(request); }
@@ -104,6 +106,15 @@ void collect_types(const dsl::EventStrategy& strategy, std::vector<std::string>&
     types.push_back(std::move(type));
   }
   if (strategy.until_consumed) collect_types(*strategy.until_consumed, types);
+}
+
+std::string describe(const ApprovalRequest& request) {
+  auto names = request.roles;
+  names.insert(names.end(), request.users.begin(), request.users.end());
+  if (names.empty()) names.emplace_back("whoever may execute the workflow");
+  auto text = fmt::format("approval of \"{}\" by {}", request.title, fmt::join(names, " or "));
+  if (request.deadline) text += fmt::format(" until {}", to_rfc3339(*request.deadline));
+  return text;
 }
 
 }  // namespace
@@ -152,9 +163,15 @@ std::string Core::waiting_reason() const {
     return reason;
   }
   for (const auto& type : listens()) add(type.empty() ? std::string("any event") : fmt::format("event of type {}", type));
-  const auto nearest =
-      std::min_element(timers.begin(), timers.end(), [](const auto& a, const auto& b) { return a.second.due < b.second.due; });
-  if (nearest != timers.end()) add(fmt::format("timer due {}", to_rfc3339(nearest->second.due)));
+  for (const auto& pending : pending_approvals()) add(describe(pending.request));
+  const auto sooner = [](const auto& a, const auto& b) {
+    const bool asks = a.second.use == TimerUse::approval;  // named with its question already
+    if (asks != (b.second.use == TimerUse::approval)) return !asks;
+    return a.second.due < b.second.due;
+  };
+  const auto nearest = std::min_element(timers.begin(), timers.end(), sooner);
+  if (nearest != timers.end() && nearest->second.use != TimerUse::approval)
+    add(fmt::format("timer due {}", to_rfc3339(nearest->second.due)));
   return reason;
 }
 

@@ -106,6 +106,9 @@ class Machine {
   [[nodiscard]] bool has_begun(EffectId effect) const;
   [[nodiscard]] std::vector<SetTimer> pending_timers() const;
 
+  /// What people are asked and have not decided, in order.
+  [[nodiscard]] std::vector<RequestApproval> pending_approvals() const;
+
   /// Event types that the run listens for: exact `type` values, or one empty text where any type may match. Empty: it does not listen.
   [[nodiscard]] std::vector<std::string> listens() const;
 
@@ -124,6 +127,10 @@ class Machine {
 
 /// The standard error types of the DSL and the alias table (open-workflow-profile.md, "Errors").
 [[nodiscard]] json::Value make_error(std::string_view kind, int status, std::string_view title, std::string_view detail);
+/// What a step faults with that may have taken effect and may not be repeated.
+[[nodiscard]] json::Value unknown_outcome();
+/// The function whose calls ask people instead of touching the outside.
+inline constexpr std::string_view kApproval = "approval";
 /// `a` and `b` name the same error type.
 [[nodiscard]] bool same_error_type(std::string_view a, std::string_view b);
 

@@ -68,6 +68,8 @@ void Core::dispatch(Activation& act, const WorkItem& item) {
     case WorkItem::Op::ended: return settle(act);
     case WorkItem::Op::answered: return answered(act);
     case WorkItem::Op::poll: return poll_messages(act);
+    case WorkItem::Op::decided: return decided(act, item.number);
+    case WorkItem::Op::interrupted: return outcome_unknown(act);
     case WorkItem::Op::due: return timer_due(act, item.use, item.number);
   }
 }
@@ -92,6 +94,7 @@ void Core::timer_due(Activation& act, TimerUse use, std::uint32_t number) {
       remember_fault(owner, FaultPoint::Restart::child);
       return attempt_failed(owner, std::get<dsl::TryTask>(task_of(owner).body), std::move(problem));
     }
+    case TimerUse::approval: return;  // decided when it fired
     case TimerUse::run_timeout: {
       remember_where();
       auto problem = make_error("timeout", 408, "Timeout", "The run did not end in time.");
@@ -112,7 +115,8 @@ void Core::announce() {
   listens_changed_ = false;
   if (!is_final(phase) && root != kNone) {
     phase = suspended ? Phase::suspended : effects.empty() ? Phase::waiting : Phase::running;
-    PAWL_ASSERT(suspended || !effects.empty() || !timers.empty() || !listeners.empty(), "an unfinished run waits for something");
+    PAWL_ASSERT(suspended || !effects.empty() || !timers.empty() || !listeners.empty() || !approvals.empty(),
+                "an unfinished run waits for something");
   }
   if (phase != announced_) actions_->push_back(PhaseChanged{phase});
   announced_ = phase;
@@ -170,6 +174,7 @@ void Core::handle(const TimerFired& event) {
   if (act.timer == event.timer) act.timer = 0;
   if (act.timeout_timer == event.timer) act.timeout_timer = 0;
   if (pending.use == TimerUse::child_retry) act.children[pending.number].timer = 0;
+  if (pending.use == TimerUse::approval) return approval_due(pending.number);
   push(act, WorkItem::Op::due, pending.use, pending.number);
 }
 
@@ -264,7 +269,7 @@ void Core::close(Phase final_phase) {
     mailbox.reset();
     fault_point = {};
   }
-  PAWL_ASSERT(live == 0 && effects.empty() && timers.empty() && listeners.empty(), "nothing is pending after the end");
+  PAWL_ASSERT(live == 0 && effects.empty() && timers.empty() && listeners.empty() && approvals.empty(), "nothing is pending after the end");
 }
 
 }  // namespace pawl::engine::detail

@@ -160,6 +160,7 @@ template <class Archive>
 void describe(Archive& archive, PendingEffect& effect) {
   archive("activation", effect.activation, kNone);
   archive("begun", effect.begun);
+  archive("probe", effect.is_probe);
   archive("arguments", effect.arguments);
 }
 
@@ -169,6 +170,29 @@ void describe(Archive& archive, PendingTimer& timer) {
   archive("use", timer.use);
   archive("number", timer.number);
   archive("due", timer.due);
+}
+
+template <class Archive>
+void describe(Archive& archive, ApprovalRequest& request) {
+  archive("title", request.title);
+  archive("message", request.message);
+  archive("data", request.data);
+  archive("roles", request.roles);
+  archive("users", request.users);
+  archive("exclude_starter", request.exclude_starter);
+  archive("deadline", request.deadline);
+  archive("on_deadline", request.on_deadline);
+  archive("form", request.form);
+}
+
+template <class Archive>
+void describe(Archive& archive, PendingApproval& approval) {
+  archive("activation", approval.activation, kNone);
+  archive("number", approval.number);
+  archive("timer", approval.timer);
+  archive("asked", approval.asked_at);
+  archive("request", approval.request);
+  archive("decision", approval.decision);
 }
 
 template <class Archive>
@@ -213,8 +237,10 @@ void describe(Archive& archive, Core& core) {
   archive("root", core.root, kNone);
   archive("effects", core.effects);
   archive("timers", core.timers);
+  archive("approvals", core.approvals);
   archive("next_effect", core.next_effect, EffectId{1});
   archive("next_timer", core.next_timer, TimerId{1});
+  archive("next_approval", core.next_approval, ApprovalId{1});
   archive("listeners", core.listeners);
   archive("mailbox", core.mailbox);
   archive("fault_point", core.fault_point);
@@ -328,6 +354,10 @@ bool is_sound(const Core& core) {
   }
   for (const auto& [id, timer] : core.timers) {
     if (!slot_ok(timer.activation)) return false;
+    if (timer.use == TimerUse::approval && !core.approvals.contains(timer.number)) return false;
+  }
+  for (const auto& [id, approval] : core.approvals) {
+    if (!slot_ok(approval.activation)) return false;
   }
   for (const auto& item : core.queue) {
     if (item.activation >= core.activations.size()) return false;

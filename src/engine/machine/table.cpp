@@ -99,6 +99,7 @@ void Core::stop_waiting(Activation& act) {
   cancel_timer(act.timeout_timer);
   for (auto& child : act.children) cancel_timer(child.timer);
   if (act.listening) stop_listening(act);
+  if (!approvals.empty()) withdraw_approvals(act);
 }
 
 void Core::cancel_timer(TimerId& timer) {
@@ -117,9 +118,9 @@ TimerId Core::set_timer(const Activation& act, Millis delay, TimerUse use, std::
   return timer;
 }
 
-void Core::start_effect(Activation& act, json::Value arguments) {
+void Core::start_effect(Activation& act, json::Value arguments, bool is_probe) {
   act.effect = next_effect++;
-  const auto [place, inserted] = effects.emplace(act.effect, PendingEffect{act.id, false, std::move(arguments)});
+  const auto [place, inserted] = effects.emplace(act.effect, PendingEffect{act.id, false, is_probe, std::move(arguments)});
   PAWL_ASSERT(inserted, "effect numbers are given out once");
   actions_->push_back(describe_effect(act.effect, place->second));
 }
@@ -133,8 +134,8 @@ StartEffect Core::describe_effect(EffectId effect, const PendingEffect& pending)
   start.arguments = pending.arguments;
   start.input = act.input;
   if (const auto* call = std::get_if<dsl::CallTask>(&task.body)) {
-    start.function = call->function;
-    start.declared = call->effect;
+    start.function = pending.is_probe ? call->on_unknown->probe : call->function;
+    start.declared = pending.is_probe ? dsl::EffectClass::read : call->effect;
     return start;
   }
   start.function = "emit";

@@ -7,6 +7,7 @@
 
 namespace pawl::functions {
 
+std::unique_ptr<engine::Function> make_approval(const Parts& parts);
 std::unique_ptr<engine::Function> make_noop(const Parts& parts);
 std::unique_ptr<engine::Function> make_log(const Parts& parts);
 std::unique_ptr<engine::Function> make_http(const Parts& parts);

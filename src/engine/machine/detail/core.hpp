@@ -31,6 +31,7 @@ class Core {
   [[nodiscard]] std::vector<StartEffect> pending_effects() const;
   [[nodiscard]] bool has_begun(EffectId effect) const;
   [[nodiscard]] std::vector<SetTimer> pending_timers() const;
+  [[nodiscard]] std::vector<RequestApproval> pending_approvals() const;
   [[nodiscard]] std::vector<std::string> listens() const;
   [[nodiscard]] Result<void> check_retry(const RetryRequested& request) const;
   [[nodiscard]] json::Value snapshot() const;
@@ -66,8 +67,10 @@ class Core {
   std::size_t queue_head = 0;
   std::map<EffectId, PendingEffect> effects;
   std::map<TimerId, PendingTimer> timers;
+  std::map<ApprovalId, PendingApproval> approvals;
   EffectId next_effect = 1;
   TimerId next_timer = 1;
+  ApprovalId next_approval = 1;
   std::vector<ActivationId> listeners;  // in order of subscription
   std::unique_ptr<Mailbox> mailbox;
   FaultPoint fault_point;
@@ -81,6 +84,8 @@ class Core {
   void handle(const EffectBegun& event);
   void handle(const EffectSucceeded& event);
   void handle(const EffectFailed& event);
+  void handle(const EffectInterrupted& event);
+  void handle(const ApprovalDecided& event);
   void handle(const TimerFired& event);
   void handle(const MessageArrived& event);
   void handle(const CancelRequested& event);
@@ -105,7 +110,7 @@ class Core {
   void cancel_subtree(Activation& act);
   void stop_waiting(Activation& act);
   void push(const Activation& act, WorkItem::Op op, TimerUse use = TimerUse::wait, std::uint32_t number = 0);
-  void start_effect(Activation& act, json::Value arguments);
+  void start_effect(Activation& act, json::Value arguments, bool is_probe = false);
   [[nodiscard]] StartEffect describe_effect(EffectId effect, const PendingEffect& pending) const;
   TimerId set_timer(const Activation& act, Millis delay, TimerUse use, std::uint32_t number = 0);
   void cancel_timer(TimerId& timer);
@@ -178,6 +183,25 @@ class Core {
   void ended_in(Activation& act, const dsl::CallTask& body, Ended& ended);
   void ended_in(Activation& act, const dsl::InvokeTask& body, Ended& ended);
   void ended_in(Activation& act, const dsl::GraphTask& body, Ended& ended);
+
+  // approval.cpp: any task may ask people. `ask`, and when they have decided `decided_in(act, body, number, decision)` of its body is
+  // called with `{approved, decision, by?, comment?, data?, decided_at}`. Whatever else ends the task withdraws the question.
+  ApprovalId ask(Activation& act, ApprovalRequest request, std::uint32_t number = 0);
+  /// From arguments like those of `call: approval`; makes the task fault where they are no question.
+  bool read_request(Activation& act, const json::Value& arguments, ApprovalRequest& request);
+  void close_approval(ApprovalId approval, CloseApproval closing);
+  void withdraw_approvals(const Activation& act);
+  void approval_due(ApprovalId approval);
+  void decided(Activation& act, ApprovalId approval);
+  void decided_in(Activation& act, const dsl::CallTask& body, std::uint32_t number, const json::Value& decision);
+
+  // unknown.cpp: what became of a call that a crash interrupted
+  void outcome_unknown(Activation& act);
+  void probed(Activation& act, const dsl::OnUnknown& policy);
+  void told(Activation& act, const json::Value& decision);
+  void repeat_call(Activation& act);
+  void stays_unknown(Activation& act, std::string_view why);
+  void note(const Activation& act, std::string text);
 
   void answered(Activation& act);
   void next_item(Activation& act);

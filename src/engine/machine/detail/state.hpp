@@ -84,24 +84,35 @@ struct Activation {
   const dsl::TaskList* tasks = nullptr;  ///< list: what it runs; derived from owner and role
 };
 
-enum class TimerUse : std::uint8_t { wait, retry, child_retry, timeout, attempt_limit, run_timeout };
+enum class TimerUse : std::uint8_t { wait, retry, child_retry, timeout, attempt_limit, run_timeout, approval };
 
 struct PendingTimer {
   ActivationId activation = kNone;
   TimerUse use = TimerUse::wait;
-  std::uint32_t number = 0;  ///< child_retry: which child
+  std::uint32_t number = 0;  ///< child_retry: which child; approval: which one
   TimePoint due{};
 };
 
 struct PendingEffect {
   ActivationId activation = kNone;
   bool begun = false;
+  bool is_probe = false;  ///< not the task's call: one that finds out what became of it
   json::Value arguments;
+};
+
+/// Of an activation that asked people. Decided ones stay until their work item comes up.
+struct PendingApproval {
+  ActivationId activation = kNone;
+  std::uint32_t number = 0;  ///< as whoever asked tells several apart
+  TimerId timer = 0;
+  TimePoint asked_at{};
+  ApprovalRequest request;
+  json::Value decision;  ///< null: open
 };
 
 /// Something to be done for an activation. Stale items (the slot has another user by now) are dropped.
 struct WorkItem {
-  enum class Op : std::uint8_t { start, ended, answered, due, poll };
+  enum class Op : std::uint8_t { start, ended, answered, due, poll, decided, interrupted };
   ActivationId activation = kNone;
   std::uint32_t serial = 0;
   Op op = Op::start;

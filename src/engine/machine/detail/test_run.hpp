@@ -17,17 +17,17 @@
 
 namespace pawl::engine::testing {
 
-/// Knows the functions that tests call: `fetch`, `charge`, `noop`.
+/// Knows the functions that tests call: `fetch`, `charge`, `noop`, `approval`.
 class TestCatalog final : public dsl::FunctionCatalog {
  public:
   [[nodiscard]] const Signature* find(std::string_view name) const override {
     const auto found = std::find_if(signatures_.begin(), signatures_.end(), [&](const auto& known) { return known.name == name; });
     return found == signatures_.end() ? nullptr : &*found;
   }
-  [[nodiscard]] std::vector<std::string> names() const override { return {"fetch", "charge", "noop"}; }
+  [[nodiscard]] std::vector<std::string> names() const override { return {"fetch", "charge", "noop", "approval"}; }
 
  private:
-  std::vector<Signature> signatures_{{"fetch", {}}, {"charge", {}}, {"noop", {}}};
+  std::vector<Signature> signatures_{{"fetch", {}}, {"charge", {}}, {"noop", {}}, {"approval", {}}};
 };
 
 inline json::Value parsed(std::string_view text) {
@@ -80,6 +80,9 @@ class TestRun {
     check();
   }
   void advance(Millis time) { now_ += time; }
+  void decide(bool approved, std::string_view data = "null", ApprovalId approval = 1) {
+    apply(ApprovalDecided{approval, approved, "ann", "said so", parsed(data)});
+  }
 
   void succeed(std::string_view name, std::string_view output = "{}") { apply(EffectSucceeded{effect_of(name), parsed(output), {}}); }
   void fail(std::string_view name, int status = 500, std::string_view kind = "communication") {
@@ -182,7 +185,10 @@ class TestRun {
   void check() {
     for (const auto& action : actions_) {
       const auto* start = std::get_if<StartEffect>(&action);
-      if (start != nullptr) {
+      // After an interruption the same step goes on: that is the point of its key.
+      const bool goes_on = std::any_of(events_.begin(), events_.end(),
+                                       [](const Event& event) { return std::holds_alternative<EffectInterrupted>(event.body); });
+      if (start != nullptr && !goes_on) {
         EXPECT_TRUE(keys_.insert(idempotency_key(machine_.info().id, start->step)).second) << "step key used twice";
       }
     }
@@ -198,6 +204,7 @@ class TestRun {
     if (!is_final(machine_.phase())) return;
     EXPECT_TRUE(machine_.pending_effects().empty());
     EXPECT_TRUE(machine_.pending_timers().empty());
+    EXPECT_TRUE(machine_.pending_approvals().empty());
     EXPECT_TRUE(machine_.listens().empty());
   }
 
