@@ -29,6 +29,7 @@ create table approvals (
 create index approvals_of_organization on approvals (organization_id, status, created_at, id);
 create index approvals_of_run on approvals (run_id);
 create index approvals_decided on approvals (decided_at);
+create index approvals_to_mail on approvals (created_at) where mailed_at is null and status = 'open';
 
 -- Who may decide besides those with the role, by id or mail address in lower case; while the question is open.
 create table approval_users (

@@ -42,6 +42,9 @@ People::People(const Dependencies& dependencies)
     mail::Sender::Dependencies sending{d_.database, outbox_, *transport_, d_.clock, d_.config.smtp.from};
     sending.report = [](const std::string& sentence) { log(Level::warning, sentence); };
     sender_ = std::make_unique<mail::Sender>(std::move(sending));
+    ApprovalMail::Dependencies asking{d_.database, mailer_, d_.clock, d_.public_url};
+    asking.report = [](const std::string& sentence) { log(Level::warning, sentence); };
+    approval_mail_ = std::make_unique<ApprovalMail>(std::move(asking));
   }
   organizations_.on_membership_change([this](const UserId& user) {
     if (forget_) forget_(user);
@@ -60,9 +63,11 @@ People::~People() { stop(); }
 
 void People::start() {
   if (sender_) sender_->start();
+  if (approval_mail_) approval_mail_->start();
 }
 
 void People::stop() {
+  if (approval_mail_) approval_mail_->stop();
   if (sender_) sender_->stop();
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "app/approval_mail.hpp"
 #include "audit/audit.hpp"
 #include "catalog/catalog.hpp"
 #include "config/config.hpp"
@@ -77,6 +78,7 @@ class People {
   identity::OutboxMailer mailer_;
   std::unique_ptr<mail::Transport> transport_;  // null: mails wait
   std::unique_ptr<mail::Sender> sender_;
+  std::unique_ptr<ApprovalMail> approval_mail_;  // likewise
   identity::Organizations organizations_;
   identity::UserAdmin users_;
   identity::OAuth oauth_;

@@ -12,7 +12,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from pawl_server import Server, poll  # noqa: E402
-from people import Person  # noqa: E402
+from people import Mailbox, Person  # noqa: E402
 
 HEAD = "document: {{dsl: '1.0.3', namespace: test, name: {name}, version: '1.0.0'}}\n"
 
@@ -40,6 +40,7 @@ class ApprovalsTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         cls.server = Server(os.path.join(cls.folder.name, "data")).start()
+        cls.mailbox = Mailbox(cls.server.data_dir)
         cls.people = {name: Person(cls.server, f"{name}@example.org") for name in ("owner", "admin", "member", "viewer", "stranger")}
         status, made = cls.people["owner"].call("POST", "/api/organizations", {"name": "Acme"})
         assert status == 201, made
@@ -175,6 +176,22 @@ do:
         self.call("member", "POST", f"/api/runs/{runs[0]['id']}/cancel", {}, 202)
         self.ended(runs[0], "cancelled")
         self.assertEqual(self.inbox("admin", f"&status=all&run_id={runs[0]['id']}")[0]["status"], "withdrawn")
+
+    def test_W8_who_is_named_gets_a_mail_with_the_way_to_the_approval(self):
+        token = self.mailbox.token("admin@example.org", "verify-email")
+        status, reply, _ = self.server.request("POST", "/api/auth/verify-email", {"token": token}, headers={"Authorization": ""})
+        self.assertIn(status, (200, 204), reply)
+        run = self.start("mailed", ASK, {"amount": 17})
+        asked = self.asked(run)
+
+        def texts(to):
+            return [mail.get_body(("plain",)).get_content() for mail in self.mailbox.mails(to)]
+
+        text = poll(lambda: [each for each in texts("admin@example.org") if asked["id"] in each], 20, "a mail about the approval")[0]
+        self.assertIn(f"/approvals/{asked['id']}", text)
+        self.assertIn("Pay 17?", text)
+        for who in ("owner", "member", "viewer", "stranger"):  # not confirmed, or not asked
+            self.assertFalse([each for each in texts(f"{who}@example.org") if asked["id"] in each], who)
 
     # ---- outcome unknown
 
