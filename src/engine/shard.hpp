@@ -224,6 +224,7 @@ class Shard {
   // shard_approvals.cpp
   void ask_people(Run& run, RequestApproval asked);
   void close_approval(Run& run, CloseApproval closing);
+  void report_question(Run& run, const CloseApproval& closing);
   [[nodiscard]] static Result<void> check_decision(const Run& run, const ApprovalDecision& decision);
   void tell_approval(const Run& run, const ApprovalWrite& write) const;
 

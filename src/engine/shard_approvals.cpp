@@ -24,17 +24,46 @@ json::Value shown_request(const AnyRun& run, const ApprovalRequest& request) {
 void Shard::ask_people(Run& run, RequestApproval asked) {
   const auto& reference = run.machine->plan().task(asked.task).reference;
   const auto request = shown_request(run, asked.request);
+  const auto number = asked.approval;
   run.approvals.emplace_back(ApprovalAsked{.number = asked.approval,
                                            .task = reference,
                                            .digest = approval_digest(run.identity.id, reference, asked.approval, request),
                                            .starter = starter_of(run.trigger),
                                            .at = asked.at,
                                            .request = approval_request(request)});
+  run.questions.insert_or_assign(number, std::move(asked));
 }
 
 void Shard::close_approval(Run& run, CloseApproval closing) {
   closing.data = run.shown(closing.data);
+  report_question(run, closing);
   run.approvals.emplace_back(std::move(closing));
+}
+
+/// For the audit trail it is the execution of a function, from the question to its end.
+void Shard::report_question(Run& run, const CloseApproval& closing) {
+  using How = CloseApproval::How;
+  const auto question = run.questions.extract(closing.approval);
+  if (world_.effects == nullptr || question.empty()) return;
+  const auto& asked = question.mapped();
+  const bool faults = closing.how == How::expired && asked.request.on_deadline == "fault";
+  const auto error = faults ? make_error("timeout", 408, "Not decided in time", {}) : json::Value();
+  const auto arguments = shown_request(run, asked.request);
+  const auto end = closing.how == How::withdrawn ? EffectReport::End::cancelled
+                   : faults                      ? EffectReport::End::failure
+                                                 : EffectReport::End::success;
+  world_.effects->ended({.run = run.identity,
+                         .trigger = run.trigger,
+                         .secrets = run.machine->info().secrets,
+                         .reference = run.machine->plan().task(asked.task).reference,
+                         .attempt = 1,
+                         .function = kApproval,
+                         .arguments = arguments,
+                         .end = end,
+                         .error = error,
+                         .awaited = true,
+                         .began = asked.at,
+                         .ended = closing.at});
 }
 
 void Shard::decide(const OrganizationId& organization, const RunId& id, ApprovalDecision decision, Engine::Acknowledged done) {

@@ -180,6 +180,7 @@ Result<std::unique_ptr<Shard::Run>> Shard::revive(const FinishedRun& stored) {
 void Shard::set_world(Run& run) {
   if (!run.machine) return touch(run);  // its row is to say so
   for (const auto& timer : run.machine->pending_timers()) schedule(run, timer.timer, timer.due);
+  for (auto& asked : run.machine->pending_approvals()) run.questions.insert_or_assign(asked.approval, std::move(asked));
   set_listens(run);
   restart_effects(run);
   if (!run.gated.empty()) touch(run);

@@ -54,12 +54,19 @@ do:
         as: problem
         do:
           - unknown: {{set: '${{ . + {{charged: $problem.title}} }}'}}
+  - settle:
+      metadata:
+        effect: once
+        on_unknown: {{probe: {{call: http, with: {{method: get, endpoint: '{base}/settled/{{run}}'}}}}}}
+      call: http
+      with: {{method: post, endpoint: '{base}/settle/{{run}}', body: {{}}, output: raw}}
+      output: {{as: $input}}
   - report:
       call: http
       with: {{method: post, endpoint: '{base}/report/{{run}}', body: {{charged: '${{ .charged }}'}}, output: raw}}
       output: {{as: $input}}
 """
-ORDER = ["look", "reserve", "flaky", "charge", "report"]
+ORDER = ["look", "reserve", "flaky", "charge", "settle", "report"]
 
 
 class CountingServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
@@ -87,9 +94,12 @@ class CountingHandler(http.server.BaseHTTPRequestHandler):
             calls = self.server.calls[(run, step)]
             calls.append((self.server.order, self.headers.get("Idempotency-Key"), body))
             flaky = step == "flaky" and len(calls) == 1
-        text = b"ok"
+            settled = (run, "settle") in self.server.calls
+        text, kind = b"ok", "text/plain"
+        if step == "settled":  # what a probe asks
+            text, kind = json.dumps({"happened": settled}).encode(), "application/json"
         self.send_response(503 if flaky else 200)
-        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
@@ -131,6 +141,9 @@ def check(calls, name, run):
     charges = len(calls[(name, "charge")])
     if charges > 1 or (charges == 0 and not unknown):
         wrong.append(f"{name}: once step was made {charges} times (outcome unknown: {unknown})")
+    settlements = len(calls[(name, "settle")])
+    if settlements != 1:
+        wrong.append(f"{name}: a once step with a probe was made {settlements} times")
     for step in ("reserve", "report"):
         keys = {key for _, key, _ in calls[(name, step)]}
         if len(keys) != 1 or None in keys:

@@ -58,6 +58,8 @@ def cases(site):
     url = f"http://127.0.0.1:{site}"
     return {
         "noop": {"success": call("noop", n=1)},
+        "approval": {"success": call("approval", title="Go on?", deadline={"milliseconds": 50}, on_deadline="approve"),
+                     "failure": call("approval", title="Go on?", deadline={"milliseconds": 50}, on_deadline="fault")},
         "log": {"success": call("log", message="hello")},
         "http": {"success": call("http", method="get", endpoint=url + "/ok"), "failure": call("http", method="get", endpoint=url + "/bad")},
         "http-task": {"success": call("http-task", url=url + "/ok"), "failure": call("http-task", url="http://127.0.0.1:1/")},

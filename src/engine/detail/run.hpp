@@ -68,6 +68,7 @@ struct Shard::Run {
   json::Value end_event;  ///< to be told once the end is durable
 
   std::vector<ApprovalWrite> approvals;  ///< asked and closed since the last batch
+  std::map<ApprovalId, RequestApproval> questions;  ///< open ones
 
   // Progress.
   std::vector<EventBody> inbox;

@@ -2,17 +2,6 @@
 #include "engine/machine/detail/core.hpp"
 
 namespace pawl::engine::detail {
-namespace {
-
-/// A dry run asks nobody and goes on as if it had been approved: so it shows what would happen then.
-json::Value would_ask(const ApprovalRequest& request) {
-  auto step = json::Value::object({{"action", "ask"}, {"title", request.title}});
-  if (request.deadline) step.set("deadline", to_rfc3339(*request.deadline));
-  return json::Value::object(
-      {{"dry_run", true}, {"plan", json::Value::array({std::move(step)})}, {"approved", true}, {"decision", "approved"}});
-}
-
-}  // namespace
 
 void Core::start(Activation& act, const dsl::CallTask& body) {
   json::Value arguments;
@@ -20,7 +9,7 @@ void Core::start(Activation& act, const dsl::CallTask& body) {
   if (body.function != kApproval) return start_effect(act, std::move(arguments));
   ApprovalRequest request;
   if (!read_request(act, arguments, request)) return;
-  if (info.dry_run) return complete_body(act, would_ask(request));
+  if (info.dry_run) return start_effect(act, std::move(arguments));  // the function plans
   (void)ask(act, std::move(request));
 }
 
@@ -33,6 +22,10 @@ void Core::answered(Activation& act) {
     return fault(act, std::move(problem));
   }
   if (call == nullptr) return complete_body(act, std::move(act.locals));  // emit
+  if (call->function == kApproval && act.output.is_object()) {  // a dry run: it shows what happens if it is approved
+    act.output.set("approved", true);
+    act.output.set("decision", "approved");
+  }
   if (call->keep_input || !call->await) return complete_body(act, act.input);
   if (!call->foreach) return complete_body(act, std::move(act.output));
   if (!act.output.is_array()) act.output = json::Value::array({act.output});
