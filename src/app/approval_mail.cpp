@@ -35,7 +35,8 @@ struct Question {
 constexpr std::string_view kQuestionsToMail =
     "select id, organization_id, workflow_name, title, deadline from approvals where mailed_at is null and status = 'open' "
     "order by created_at limit $1";
-// Members who have confirmed their address and may decide: by role, where one is named, or by name; but for the starter where it is excluded.
+// Members who have confirmed their address and may decide: by role, where one is named, or by name; but for the starter where it is
+// excluded.
 constexpr std::string_view kWhomToMail =
     "select u.email from approvals a join organization_members m on m.organization_id = a.organization_id join users u on u.id = m.user_id "
     "where a.id = $1 and u.is_active = 1 and u.deleted_at is null and u.email_verified_at is not null and m.role <> 'viewer' and "
@@ -64,7 +65,8 @@ identity::Message mail_of(const Question& question, const std::string& to, const
   message.text = "The workflow \"" + one_line(question.workflow) + "\" waits for a decision:\n\n" + one_line(question.title) +
                  "\n\nLook at it and decide here:\n\n" + public_url + "/approvals/" + question.id.to_string() + "\n";
   if (question.deadline) message.text += "\nIt is decided without you after " + to_rfc3339(*question.deadline) + ".\n";
-  message.keep = question.deadline ? std::max(Millis(1), std::min(kKeep, std::chrono::duration_cast<Millis>(*question.deadline - now))) : kKeep;
+  message.keep =
+      question.deadline ? std::max(Millis(1), std::min(kKeep, std::chrono::duration_cast<Millis>(*question.deadline - now))) : kKeep;
   return message;
 }
 
@@ -78,7 +80,8 @@ struct ApprovalMail::Impl {
     std::vector<Question> questions;
     PAWL_TRY_VOID(d.database.read([&](storage::Session& session) {
       return session.query(kQuestionsToMail, {kQuestions}, [&](const storage::Row& row) {
-        questions.push_back({row.uuid(0), row.id<OrganizationId>(1), std::string(row.text(2)), std::string(row.text(3)), row.optional_time(4)});
+        questions.push_back(
+            {row.uuid(0), row.id<OrganizationId>(1), std::string(row.text(2)), std::string(row.text(3)), row.optional_time(4)});
       });
     }));
     for (const auto& question : questions) {

@@ -1,7 +1,7 @@
 /// Mails to those whom a run asks by name or role, with the way to the inbox.
 ///
-/// A thread looks for open questions that nobody was written about and puts the mails into the outbox in the transaction that marks the question: each
-/// is written about once, whatever happens. Questions that anybody may answer (no `approvers`) send no mail.
+/// A thread looks for open questions that nobody was written about and puts the mails into the outbox in the transaction that marks the
+/// question: each is written about once, whatever happens. Questions that anybody may answer (no `approvers`) send no mail.
 ///
 ///     ApprovalMail mails({database, mailer, clock, "https://pawl.example.com"});
 ///     mails.start();

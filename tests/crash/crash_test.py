@@ -11,6 +11,7 @@ Usage: crash_test.py [--runs 500] [--kills 50] [--seed N]
 import argparse
 import collections
 import http.server
+import json
 import os
 import random
 import socketserver

@@ -67,7 +67,7 @@ struct Shard::Run {
   bool told_suspension = false;
   json::Value end_event;  ///< to be told once the end is durable
 
-  std::vector<ApprovalWrite> approvals;  ///< asked and closed since the last batch
+  std::vector<ApprovalWrite> approvals;             ///< asked and closed since the last batch
   std::map<ApprovalId, RequestApproval> questions;  ///< open ones
 
   // Progress.

@@ -22,7 +22,7 @@ void Core::answered(Activation& act) {
     return fault(act, std::move(problem));
   }
   if (call == nullptr) return complete_body(act, std::move(act.locals));  // emit
-  if (call->function == kApproval && act.output.is_object()) {  // a dry run: it shows what happens if it is approved
+  if (call->function == kApproval && act.output.is_object()) {            // a dry run: it shows what happens if it is approved
     act.output.set("approved", true);
     act.output.set("decision", "approved");
   }
