@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <mutex>
@@ -61,6 +62,8 @@ struct CurlOutbound::Impl {
   // Curl's thread only.
   std::deque<std::unique_ptr<Transfer>> queue;
   std::unordered_map<RequestHandle, std::unique_ptr<Transfer>> running;
+  std::vector<RequestHandle> watched;            ///< of `running`: those that may not be silent for long
+  std::optional<detail::SteadyTime> next_quiet;  ///< when the first of them has been
   std::vector<EasyHandle> pool;
   std::vector<std::pair<std::unique_ptr<Transfer>, Result<OutboundResponse>>> finished;
 
@@ -82,6 +85,7 @@ struct CurlOutbound::Impl {
       int active = 0;
       curl_multi_perform(multi, &active);
       collect();
+      give_up_quiet();
       deliver();
       sleep();
     }
@@ -153,6 +157,7 @@ struct CurlOutbound::Impl {
       }
       curl_multi_add_handle(multi, transfer->easy());
       const auto handle = transfer->handle;
+      if (transfer->quiet_until()) watched.push_back(handle);
       running.emplace(handle, std::move(transfer));
     }
     const auto now = std::chrono::steady_clock::now();
@@ -189,6 +194,37 @@ struct CurlOutbound::Impl {
     }
   }
 
+  /// Ends what has been silent for too long, and finds out when to look again.
+  void give_up_quiet() {
+    next_quiet.reset();
+    if (watched.empty()) return;
+    const auto now = std::chrono::steady_clock::now();
+    std::erase_if(watched, [&](RequestHandle handle) {
+      const auto found = running.find(handle);
+      if (found == running.end()) return true;
+      const auto until = found->second->quiet_until();
+      if (!until) return false;  // it has begun to answer, and only the beginning has a limit
+      if (*until > now) {
+        next_quiet = next_quiet ? std::min(*next_quiet, *until) : *until;
+        return false;
+      }
+      auto transfer = std::move(found->second);
+      running.erase(found);
+      curl_multi_remove_handle(multi, transfer->easy());
+      auto error = transfer->gone_quiet();
+      finish(std::move(transfer), std::move(error));
+      return true;
+    });
+  }
+
+  /// How long nothing needs to be done unless something happens.
+  [[nodiscard]] int rest() const {
+    const int most = queue.empty() ? kPollAtMostMs : kPollWhileQueuedMs;
+    if (!next_quiet) return most;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next_quiet - std::chrono::steady_clock::now()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(left, 0, most));
+  }
+
   void finish(std::unique_ptr<Transfer> transfer, Result<OutboundResponse> result) {
     if (auto easy = transfer->release(); easy && pool.size() < kPooledHandles) pool.push_back(std::move(easy));
     finished.emplace_back(std::move(transfer), std::move(result));
@@ -205,7 +241,7 @@ struct CurlOutbound::Impl {
       if (stopping || !inbox.empty() || !cancels.empty()) return;
       polling = true;
     }
-    curl_multi_poll(multi, nullptr, 0, queue.empty() ? kPollAtMostMs : kPollWhileQueuedMs, nullptr);
+    curl_multi_poll(multi, nullptr, 0, rest(), nullptr);
   }
 };
 

@@ -76,6 +76,11 @@ struct OutboundRequest {
   bool at_most_once = false;
   Credentials credentials{};
   bool verify_tls = true;  ///< only an administrator's integration may turn this off
+  /// Takes the (decoded) body of a 2xx answer piece by piece as it arrives, and `OutboundResponse::body` stays empty: on the client's
+  /// thread, before `done` and never after it. Must not block or throw. Other answers are collected as ever.
+  std::function<void(std::string_view piece)> on_body{};
+  std::chrono::milliseconds first_byte_timeout{0};  ///< until the answer begins; 0: as long as `timeout` allows
+  std::chrono::milliseconds idle_timeout{0};        ///< between two arrivals of bytes after that; 0 likewise
 };
 
 struct OutboundResponse {

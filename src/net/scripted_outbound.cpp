@@ -45,6 +45,10 @@ void ScriptedOutbound::answer(Waiting waiting) {
     if (!matches) continue;
     auto result = rule->answer(waiting.request);
     if (result && result->effective_url.empty()) result->effective_url = waiting.request.url;
+    if (result && waiting.request.on_body && result->status >= 200 && result->status < 300) {
+      const auto body = std::exchange(result->body, {});
+      if (!body.empty()) waiting.request.on_body(body);
+    }
     return waiting.done(std::move(result));
   }
   waiting.done(Error(ErrorClass::unavailable, "net.connect", "No rule of the script answers " + waiting.request.url + "."));

@@ -84,6 +84,7 @@ Result<void> Transfer::prepare_hop() {
   curl_easy_reset(easy);  // keeps connections and caches, which belong to the multi handle
   response_ = OutboundResponse();
   header_bytes_ = 0;
+  body_bytes_ = 0;
   refused_address_.clear();
   message_[0] = '\0';
 
@@ -247,6 +248,19 @@ std::optional<Result<void>> Transfer::follow_redirect() {
   return prepare_hop();
 }
 
+std::optional<SteadyTime> Transfer::quiet_until() const noexcept {
+  const auto patience = last_byte_ ? request_.idle_timeout : request_.first_byte_timeout;
+  if (patience.count() <= 0) return std::nullopt;
+  return last_byte_.value_or(began_) + patience;
+}
+
+Error Transfer::gone_quiet() {
+  report(CURLE_OPERATION_TIMEDOUT);
+  const auto patience = last_byte_ ? request_.idle_timeout : request_.first_byte_timeout;
+  return {ErrorClass::timeout, "net.timeout",
+          request_.method + " " + url_.text + ": nothing came for " + std::to_string(patience.count()) + " ms."};
+}
+
 EasyHandle Transfer::release() noexcept {
   HostBreakers::report(permit_, CircuitBreaker::Outcome::ignored, std::chrono::steady_clock::now());  // where the hop has not ended
   if (easy_) curl_easy_reset(easy_.get());
@@ -293,6 +307,7 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
   const std::size_t bytes = size * count;
   std::string_view line(data, bytes);
   transfer.header_bytes_ += bytes;
+  transfer.last_byte_ = std::chrono::steady_clock::now();
   if (transfer.header_bytes_ > kMaxHeaderBytes) return 0;
   while (line.ends_with('\n') || line.ends_with('\r') || line.ends_with(' ') || line.ends_with('\t')) line.remove_suffix(1);
   try {
@@ -300,6 +315,7 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
       // A new head: what came before was a 100 Continue or the challenge of a digest exchange.
       transfer.response_.headers.clear();
       transfer.response_.body.clear();
+      transfer.body_bytes_ = 0;
     } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
       auto value = line.substr(colon + 1);
       while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
@@ -314,12 +330,20 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
 std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
   const std::size_t bytes = size * count;
-  if (transfer.response_.body.size() + bytes > transfer.request_.max_response_bytes) {
+  if (transfer.body_bytes_ + bytes > transfer.request_.max_response_bytes) {
     transfer.too_large_ = true;
     return 0;
   }
+  transfer.body_bytes_ += bytes;
+  transfer.last_byte_ = std::chrono::steady_clock::now();
   try {
-    transfer.response_.body.append(data, bytes);
+    long status = 0;
+    if (transfer.request_.on_body) curl_easy_getinfo(transfer.easy(), CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 200 && status < 300) {
+      transfer.request_.on_body(std::string_view(data, bytes));
+    } else {
+      transfer.response_.body.append(data, bytes);
+    }
   } catch (...) {
     return 0;
   }

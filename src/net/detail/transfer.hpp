@@ -43,6 +43,10 @@ class Transfer {
   [[nodiscard]] Result<void> prepare(EasyHandle easy);
   /// The hop has ended. Nothing: another hop is prepared, add the handle again. Else the final answer.
   [[nodiscard]] std::optional<Result<OutboundResponse>> hop_ended(CURLcode code);
+  /// When the answer will have been silent for too long; nothing where no limit is set.
+  [[nodiscard]] std::optional<SteadyTime> quiet_until() const noexcept;
+  /// The silence was too long: what `done` is to hear.
+  [[nodiscard]] Error gone_quiet();
   /// Gives the handle back for reuse.
   [[nodiscard]] EasyHandle release() noexcept;
 
@@ -81,6 +85,8 @@ class Transfer {
   // What came back.
   OutboundResponse response_;
   std::size_t header_bytes_ = 0;
+  std::size_t body_bytes_ = 0;
+  std::optional<SteadyTime> last_byte_;
   bool too_large_ = false;
   std::string refused_address_;
 };
