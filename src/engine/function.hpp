@@ -44,14 +44,16 @@ struct Outcome {
 /// One call.
 struct Invocation {
   RunId run;
+  OrganizationId organization;  ///< that the run belongs to; nil: none
   StepKey step;
   std::string reference;                   ///< of the task, for messages
   EffectClass effect = EffectClass::read;  ///< of this very step: what the task declares, else what the function says
   std::string idempotency_key;             ///< to be sent with an `idempotent` or `once` effect; empty for the others
   json::Value arguments;
-  json::Value input;     ///< the task's input (URI templates expand over it)
-  json::Value secrets;   ///< object; values never go to logs, errors or outputs
-  bool dry_run = false;  ///< start nothing: answer `Outcome::planned`
+  json::Value input;       ///< the task's input (URI templates expand over it)
+  json::Value secrets;     ///< object; values never go to logs, errors or outputs
+  bool dry_run = false;    ///< start nothing: answer `Outcome::planned`
+  bool restarted = false;  ///< a process ended before this very call answered: it may have begun
   TimePoint now{};
 };
 

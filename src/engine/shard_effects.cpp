@@ -58,6 +58,7 @@ Invocation Shard::invocation_of(const Run& run, const Effect& effect) const {
   const auto& action = effect.action;
   Invocation call;
   call.run = run.identity.id;
+  call.organization = run.identity.organization;
   call.step = action.step;
   call.reference = run.machine->plan().task(action.step.task).reference;
   call.effect = effect.effect_class;
@@ -66,6 +67,7 @@ Invocation Shard::invocation_of(const Run& run, const Effect& effect) const {
   call.input = action.input;
   call.secrets = run.machine->info().secrets;
   call.dry_run = effect.plan_only;
+  call.restarted = effect.restarted;
   call.now = world_.clock.now();
   return call;
 }
