@@ -66,6 +66,9 @@ class Retention;
 namespace pawl::integrations {
 class Integrations;
 }
+namespace pawl::models {
+class Client;
+}
 namespace pawl::observe {
 class Health;
 }
@@ -113,6 +116,7 @@ struct Dependencies {
   identity::ApiKeys* api_keys = nullptr;
   async::BlockingPool* auth_pool = nullptr;  ///< where passwords are hashed, so that they hold up nothing else
   integrations::Integrations* integrations = nullptr;
+  models::Client* models = nullptr;        ///< null: no model is asked
   observe::Health* health = nullptr;       ///< what readiness asks
   std::function<std::string()> metrics{};  ///< Prometheus' text; empty: none are offered
 };

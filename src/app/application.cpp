@@ -15,6 +15,7 @@
 #include "app/key_files.hpp"
 #include "app/log.hpp"
 #include "app/metered_function.hpp"
+#include "app/model_parts.hpp"
 #include "app/people.hpp"
 #include "app/readiness.hpp"
 #include "async/blocking_pool.hpp"
@@ -30,6 +31,7 @@
 #include "live/hub.hpp"
 #include "live/redis_relay.hpp"
 #include "live/run_events.hpp"
+#include "models/llm_function.hpp"
 #include "net/curl_outbound.hpp"
 #include "net/redis.hpp"
 #include "net/trusted_proxies.hpp"
@@ -253,6 +255,7 @@ struct Application::Impl {
   std::unique_ptr<privacy::Retention> retention;
   std::unique_ptr<privacy::RetentionSchedule> retention_schedule;
   std::unique_ptr<pawl::integrations::Integrations> integrations;
+  std::unique_ptr<ModelParts> models;
   engine::FunctionRegistry functions;
   live::RunEvents run_events{live};
   std::unique_ptr<catalog::Catalog> catalog;
@@ -320,6 +323,9 @@ Result<void> Application::Impl::build() {
   function_options.hidden = hidden_folders(data_folder(config), options.file_roots);
   function_options.sandbox = sandbox_mode(config.sandbox);
   PAWL_TRY_VOID(functions::add_builtin_functions(functions, {outbound, pool, clock, random}, function_options));
+  PAWL_TRY(model_parts, ModelParts::make({config.models, *integrations, organization, outbound, threads, clock, random, figures}));
+  models = std::move(model_parts);
+  functions.add(pawl::models::make_llm_function({models->client(), functions}));
   functions.wrap([this](std::unique_ptr<engine::Function> function) { return metered(std::move(function), figures); });
   catalog = std::make_unique<catalog::Catalog>(catalog::Catalog::Dependencies{
       .database = *database,
@@ -447,6 +453,7 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   dependencies.redactor = &impl.redactor;
   dependencies.retention = impl.retention.get();
   dependencies.integrations = impl.integrations.get();
+  dependencies.models = &impl.models->client();
   dependencies.health = impl.health.get();
   dependencies.metrics = impl.metrics_text();
   impl.api = std::make_unique<api::Api>(std::move(dependencies), std::move(api_options));

@@ -16,7 +16,14 @@ Figures::Figures()
       bytes_(metrics_.counter("pawl_http_sent_bytes_total", "Bytes of answers", {"route"})),
       functions_(metrics_.counter("pawl_function_calls_total", "Calls of functions by outcome", {"function", "outcome"})),
       function_seconds_(metrics_.histogram("pawl_function_duration_seconds", "From the start of a call to its answer", {"function"})),
-      run_seconds_(metrics_.histogram("pawl_run_duration_seconds", "From the creation of a run to its end, by final status", {"status"})) {}
+      run_seconds_(metrics_.histogram("pawl_run_duration_seconds", "From the creation of a run to its end, by final status", {"status"})),
+      // OpenTelemetry's names for generative AI, as Prometheus writes names.
+      model_seconds_(metrics_.histogram("gen_ai_client_operation_duration_seconds", "Calls of language models, with all attempts",
+                                        {"gen_ai_provider_name", "gen_ai_request_model", "error_type"})),
+      model_tokens_(metrics_.counter("gen_ai_client_token_usage_total", "Tokens of language models",
+                                     {"gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"})),
+      model_cost_(metrics_.counter("pawl_model_cost_microdollars_total", "What calls of language models cost, as far as prices are known",
+                                   {"gen_ai_provider_name", "gen_ai_request_model"})) {}
 
 void Figures::ask(FigureSources sources) {
   auto* const engine = &sources.engine;
@@ -88,6 +95,16 @@ void Figures::request(const http::Completed& completed) {
 
 void Figures::run(engine::Phase phase, Millis age) {
   run_seconds_.with({engine::to_text(phase)}).observe(static_cast<double>(age.count()) / 1000.0);
+}
+
+void Figures::model(const models::Measured& measured) {
+  constexpr double kMicro = 1e6;
+  model_seconds_.with({measured.provider, measured.model, measured.error}).observe(static_cast<double>(measured.took.count()) / 1000.0);
+  model_tokens_.with({measured.provider, measured.model, "input"}).add(static_cast<std::uint64_t>(measured.usage.input));
+  model_tokens_.with({measured.provider, measured.model, "output"}).add(static_cast<std::uint64_t>(measured.usage.output));
+  if (measured.cost) {
+    model_cost_.with({measured.provider, measured.model}).add(static_cast<std::uint64_t>(*measured.cost * kMicro));
+  }
 }
 
 void Figures::function(std::string_view name, bool ok, double seconds) {

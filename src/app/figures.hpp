@@ -6,6 +6,7 @@
 #include "engine/engine.hpp"
 #include "http/server.hpp"
 #include "live/hub.hpp"
+#include "models/client.hpp"
 #include "net/curl_outbound.hpp"
 #include "net/redis.hpp"
 #include "observe/metrics.hpp"
@@ -35,6 +36,8 @@ class Figures {
   void request(const http::Completed& completed);
   /// A run has ended.
   void run(engine::Phase phase, Millis age);
+  /// A model has answered, or has not.
+  void model(const models::Measured& measured);
   /// A function has answered.
   void function(std::string_view name, bool ok, double seconds);
 
@@ -50,6 +53,9 @@ class Figures {
   observe::Family<observe::Counter>& functions_;
   observe::Family<observe::Histogram>& function_seconds_;
   observe::Family<observe::Histogram>& run_seconds_;
+  observe::Family<observe::Histogram>& model_seconds_;
+  observe::Family<observe::Counter>& model_tokens_;
+  observe::Family<observe::Counter>& model_cost_;
 };
 
 }  // namespace pawl::app

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "config/model_settings.hpp"
 
 namespace pawl::config {
 
@@ -101,6 +102,7 @@ struct Config {
   std::uint32_t retention_sessions_days = 0;
   std::uint32_t retention_invitations_days = 0;
   std::uint32_t retention_one_time_tokens_days = 0;
+  Models models;
   std::map<std::string, std::string> secrets;  ///< `$secrets` by name, from `PAWL_SECRET_<NAME>`
 };
 

@@ -1,5 +1,6 @@
 // The table of settings. A row that no code reads does not belong here; a value that code reads without a row cannot exist.
 #include "config/config.hpp"
+#include "config/model_settings.hpp"
 #include "config/sign_in_settings.hpp"
 
 namespace pawl::config {
@@ -347,7 +348,7 @@ const std::vector<Setting>& table() {
 std::span<const Setting> settings() {
   static const auto all = [] {
     auto rows = table();
-    for (auto&& more : {mail_settings(), provider_settings()}) rows.insert(rows.end(), more.begin(), more.end());
+    for (auto&& more : {mail_settings(), provider_settings(), model_settings()}) rows.insert(rows.end(), more.begin(), more.end());
     return rows;
   }();
   return all;

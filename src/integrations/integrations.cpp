@@ -367,4 +367,22 @@ json::Value Integrations::secrets(const OrganizationId& organization, std::span<
   return out;
 }
 
+std::optional<Integrations::Named> Integrations::first_of(const OrganizationId& organization, std::string_view connector) const {
+  if (organization.is_nil()) return std::nullopt;
+  std::string name;
+  {
+    const std::shared_lock lock(impl_->mutex);
+    auto it = impl_->held.lower_bound(Impl::Key(organization, ""));
+    for (; it != impl_->held.end() && it->first.first == organization; ++it) {
+      if (!it->second.shown.is_active || it->second.shown.connector != connector) continue;
+      name = it->second.shown.name;
+      break;
+    }
+  }
+  if (name.empty()) return std::nullopt;
+  const auto found = secrets(organization, std::span(&name, 1));
+  if (found.find(name) == nullptr) return std::nullopt;
+  return Named{name, found.get(name)};
+}
+
 }  // namespace pawl::integrations

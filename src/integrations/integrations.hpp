@@ -133,6 +133,12 @@ class Integrations {
   /// not have are left out. From memory; any thread. Where other processes share the database, a use also has its version looked at, on a
   /// thread of this object and at most once in `check_after`: what they changed shows in the uses after that, if nobody has told of it.
   [[nodiscard]] json::Value secrets(const OrganizationId& organization, std::span<const std::string> names) const;
+  /// The first, by name, of the organization's active integrations of the connector: what `secrets` says of it. Likewise from memory.
+  struct Named {
+    std::string name;
+    json::Value secret;
+  };
+  [[nodiscard]] std::optional<Named> first_of(const OrganizationId& organization, std::string_view connector) const;
   /// Reads again what other processes may have changed.
   [[nodiscard]] Result<void> refresh();
   /// `told` is called after every change that is made here, on its thread: what others are to hear, so that they call `changed_elsewhere`
