@@ -252,7 +252,9 @@ do:
   - switch: {{switch: [{{yes: {{when: .approved, then: loop}}}}, {{no: {{then: end}}}}]}}
   - loop: {{for: {{each: x, in: '[1, 2]'}}, do: [{{each: {{call: log, with: {{message: '${{ $x }}'}}}}}}]}}
   - fork: {{fork: {{branches: [{{left: {{call: log, with: {{message: l}}}}}}, {{right: {{wait: {{days: 1}}}}}}]}}}}
-  - try: {{try: [{{raise: {{raise: {{error: {{type: 'https://example.com/odd', status: 418, title: Odd}}}}}}}}], catch: {{do: [{{caught: {{call: log, with: {{message: c}}}}}}]}}}}
+  - try:
+      try: [{{raise: {{raise: {{error: {{type: 'https://example.com/odd', status: 418, title: Odd}}}}}}}}]
+      catch: {{do: [{{caught: {{call: log, with: {{message: c}}}}}}]}}
   - write: {{call: file-write, with: {{path: {target}, content: x, allow_destructive: true}}}}
 """
         run = self.start("everything", body, dry_run=True, wait=True)
