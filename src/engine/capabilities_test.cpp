@@ -71,11 +71,10 @@ do:
   - c: {call: fetch, with: {endpoint: {uri: 'https://fixed.example.com/items/${ .id }'}}}
   - d: {call: fetch, with: {endpoint: {uri: 'https://${ .host }/items'}}}
   - e: {call: fetch, with: {endpoint: {uri: '${ .uri }'}}}
-  - f: {call: fetch, with: '${ . }'}
   - g: {call: fetch, with: {endpoint: {uri: 'https://{tenant}.example.com/'}}}
 )");
   EXPECT_EQ(text(found, Kind::host),
-            "(decided at run time)@/do/3/d,/do/4/e,/do/5/f,/do/6/g;api.example.com:8443@/do/0/a,/do/1/b;fixed.example.com@/do/2/c;");
+            "(decided at run time)@/do/3/d,/do/4/e,/do/5/g;api.example.com:8443@/do/0/a,/do/1/b;fixed.example.com@/do/2/c;");
   EXPECT_EQ(json::to_text(to_json(found)).find("secret@"), std::string::npos);
 }
 
