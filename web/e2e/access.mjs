@@ -22,7 +22,9 @@ export const accessTests = [
       await world.page.getByText('A password needs at least 10 characters.').waitFor();
       await world.page.getByLabel('Password').fill(ADMIN.password);
       await world.page.getByRole('button', { name: 'Create the administrator' }).click();
-      await world.page.getByRole('heading', { name: 'Workflows', level: 1 }).waitFor();
+      await world.page.getByRole('heading', { name: 'Home', level: 1 }).waitFor();
+      await world.page.getByText('Your first workflow, in three steps').waitFor();
+      await world.page.getByRole('link', { name: 'Workflows' }).click();
       await world.page.getByText('No workflows yet').waitFor();
     },
   ],

@@ -3,19 +3,21 @@ import assert from 'node:assert/strict';
 
 const OUTSIDE = ['/login', '/register', '/forgot-password', '/setup#x', '/reset-password#x', '/verify-email', '/invitation'];
 const INSIDE = [
+  () => '/',
   () => '/workflows',
   () => '/workflows/new',
   () => '/workflows/new/retry',
   ({ workflow }) => `/workflows/${workflow}`,
   ({ workflow }) => `/workflows/${workflow}/runs`,
+  ({ nightly }) => `/workflows/${nightly}/triggers`,
   ({ workflow }) => `/workflows/${workflow}/versions`,
   () => '/runs',
   ({ run }) => `/runs/${run}`,
   ({ run }) => `/runs/${run}?task=/do/0/greet&view=timeline`,
   ({ run }) => `/runs/${run}?view=data`,
-  ...['/schedules', '/dead-letters', '/functions', '/audit', '/organization', '/profile'].map((path) => () => path),
+  ...['/schedules', '/dead-letters', '/functions', '/functions/http', '/integrations', '/audit', '/organization', '/admin', '/admin?tab=health', '/admin?tab=data', '/profile'].map((path) => () => path),
 ];
-const NAMES = ['workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'versions', 'runs', 'run', 'timeline', 'values', 'schedules', 'dead letters', 'functions', 'audit', 'organization', 'profile'];
+const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'versions', 'runs', 'run', 'timeline', 'values', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'data', 'profile'];
 const SIZES = [
   { width: 1366, height: 850 },
   { width: 390, height: 844 },

@@ -63,13 +63,13 @@ export const workTests = [
       await save(page);
       await page.getByRole('heading', { name: 'greet-everybody' }).waitFor();
       world.workflow = /workflows\/([\w-]+)$/.exec(page.url())[1];
-      await page.getByRole('button', { name: 'Run' }).click();
+      await page.getByRole('button', { name: 'Run', exact: true }).click();
       const dialog = page.getByRole('dialog', { name: 'Run greet-everybody' });
       assert.match(await dialog.getByLabel('Input (JSON)').inputValue(), /Ada/);
       await dialog.getByLabel('Input (JSON)').fill('{"people": ');
       assert.ok(await dialog.getByRole('button', { name: 'Run' }).isDisabled());
       await dialog.getByLabel('Input (JSON)').fill('{"people": ["Ada", "Grace"]}');
-      await dialog.getByRole('button', { name: 'Run' }).click();
+      await dialog.getByRole('button', { name: 'Run', exact: true }).click();
       await page.waitForURL(/\/runs\//);
       world.run = /runs\/([\w-]+)/.exec(page.url())[1];
       await page.getByRole('main').getByText('Completed').first().waitFor();
@@ -110,7 +110,7 @@ export const workTests = [
       await page.getByText('No findings').waitFor();
       await page.locator('.react-flow__node', { hasText: 'rest' }).last().click();
       await page.getByRole('button', { name: 'Add a task' }).click();
-      await page.getByRole('menuitem', { name: /^set/ }).click();
+      await page.getByRole('dialog').getByRole('button', { name: /^set/ }).click();
       await page.locator('.react-flow__node', { hasText: 'set' }).filter({ hasText: /^set/ }).first().waitFor();
       await save(page, 'Add a step');
       await page.getByText('Saved as version 2.').waitFor();
@@ -224,7 +224,8 @@ export const workTests = [
       await viewer.getByLabel('E-mail address').fill('vera@example.org');
       await viewer.getByLabel('Password').fill(ADMIN.password);
       await viewer.getByRole('button', { name: 'Create an account' }).click();
-      await viewer.getByRole('heading', { name: 'Workflows' }).waitFor();
+      await viewer.getByRole('heading', { name: 'Home' }).waitFor();
+      world.viewer = viewer;
       const { body: me } = await call(page, 'GET', '/api/auth/me');
       const { body: vera } = await call(viewer, 'GET', '/api/auth/me');
       const added = await call(page, 'POST', `/api/organizations/${me.organization_id}/members`, { user_id: vera.id, role: 'viewer' });
@@ -232,6 +233,7 @@ export const workTests = [
       await viewer.reload();
       await viewer.getByRole('button', { name: /^Organization/ }).click();
       await viewer.getByRole('menuitemradio').filter({ hasNotText: 'Vera' }).first().click();
+      await viewer.getByRole('link', { name: 'Workflows' }).click();
       await viewer.getByRole('link', { name: 'greet-everybody' }).click();
       await viewer.getByText('No findings').waitFor();
       assert.equal(await viewer.getByRole('button', { name: /^(Save|Run|Add a task)$/ }).count(), 0);

@@ -1,12 +1,36 @@
-// The functions that a `call` may name.
+// The functions that a `call` may name, and what a call would do.
+#include <set>
+
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
+#include "dsl/schema.hpp"
 #include "engine/function.hpp"
 
 namespace pawl::api::detail {
 namespace {
+
+std::string_view to_text(engine::EffectClass effect) {
+  switch (effect) {
+    case engine::EffectClass::pure: return "pure";
+    case engine::EffectClass::read: return "read";
+    case engine::EffectClass::idempotent: return "idempotent";
+    case engine::EffectClass::once: break;
+  }
+  return "once";
+}
+
+/// The classes that its calls have: of some it depends on the arguments, so the examples are asked as well.
+std::set<engine::EffectClass> effects_of(const engine::Function& function) {
+  std::set<engine::EffectClass> effects;
+  const auto& examples = function.info().examples;
+  if (examples.is_array()) {
+    for (const auto& example : examples.items()) effects.insert(function.effect_class(example));
+  }
+  if (effects.empty()) effects.insert(function.effect_class(json::Value::object()));
+  return effects;
+}
 
 void append_plugin(std::string& out, const engine::Function& function) {
   const auto& info = function.info();
@@ -15,6 +39,8 @@ void append_plugin(std::string& out, const engine::Function& function) {
   object.text("version", info.version);
   object.text("description", info.summary);
   object.boolean("destructive", info.destructive);
+  append_array(object.raw("effects"), effects_of(function),
+               [&out](engine::EffectClass effect) { json::append_quoted(out, to_text(effect)); });
   object.value("parameters", info.parameters);
   object.value("output", info.output);
   object.value("examples", info.examples);
@@ -32,27 +58,82 @@ void list_plugins(Context& context, Call call) {
   call.reply(200, std::move(out));
 }
 
-void get_plugin(Context& context, Call call) {
+Result<const engine::Function*> function_in_path(const Context& context, const Call& call) {
   std::string name(call.request.param("name"));
   for (char& c : name) c = c == '_' ? '-' : c;
-  const auto* function = context.d.functions.get(name);
-  if (function == nullptr) return call.fail(Error(ErrorClass::not_found, "plugin.not_found", "There is no plug-in of this name."));
+  const engine::Function* function = context.d.functions.get(name);
+  if (function == nullptr) return Error(ErrorClass::not_found, "plugin.not_found", "There is no plug-in of this name.");
+  return function;
+}
+
+void get_plugin(Context& context, Call call) {
+  PAWL_API_TRY(function, function_in_path(context, call));
   std::string out;
   append_plugin(out, *function);
   call.reply(200, std::move(out));
 }
 
+/// What is wrong with the parameters, by where it stands in the body.
+Result<void> check_parameters(const engine::Function& function, const json::Value& parameters) {
+  PAWL_TRY(schema, dsl::Schema::compile(function.info().parameters));
+  auto findings = schema.validate(parameters);
+  if (findings.empty()) return boost::system::in_place_value;
+  for (auto& finding : findings) finding.pointer.insert(0, "/params");
+  return Error(ErrorClass::unprocessable, "plugin.invalid_params", "The function cannot be called with these parameters.",
+               std::move(findings));
+}
+
+/// The plan of a call: it may read, and changes nothing. Nobody's secrets are there.
+void test_plugin(Context& context, Call call) {
+  PAWL_API_TRY(function, function_in_path(context, call));
+  engine::Invocation invocation;
+  invocation.arguments = call.body.get("params");
+  if (invocation.arguments.is_null()) invocation.arguments = json::Value::object();
+  PAWL_API_TRY_VOID(check_parameters(*function, invocation.arguments));
+  invocation.input = call.body.get("input");
+  invocation.secrets = json::Value::object();
+  invocation.effect = function->effect_class(invocation.arguments);
+  invocation.dry_run = true;
+  invocation.now = context.d.clock.now();
+  PAWL_API_TRY(plan, function->plan(invocation));
+  std::string out;
+  {
+    ObjectWriter object(out);
+    object.boolean("dry_run", true);
+    object.text("effect", to_text(invocation.effect));
+    object.value("plan", plan);
+  }
+  call.reply(200, std::move(out));
+}
+
 // ---- rows -----------------------------------------------------------------------------------------------------------------------
+
+Shape effect_shape() { return Shape::choice({"read", "pure", "idempotent", "once"}); }
+
+Shape plugin_test_shape() {
+  const auto params = json::Value::object({{"method", "get"}, {"endpoint", "https://petstore.example/pet/7"}});
+  return Shape::object("PluginTest", {{"params", Shape::any(params).described("As the function's `parameters` say."), Shape::kOptional},
+                                      {"input", Shape::any(json::Value::object()).described("The task's input."), Shape::kOptional}});
+}
+
+Shape plugin_plan_shape() {
+  const auto step = json::Value::object({{"action", "request"}, {"method", "GET"}, {"uri", "https://petstore.example/pet/7"}});
+  return Shape::object("PluginPlan", {{"dry_run", Shape::boolean(true)},
+                                      {"effect", effect_shape()},
+                                      {"plan", Shape::any(json::Value::array({step})).described("What a call would do, step by step.")}});
+}
 
 Shape plugin_shape() {
   const auto schema = Shape::any(json::Value::object({{"type", "object"}}));
-  return Shape::object("Plugin", {{"name", Shape::text("http")},
-                                  {"version", Shape::text("1.0.0")},
-                                  {"description", Shape::text("Calls an HTTP service.", 10'000)},
-                                  {"destructive", Shape::boolean(false)},
-                                  {"parameters", schema},
-                                  {"output", schema},
-                                  {"examples", Shape::any(json::Value::array())}});
+  return Shape::object("Plugin",
+                       {{"name", Shape::text("http")},
+                        {"version", Shape::text("1.0.0")},
+                        {"description", Shape::text("Calls an HTTP service.", 10'000)},
+                        {"destructive", Shape::boolean(false).described("Needs `allow_destructive: true` to do anything but plan.")},
+                        {"effects", Shape::array(effect_shape()).described("The classes that its calls can have.")},
+                        {"parameters", schema},
+                        {"output", schema},
+                        {"examples", Shape::any(json::Value::array())}});
 }
 
 }  // namespace
@@ -76,6 +157,18 @@ std::vector<Route> plugin_routes() {
        .permission = Permission::read,
        .handler = get_plugin,
        .reply = plugin_shape()},
+      {.method = Method::post,
+       .path = "/api/plugins/{name}/test",
+       .id = "testPlugin",
+       .tag = "plugins",
+       .summary = "Say what a call would do, and do nothing",
+       .permission = Permission::execute,
+       .handler = test_plugin,
+       .runs = Runs::pool,
+       .body = Body::json,
+       .request = plugin_test_shape(),
+       .reply = plugin_plan_shape(),
+       .description = "A dry run of one call: it may read, and changes nothing. Secrets are not there."},
   };
 }
 

@@ -1,9 +1,12 @@
-// Schedules: list, read, pause and resume. They are made by the documents that declare them.
+// Schedules: list, read, pause and resume, look ahead. They are made by the documents that declare them.
+#include <charconv>
+
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
 #include "api/detail/owners.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
+#include "catalog/schedule_spec.hpp"
 
 namespace pawl::api::detail {
 namespace {
@@ -54,6 +57,73 @@ void list_schedules(Context& context, Call call) {
   call.reply(200, std::move(out));
 }
 
+// ---- what comes next ------------------------------------------------------------------------------------------------------------
+
+constexpr std::int64_t kDefaultDays = 30;
+constexpr std::int64_t kMostDays = 62;
+/// Of one schedule; what fires more often is no calendar's business.
+constexpr std::size_t kMostTimes = 200;
+constexpr std::uint32_t kMostSchedules = 200;
+
+struct Upcoming {
+  std::vector<TimePoint> times;
+  bool more = false;
+};
+
+/// As if every firing were in time. A schedule that waits for the end of its last run has its next time only.
+Upcoming upcoming_of(const catalog::ScheduleView& schedule, TimePoint until) {
+  Upcoming upcoming;
+  if (!schedule.enabled || !schedule.next_due) return upcoming;
+  const auto policy = catalog::policy_of({schedule.kind, schedule.details}, *schedule.next_due);
+  for (auto time = schedule.next_due; time && *time < until;) {
+    if (upcoming.times.size() == kMostTimes) {
+      upcoming.more = true;
+      return upcoming;
+    }
+    upcoming.times.push_back(*time);
+    if (policy.has_error() || policy->after_completion || !policy->next) return upcoming;
+    time = policy->next(*time);
+  }
+  return upcoming;
+}
+
+std::int64_t days_of(Query& query) {
+  const auto text = query.text("days");
+  if (!text) return kDefaultDays;
+  std::int64_t days = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), days);
+  if (error != std::errc{} || end != text->data() + text->size() || days < 1 || days > kMostDays) {
+    query.problem("days", "must be a number from 1 to 62");
+    return kDefaultDays;
+  }
+  return days;
+}
+
+void upcoming_schedules(Context& context, Call call) {
+  Query query(call.request);
+  catalog::ScheduleFilter filter;
+  filter.limit = kMostSchedules;
+  const auto until = context.d.clock.now() + std::chrono::hours(24) * days_of(query);
+  PAWL_API_CHECK(query.finish());
+  PAWL_API_TRY(page, context.d.scheduler.list(call.organization, filter));
+  std::string out;
+  {
+    ObjectWriter object(out);
+    object.time("until", until);
+    append_array(object.raw("items"), page.schedules, [&](const catalog::ScheduleView& schedule) {
+      const auto upcoming = upcoming_of(schedule, until);
+      ObjectWriter item(out);
+      item.text("schedule_id", schedule.id.to_string());
+      item.text("workflow_id", schedule.workflow.to_string());
+      item.text("workflow_name", schedule.workflow_name);
+      item.boolean("more", upcoming.more);
+      append_array(item.raw("times"), upcoming.times, [&out](TimePoint time) { json::append_quoted(out, to_rfc3339(time)); });
+    });
+    object.text_or_null("next_cursor", "");
+  }
+  call.reply(200, std::move(out));
+}
+
 void get_schedule(Context& context, Call call) {
   PAWL_API_TRY(id, schedule_id(call.request));
   PAWL_API_TRY(schedule, context.d.scheduler.get(call.organization, id));
@@ -84,6 +154,17 @@ Shape schedule_shape() {
       .open();
 }
 
+Shape upcoming_shape() {
+  return Shape::object("UpcomingPage",
+                       {{"until", Shape::time()},
+                        {"items", Shape::array(Shape::object("Upcoming", {{"schedule_id", Shape::id()},
+                                                                          {"workflow_id", Shape::id()},
+                                                                          {"workflow_name", Shape::text("nightly")},
+                                                                          {"more", Shape::boolean(false)},
+                                                                          {"times", Shape::array(Shape::time(), kMostTimes)}}))},
+                        {"next_cursor", Shape::text("").or_null()}});
+}
+
 }  // namespace
 
 std::vector<Route> schedule_routes() {
@@ -99,6 +180,17 @@ std::vector<Route> schedule_routes() {
        .runs = Runs::pool,
        .query = {{"workflow_id", Shape::id(), "Of this workflow."}, limit_parameter(), cursor_parameter()},
        .reply = Shape::page("SchedulePage", schedule_shape())},
+      {.method = Method::get,
+       .path = "/api/schedules/upcoming",
+       .id = "listUpcoming",
+       .tag = "schedules",
+       .summary = "When schedules fire next",
+       .permission = Permission::read,
+       .handler = upcoming_schedules,
+       .runs = Runs::pool,
+       .query = {{"days", Shape::integer(kDefaultDays, 1, kMostDays), "How far ahead."}},
+       .reply = upcoming_shape(),
+       .description = "At most 200 times of each of the newest 200 schedules; `more` where there are others within the time."},
       {.method = Method::get,
        .path = "/api/schedules/{schedule_id}",
        .id = "getSchedule",

@@ -12,6 +12,7 @@ namespace pawl::api::detail {
 [[nodiscard]] std::vector<Route> workflow_routes();
 [[nodiscard]] std::vector<Route> version_routes();
 [[nodiscard]] std::vector<Route> run_routes();
+[[nodiscard]] std::vector<Route> stats_routes();
 [[nodiscard]] std::vector<Route> dead_letter_routes();
 [[nodiscard]] std::vector<Route> approval_routes();
 [[nodiscard]] std::vector<Route> event_routes();

@@ -1,26 +1,34 @@
 // The navigation: pages that are there, nothing else.
-import { Blocks, Calendar, History, Inbox, type LucideIcon, ShieldCheck, UserRound, UsersRound, Workflow } from 'lucide-react';
+import { Blocks, Calendar, History, House, Inbox, type LucideIcon, Plug, ServerCog, ShieldCheck, UserRound, UsersRound, Workflow } from 'lucide-react';
 import { t } from '@/i18n/en';
 import type { Role } from './session';
 
-export type NavItem = { to: '/workflows' | '/runs' | '/schedules' | '/dead-letters' | '/functions' | '/audit' | '/organization' | '/profile'; label: string; icon: LucideIcon; role?: Role; superuser?: boolean };
+export type NavItem = { to: '/' | '/workflows' | '/runs' | '/schedules' | '/dead-letters' | '/functions' | '/integrations' | '/audit' | '/organization' | '/admin' | '/profile'; label: string; icon: LucideIcon; role?: Role; superuser?: boolean };
 
 export const groups: { label: string; items: NavItem[] }[] = [
   {
     label: t.nav.work,
     items: [
+      { to: '/', label: t.nav.home, icon: House },
       { to: '/workflows', label: t.nav.workflows, icon: Workflow },
       { to: '/runs', label: t.nav.runs, icon: History },
       { to: '/schedules', label: t.nav.schedules, icon: Calendar },
       { to: '/dead-letters', label: t.nav.deadLetters, icon: Inbox },
     ],
   },
-  { label: t.nav.build, items: [{ to: '/functions', label: t.nav.functions, icon: Blocks }] },
+  {
+    label: t.nav.build,
+    items: [
+      { to: '/functions', label: t.nav.functions, icon: Blocks },
+      { to: '/integrations', label: t.nav.integrations, icon: Plug },
+    ],
+  },
   {
     label: t.nav.govern,
     items: [
       { to: '/audit', label: t.nav.audit, icon: ShieldCheck, role: 'admin' },
       { to: '/organization', label: t.nav.organization, icon: UsersRound },
+      { to: '/admin', label: t.nav.admin, icon: ServerCog, superuser: true },
       { to: '/profile', label: t.nav.profile, icon: UserRound },
     ],
   },

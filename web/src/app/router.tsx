@@ -45,7 +45,7 @@ const inside = createRoute({
     });
   },
 });
-const home = createRoute({ getParentRoute: () => inside, path: '/', beforeLoad: () => { throw redirect({ to: '/workflows' }); } });
+const home = createRoute({ getParentRoute: () => inside, path: '/', validateSearch: only('window'), component: lazyRouteComponent(() => import('@/pages/home/home'), 'HomePage') });
 const workflows = createRoute({
   getParentRoute: () => inside,
   path: '/workflows',
@@ -63,6 +63,7 @@ const versions = createRoute({
   validateSearch: only('from', 'to'),
   component: lazyRouteComponent(() => import('@/pages/workflow/versions'), 'VersionsPage'),
 });
+const triggers = createRoute({ getParentRoute: () => workflow, path: '/triggers', component: lazyRouteComponent(() => import('@/pages/workflow/triggers'), 'TriggersPage') });
 const runs = createRoute({
   getParentRoute: () => inside,
   path: '/runs',
@@ -83,6 +84,8 @@ const functions = createRoute({
   validateSearch: only('q'),
   component: lazyRouteComponent(() => import('@/pages/more/functions'), 'FunctionsPage'),
 });
+const oneFunction = createRoute({ getParentRoute: () => inside, path: '/functions/$name', component: lazyRouteComponent(() => import('@/pages/more/function'), 'FunctionPage') });
+const integrations = createRoute({ getParentRoute: () => inside, path: '/integrations', component: lazyRouteComponent(() => import('@/pages/integrations/list'), 'IntegrationsPage') });
 const audit = createRoute({
   getParentRoute: () => inside,
   path: '/audit',
@@ -90,11 +93,12 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import('@/pages/more/audit'), 'AuditPage'),
 });
 const organization = createRoute({ getParentRoute: () => inside, path: '/organization', component: lazyRouteComponent(() => import('@/pages/organization/organization'), 'OrganizationPage') });
+const admin = createRoute({ getParentRoute: () => inside, path: '/admin', validateSearch: only('tab', 'q'), component: lazyRouteComponent(() => import('@/pages/admin/admin'), 'AdminPage') });
 const profile = createRoute({ getParentRoute: () => inside, path: '/profile', component: lazyRouteComponent(() => import('@/pages/profile/profile'), 'ProfilePage') });
 
 export const routeTree = root.addChildren([
   outside.addChildren([login, register, setup, forgot, reset, verify, invitation]),
-  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, versions]), runs, run, schedules, deadLetters, functions, audit, organization, profile]),
+  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, versions]), runs, run, schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, profile]),
 ]);
 
 export const router = createRouter({ routeTree, defaultPreload: 'intent', scrollRestoration: true, defaultPreloadStaleTime: 0 });

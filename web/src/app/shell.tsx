@@ -117,6 +117,7 @@ function NavLink({ item, onClick }: { item: NavItem; onClick: () => void }) {
     <li>
       <Link
         to={item.to}
+        activeOptions={{ exact: item.to === '/' }}
         onClick={onClick}
         className="flex h-8 items-center gap-2 rounded-md px-2 text-fg hover:bg-hover data-[status=active]:bg-hover data-[status=active]:font-medium pointer-coarse:h-11"
       >
@@ -138,7 +139,7 @@ function Organizations() {
     if (id === current) return;
     chooseOrganization(id);
     void queries.invalidateQueries();
-    void navigate({ to: '/workflows' });
+    void navigate({ to: '/' });
   };
   return (
     <Menu>

@@ -12,6 +12,7 @@ import type { Schemas } from '@/api/client';
 import { nonce } from '@/app/nonce';
 import { t } from '@/i18n/en';
 import { complete, type Vocabulary } from './completion';
+import { hoverHelp } from './hover';
 import type { Edit } from './text-edit';
 
 export type Finding = Schemas['DefinitionFinding'];
@@ -45,6 +46,8 @@ const theme = EditorView.theme({
   },
   '.cm-tooltip': { backgroundColor: 'var(--bg-raised)', border: '1px solid var(--border)', borderRadius: '6px', color: 'var(--fg)' },
   '.cm-tooltip-autocomplete ul li[aria-selected]': { backgroundColor: 'var(--accent)', color: 'var(--on-accent)' },
+  '.cm-help': { maxWidth: '420px', padding: '6px 10px', fontFamily: 'var(--font-sans)', fontSize: '13px', lineHeight: '18px' },
+  '.cm-help strong': { fontFamily: 'var(--font-mono)' },
   '.cm-panels': { backgroundColor: 'var(--bg-subtle)', color: 'var(--fg)' },
   '.cm-diagnosticAction': { backgroundColor: 'var(--accent)', color: 'var(--on-accent)' },
 });
@@ -125,6 +128,7 @@ export function CodeEditor({
           yaml(),
           syntaxHighlighting(look),
           autocompletion({ override: [source] }),
+          hoverHelp(() => latest.current.vocabulary),
           keymap.of([
             { key: 'Mod-s', preventDefault: true, run: () => (latest.current.onSave?.(), true) },
             ...closeBracketsKeymap,

@@ -1,7 +1,8 @@
 // What may stand at the cursor: functions behind `call:`, tasks behind `then:`, else the words of the language.
 import type { CompletionContext, CompletionResult } from '@codemirror/autocomplete';
+import type { Schema } from '@/ui/schema';
 
-export type Vocabulary = { functions: { name: string; description: string }[]; tasks: string[] };
+export type Vocabulary = { functions: { name: string; description: string; parameters: Schema }[]; tasks: string[] };
 
 const TASK_KEYS: [string, string][] = [
   ['call', 'calls a function or a service'],
@@ -28,6 +29,11 @@ const TASK_KEYS: [string, string][] = [
   ['schedule', 'when the workflow starts'],
   ['use', 'secrets, functions and errors by name'],
 ];
+
+/** What a keyword of the language means. */
+export function keywordHelp(word: string): string | undefined {
+  return TASK_KEYS.find(([name]) => name === word)?.[1];
+}
 
 export function complete(context: CompletionContext, vocabulary: Vocabulary): CompletionResult | null {
   const line = context.state.doc.lineAt(context.pos);

@@ -3,24 +3,26 @@ import { useBlocker, useNavigate } from '@tanstack/react-router';
 import { ArrowDown, ArrowUp, Play, Plus, Save, Trash2 } from 'lucide-react';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { api, ApiError, ask, type Schemas } from '@/api/client';
+import { pluginsQuery } from '@/api/plugins';
 import { workflowQuery } from '@/api/workflows';
 import { scope, useMay } from '@/app/session';
 import type { Graph as GraphData } from '@/graph/layout';
 import { graphStore } from '@/graph/store';
 import { t } from '@/i18n/en';
-import { ExecuteDialog } from '@/pages/workflow/execute';
 import { Button, IconButton } from '@/ui/button';
 import { cx } from '@/ui/cx';
 import { Dialog } from '@/ui/dialog';
 import { TextField } from '@/ui/field';
-import { Menu, MenuContent, MenuItem, MenuTrigger } from '@/ui/menu';
+import { isSchema } from '@/ui/schema';
 import { FormProblem } from '@/ui/states';
 import { toast } from '@/ui/toast';
 import { CodeEditor, type EditorHandle, type Finding } from './code-editor';
+import type { Vocabulary } from './completion';
 import { clearDraft, draftOf, keepDraft } from './draft';
 import { deleteItem, type Edit, insertItem, moveItem, placeOf, rangeOfTask, taskAt } from './text-edit';
-import { TEMPLATES, templateOf } from './templates';
 
+const ExecuteDialog = lazy(() => import('@/pages/workflow/execute').then((module) => ({ default: module.ExecuteDialog })));
+const TaskPalette = lazy(() => import('./palette'));
 const Graph = lazy(() => import('@/graph/graph').then((module) => ({ default: module.Graph })));
 
 type Workflow = Schemas['Workflow'];
@@ -57,10 +59,11 @@ export function WorkflowEditor({ workflow, initial, onCreated }: { workflow?: Wo
   const [selected, setSelected] = useState<string | null>(null);
   const [panel, setPanel] = useState<'text' | 'graph'>('text');
   const [saving, setSaving] = useState(false);
-  const [running, setRunning] = useState(false);
+  const [running, setRunning] = useState<'run' | 'dry' | null>(null);
+  const [adding, setAdding] = useState(false);
   const editor = useRef<EditorHandle>(null);
   const { diagnosis, graph, error } = useDiagnosis(text);
-  const functions = useQuery({ queryKey: [scope(), 'plugins'], queryFn: () => ask(api.GET('/api/plugins')), staleTime: 300_000 });
+  const functions = useQuery(pluginsQuery());
   const [store] = useState(graphStore);
   const dirty = text !== saved;
   const findings = useMemo(() => diagnosis?.findings ?? [], [diagnosis]);
@@ -82,7 +85,10 @@ export function WorkflowEditor({ workflow, initial, onCreated }: { workflow?: Wo
   }, [findings, graph, store]);
 
   const vocabulary = useMemo(
-    () => ({ functions: functions.data?.items ?? [], tasks: [...new Set(graph?.nodes.map((node) => node.name) ?? [])] }),
+    (): Vocabulary => ({
+      functions: (functions.data?.items ?? []).map(({ name, description, parameters }) => ({ name, description, parameters: isSchema(parameters) ? parameters : {} })),
+      tasks: [...new Set(graph?.nodes.map((node) => node.name) ?? [])],
+    }),
     [functions.data, graph],
   );
   const select = useCallback((id: string | null) => {
@@ -105,11 +111,11 @@ export function WorkflowEditor({ workflow, initial, onCreated }: { workflow?: Wo
     else toast.failed(new Error(t.editor.byHand));
   };
   const place = selected ? placeOf(selected) : null;
-  const insert = (kind: string) =>
-    edit((now) => {
-      const list = place?.list ?? (now.match(/^tasks:/m) ? ['tasks'] : ['do']);
-      return insertItem(now, list, place ? place.index + 1 : Number.MAX_SAFE_INTEGER, templateOf(kind, functions.data?.items ?? [], vocabulary.tasks, list));
-    });
+  const list = place?.list ?? (/^tasks:/m.test(text) ? ['tasks'] : ['do']);
+  const insert = (task: unknown) => {
+    setAdding(false);
+    edit((now) => insertItem(now, list, place ? place.index + 1 : Number.MAX_SAFE_INTEGER, task));
+  };
   const done = (now: Workflow) => {
     setSaved(text);
     setBase(now.version);
@@ -123,31 +129,13 @@ export function WorkflowEditor({ workflow, initial, onCreated }: { workflow?: Wo
 
   return (
     <div className="flex h-full min-h-[70dvh] flex-col">
-      <div className="flex flex-wrap items-center gap-1.5 border-b border-line px-3 py-1.5 md:px-6">
+      <div className="flex flex-wrap items-center gap-1.5 border-b border-line px-3 py-1.5 md:px-6 max-sm:[&_button]:px-2">
         {writes && (
           <>
-            <Menu>
-              <MenuTrigger className="inline-flex h-8 items-center gap-1.5 rounded-md px-2 hover:bg-hover">
-                <Plus className="size-4" aria-hidden="true" />
-                {t.editor.add}
-              </MenuTrigger>
-              <MenuContent align="start" className="max-w-96">
-                {TEMPLATES.map((template) => (
-                  <MenuItem key={template.kind} onSelect={() => insert(template.kind)}>
-                    <span className="w-20 shrink-0 font-mono text-sm">{template.kind}</span>
-                    <span className="text-muted">{template.about}</span>
-                  </MenuItem>
-                ))}
-                {functions.data?.items
-                  .filter((item) => !item.name.startsWith('run.'))
-                  .map((item) => (
-                    <MenuItem key={item.name} onSelect={() => insert(`call:${item.name}`)}>
-                      <span className="shrink-0 font-mono text-sm">{item.name}</span>
-                      <span className="truncate text-muted">{item.description}</span>
-                    </MenuItem>
-                  ))}
-              </MenuContent>
-            </Menu>
+            <Button kind="quiet" className="px-2!" onClick={() => setAdding(true)}>
+              <Plus className="size-4" aria-hidden="true" />
+              {t.editor.add}
+            </Button>
             <IconButton label={t.editor.up} disabled={!place || place.index === 0} onClick={() => place && edit((now) => moveItem(now, place.list, place.index, place.index - 1))}>
               <ArrowUp className="size-4" aria-hidden="true" />
             </IconButton>
@@ -162,7 +150,7 @@ export function WorkflowEditor({ workflow, initial, onCreated }: { workflow?: Wo
         <output className={cx('ml-1 text-sm', errors > 0 ? 'text-fail' : 'text-muted')}>
           {error ? t.editor.unchecked : !diagnosis ? t.editor.checking : findings.length === 0 ? t.editor.clean : t.editor.findings(findings.length)}
         </output>
-        <div className="ml-auto flex items-center gap-2">
+        <div className="ml-auto flex flex-wrap items-center justify-end gap-2">
           <div role="group" aria-label={t.editor.view} className="flex rounded-md border border-line lg:hidden">
             {(['text', 'graph'] as const).map((name) => (
               <button key={name} type="button" aria-pressed={panel === name} onClick={() => setPanel(name)} className="h-8 rounded-md px-3 aria-pressed:bg-hover aria-pressed:font-medium">
@@ -171,10 +159,15 @@ export function WorkflowEditor({ workflow, initial, onCreated }: { workflow?: Wo
             ))}
           </div>
           {workflow && writes && (
-            <Button onClick={() => setRunning(true)} disabled={dirty} title={dirty ? t.editor.saveFirst : undefined}>
-              <Play className="size-4" aria-hidden="true" />
-              {t.workflows.run}
-            </Button>
+            <>
+              <Button onClick={() => setRunning('dry')} disabled={dirty} title={dirty ? t.editor.saveFirst : undefined}>
+                {t.execute.dry}
+              </Button>
+              <Button onClick={() => setRunning('run')} disabled={dirty} title={dirty ? t.editor.saveFirst : undefined}>
+                <Play className="size-4" aria-hidden="true" />
+                {t.workflows.run}
+              </Button>
+            </>
           )}
           {writes && (
             <Button kind="primary" disabled={(!dirty && !!workflow) || errors > 0} onClick={() => setSaving(true)}>
@@ -251,9 +244,16 @@ export function WorkflowEditor({ workflow, initial, onCreated }: { workflow?: Wo
           )}
         </div>
       </div>
+      {adding && (
+        <Suspense>
+          <TaskPalette functions={functions.data?.items ?? []} taken={vocabulary.tasks} list={list} insert={insert} close={() => setAdding(false)} />
+        </Suspense>
+      )}
       {saving && <SaveDialog workflow={workflow} text={text} base={base} close={() => setSaving(false)} done={done} />}
       {running && workflow && (
-        <ExecuteDialog workflow={workflow} close={() => setRunning(false)} started={(id) => void navigate({ to: '/runs/$runId', params: { runId: id } })} />
+        <Suspense>
+          <ExecuteDialog workflow={workflow} dry={running === 'dry'} close={() => setRunning(null)} started={(id) => void navigate({ to: '/runs/$runId', params: { runId: id } })} />
+        </Suspense>
       )}
       <Dialog
         open={left.status === 'blocked'}

@@ -1,6 +1,10 @@
 // Every text of the interface. Another language is another file of this shape.
 import { account } from './en-account';
+import { admin } from './en-admin';
+import { build } from './en-build';
+import { home } from './en-home';
 import { pages } from './en-pages';
+import { triggers } from './en-triggers';
 import { work } from './en-work';
 
 export const t = {
@@ -87,6 +91,10 @@ export const t = {
     newWorkflow: 'New workflow',
   },
   ...account,
+  ...admin,
+  ...build,
+  ...home,
+  ...triggers,
   ...work,
   ...pages,
 } as const;

@@ -1,9 +1,9 @@
 import { type ComponentProps, type ReactNode, useId } from 'react';
 import { cx } from './cx';
 
-type Common = { label: string; hint?: ReactNode; error?: string | undefined; hideLabel?: boolean };
+type Common = { label: ReactNode; hint?: ReactNode; error?: string | undefined; hideLabel?: boolean };
 
-function Frame({ id, label, hint, error, hideLabel, children }: Common & { id: string; children: ReactNode }) {
+export function Frame({ id, label, hint, error, hideLabel, children }: Common & { id: string; children: ReactNode }) {
   return (
     <div className="flex flex-col gap-1">
       <label htmlFor={id} className={hideLabel ? 'sr-only' : 'text-sm font-medium'}>
@@ -24,7 +24,7 @@ function Frame({ id, label, hint, error, hideLabel, children }: Common & { id: s
   );
 }
 
-function described(id: string, hint: unknown, error: unknown) {
+export function described(id: string, hint: unknown, error: unknown) {
   return {
     id,
     'aria-invalid': error ? true : undefined,

@@ -64,3 +64,12 @@ export function bytes(size: number): string {
 export function shortId(id: string): string {
   return id.slice(-8);
 }
+
+const hour = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const dayAndHour = new Intl.DateTimeFormat('en-GB', { weekday: 'short', hour: '2-digit', minute: '2-digit' });
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+/** The beginning of a slice of time, as exact as the slice is short. */
+export function sliceTime(time: string, seconds: number): string {
+  return (seconds >= 86_400 ? day : seconds >= 3_600 ? dayAndHour : hour).format(new Date(time));
+}

@@ -1,21 +1,35 @@
 import { useQuery } from '@tanstack/react-query';
-import { useNavigate, useSearch } from '@tanstack/react-router';
-import { api, ask, type Schemas } from '@/api/client';
-import { scope } from '@/app/session';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { type Effect, pluginsQuery } from '@/api/plugins';
 import { t } from '@/i18n/en';
 import { SearchBox } from '@/pages/workflows/list';
-import { JsonView } from '@/ui/json-view';
 import { Page } from '@/ui/page';
 import { Empty, Loading, ProblemView } from '@/ui/states';
-import { Badge } from '@/ui/status';
+import { Badge, type Tone } from '@/ui/status';
 
-type Property = { type?: string | string[]; description?: string; default?: unknown; enum?: unknown[] };
-type Parameters = { properties?: Record<string, Property>; required?: string[] };
+const TONES: Record<Effect, Tone> = { pure: 'ok', read: 'ok', idempotent: 'run', once: 'wait' };
+
+export function Effects({ effects, destructive }: { effects: readonly Effect[]; destructive: boolean }) {
+  return (
+    <span className="flex flex-wrap gap-1">
+      {effects.map((effect) => (
+        <Badge key={effect} tone={TONES[effect]} title={t.functions.effectHelp[effect]}>
+          {t.functions.effects[effect]}
+        </Badge>
+      ))}
+      {destructive && (
+        <Badge tone="fail" title={t.functions.destructiveHelp}>
+          {t.functions.destructive}
+        </Badge>
+      )}
+    </span>
+  );
+}
 
 export function FunctionsPage() {
   const search = useSearch({ from: '/inside/functions' });
   const navigate = useNavigate({ from: '/functions' });
-  const list = useQuery({ queryKey: [scope(), 'plugins'], queryFn: () => ask(api.GET('/api/plugins')), staleTime: 300_000 });
+  const list = useQuery(pluginsQuery());
   const words = (search.q ?? '').toLowerCase();
   const items = (list.data?.items ?? []).filter((item) => `${item.name} ${item.description}`.toLowerCase().includes(words));
   return (
@@ -27,46 +41,21 @@ export function FunctionsPage() {
       {list.isPending && <Loading />}
       {list.error && <ProblemView error={list.error} retry={() => void list.refetch()} />}
       {list.data && items.length === 0 && <Empty title={t.functions.noMatch} />}
-      <ul className="flex flex-col gap-2">
+      <ul className="grid gap-2 md:grid-cols-2">
         {items.map((item) => (
-          <FunctionItem key={item.name} item={item} />
+          <li key={item.name} className="panel relative flex flex-col gap-1 px-4 py-3 hover:border-strong hover:bg-subtle">
+            <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
+              <Link to="/functions/$name" params={{ name: item.name }} className="font-mono font-medium after:absolute after:inset-0">
+                {item.name}
+              </Link>
+              <span className="ml-auto">
+                <Effects effects={item.effects} destructive={item.destructive} />
+              </span>
+            </span>
+            <span className="text-sm text-muted">{item.description}</span>
+          </li>
         ))}
       </ul>
     </Page>
-  );
-}
-
-function FunctionItem({ item }: { item: Schemas['Plugin'] }) {
-  const { properties = {}, required = [] } = (item.parameters ?? {}) as Parameters;
-  const examples = Array.isArray(item.examples) ? (item.examples as unknown[]) : [];
-  return (
-    <li>
-      <details className="panel">
-        <summary className="flex cursor-pointer flex-wrap items-center gap-x-3 px-4 py-3">
-          <h2 className="font-mono font-medium">{item.name}</h2>
-          <span className="min-w-0 flex-1 text-muted">{item.description}</span>
-          {item.destructive && <Badge tone="wait">{t.functions.destructive}</Badge>}
-        </summary>
-        <div className="flex flex-col gap-4 border-t border-line p-4">
-          <dl className="flex flex-col gap-2">
-            {Object.entries(properties).map(([name, property]) => (
-              <div key={name} className="grid gap-x-4 sm:grid-cols-[12rem_1fr]">
-                <dt className="font-mono text-sm">
-                  {name}
-                  {required.includes(name) && <span className="text-fail"> {t.functions.required}</span>}
-                </dt>
-                <dd className="text-sm text-muted">
-                  {[property.type === undefined ? '' : [property.type].flat().join(' | '), property.enum?.map(String).join(' | ') ?? '', property.description ?? ''].filter(Boolean).join(' · ')}
-                  {property.default !== undefined && ` · ${t.functions.default(JSON.stringify(property.default))}`}
-                </dd>
-              </div>
-            ))}
-          </dl>
-          {examples.map((example, at) => (
-            <JsonView key={at} value={example} label={t.functions.example(at + 1)} />
-          ))}
-        </div>
-      </details>
-    </li>
   );
 }

@@ -1,67 +1,95 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { api, ask } from '@/api/client';
+import { api, ask, type Schemas } from '@/api/client';
 import { scope, useMay } from '@/app/session';
 import { t } from '@/i18n/en';
 import { Button } from '@/ui/button';
-import { Page } from '@/ui/page';
+import { duration } from '@/ui/format';
+import { Page, Section } from '@/ui/page';
 import { Empty, Loading, ProblemView } from '@/ui/states';
 import { Badge } from '@/ui/status';
 import { Table } from '@/ui/table';
 import { Time } from '@/ui/time';
 import { toast } from '@/ui/toast';
+import { Calendar } from './calendar';
 
 export function SchedulesPage() {
-  const queries = useQueryClient();
-  const writes = useMay('member');
-  const key = [scope(), 'schedules'];
-  const list = useQuery({ queryKey: key, queryFn: () => ask(api.GET('/api/schedules', { params: { query: { limit: 200 } } })), refetchInterval: 30_000 });
-  const change = useMutation({
-    mutationFn: ({ id, enabled }: { id: string; enabled: boolean }) => ask(api.POST('/api/schedules/{schedule_id}', { params: { path: { schedule_id: id } }, body: { enabled } })),
-    onError: toast.failed,
-    onSettled: () => queries.invalidateQueries({ queryKey: key }),
-  });
+  const list = useQuery({ queryKey: [scope(), 'schedules'], queryFn: () => ask(api.GET('/api/schedules', { params: { query: { limit: 200 } } })), refetchInterval: 30_000 });
+  const some = (list.data?.items.length ?? 0) > 0;
   return (
     <Page title={t.schedules.title}>
       {list.isPending && <Loading />}
       {list.error && <ProblemView error={list.error} retry={() => void list.refetch()} />}
       {list.data?.items.length === 0 && <Empty title={t.schedules.empty}>{t.schedules.emptyHelp}</Empty>}
-      {(list.data?.items.length ?? 0) > 0 && (
-        <Table
-          caption={t.schedules.title}
-          rows={list.data?.items ?? []}
-          id={(schedule) => schedule.id}
-          columns={[
-            {
-              head: t.schedules.workflow,
-              cell: (schedule) => (
-                <Link to="/workflows/$workflowId" params={{ workflowId: schedule.workflow_id }} className="font-medium hover:underline">
-                  {schedule.workflow_name}
-                </Link>
-              ),
-            },
-            { head: t.schedules.kind, cell: (schedule) => <Badge>{schedule.kind}</Badge> },
-            { head: t.schedules.next, cell: (schedule) => (schedule.enabled ? <Time at={schedule.next_due} /> : <span className="text-muted">{t.schedules.off}</span>) },
-            {
-              head: t.schedules.last,
-              cell: (schedule) => (
-                <span className="text-sm text-muted">
-                  {schedule.last_fired ? <Time at={schedule.last_fired} /> : t.common.never}
-                  {schedule.skipped > 0 && ` · ${t.schedules.skipped(schedule.skipped)}`}
-                </span>
-              ),
-            },
-            {
-              head: t.common.actions,
-              className: 'md:text-right',
-              cell: (schedule) =>
-                writes && (
-                  <Button onClick={() => change.mutate({ id: schedule.id, enabled: !schedule.enabled })}>{schedule.enabled ? t.schedules.pause : t.schedules.start}</Button>
-                ),
-            },
-          ]}
-        />
+      {some && <ScheduleTable items={list.data?.items ?? []} />}
+      {some && (
+        <Section title={t.calendar.title} hint={t.calendar.hint}>
+          <Calendar />
+        </Section>
       )}
     </Page>
+  );
+}
+
+/** How it is written in the definition. */
+function wordsOf(schedule: Schemas['Schedule']): string {
+  const text = (name: string) => (typeof schedule[name] === 'string' ? schedule[name] : '');
+  const every = schedule['every_ms'] ?? schedule['after_ms'];
+  const span = typeof every === 'number' ? duration(every) : '';
+  return [text('cron'), span, text('timezone')].filter(Boolean).join(' ');
+}
+
+export function ScheduleTable({ items, ofOne = false }: { items: Schemas['Schedule'][]; ofOne?: boolean }) {
+  const queries = useQueryClient();
+  const writes = useMay('member');
+  const change = useMutation({
+    mutationFn: ({ id, enabled }: { id: string; enabled: boolean }) => ask(api.POST('/api/schedules/{schedule_id}', { params: { path: { schedule_id: id } }, body: { enabled } })),
+    onError: toast.failed,
+    onSettled: () => queries.invalidateQueries({ queryKey: [scope(), 'schedules'] }),
+  });
+  return (
+    <Table
+      caption={t.schedules.title}
+      rows={items}
+      id={(schedule) => schedule.id}
+      columns={[
+        ...(ofOne
+          ? []
+          : [
+              {
+                head: t.schedules.workflow,
+                cell: (schedule: Schemas['Schedule']) => (
+                  <Link to="/workflows/$workflowId/triggers" params={{ workflowId: schedule.workflow_id }} className="font-medium hover:underline">
+                    {schedule.workflow_name}
+                  </Link>
+                ),
+              },
+            ]),
+        {
+          head: t.schedules.kind,
+          cell: (schedule) => (
+            <span className="flex flex-wrap items-center gap-2">
+              <Badge>{schedule.kind}</Badge>
+              <span className="font-mono text-sm">{wordsOf(schedule)}</span>
+            </span>
+          ),
+        },
+        { head: t.schedules.next, cell: (schedule) => (schedule.enabled ? <Time at={schedule.next_due} /> : <span className="text-muted">{t.schedules.off}</span>) },
+        {
+          head: t.schedules.last,
+          cell: (schedule) => (
+            <span className="text-sm text-muted">
+              {schedule.last_fired ? <Time at={schedule.last_fired} /> : t.common.never}
+              {schedule.skipped > 0 && ` · ${t.schedules.skipped(schedule.skipped)}`}
+            </span>
+          ),
+        },
+        {
+          head: t.common.actions,
+          className: 'md:text-right',
+          cell: (schedule) => writes && <Button onClick={() => change.mutate({ id: schedule.id, enabled: !schedule.enabled })}>{schedule.enabled ? t.schedules.pause : t.schedules.start}</Button>,
+        },
+      ]}
+    />
   );
 }

@@ -102,6 +102,11 @@ export function SearchBox({ value, onChange, label }: { value: string; onChange:
           clearTimeout(timer.current);
           timer.current = setTimeout(() => onChange(now.trim()), 200);
         }}
+        // Who goes on to something else is not held up by what comes late.
+        onBlur={() => {
+          clearTimeout(timer.current);
+          if (text.trim() !== value) onChange(text.trim());
+        }}
       />
     </div>
   );
