@@ -322,7 +322,7 @@ Result<void> Application::Impl::build() {
   function_options.roots = options.file_roots;
   function_options.hidden = hidden_folders(data_folder(config), options.file_roots);
   function_options.sandbox = sandbox_mode(config.sandbox);
-  PAWL_TRY_VOID(functions::add_builtin_functions(functions, {outbound, pool, clock, random}, function_options));
+  PAWL_TRY_VOID(functions::add_builtin_functions(functions, {outbound, pool, clock, random, &policy}, function_options));
   PAWL_TRY(model_parts, ModelParts::make({config.models, *integrations, organization, outbound, threads, clock, random, figures}));
   models = std::move(model_parts);
   functions.add(pawl::models::make_llm_function({models->client(), functions}));

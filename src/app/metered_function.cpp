@@ -11,6 +11,7 @@ class Metered final : public engine::Function {
 
   [[nodiscard]] const Info& info() const override { return function_->info(); }
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& arguments) const override { return function_->effect_class(arguments); }
+  [[nodiscard]] bool destroys(const json::Value& arguments) const override { return function_->destroys(arguments); }
   [[nodiscard]] Result<json::Value> plan(const engine::Invocation& call) const override { return function_->plan(call); }
   [[nodiscard]] engine::Cancel start(engine::Invocation call, engine::Done done) override {
     return function_->start(std::move(call),

@@ -100,6 +100,11 @@ class Function {
   [[nodiscard]] virtual const Info& info() const = 0;
   /// The class of this very call (an HTTP GET reads, a POST does not).
   [[nodiscard]] virtual EffectClass effect_class(const json::Value& arguments) const = 0;
+  /// Whether this very call destroys, so that it needs `allow_destructive: true` (listing an archive does not, unpacking one does).
+  [[nodiscard]] virtual bool destroys(const json::Value& arguments) const {
+    static_cast<void>(arguments);
+    return info().destructive;
+  }
   /// What the call would do, as an array of `{action, ...}` objects; touches nothing but may read.
   [[nodiscard]] virtual Result<json::Value> plan(const Invocation& call) const = 0;
   /// Begins the call. Must not block the calling thread (a shard); long work goes to a pool, a process or the network. The returned Cancel

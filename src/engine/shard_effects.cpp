@@ -90,7 +90,7 @@ void Shard::begin_effect(Run& run, StartEffect action, bool restarted) {
     const auto own_class = internal ? EffectClass::idempotent : function->effect_class(effect.action.arguments);
     effect.effect_class = effect.action.declared.value_or(own_class);
     const bool forbidden =
-        function != nullptr && function->info().destructive && !effect.action.arguments.get("allow_destructive").truthy();
+        function != nullptr && function->destroys(effect.action.arguments) && !effect.action.arguments.get("allow_destructive").truthy();
     effect.plan_only = run.identity.dry_run || forbidden;
     effect.refused = forbidden && !run.identity.dry_run;
     if (effect.plan_only && internal) return answer(run, id, plan_of(effect.action));

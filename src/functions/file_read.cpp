@@ -69,7 +69,8 @@ class FileRead final : public Builtin {
                    "properties": {"path": {"type": "string"}, "size": {"type": "integer"}, "modified": {"type": "string"}, "content": {}},
                    "required": ["path", "size", "modified", "content"]
                  })"),
-                 .examples = literal(R"([{"path": "notes.txt"}, {"path": "config/app.yaml", "encoding": "yaml"}])")}),
+                 .examples = literal(R"([{"path": "notes.txt"}, {"path": "config/app.yaml", "encoding": "yaml"}])"),
+                 .reach = {{engine::Access::Kind::read, "/path", ""}}}),
         parts_(parts) {}
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::read; }
   [[nodiscard]] Result<json::Value> describe(const engine::Invocation& call) const override {

@@ -66,7 +66,8 @@ class FileWrite final : public Builtin {
                    {"path": "out/report.txt", "content": "done\n", "allow_destructive": true},
                    {"path": "out/rows.csv", "content": [{"a": 1}], "encoding": "csv", "mode": "overwrite", "allow_destructive": true}
                  ])"),
-                 .destructive = true},
+                 .destructive = true,
+                 .reach = {{engine::Access::Kind::write, "/path", ""}}},
                 &parts.dependencies.pool),
         parts_(parts) {}
 

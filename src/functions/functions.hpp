@@ -6,6 +6,8 @@
 /// | `http`, `http-task`, `openapi`, `web-scraper` | calls services through `net::Outbound` |
 /// | `run.shell`, `run.script`, `shell-command`, `run.container` | run processes, sandboxed |
 /// | `file-read`, `file-write`, `file-organizer` | work on files below the roots |
+/// | `csv`, `transform`, `archive`, `sql-query`, `database-backup` | data in texts, files, archives and databases |
+/// | `git` | works on repositories below the roots |
 ///
 /// Each function lives in one source file; adding one is that file and its line in `add_builtin_functions`.
 #pragma once
@@ -23,7 +25,8 @@ class BlockingPool;
 }
 namespace pawl::net {
 class Outbound;
-}
+struct AddressPolicy;
+}  // namespace pawl::net
 namespace pawl::engine {
 class FunctionRegistry;
 }
@@ -62,7 +65,11 @@ struct FunctionsOptions {
 
   std::size_t max_file_read = 16U << 20U;      ///< bytes per `file-read`
   std::uint32_t max_organized_files = 10'000;  ///< per `file-organizer`
-  std::size_t max_response = 16U << 20U;       ///< bytes per HTTP response, decoded
+  std::size_t max_response = 16U << 20U;       ///< bytes per HTTP response, decoded, and per answer of a database
+  bool git_local_remotes = false;              ///< `git` takes folders below the roots as remotes, in place of https (tests)
+  std::uint32_t max_archive_entries = 10'000;
+  std::uint64_t max_archive_bytes = 1ULL << 30U;  ///< of all entries of an archive, unpacked
+  std::uint64_t max_archive_ratio = 200;          ///< unpacked to packed; a small archive is not asked
 };
 
 /// What the functions work with; all of it outlives the registry, and is stopped before the registry is destroyed.
@@ -71,6 +78,7 @@ struct Dependencies {
   async::BlockingPool& pool;
   Clock& clock;
   Random& random;
+  const net::AddressPolicy* policy = nullptr;  ///< where databases and programs may connect to; null: the public internet
 };
 
 /// Adds every built-in function. Starts nothing: the thread that watches processes begins with the first process, and the sandbox is tried

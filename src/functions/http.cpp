@@ -72,7 +72,8 @@ class Http final : public Builtin {
                    {"method": "get", "endpoint": "https://petstore.example/pet/{petId}"},
                    {"method": "post", "endpoint": {"uri": "https://api.example/orders", "authentication": {"bearer": {"use": "apiToken"}}},
                     "body": {"item": 1}, "output": "response"}
-                 ])")}),
+                 ])"),
+             .reach = {{engine::Access::Kind::host, "/endpoint", ""}, {engine::Access::Kind::host, "/endpoint/uri", ""}}}),
         parts_(parts) {
     trust_arguments();
   }

@@ -90,7 +90,8 @@ class HttpTask final : public Builtin {
                  .examples = literal(R"([
                    {"url": "https://example.org/status"},
                    {"url": "https://example.org/hook", "method": "POST", "payload": {"done": true}, "timeout": 5}
-                 ])")}),
+                 ])"),
+                 .reach = {{engine::Access::Kind::host, "/url", ""}}}),
         parts_(parts) {}
 
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& arguments) const override {

@@ -175,7 +175,10 @@ class OpenApi final : public Builtin {
                  R"({"description": "content: the decoded body; raw: base64 text; response: {request, statusCode, headers, content}"})"),
              .examples = literal(R"([
                    {"document": {"endpoint": "https://petstore.example/swagger.json"}, "operationId": "findPetsByStatus", "parameters": {"status": "available"}}
-                 ])")}),
+                 ])"),
+             .reach = {{engine::Access::Kind::host, "/document/endpoint", ""},
+                       {engine::Access::Kind::host, "/document/endpoint/uri", ""},
+                       {engine::Access::Kind::host, "", "(the servers that the document names)"}}}),
         parts_(parts),
         cache_(std::make_shared<DocumentCache>()) {}
 

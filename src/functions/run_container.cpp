@@ -133,7 +133,10 @@ class RunContainer final : public Builtin {
                  })"),
                  .output = literal(R"({"description": "by return: the text, the exit code, {code, stdout, stderr} or nothing"})"),
                  .examples = literal(
-                     R"([{"image": "hello-world"}, {"image": "alpine:3", "command": "cat /data/list", "volumes": {"data": "/data"}}])")}),
+                     R"([{"image": "hello-world"}, {"image": "alpine:3", "command": "cat /data/list", "volumes": {"data": "/data"}}])"),
+                 .reach = {{engine::Access::Kind::process, "/image", ""},
+                           {engine::Access::Kind::process, "/command", ""},
+                           {engine::Access::Kind::write, "/volumes", ""}}}),
         parts_(parts) {}
 
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::once; }

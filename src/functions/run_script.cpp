@@ -226,7 +226,11 @@ class RunScript final : public Builtin {
                  .examples = literal(R"json([
                    {"language": "js", "code": "console.log(first + second)", "arguments": {"first": 1, "second": 2}},
                    {"language": "python", "code": "import sys; print(sys.argv[1])", "arguments": ["hello"]}
-                 ])json")}),
+                 ])json"),
+                 .reach = {{engine::Access::Kind::process, "/code", ""},
+                           {engine::Access::Kind::process, "/source/endpoint", ""},
+                           {engine::Access::Kind::host, "/source/endpoint", ""},
+                           {engine::Access::Kind::read, "", "(the allowed folders)"}}}),
         parts_(parts) {}
 
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::once; }

@@ -28,7 +28,8 @@ class RunShell final : public Builtin {
                  .examples = literal(R"([
                    {"command": "echo \"hello $1\"", "arguments": ["world"]},
                    {"command": "sort | uniq -c", "stdin": "b\na\nb\n", "return": "all"}
-                 ])")}),
+                 ])"),
+                 .reach = {{engine::Access::Kind::process, "/command", ""}, {engine::Access::Kind::read, "", "(the allowed folders)"}}}),
         parts_(parts) {}
 
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::once; }

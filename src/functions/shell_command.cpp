@@ -42,7 +42,8 @@ class ShellCommand final : public Builtin {
                    "required": ["return_code", "stdout", "stderr"]
                  })"),
                  .examples = literal(R"([{"command": "tar", "args": ["-czf", "backup.tar.gz", "data"], "allow_destructive": true}])"),
-                 .destructive = true}),
+                 .destructive = true,
+                 .reach = {{engine::Access::Kind::process, "/command", ""}, {engine::Access::Kind::write, "", "(the allowed folders)"}}}),
         parts_(parts) {}
 
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::once; }

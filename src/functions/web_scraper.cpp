@@ -112,6 +112,8 @@ class WebScraper final : public Builtin {
                      },
                      "headers": {"type": "object"},
                      "authentication": {"type": "object", "description": "as in the DSL"},
+                     "screenshot": {"enum": [false], "description": "there is no browser here: pages are read as they are served"},
+                     "headless": {"type": "boolean", "description": "accepted for older documents: there is no window in any case"},
                      "timeout": {"description": "seconds, ISO 8601 text or a duration object; default 30 s"},
                      "dry_run": {"type": "boolean", "default": false}
                    },
@@ -127,7 +129,8 @@ class WebScraper final : public Builtin {
                  })"),
                  .examples = literal(R"([
                    {"url": "https://example.org/", "selectors": {"headings": "h1, h2", "links": "a[href]@href", "lead": {"selector": "p:first-of-type", "all": false}}}
-                 ])")}),
+                 ])"),
+                 .reach = {{engine::Access::Kind::host, "/url", ""}}}),
         parts_(parts) {}
 
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::read; }

@@ -19,12 +19,12 @@ namespace pawl::functions {
 /// A temporary folder with `root/` in it, and all functions over it.
 class Bench {
  public:
-  explicit Bench(net::Outbound& outbound, FunctionsOptions options = {}) {
+  explicit Bench(net::Outbound& outbound, FunctionsOptions options = {}, const net::AddressPolicy* policy = nullptr) {
     std::string pattern = "/tmp/pawl-test-XXXXXX";
     folder_ = mkdtemp(pattern.data());
     std::filesystem::create_directory(root());
     options.roots = {root()};
-    const auto added = add_builtin_functions(registry, {outbound, pool_, clock_, random_}, options);
+    const auto added = add_builtin_functions(registry, {outbound, pool_, clock_, random_, policy}, options);
     if (added.has_error()) throw std::runtime_error(added.error().message);
   }
   ~Bench() {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "integrations/detail/probe.hpp"
-#include "integrations/detail/resolve.hpp"
+#include "net/permitted_addresses.hpp"
 
 namespace pawl::integrations::detail {
 namespace {
@@ -107,7 +107,7 @@ Verdict ask(PGconn* connection, const ProbeTools& tools) {
 }
 
 Verdict test(const json::Value& config, const ProbeTools& tools) {
-  const auto addresses = permitted_addresses(text_of(config, "host"), tools.policy);
+  const auto addresses = net::permitted_addresses(text_of(config, "host"), tools.policy);
   if (addresses.has_error()) return no_answer(kService, addresses.error());
   const auto connection = begin(config, addresses->front());
   if (!connection || PQstatus(connection.get()) == CONNECTION_BAD)

@@ -1,4 +1,4 @@
-#include "integrations/detail/resolve.hpp"
+#include "net/permitted_addresses.hpp"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -7,31 +7,32 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <optional>
 
-namespace pawl::integrations::detail {
+namespace pawl::net {
 namespace {
 
 struct FreeAddresses {
   void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
 };
 
-std::optional<net::IpAddress> address_of(const addrinfo& entry) {
+std::optional<IpAddress> address_of(const addrinfo& entry) {
   if (entry.ai_family == AF_INET) {
     sockaddr_in four{};
     std::memcpy(&four, entry.ai_addr, sizeof four);
-    return net::IpAddress::v4(ntohl(four.sin_addr.s_addr));
+    return IpAddress::v4(ntohl(four.sin_addr.s_addr));
   }
   if (entry.ai_family != AF_INET6) return std::nullopt;
   sockaddr_in6 six{};
   std::memcpy(&six, entry.ai_addr, sizeof six);
-  net::IpAddress address;
+  IpAddress address;
   std::memcpy(address.bytes.data(), &six.sin6_addr, address.bytes.size());
   return address;
 }
 
 }  // namespace
 
-Result<std::vector<std::string>> permitted_addresses(const std::string& host, const net::AddressPolicy& policy) {
+Result<std::vector<std::string>> permitted_addresses(const std::string& host, const AddressPolicy& policy) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -54,4 +55,4 @@ Result<std::vector<std::string>> permitted_addresses(const std::string& host, co
   return addresses;
 }
 
-}  // namespace pawl::integrations::detail
+}  // namespace pawl::net
