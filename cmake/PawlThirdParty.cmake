@@ -17,6 +17,7 @@ pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(libxml REQUIRED IMPORTED_TARGET libxml-2.0)
 pkg_check_modules(gumbo REQUIRED IMPORTED_TARGET gumbo)
+pkg_check_modules(libarchive REQUIRED IMPORTED_TARGET libarchive)
 
 # One definition set for Asio and Beast in every translation unit, or the program breaks the one-definition rule.
 add_library(pawl_asio INTERFACE)

@@ -22,10 +22,23 @@ std::string lower_extension(std::string_view text) {
   return result;
 }
 
-OrganizeOptions options_of(const engine::Invocation& call, std::uint32_t max_files) {
+// The earlier product's interface called it `source_dir`.
+std::string target_of(const json::Value& arguments) { return text_or(arguments, "target", text_or(arguments, "source_dir", ".")); }
+
+Result<OrganizeOptions> options_of(const engine::Invocation& call, std::uint32_t max_files) {
   OrganizeOptions options;
-  const std::string by = text_or(call.arguments, "by", "type");
-  options.by = by == "date" ? OrganizeOptions::By::date : by == "size" ? OrganizeOptions::By::size : OrganizeOptions::By::type;
+  const json::Value& expression = call.arguments.get("expression");
+  const std::string by =
+      text_or(call.arguments, "by", text_or(call.arguments, "organize_by", expression.is_string() ? "expression" : "type"));
+  if (by == "expression") {
+    if (!expression.is_string()) return Error(ErrorClass::invalid, "arguments.invalid", "`by: expression` needs `expression`");
+    PAWL_TRY(program, jq::compile(expression.as_string()));
+    options.expression = std::move(program);
+  }
+  options.by = by == "date"         ? OrganizeOptions::By::date
+               : by == "size"       ? OrganizeOptions::By::size
+               : by == "expression" ? OrganizeOptions::By::expression
+                                    : OrganizeOptions::By::type;
   options.recursive = flag_or(call.arguments, "recursive", false);
   options.duplicates = flag_or(call.arguments, "duplicates", true);
   options.normalise_names = flag_or(call.arguments, "normalize_names", false);
@@ -71,9 +84,11 @@ json::Value report(const std::vector<Move>& moves) {
 
 engine::Outcome organize_folder(const Roots& roots, const engine::Invocation& call, std::uint32_t max_files,
                                 const std::atomic<bool>& cancelled) {
-  const auto target = roots.find(text_or(call.arguments, "target", "."));
+  const auto target = roots.find(target_of(call.arguments));
   if (target.has_error()) return failed(target.error());
-  const auto organized = organize(*target, options_of(call, max_files), cancelled);
+  const auto options = options_of(call, max_files);
+  if (options.has_error()) return failed(options.error());
+  const auto organized = organize(*target, *options, cancelled);
   if (organized.has_error()) return failed(organized.error());
   json::Value output = report(organized->moves);
   output.set("undo", organized->manifest.empty() ? json::Value() : json::Value(organized->manifest));
@@ -92,14 +107,18 @@ class FileOrganizer final : public Builtin {
  public:
   explicit FileOrganizer(const Parts& parts)
       : Builtin({.name = "file-organizer",
-                 .summary = "Sorts the files of a folder into folders by type, date or size; can be undone",
+                 .summary = "Sorts the files of a folder into folders by type, date, size or an expression; can be undone",
                  .parameters = literal(R"({
                    "type": "object",
                    "properties": {
                      "operation": {"type": "string", "enum": ["organize", "undo"], "default": "organize"},
                      "target": {"type": "string", "minLength": 1, "default": ".", "description": "the folder"},
-                     "by": {"type": "string", "enum": ["type", "date", "size"], "default": "type",
+                     "by": {"type": "string", "enum": ["type", "date", "size", "expression"], "default": "type",
                             "description": "date: YYYY-MM of the last change; size: small < 1 MiB <= medium < 100 MiB <= large"},
+                     "organize_by": {"type": "string", "enum": ["type", "date", "size"], "description": "the same as by"},
+                     "source_dir": {"type": "string", "minLength": 1, "description": "the same as target"},
+                     "expression": {"type": "string", "minLength": 1,
+                                    "description": "jq over {name, extension, size, modified}: the name of the folder; null leaves the file where it is"},
                      "categories": {
                        "type": "object",
                        "description": "by type: folder name to its file extensions; other files go to others",
@@ -127,9 +146,13 @@ class FileOrganizer final : public Builtin {
                  .examples = literal(R"([
                    {"target": "inbox", "allow_destructive": true},
                    {"target": "inbox", "categories": {"pictures": ["jpg", "png"]}, "recursive": true},
+                   {"target": "inbox", "expression": "if .size > 1000000 then \"large\" else \"small\" end"},
                    {"operation": "undo", "manifest": "inbox/.pawl-undo/0123456789abcdef01234567.jsonl", "allow_destructive": true}
                  ])"),
-                 .destructive = true},
+                 .destructive = true,
+                 .reach = {{engine::Access::Kind::write, "/target", ""},
+                           {engine::Access::Kind::write, "/source_dir", ""},
+                           {engine::Access::Kind::write, "/manifest", ""}}},
                 &parts.dependencies.pool),
         parts_(parts) {}
 
@@ -142,8 +165,9 @@ class FileOrganizer final : public Builtin {
   [[nodiscard]] Result<json::Value> describe(const engine::Invocation& call) const override {
     const std::atomic<bool> never{false};
     const bool back = text_or(call.arguments, "operation", "organize") == "undo";
-    PAWL_TRY(place, parts_.roots->find(back ? text_or(call.arguments, "manifest", "") : text_or(call.arguments, "target", ".")));
-    PAWL_TRY(moves, back ? undo(place, true, never) : plan_moves(place, options_of(call, parts_.options.max_organized_files), never));
+    PAWL_TRY(place, parts_.roots->find(back ? text_or(call.arguments, "manifest", "") : target_of(call.arguments)));
+    PAWL_TRY(options, options_of(call, parts_.options.max_organized_files));
+    PAWL_TRY(moves, back ? undo(place, true, never) : plan_moves(place, options, never));
     json::Value steps = json::Value::array();
     for (std::size_t i = 0; i < std::min(moves.size(), kShownPlans); ++i) {
       json::Value step = to_json(moves[i]);

@@ -21,5 +21,11 @@ std::unique_ptr<engine::Function> make_shell_command(const Parts& parts);
 std::unique_ptr<engine::Function> make_file_read(const Parts& parts);
 std::unique_ptr<engine::Function> make_file_write(const Parts& parts);
 std::unique_ptr<engine::Function> make_file_organizer(const Parts& parts);
+std::unique_ptr<engine::Function> make_csv(const Parts& parts);
+std::unique_ptr<engine::Function> make_transform(const Parts& parts);
+std::unique_ptr<engine::Function> make_archive(const Parts& parts);
+std::unique_ptr<engine::Function> make_sql_query(const Parts& parts);
+std::unique_ptr<engine::Function> make_git(const Parts& parts);
+std::unique_ptr<engine::Function> make_database_backup(const Parts& parts);
 
 }  // namespace pawl::functions

@@ -121,25 +121,48 @@ std::pair<std::string, std::string> split_extension(const std::string& name) {
   return {name.substr(0, dot), name.substr(dot)};
 }
 
-std::string category_of(const Found& file, const OrganizeOptions& options) {
+// Nothing: the file stays.
+Result<std::optional<std::string>> category_by_expression(const Found& file, const jq::Program& expression) {
+  constexpr std::size_t kLongest = 100;
+  const std::string name = file.path.substr(file.path.rfind('/') + 1);
+  const std::string extension = lower(split_extension(name).second);
+  json::Value about = json::Value::object({{"name", name},
+                                           {"extension", extension.empty() ? extension : extension.substr(1)},
+                                           {"size", file.size},
+                                           {"modified", to_rfc3339(TimePoint(std::chrono::seconds(file.modified)))}});
+  PAWL_TRY(folder, jq::first(expression, std::move(about), {}));
+  if (!folder.truthy()) return std::optional<std::string>();
+  const std::string text(folder.is_string() ? folder.as_string() : "");
+  if (text.empty() || text.size() > kLongest || text.front() == '.' ||
+      text.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
+    return Error(ErrorClass::invalid, "file.category",
+                 fmt::format("the expression gives no name of a folder for {}: a text without `/` that does not begin with a dot", name));
+  }
+  return std::optional(text);
+}
+
+Result<std::optional<std::string>> category_of(const Found& file, const OrganizeOptions& options) {
   switch (options.by) {
+    case OrganizeOptions::By::expression: return category_by_expression(file, options.expression.value());
     case OrganizeOptions::By::date: {
       const time_t time = file.modified;
       tm parts{};
       gmtime_r(&time, &parts);
-      return fmt::format("{:04}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1);
+      return std::optional(fmt::format("{:04}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1));
     }
     case OrganizeOptions::By::size: {
       constexpr std::uint64_t kMebibyte = 1U << 20U;
-      return file.size < kMebibyte ? "small" : file.size < 100 * kMebibyte ? "medium" : "large";
+      return std::optional<std::string>(file.size < kMebibyte ? "small" : file.size < 100 * kMebibyte ? "medium" : "large");
     }
     case OrganizeOptions::By::type: break;
   }
   const std::string extension = lower(split_extension(file.path.substr(file.path.rfind('/') + 1)).second);
   for (const auto& [category, extensions] : options.categories) {
-    if (!extension.empty() && std::find(extensions.begin(), extensions.end(), extension.substr(1)) != extensions.end()) return category;
+    if (!extension.empty() && std::find(extensions.begin(), extensions.end(), extension.substr(1)) != extensions.end()) {
+      return std::optional(category);
+    }
   }
-  return "others";
+  return std::optional<std::string>("others");
 }
 
 std::string normalised(const std::string& name) {
@@ -273,7 +296,12 @@ Result<std::vector<Move>> plan_moves(const Place& target, const OrganizeOptions&
     std::string name = file.path.substr(file.path.rfind('/') + 1);
     if (options.normalise_names) name = normalised(name);
     const bool duplicate = duplicates.contains(file.path);
-    const std::string category = duplicate ? kDuplicates : category_of(file, options);
+    std::string category = kDuplicates;
+    if (!duplicate) {
+      PAWL_TRY(chosen, category_of(file, options));
+      if (!chosen) continue;
+      category = std::move(*chosen);
+    }
     if (file.path == fmt::format("{}/{}", category, name) || (!duplicate && file.path.starts_with(fmt::format("{}/", kDuplicates))))
       continue;
     Move move{file.path, free_name(target, category, name, taken), category, ""};

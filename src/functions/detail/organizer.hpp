@@ -7,21 +7,25 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/error.hpp"
 #include "functions/detail/contained_path.hpp"
+#include "jq/jq.hpp"
 #include "json/value.hpp"
 
 namespace pawl::functions {
 
 struct OrganizeOptions {
-  enum class By : std::uint8_t { type, date, size };
+  enum class By : std::uint8_t { type, date, size, expression };
   By by = By::type;
   /// Category and the extensions (lower case, without dot) that belong to it; by type only.
   std::vector<std::pair<std::string, std::vector<std::string>>> categories;
+  /// By expression: of `{name, extension, size, modified}` the folder's name; null or false leaves the file where it is.
+  std::optional<jq::Program> expression{};
   bool recursive = false;
   bool duplicates = true;        ///< files with equal content, but for the first by name, go to `duplicates/`
   bool normalise_names = false;  ///< lower case, spaces to `_`, only `a-z0-9._-`
@@ -44,7 +48,7 @@ struct Organized {
   std::string manifest;  ///< path for `undo`; empty where nothing was moved
 };
 
-/// What would be moved. Errors of contained_path.hpp, `file.too_many`, `file.cancelled`.
+/// What would be moved. Errors of contained_path.hpp, `file.too_many`, `file.cancelled`, `file.category` (an expression gave no name).
 [[nodiscard]] Result<std::vector<Move>> plan_moves(const Place& target, const OrganizeOptions& options, const std::atomic<bool>& cancelled);
 [[nodiscard]] Result<Organized> organize(const Place& target, const OrganizeOptions& options, const std::atomic<bool>& cancelled);
 
