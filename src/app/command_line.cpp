@@ -163,6 +163,22 @@ void add_config(CLI::App& app, CommandLine& line) {
       "--docs", [options] { options->show = ConfigOptions::Show::reference; }, "Print docs/configuration.md");
 }
 
+void add_functions(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("functions", "What a task may call");
+  command->require_subcommand(1);
+  auto list = std::make_shared<FunctionsCommandOptions>();
+  auto* list_command = add_command(*command, line, "list", "All functions, one a line", list);
+  list_command->add_flag("--json", list->json, "Machine-readable");
+  auto show = std::make_shared<FunctionsCommandOptions>();
+  show->action = FunctionsCommandOptions::Action::show;
+  auto* show_command = add_command(*command, line, "show", "Parameters, output, reach and examples of one function", show);
+  show_command->add_option("name", show->name, "The function")->required()->type_name("NAME");
+  auto docs = std::make_shared<FunctionsCommandOptions>();
+  docs->action = FunctionsCommandOptions::Action::docs;
+  auto* docs_command = add_command(*command, line, "docs", "Write the reference pages, docs/functions/ of the source", docs);
+  docs_command->add_option("folder", docs->name, "Where to")->required()->type_name("FOLDER");
+}
+
 void add_audit(CLI::App& app, CommandLine& line) {
   auto* command = app.add_subcommand("audit", "The audit trail");
   command->require_subcommand(1);
@@ -205,6 +221,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   add_keys(app, line);
   add_bench(app, line);
   add_config(app, line);
+  add_functions(app, line);
   add_audit(app, line);
   add_retention(app, line);
   try {
@@ -233,6 +250,7 @@ int dispatch(const CommandLine& line) {
     int operator()(const ConfigOptions& options) const { return run_config(common, options); }
     int operator()(const AuditOptions& options) const { return run_audit(common, options); }
     int operator()(const RetentionOptions& options) const { return run_retention(common, options); }
+    int operator()(const FunctionsCommandOptions& options) const { return run_functions(options); }
   };
   return std::visit(Visitor{line.common}, line.command);
 }

@@ -76,6 +76,12 @@ struct KeysOptions {
   Action action = Action::status;
   bool dry_run = false;  ///< of `rotate`: open everything, change nothing
 };
+struct FunctionsCommandOptions {
+  enum class Action : std::uint8_t { list, show, docs };
+  Action action = Action::list;
+  std::string name;  ///< of `show`: a function; of `docs`: the folder
+  bool json = false;
+};
 struct ConfigOptions {
   enum class Show : std::uint8_t { check, example, reference };
   Show show = Show::check;
@@ -87,8 +93,9 @@ struct CommonOptions {
   config::Values flags;  ///< settings given as flags, by the setting's name
 };
 
-using Command = std::variant<std::monostate, RunOptions, ValidateOptions, ImportOptions, EvalOptions, ServeOptions, MigrateOptions,
-                             BackupOptions, UserCreateOptions, KeysOptions, BenchOptions, ConfigOptions, AuditOptions, RetentionOptions>;
+using Command =
+    std::variant<std::monostate, RunOptions, ValidateOptions, ImportOptions, EvalOptions, ServeOptions, MigrateOptions, BackupOptions,
+                 UserCreateOptions, KeysOptions, BenchOptions, ConfigOptions, AuditOptions, RetentionOptions, FunctionsCommandOptions>;
 
 struct CommandLine {
   CommonOptions common;
@@ -118,6 +125,7 @@ struct ParsedCommandLine {
 [[nodiscard]] int run_config(const CommonOptions& common, const ConfigOptions& options);
 [[nodiscard]] int run_audit(const CommonOptions& common, const AuditOptions& options);
 [[nodiscard]] int run_retention(const CommonOptions& common, const RetentionOptions& options);
+[[nodiscard]] int run_functions(const FunctionsCommandOptions& options);
 
 /// Runs what the command line asks for.
 [[nodiscard]] int dispatch(const CommandLine& line);
