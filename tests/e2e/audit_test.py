@@ -61,6 +61,7 @@ def cases(site):
         "approval": {"success": call("approval", title="Go on?", deadline={"milliseconds": 50}, on_deadline="approve"),
                      "failure": call("approval", title="Go on?", deadline={"milliseconds": 50}, on_deadline="fault")},
         "log": {"success": call("log", message="hello")},
+        "llm": {"success": call("llm", model="scripted/echo", prompt="hello"), "failure": call("llm", model="scripted/nobody", prompt="hello")},
         "http": {"success": call("http", method="get", endpoint=url + "/ok"), "failure": call("http", method="get", endpoint=url + "/bad")},
         "http-task": {"success": call("http-task", url=url + "/ok"), "failure": call("http-task", url="http://127.0.0.1:1/")},
         "web-scraper": {"success": call("web-scraper", url=url + "/page", selectors={"title": "h1"}),
@@ -98,8 +99,12 @@ class AuditTest(unittest.TestCase):
         os.mkdir(cls.files)
         with open(os.path.join(cls.files, "here.txt"), "w", encoding="utf-8") as file:
             file.write("here")
-        cls.server = Server(cls.data, extra_environment={"PAWL_SECRET_CANARY": CANARY, "PAWL_FILE_ROOTS": cls.files,
-                                                         "PAWL_SANDBOX": "none"}).start()
+        scripts = os.path.join(cls.folder.name, "scripts")
+        os.mkdir(scripts)
+        with open(os.path.join(scripts, "echo.json"), "w", encoding="utf-8") as file:
+            json.dump({"replies": [{"content": "yes"}]}, file)
+        cls.server = Server(cls.data, extra_environment={"LLM_SCRIPTS": scripts, "PAWL_SECRET_CANARY": CANARY,
+                                                         "PAWL_FILE_ROOTS": cls.files, "PAWL_SANDBOX": "none"}).start()
 
     @classmethod
     def tearDownClass(cls):

@@ -1,0 +1,523 @@
+// Language models: asking one, and what models do on workflows. Answers come when the model has answered, from whatever thread; nobody
+// waits.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "api/body.hpp"
+#include "api/detail/context.hpp"
+#include "api/detail/render.hpp"
+#include "api/detail/shown.hpp"
+#include "api/routes/theme.hpp"
+#include "audit/redact.hpp"
+#include "json/write.hpp"
+#include "models/assistant.hpp"
+#include "models/llm_function.hpp"
+#include "yaml/yaml.hpp"
+
+namespace pawl::api::detail {
+namespace {
+
+using http::Method;
+using CallPtr = std::shared_ptr<Call>;
+
+constexpr std::size_t kMaxName = 200;
+constexpr std::size_t kMaxText = 1U << 20U;
+constexpr std::size_t kMaxDescription = 20'000;
+constexpr std::size_t kMaxHistory = 50;
+
+Error off() { return {ErrorClass::unavailable, "llm.off", "This process asks no models."}; }
+
+std::string text_of(const json::Value& object, std::string_view name) {
+  const auto& value = object.get(name);
+  return value.is_string() ? std::string(value.as_string()) : std::string();
+}
+
+/// Without what looks like a secret and without every secret that is known: models never see any.
+json::Value without_secrets(const Context& context, const json::Value& value) {
+  return context.d.redactor == nullptr ? audit::Redactor().value(value) : context.d.redactor->value(value);
+}
+
+/// What all answers of a model say, under the names of the prior system where it has them.
+json::Value told(const models::Answer& answer) {
+  const auto& usage = answer.usage;
+  auto attempts = json::Value::array();
+  for (const auto& attempt : answer.attempts) {
+    attempts.push_back(
+        json::Value::object({{"model", attempt.model}, {"error", attempt.error.empty() ? json::Value() : json::Value(attempt.error)}}));
+  }
+  return json::Value::object({{"status", "success"},
+                              {"provider", answer.provider},
+                              {"model", answer.model},
+                              {"tokens_used", usage.input + usage.output},
+                              {"usage", models::to_json(usage)},
+                              {"cost", answer.cost ? json::Value(*answer.cost) : json::Value()},
+                              {"attempts", std::move(attempts)},
+                              {"scripted", answer.scripted}});
+}
+
+json::Value said(const models::Answer& answer, const std::string& prompt) {
+  auto reply = told(answer);
+  reply.set("response", answer.reply->content);
+  reply.set("finish_reason", models::to_text(answer.reply->finish));
+  reply.set("output", answer.output);
+  reply.set("prompt", prompt.empty() ? json::Value() : json::Value(prompt));
+  return reply;
+}
+
+std::string event(std::string_view name, const json::Value& data) {
+  return fmt::format("event: {}\ndata: {}\n\n", name, json::to_text(data));
+}
+
+json::Value chunk_data(const models::Chunk& chunk) {
+  switch (chunk.kind) {
+    case models::Chunk::Kind::text: return json::Value::object({{"type", "text"}, {"text", chunk.text}});
+    case models::Chunk::Kind::reasoning: return json::Value::object({{"type", "reasoning"}, {"text", chunk.text}});
+    case models::Chunk::Kind::tool_call:
+      return json::Value::object({{"type", "tool_call"}, {"index", chunk.index}, {"id", chunk.id}, {"name", chunk.name}});
+    case models::Chunk::Kind::arguments: return json::Value::object({{"type", "arguments"}, {"index", chunk.index}, {"text", chunk.text}});
+    case models::Chunk::Kind::reset: break;
+  }
+  return json::Value::object({{"type", "reset"}});
+}
+
+/// Asks, and answers as one JSON text or as an event stream.
+void ask(Context& context, Call call, models::Call wish, const std::string& prompt, bool stream) {
+  wish.organization = call.organization;
+  if (!stream) {
+    const auto shared = std::make_shared<Call>(std::move(call));
+    context.d.models->ask(std::move(wish), [shared, prompt](const models::Answer& answer) {
+      if (answer.reply.has_error()) return shared->fail(answer.reply.error());
+      shared->reply(200, json::to_text(said(answer, prompt)));
+    });
+    return;
+  }
+  const auto events = call.responder.stream();
+  wish.on_chunk = [events](const models::Chunk& chunk) { events->send(event("chunk", chunk_data(chunk))); };
+  auto cancel = context.d.models->ask(std::move(wish), [events, prompt](const models::Answer& answer) {
+    if (answer.reply.has_error()) {
+      const auto& error = answer.reply.error();
+      events->send(
+          event("error", json::Value::object({{"code", error.code}, {"status", http_status(error.kind)}, {"detail", error.message}})));
+    } else {
+      events->send(event("done", said(answer, prompt)));
+    }
+    events->close();
+  });
+  events->on_close(std::move(cancel));
+}
+
+void generate(Context& context, Call call) {
+  if (context.d.models == nullptr) return call.fail(off());
+  const auto& body = call.body;
+  auto arguments = json::Value::object({{"prompt", body.get("prompt")}});
+  for (const auto* const name : {"provider", "model", "messages", "temperature", "max_tokens", "stop", "fallback"}) {
+    if (!body.get(name).is_null()) arguments.set(name, body.get(name));
+  }
+  if (!body.get("system").is_null()) arguments.set("instructions", body.get("system"));
+  if (!body.get("schema").is_null()) arguments.set("output", json::Value::object({{"schema", body.get("schema")}}));
+  PAWL_API_TRY(wish, models::read_call(arguments));
+  ask(context, std::move(call), std::move(wish), {}, body.get("stream").truthy());
+}
+
+void chat(Context& context, Call call) {
+  if (context.d.models == nullptr) return call.fail(off());
+  const auto& body = call.body;
+  const auto prompt = models::prompt("chat");
+  PAWL_API_TRY(history, models::read_messages(body.get("messages")));
+  models::Call wish;
+  wish.provider = text_of(body, "provider");
+  wish.model = text_of(body, "model");
+  wish.request.instructions = prompt.text;
+  if (const auto& extra = body.get("context"); !extra.is_null()) {
+    wish.request.instructions += "\nContext:\n" + json::to_text(without_secrets(context, extra), {.indent = 1});
+  }
+  wish.request.messages = std::move(history);
+  wish.request.messages.push_back(models::Message::of(models::Role::user, text_of(body, "message")));
+  ask(context, std::move(call), std::move(wish), prompt.name, body.get("stream").truthy());
+}
+
+// ---- work on workflows ----------------------------------------------------------------------------------------------------------
+
+models::Asker asker_of(const Call& call) {
+  return {
+      .organization = call.organization, .provider = text_of(call.body, "provider"), .model = text_of(call.body, "model"), .forbidden = {}};
+}
+
+/// Text (YAML or JSON) or an object, as text.
+Result<std::string> document_of(const Context& context, const json::Value& spec) {
+  auto text = spec.is_string() ? std::string(spec.as_string()) : json::to_text(spec, {.indent = 1});
+  if (text.size() > context.options.max_definition_bytes) {
+    return Error(ErrorClass::too_large, "workflow.too_large",
+                 fmt::format("A workflow has at most {} bytes.", context.options.max_definition_bytes));
+  }
+  return text;
+}
+
+json::Value findings_json(const Findings& findings) {
+  auto list = json::Value::array();
+  for (const auto& finding : findings) {
+    auto item = json::Value::object({{"severity", finding.severity == Severity::error ? "error" : "warning"},
+                                     {"pointer", finding.pointer},
+                                     {"line", finding.line},
+                                     {"column", finding.column},
+                                     {"message", finding.message},
+                                     {"rule", finding.rule}});
+    if (!finding.suggestion.empty()) item.set("suggestion", finding.suggestion);
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+void plan(Context& context, Call call) {
+  if (context.d.models == nullptr) return call.fail(off());
+  PAWL_API_TRY(text, document_of(context, call.body.get("workflow_spec")));
+  auto compiled = dsl::compile(text, context.d.functions);
+  if (!compiled.ok()) {
+    return call.fail(Error(ErrorClass::unprocessable, "workflow.invalid", "The workflow has errors.", std::move(compiled.findings)));
+  }
+  const auto asker = asker_of(call);
+  const auto shared = std::make_shared<Call>(std::move(call));
+  const models::Assistant assistant(*context.d.models, context.d.functions);
+  assistant.plan(asker, without_secrets(context, (*compiled.value)->document), *compiled.value, [shared](const models::Assisted& assisted) {
+    if (assisted.output.has_error()) return shared->fail(assisted.output.error());
+    auto reply = told(assisted.answer);
+    auto output = *assisted.output;
+    const auto explanation = output.take("explanation");
+    output.erase("explanation");
+    reply.set("plan", std::move(output));
+    reply.set("explanation", explanation);
+    reply.set("prompt", assisted.prompt);
+    shared->reply(200, json::to_text(reply));
+  });
+}
+
+json::Value issue(std::string_view severity, const json::Value& field, const json::Value& message, const json::Value& fix,
+                  std::string_view source) {
+  return json::Value::object({{"severity", severity}, {"field", field}, {"message", message}, {"fix", fix}, {"source", source}});
+}
+
+void validate(Context& context, Call call) {
+  if (context.d.models == nullptr) return call.fail(off());
+  PAWL_API_TRY(text, document_of(context, call.body.get("workflow_spec")));
+  const auto compiled = dsl::compile(text, context.d.functions);
+  const bool valid = compiled.ok();
+  const bool auto_fix = call.body.get("auto_fix").truthy();
+  const auto asker = asker_of(call);
+  const auto redacted = context.d.redactor == nullptr ? text : context.d.redactor->text(text);
+  const auto shared = std::make_shared<Call>(std::move(call));
+  const models::Assistant assistant(*context.d.models, context.d.functions);
+  assistant.review(
+      asker, redacted, compiled.findings, auto_fix, [shared, valid, auto_fix, found = compiled.findings](const models::Assisted& assisted) {
+        // A fix that does not compile is none; the review itself still stands.
+        const bool given_up = assisted.output.has_error() && assisted.output.error().code == "llm.given_up";
+        if (assisted.output.has_error() && !given_up) return shared->fail(assisted.output.error());
+        auto issues = json::Value::array();
+        for (const auto& finding : found) {
+          issues.push_back(issue(finding.severity == Severity::error ? "error" : "warning", finding.pointer, finding.message,
+                                 finding.suggestion, "compiler"));
+        }
+        for (const auto& item : assisted.draft.get("issues").items()) {
+          issues.push_back(issue(item.get("severity").as_string(), item.get("field"), item.get("message"), item.get("fix"), "model"));
+        }
+        auto reply = told(assisted.answer);
+        reply.set("is_valid", valid);  // what the compiler says: a model's opinion does not make a workflow wrong
+        reply.set("issues", std::move(issues));
+        reply.set("suggestions", assisted.draft.get("suggestions"));
+        reply.set("fixed_spec", auto_fix && !given_up ? assisted.draft.get("fixed_document") : json::Value());
+        reply.set("prompt", assisted.prompt);
+        shared->reply(200, json::to_text(reply));
+      });
+}
+
+void reply_recovery(const CallPtr& shared, const models::Assisted& assisted, const json::Value& task, const json::Value& error) {
+  if (assisted.output.has_error()) return shared->fail(assisted.output.error());
+  auto reply = told(assisted.answer);
+  auto output = *assisted.output;
+  output.set("task_id", task);
+  output.set("original_error", error);
+  reply.set("recovery_plan", std::move(output));
+  reply.set("prompt", assisted.prompt);
+  shared->reply(200, json::to_text(reply));
+}
+
+/// What is known of a failed run: the task that failed, its error and input, and what ran before.
+json::Value failure_of(const engine::RunView& run, std::string_view wanted) {
+  auto history = json::Value::array();
+  auto facts = json::Value::object({{"workflow", run.workflow_name}, {"error", run.error}});
+  for (const auto& task : run.tasks) {
+    if (history.size() < kMaxHistory) {
+      history.push_back(json::Value::object(
+          {{"task", task.name}, {"reference", task.reference}, {"type", task.type}, {"failed", !task.record.error.is_null()}}));
+    }
+    if (task.record.error.is_null() || (!wanted.empty() && task.name != wanted && task.reference != wanted)) continue;
+    facts.set("task", task.name);
+    facts.set("reference", task.reference);
+    facts.set("type", task.type);
+    facts.set("task_error", task.record.error);
+    facts.set("task_input", task.record.input);
+  }
+  facts.set("history", std::move(history));
+  return facts;
+}
+
+void recover(Context& context, Call call) {
+  if (context.d.models == nullptr) return call.fail(off());
+  const auto asker = asker_of(call);
+  const auto& body = call.body;
+  const auto task = text_of(body, "task_id");
+  if (!body.get("run_id").is_null()) {
+    const auto run = RunId::parse(text_of(body, "run_id"));
+    if (!run) return call.fail(Error(ErrorClass::not_found, "run.not_found", "There is no run of this id."));
+    const auto shared = std::make_shared<Call>(std::move(call));
+    context.d.engine.view(shared->organization, *run, true, [&context, shared, asker, task](Result<engine::RunView> view) {
+      if (view.has_error()) return shared->fail(view.error());
+      if (view->error.is_null()) return shared->fail(Error(ErrorClass::conflict, "run.not_failed", "The run has not failed."));
+      const auto facts = without_secrets(context, failure_of(shown(context, std::move(*view)), task));
+      const models::Assistant assistant(*context.d.models, context.d.functions);
+      assistant.recover(asker, facts, [shared, facts](const models::Assisted& assisted) {
+        reply_recovery(shared, assisted, facts.get("task"), facts.get("error"));
+      });
+    });
+    return;
+  }
+  if (task.empty() || text_of(body, "error_message").empty()) {
+    return call.fail(Error(ErrorClass::unprocessable, "request.invalid", "Either `run_id`, or `task_id` and `error_message` are needed."));
+  }
+  const auto facts = without_secrets(
+      context, json::Value::object({{"task", task}, {"error", body.get("error_message")}, {"context", body.get("task_context")}}));
+  const auto shared = std::make_shared<Call>(std::move(call));
+  const models::Assistant assistant(*context.d.models, context.d.functions);
+  assistant.recover(asker, facts, [shared, facts](const models::Assisted& assisted) {
+    reply_recovery(shared, assisted, facts.get("task"), facts.get("error"));
+  });
+}
+
+void generate_workflow(Context& context, Call call) {
+  if (context.d.models == nullptr) return call.fail(off());
+  const auto asker = asker_of(call);
+  const auto description = text_of(call.body, "description");
+  const auto shared = std::make_shared<Call>(std::move(call));
+  const models::Assistant assistant(*context.d.models, context.d.functions);
+  assistant.generate_workflow(asker, description, [shared](const models::Assisted& assisted) {
+    const bool given_up = assisted.output.has_error() && assisted.output.error().code == "llm.given_up";
+    if (assisted.output.has_error() && !given_up) return shared->fail(assisted.output.error());
+    auto reply = told(assisted.answer);
+    if (given_up) reply.set("status", "given_up");
+    // Given up: there is no workflow to offer, only what was wrong with the last one.
+    auto workflow = json::Value();
+    const auto text = text_of(assisted.draft, "document");
+    if (auto document = yaml::parse(text); !given_up && document.ok()) workflow = document.value->value;
+    reply.set("valid", !given_up);
+    reply.set("workflow", std::move(workflow));
+    reply.set("definition", given_up ? json::Value() : json::Value(text));
+    reply.set("rejected", given_up ? json::Value(text) : json::Value());
+    reply.set("explanation", assisted.draft.get("explanation"));
+    reply.set("findings", findings_json(assisted.findings));
+    reply.set("rounds", assisted.rounds);
+    reply.set("prompt", assisted.prompt);
+    shared->reply(200, json::to_text(reply));
+  });
+}
+
+void list_providers(Context& context, Call call) {
+  if (context.d.models == nullptr) return call.fail(off());
+  auto list = json::Value::array();
+  for (const auto& state : context.d.models->providers(call.organization)) {
+    const auto or_null = [](const std::string& text) { return text.empty() ? json::Value() : json::Value(text); };
+    list.push_back(json::Value::object({{"name", state.name},
+                                        {"available", state.available},
+                                        {"model", or_null(state.model)},
+                                        {"source", or_null(state.source)},
+                                        {"error", or_null(state.reason)},
+                                        {"scripted", state.name == "scripted"}}));
+  }
+  call.reply(200, json::to_text(json::Value::object({{"status", "success"}, {"providers", std::move(list)}})));
+}
+
+// ---- rows -----------------------------------------------------------------------------------------------------------------------
+
+using Members = std::vector<Shape::Member>;
+
+Shape usage_shape() {
+  return Shape::object("ModelUsage", {{"input_tokens", Shape::integer(120)},
+                                      {"output_tokens", Shape::integer(36)},
+                                      {"cached_tokens", Shape::integer(0)},
+                                      {"reasoning_tokens", Shape::integer(0)}});
+}
+
+Shape reply_shape(std::string_view name, Members own) {
+  const auto attempt = Shape::object(
+      "ModelAttempt", {{"model", Shape::text("openai/gpt-4o-mini")}, {"error", Shape::text("llm.rate_limited", 5000).or_null()}});
+  Members members = {{"status", Shape::choice({"success", "given_up"})},
+                     {"provider", Shape::text("openai")},
+                     {"model", Shape::text("gpt-4o-mini")},
+                     {"tokens_used", Shape::integer(156)},
+                     {"usage", usage_shape()},
+                     {"cost", Shape::number(0.0004).or_null().described("US dollars; null: the price is unknown.")},
+                     {"attempts", Shape::array(attempt, 100)},
+                     {"scripted", Shape::boolean(false).described("True: the answer comes from a file, not from a model.")}};
+  members.insert(members.end(), own.begin(), own.end());
+  return Shape::object(name, std::move(members));
+}
+
+Shape prompt_name() { return Shape::text("plan@1"); }
+
+Shape said_shape() {
+  return reply_shape("ModelReply",
+                     {{"response", Shape::text("Because short waves scatter more.", 8U << 20U)},
+                      {"finish_reason", Shape::choice({"stop", "tool_calls", "length", "context_full", "filtered", "paused"})},
+                      {"output", Shape::any(nullptr).described("The answer as data, where a schema was given.")},
+                      {"prompt", Shape::text("chat@1").or_null()}});
+}
+
+Members whom() {
+  return {{"provider", Shape::text("openai", kMaxName), Shape::kOptional},
+          {"model", Shape::text("openai/gpt-4o-mini", kMaxName), Shape::kOptional}};
+}
+
+Shape with_whom(std::string_view name, Members members) {
+  const auto more = whom();
+  members.insert(members.end(), more.begin(), more.end());
+  return Shape::object(name, std::move(members));
+}
+
+Shape messages_shape() { return Shape::array(Shape::any(json::Value::object({{"role", "user"}, {"content", "Hello"}})), 1000); }
+
+Shape generate_shape() {
+  return with_whom("GenerateRequest",
+                   {{"prompt", Shape::text("Why is the sky blue?", kMaxText).at_least(1)},
+                    {"system", Shape::text("You answer in one sentence.", kMaxText), Shape::kOptional},
+                    {"messages", messages_shape(), Shape::kOptional},
+                    {"schema", Shape::any(json::Value::object({{"type", "object"}})), Shape::kOptional},
+                    {"temperature", Shape::number(0), Shape::kOptional},
+                    {"max_tokens", Shape::integer(200, 1, 10'000'000), Shape::kOptional},
+                    {"stop", Shape::array(Shape::text("END"), 16), Shape::kOptional},
+                    {"fallback", Shape::array(Shape::text("anthropic/claude-sonnet-4-5"), 9), Shape::kOptional},
+                    {"stream", Shape::boolean(false).described("Answer as server-sent events: `chunk` ..., then `done` or `error`."),
+                     Shape::kOptional}});
+}
+
+Shape spec_shape() {
+  return Shape::any(
+             "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: "
+             "Hello}\n")
+      .described("The document, as text (YAML or JSON) or as an object.");
+}
+
+Shape texts(std::string_view example) { return Shape::array(Shape::text(example, 20'000), 1000); }
+
+Shape plan_shape() {
+  return Shape::object("WorkflowPlan", {{"execution_strategy", Shape::choice({"sequential", "parallel", "hybrid"})},
+                                        {"task_order", texts("greet")},
+                                        {"parallel_groups", Shape::array(texts("greet"), 1000)},
+                                        {"estimated_duration", Shape::text("a second", 2000)},
+                                        {"llm_suggestions", Shape::text("Nothing to add.", 20'000)},
+                                        {"risks", texts("none")},
+                                        {"optimizations", texts("none")}});
+}
+
+Shape recovery_shape() {
+  return Shape::object("RecoveryPlan", {{"recovery_strategy", Shape::choice({"retry", "skip", "modify", "manual", "unknown"})},
+                                        {"root_cause", Shape::text("The service was not reachable.", 20'000)},
+                                        {"actions", texts("Retry in a minute.")},
+                                        {"modified_params", Shape::any(json::Value::object())},
+                                        {"confidence", Shape::choice({"high", "medium", "low"})},
+                                        {"preventive_measures", texts("Add a retry policy.")},
+                                        {"llm_analysis", Shape::text("The error is a refused connection.", 100'000)},
+                                        {"task_id", Shape::any("fetch")},
+                                        {"original_error", Shape::any("connection refused")}});
+}
+
+Shape issue_shape() {
+  return Shape::object("ReviewIssue", {{"severity", Shape::choice({"error", "warning", "info"})},
+                                       {"field", Shape::text("/do/0/greet", 20'000)},
+                                       {"message", Shape::text("The call has no timeout.", 20'000)},
+                                       {"fix", Shape::text("Add `timeout`.", 20'000)},
+                                       {"source", Shape::choice({"compiler", "model"})}});
+}
+
+Shape providers_shape() {
+  const auto provider = Shape::object("ModelProvider", {{"name", Shape::text("openai")},
+                                                        {"available", Shape::boolean(true)},
+                                                        {"model", Shape::text("gpt-4o-mini").or_null()},
+                                                        {"source", Shape::text("configuration").or_null()},
+                                                        {"error", Shape::text("OPENAI_API_KEY is not set.", 1000).or_null()},
+                                                        {"scripted", Shape::boolean(false)}});
+  return Shape::object("ModelProviders", {{"status", Shape::choice({"success"})}, {"providers", Shape::array(provider, 100)}});
+}
+
+OtherReply events() {
+  return {.status = 200, .description = "With `stream`: events `chunk`, then `done` or `error`", .type = "text/event-stream"};
+}
+
+Route row(std::string_view path, std::string_view id, std::string_view summary, Handler handler, Shape request, Shape reply) {
+  return {.method = Method::post,
+          .path = path,
+          .id = id,
+          .tag = "llm",
+          .summary = summary,
+          .permission = Permission::execute,
+          .handler = handler,
+          .runs = Runs::pool,
+          .body = Body::json,
+          .request = std::move(request),
+          .reply = std::move(reply),
+          .description = "409 `llm.not_configured` where no provider is there to ask: an answer is a model's, or there is none."};
+}
+
+}  // namespace
+
+std::vector<Route> llm_routes() {
+  const auto spec = with_whom("PlanRequest", {{"workflow_spec", spec_shape()}});
+  std::vector<Route> rows;
+  rows.push_back(row("/api/llm/generate", "generateText", "Ask a model once", generate, generate_shape(), said_shape()));
+  rows.back().other_replies = {events()};
+  rows.push_back(row("/api/llm/chat", "chat", "Talk about workflows", chat,
+                     with_whom("ChatRequest", {{"message", Shape::text("How do I retry a call?", kMaxText).at_least(1)},
+                                               {"messages", messages_shape(), Shape::kOptional},
+                                               {"context", Shape::any(json::Value::object()), Shape::kOptional},
+                                               {"stream", Shape::boolean(false), Shape::kOptional}}),
+                     said_shape()));
+  rows.back().other_replies = {events()};
+  rows.push_back(row(
+      "/api/llm/plan", "planWorkflow", "Judge a workflow before it runs", plan, spec,
+      reply_shape("PlanReply", {{"plan", plan_shape()}, {"explanation", Shape::text("Says hello.", 100'000)}, {"prompt", prompt_name()}})));
+  rows.push_back(row(
+      "/api/llm/validate", "reviewWorkflow", "Review a workflow: the compiler's findings and a model's", validate,
+      with_whom("ReviewRequest", {{"workflow_spec", spec_shape()}, {"auto_fix", Shape::boolean(false), Shape::kOptional}}),
+      reply_shape("ReviewReply", {{"is_valid", Shape::boolean(true).described("What the compiler says.")},
+                                  {"issues", Shape::array(issue_shape(), 1000)},
+                                  {"suggestions", texts("Add a retry policy.")},
+                                  {"fixed_spec", Shape::text("document: ...", kMaxText).or_null().described("It compiles, or it is null.")},
+                                  {"prompt", Shape::text("validate@1")}})));
+  rows.push_back(row("/api/llm/recover", "explainFailure", "Root cause and remedy of a failed run or task", recover,
+                     with_whom("RecoverRequest", {{"run_id", Shape::id(), Shape::kOptional},
+                                                  {"task_id", Shape::text("fetch", 1000), Shape::kOptional},
+                                                  {"error_message", Shape::text("connection refused", 100'000), Shape::kOptional},
+                                                  {"task_context", Shape::any(json::Value::object()), Shape::kOptional}}),
+                     reply_shape("RecoverReply", {{"recovery_plan", recovery_shape()}, {"prompt", Shape::text("recover@1")}})));
+  rows.push_back(
+      row("/api/llm/generate-workflow", "draftWorkflow", "Draft a workflow from a description", generate_workflow,
+          with_whom("DraftRequest", {{"description", Shape::text("Every night, sort the folder inbox", kMaxDescription).at_least(1)}}),
+          reply_shape("DraftReply",
+                      {{"valid", Shape::boolean(true)},
+                       {"workflow", Shape::any(nullptr)},
+                       {"definition", Shape::text("document: ...", kMaxText).or_null().described("YAML that compiles; nothing is saved.")},
+                       {"rejected", Shape::text("document: ...", kMaxText).or_null().described("The last draft where it was given up.")},
+                       {"explanation", Shape::any("Sorts the folder at 2:30.")},
+                       {"findings", Shape::array(finding_shape(), 1000)},
+                       {"rounds", Shape::integer(1)},
+                       {"prompt", Shape::text("generate-workflow@1")}})));
+  rows.push_back({.method = Method::get,
+                  .path = "/api/llm/providers",
+                  .id = "listModelProviders",
+                  .tag = "llm",
+                  .summary = "Which model providers can be asked",
+                  .permission = Permission::read,
+                  .handler = list_providers,
+                  .reply = providers_shape()});
+  return rows;
+}
+
+}  // namespace pawl::api::detail
