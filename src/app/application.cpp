@@ -115,8 +115,6 @@ Result<std::unique_ptr<storage::Database>> open_database(const config::Config& c
   return database;
 }
 
-constexpr std::string_view kWebhookTokens = "pawl webhook tokens";
-
 /// Where processes that share a database tell each other that an integration has changed.
 constexpr std::string_view kIntegrationsChannel = "pawl:integrations";
 
@@ -136,6 +134,23 @@ audit::Needles needles_of(const config::Config& config) {
   for (const auto& key : config.previous_encryption_keys) needles.add(key);
   for (const auto& [name, value] : config.secrets) needles.add(value);
   return needles;
+}
+
+/// What managers follow: not every step of every run.
+bool is_news(const audit::Entry& entry) { return entry.action != "function.executed" || entry.outcome != audit::Outcome::success; }
+
+live::Announcement announcement_of(const audit::Entry& entry) {
+  live::Announcement announcement;
+  announcement.organization = *entry.organization;
+  announcement.type = "audit.recorded";
+  announcement.topics = {"audit"};
+  announcement.data = json::Value::object({{"id", entry.id().to_string()},
+                                           {"action", entry.action},
+                                           {"outcome", audit::to_text(entry.outcome)},
+                                           {"actor", audit::to_text(entry.actor.kind)},
+                                           {"resource_type", entry.resource.type},
+                                           {"resource_id", entry.resource.id}});
+  return announcement;
 }
 
 live::Announcement announcement_of(const identity::Invited& invited) {
@@ -298,6 +313,10 @@ Result<void> Application::Impl::build_audit() {
   log_options.file = options.audit_file.empty() ? fs::path(data_folder(config)) / "audit.jsonl" : fs::path(options.audit_file);
   log_options.rotate_bytes = config.audit_log_max_bytes;
   log_options.report = [](std::string_view sentence) { log(Level::error, sentence); };
+  log_options.watched = [this](const audit::Entry& entry) {
+    return entry.organization && is_news(entry) && live.wants(*entry.organization);
+  };
+  log_options.appended = [this](const audit::Entry& entry) { live.raise(announcement_of(entry)); };
   PAWL_TRY(opened, audit::Log::open(*database, clock, redactor, std::move(log_options)));
   audit_log = std::move(opened);
   function_audit = std::make_unique<FunctionAudit>(*audit_log);
@@ -332,7 +351,7 @@ Result<void> Application::Impl::build() {
       .functions = functions,
       .clock = clock,
       .random = random,
-      .token_key = crypto::derive_key(secret, kWebhookTokens),
+      .seals = keys,
       .max_versions = config.versioning ? config.max_versions : 1,
   });
   engine = std::make_unique<engine::Engine>(
@@ -354,6 +373,7 @@ Result<void> Application::Impl::build() {
                                                          .public_url = public_url(config),
                                                          .installation = organization,
                                                          .database = *database,
+                                                         .seals = keys,
                                                          .outbound = outbound,
                                                          .catalog = *catalog,
                                                          .engine = *engine,

@@ -70,7 +70,8 @@ class Application {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Where audit records are signed from: SECRET_KEY, else the key file of the data folder. `make`: the file is made where it is missing.
+/// Where audit records are signed from: SECRET_KEY, else the key file of the data folder; behind it the earlier ones, which verify.
+/// `make`: the file is made where it is missing.
 [[nodiscard]] Result<audit::Keys> audit_keys(const config::Config& config, bool make);
 /// `audit.jsonl` in the data folder, unless the configuration names another.
 [[nodiscard]] std::string audit_file(const config::Config& config);

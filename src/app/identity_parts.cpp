@@ -23,7 +23,7 @@ identity::Registration registration_of(const config::Config& config) {
 identity::AccountsOptions account_options(const config::Config& config) {
   identity::AccountsOptions options;
   options.registration = registration_of(config);
-  options.public_url = public_url(config);
+  options.public_url = links_url(config);
   options.access_lifetime = std::chrono::minutes(config.access_token_minutes);
   options.refresh_lifetime = std::chrono::hours(24) * config.refresh_token_days;
   return options;
@@ -50,6 +50,8 @@ std::string public_url(const config::Config& config) {
   const bool v6 = config.host.find(':') != std::string::npos;
   return v6 ? fmt::format("http://[{}]:{}", config.host, config.port) : fmt::format("http://{}:{}", config.host, config.port);
 }
+
+std::string links_url(const config::Config& config) { return config.frontend_url.empty() ? public_url(config) : config.frontend_url; }
 
 bool secure_cookies(const config::Config& config) {
   return config.environment != config::Environment::development || config.public_url.starts_with("https://");

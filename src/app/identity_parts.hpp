@@ -37,8 +37,10 @@ class IdentityParts {
   async::BlockingPool pool;  ///< as many threads as passwords are hashed at once, so that sign-ins hold up nobody else
 };
 
-/// Start of the links in mails: PAWL_PUBLIC_URL, else host and port.
+/// Where the program is reached: PAWL_PUBLIC_URL, else host and port.
 [[nodiscard]] std::string public_url(const config::Config& config);
+/// Start of the links in mails: FRONTEND_URL, else where the program is reached.
+[[nodiscard]] std::string links_url(const config::Config& config);
 /// May browsers be reached over https only?
 [[nodiscard]] bool secure_cookies(const config::Config& config);
 

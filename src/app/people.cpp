@@ -1,5 +1,6 @@
 #include "app/people.hpp"
 
+#include "app/identity_parts.hpp"
 #include "app/log.hpp"
 #include "app/sign_in.hpp"
 #include "catalog/organization_part.hpp"
@@ -8,7 +9,6 @@
 namespace pawl::app {
 namespace {
 
-constexpr std::string_view kOutboxKey = "pawl outbox";
 constexpr std::string_view kOAuthKey = "pawl oauth";
 
 audit::Actor actor_of(const UserId& user) { return user.is_nil() ? audit::Actor::administrator() : audit::Actor::of_user(user); }
@@ -17,14 +17,14 @@ audit::Actor actor_of(const UserId& user) { return user.is_nil() ? audit::Actor:
 
 People::People(const Dependencies& dependencies)
     : d_(dependencies),
-      outbox_(crypto::derive_key(d_.secret, kOutboxKey), d_.random),
+      outbox_(d_.seals, d_.random),
       mailer_(outbox_, d_.clock),
       transport_(make_mail_transport(d_.config, d_.folder)),
       organizations_({.database = d_.database,
                       .mailer = mailer_,
                       .clock = d_.clock,
                       .random = d_.random,
-                      .public_url = d_.public_url,
+                      .public_url = links_url(d_.config),
                       .installation = d_.installation,
                       .record = [this](storage::Transaction& transaction,
                                        const identity::OrganizationEvent& event) { return record(transaction, event); }}),

@@ -36,6 +36,7 @@ class People {
     std::string public_url;  ///< start of links
     OrganizationId installation;
     storage::Database& database;
+    const crypto::KeyRing& seals;  ///< mails that wait
     net::Outbound& outbound;
     catalog::Catalog& catalog;
     engine::Engine& engine;

@@ -132,6 +132,11 @@ struct LogOptions {
   std::uint64_t rotate_bytes = 64U << 20U;         ///< a larger file is put aside as `<file>.<last sequence>`
   std::size_t max_queue = 10'000;                  ///< records of `append(Record)` that wait for the writer
   std::function<void(std::string_view)> report{};  ///< a sentence for the operator's log; may be empty
+  /// Asked about every record that this process writes, on the writer thread and on the file's: is `appended` to be told of it? May be empty.
+  std::function<bool(const Entry&)> watched{};
+  /// Told on the file's thread once the record is durable and in the file.
+  std::function<void(const Entry&)> appended{};
+  Millis stop_patience{5000};  ///< how long the end waits for the file to catch up; the next start writes what is left
 };
 
 class Log {
@@ -142,7 +147,8 @@ class Log {
                                                          LogOptions options);
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
-  /// Writes what is queued; the file gets what was committed.
+  /// Writes what is queued. The file gets what was committed, as far as `stop_patience` goes; the database has it all, and the next start
+  /// writes the rest.
   ~Log();
 
   /// Within a transaction of the caller, so that both are kept or none. On the writer thread, as the transaction is.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "audit/audit.hpp"
@@ -23,9 +24,9 @@ namespace {
 
 constexpr std::size_t kMaxShortText = 300;
 constexpr std::size_t kMaxDetails = 8U << 10U;
-constexpr std::int64_t kPage = 500;
-/// How long the end waits for the file to catch up. The database has every record, and the next start goes on where the file ends.
-constexpr Millis kStopPatience{5000};
+/// Of the database.
+constexpr std::int64_t kPage = 2000;
+constexpr std::size_t kMaxWatched = 10'000;
 /// The file is looked after this often without being asked: for records that other processes write, and after an error.
 constexpr Millis kPeriod{1000};
 /// A record that nobody waits for lets others come to it, so that an act of a busy server does not cost it a transaction of its own ...
@@ -155,7 +156,9 @@ struct Log::Impl {
   std::uint64_t urgent = 0;                                           // guarded by file_mutex: somebody waits for this wish
   SteadyClock::time_point gathered = SteadyClock::time_point::max();  // guarded by file_mutex: when a write is to be scheduled
   bool stopping = false;                                              // guarded by file_mutex
-  SteadyClock::time_point stop_until{};                               // guarded by file_mutex: set with `stopping`
+  std::mutex watched_mutex;
+  std::set<std::uint64_t> watched;       // guarded by watched_mutex: written here, not yet told
+  SteadyClock::time_point stop_until{};  // guarded by file_mutex: set with `stopping`
   bool file_failing = false;
   std::thread file_thread;
 
@@ -172,12 +175,17 @@ struct Log::Impl {
   void look_after_file();
   [[nodiscard]] Result<void> follow();
   [[nodiscard]] bool out_of_time();
+  void watch(const Entry& entry);
+  void tell(std::vector<Entry>& news) const;
 };
 
 Result<void> Log::Impl::write_all(storage::Transaction& transaction, const std::vector<Stored*>& all) {
   if (all.empty()) return {};
   PAWL_TRY(head, detail::lock_head(transaction, key()));
-  for (auto* const stored : all) PAWL_TRY_VOID(detail::insert_next(transaction, key(), head, *stored));
+  for (auto* const stored : all) {
+    PAWL_TRY_VOID(detail::insert_next(transaction, key(), head, *stored));
+    watch(stored->entry);
+  }
   return detail::set_head(transaction, key(), head);
 }
 
@@ -337,6 +345,21 @@ void Log::Impl::look_after_file() {
   }
 }
 
+/// Remembers a record that somebody follows until it is durable: the file is what is appended after that.
+void Log::Impl::watch(const Entry& entry) {
+  if (!options.watched || !options.watched(entry)) return;
+  const std::lock_guard lock(watched_mutex);
+  if (watched.size() < kMaxWatched) watched.insert(entry.sequence);
+}
+
+void Log::Impl::tell(std::vector<Entry>& news) const {
+  if (!options.appended) return;
+  for (const auto& entry : news) {
+    // Asked again: after a rollback another record may have got the number.
+    if (options.watched(entry)) options.appended(entry);
+  }
+}
+
 /// The end has come and does not wait for the file any more.
 bool Log::Impl::out_of_time() {
   const std::lock_guard lock(file_mutex);
@@ -346,6 +369,7 @@ bool Log::Impl::out_of_time() {
 /// Appends to the file what the database has beyond it, as long as there is time.
 Result<void> Log::Impl::follow() {
   for (;;) {
+    std::vector<Entry> news;
     std::string lines;
     std::uint64_t last = 0;
     std::int64_t count = 0;
@@ -357,11 +381,14 @@ Result<void> Log::Impl::follow() {
                              lines.push_back('\n');
                              last = stored.entry.sequence;
                              ++count;
+                             const std::lock_guard lock(watched_mutex);
+                             if (!watched.empty() && watched.erase(last) > 0) news.push_back(stored.entry);
                            });
     }));
     if (count == 0) return {};
     PAWL_TRY_VOID(file->append(lines, last));
     file_sequence = last;
+    tell(news);
     if (count < kPage) return {};
     if (out_of_time()) {
       report("the audit file ends with record " + std::to_string(last) + "; the next start writes what the database has beyond it");
@@ -407,7 +434,7 @@ Log::~Log() {
   {
     const std::lock_guard lock(impl.file_mutex);
     impl.stopping = true;
-    impl.stop_until = SteadyClock::now() + kStopPatience;
+    impl.stop_until = SteadyClock::now() + impl.options.stop_patience;
   }
   impl.file_changed.notify_all();
   impl.file_thread.join();

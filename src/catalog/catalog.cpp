@@ -125,7 +125,7 @@ Result<void> Catalog::Impl::load_hooks() {
 }
 
 Result<Workflow> Catalog::Impl::with_triggers(storage::Session& session, Workflow workflow) const {
-  PAWL_TRY(triggers, detail::load_triggers(session, workflow.id, d.token_key));
+  PAWL_TRY(triggers, detail::load_triggers(session, workflow, d.seals));
   workflow.triggers = std::move(triggers);
   return workflow;
 }
@@ -180,7 +180,7 @@ Result<Workflow> Catalog::create(const OrganizationId& organization, NewWorkflow
   version.change_summary = std::move(request.change_summary);
   version.created_by = request.author;
   version.created_at = workflow.created_at;
-  const detail::TriggerContext context{d.random, workflow.created_at, d.token_key};
+  const detail::TriggerContext context{d.random, workflow.created_at, d.seals};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY_VOID(hold_organization(transaction, organization));
     PAWL_TRY_VOID(detail::insert_workflow(transaction, workflow));
@@ -209,7 +209,7 @@ Result<WorkflowPage> Catalog::list(const OrganizationId& organization, const Wor
     WorkflowPage page;
     PAWL_TRY(rows, detail::load_workflows(session, organization, filter));
     page.workflows = std::move(rows);
-    PAWL_TRY_VOID(detail::load_page_triggers(session, organization, filter, impl_->d.token_key, page.workflows));
+    PAWL_TRY_VOID(detail::load_page_triggers(session, organization, filter, impl_->d.seals, page.workflows));
     if (filter.last_runs) PAWL_TRY_VOID(detail::load_last_runs(session, organization, filter, page.workflows));
     if (page.workflows.size() > filter.limit) {
       page.workflows.pop_back();
@@ -271,7 +271,7 @@ Result<Workflow> Catalog::Impl::try_update(Catalog& catalog, const OrganizationI
       is_new_version = true;
     }
     PAWL_TRY_VOID(detail::update_workflow(transaction, workflow));
-    const detail::TriggerContext context{d.random, workflow.updated_at, d.token_key};
+    const detail::TriggerContext context{d.random, workflow.updated_at, d.seals};
     PAWL_TRY_VOID(detail::store_triggers(transaction, workflow, *plan, specs, workflow.active && !was_active, context));
     PAWL_TRY_VOID(detail::refuse_cycle(transaction, workflow, *plan));
     PAWL_TRY(complete, with_triggers(transaction, workflow));
@@ -335,7 +335,7 @@ Result<Workflow> Catalog::rotate_webhook(const OrganizationId& organization, con
     workflow = std::move(*found);
     workflow.updated_at = d.clock.now();
     workflow.updated_by = author;
-    PAWL_TRY(rotated, detail::rotate_token(transaction, workflow, {d.random, workflow.updated_at, d.token_key}));
+    PAWL_TRY(rotated, detail::rotate_token(transaction, workflow, {d.random, workflow.updated_at, d.seals}));
     if (!rotated) {
       return Error(ErrorClass::conflict, "workflow.no_webhook",
                    "The workflow has no webhook: its document declares none in `document.metadata.webhook`.");

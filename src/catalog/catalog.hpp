@@ -22,13 +22,10 @@
 #include "base/time.hpp"
 #include "catalog/version_diff.hpp"
 #include "catalog/workflow.hpp"
-#include "crypto/crypto.hpp"
+#include "crypto/key_ring.hpp"
 #include "dsl/compile.hpp"
 #include "engine/engine.hpp"
-
-namespace pawl::storage {
-class Database;
-}
+#include "storage/sealed_columns.hpp"
 
 namespace pawl::catalog {
 
@@ -88,6 +85,14 @@ struct Hook {
   WorkflowId workflow;
 };
 
+inline constexpr storage::SealedColumn kSealedToken{
+    .name = "webhooks.sealed_token",
+    .key = storage::SealedColumn::Key::blob,
+    .select =
+        "select workflow_id, organization_id, sealed_token from webhooks where workflow_id > $1 and sealed_token is not null "
+        "order by workflow_id limit $2",
+    .update = "update webhooks set sealed_token = $1 where workflow_id = $2 and sealed_token = $3"};
+
 class Catalog final : public engine::PlanSource {
  public:
   struct Dependencies {
@@ -95,7 +100,7 @@ class Catalog final : public engine::PlanSource {
     const dsl::FunctionCatalog& functions;
     Clock& clock;
     Random& random;
-    crypto::Key token_key;           ///< seals webhook tokens
+    const crypto::KeyRing& seals;    ///< for webhook tokens
     std::uint32_t max_versions = 0;  ///< kept of each workflow; 0: all. Those that kept runs are pinned to stay besides.
   };
   explicit Catalog(const Dependencies& dependencies);

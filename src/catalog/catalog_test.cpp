@@ -56,8 +56,7 @@ class CatalogTest : public testing::Test {
   }
 
   std::unique_ptr<Catalog> open() {
-    auto catalog = std::make_unique<Catalog>(
-        Catalog::Dependencies{*database_, functions_, clock_, random_, crypto::derive_key("test", "tokens"), max_versions_});
+    auto catalog = std::make_unique<Catalog>(Catalog::Dependencies{*database_, functions_, clock_, random_, seals_, max_versions_});
     EXPECT_TRUE(catalog->start().has_value());
     return catalog;
   }
@@ -111,6 +110,7 @@ class CatalogTest : public testing::Test {
 
   SettableClock clock_;
   SystemRandom random_;
+  crypto::KeyRing seals_{"a sealing key of this installation, long enough"};
   NoFunctions functions_;
   std::uint32_t max_versions_ = 0;
   std::filesystem::path folder_;

@@ -192,11 +192,13 @@ void check_server_rules(const Config& config, Findings& findings) {
     if (auto problem = origin_problem(origin, config.environment); !problem.empty()) report(findings, "CORS_ORIGINS", std::move(problem));
   }
   if (config.host.empty()) report(findings, "API_HOST", "must not be empty");
-  if (!config.public_url.empty()) {
-    auto problem =
-        config.public_url == "*" ? std::string("is one address, not `*`") : origin_problem(config.public_url, config.environment);
-    if (!problem.empty()) report(findings, "PAWL_PUBLIC_URL", std::move(problem));
-  }
+  const auto check_address = [&](std::string_view setting, const std::string& address) {
+    if (address.empty()) return;
+    auto problem = address == "*" ? std::string("is one address, not `*`") : origin_problem(address, config.environment);
+    if (!problem.empty()) report(findings, setting, std::move(problem));
+  };
+  check_address("PAWL_PUBLIC_URL", config.public_url);
+  check_address("FRONTEND_URL", config.frontend_url);
   if (!config.redis_url.empty() && !config.redis_url.starts_with("redis://")) {
     report(findings, "REDIS_URL", "must be a `redis://[[user]:password@]host[:port][/database]` URL");
   }

@@ -84,7 +84,8 @@ struct Config {
   std::uint32_t max_versions = 0;  ///< of each workflow; 0: all
   std::uint32_t stop_seconds = 0;
   std::uint64_t min_free_disk_bytes = 0;
-  std::string public_url;  ///< without a slash at the end; empty: made of host and port
+  std::string public_url;    ///< without a slash at the end; empty: made of host and port
+  std::string frontend_url;  ///< likewise; empty: `public_url`
   Smtp smtp;
   OAuthClient google;
   OAuthClient github;

@@ -28,13 +28,14 @@ const std::vector<Setting>& table() {
            }},
       {.name = "SECRET_KEY",
        .type = Type::secret,
-       .summary = "Seals secrets at rest (webhook tokens). At least 32 characters without weak words; required outside of development, "
+       .summary = "Signs sessions, links and the audit trail. At least 32 characters without weak words; required outside of development, "
                   "where one is "
                   "made and kept in the data folder. `openssl rand -base64 48` makes a good one.",
        .apply = [](Config& config, const Parsed& value) { config.secret_key = value.text; }},
       {.name = "SECRET_KEY_PREVIOUS",
        .type = Type::secret_list,
-       .summary = "Earlier secret keys, comma separated: sessions and tokens under them stay valid, new ones are signed with SECRET_KEY.",
+       .summary = "Earlier secret keys, comma separated: sessions and tokens under them stay valid, and audit records that they signed "
+                  "verify; SECRET_KEY signs.",
        .apply = [](Config& config, const Parsed& value) { config.previous_secret_keys = value.list; }},
       {.name = "SECRET_KEY_PREVIOUS_UNTIL",
        .summary = "When earlier secret keys stop being accepted, RFC 3339. Unset: when they leave SECRET_KEY_PREVIOUS.",

@@ -15,6 +15,13 @@ std::vector<Setting> mail_settings() {
              config.public_url = value.text;
              while (config.public_url.ends_with('/')) config.public_url.pop_back();
            }},
+      {.name = "FRONTEND_URL",
+       .summary = "Where the pages are that links in mails lead to, if another server shows them. Unset: PAWL_PUBLIC_URL.",
+       .apply =
+           [](Config& config, const Parsed& value) {
+             config.frontend_url = value.text;
+             while (config.frontend_url.ends_with('/')) config.frontend_url.pop_back();
+           }},
       {.name = "SMTP_HOST",
        .summary =
            "Mail server. Unset: development writes mails as files into `outbox` in the data folder; elsewhere they wait, and readiness "

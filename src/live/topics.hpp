@@ -7,7 +7,7 @@
 /// | `workflow:<id>`  | the runs of one workflow: `run.status`            |
 /// | `approvals`      | the inbox: `approval.status`                      |
 /// | `notifications`  | for the signed-in user: `notification.invitation` |
-/// | `audit`          | alerts of the audit log; for managers only        |
+/// | `audit`          | `audit.recorded`; for managers only               |
 #pragma once
 
 #include <string>

@@ -25,9 +25,9 @@ bool from_body(std::string_view body, Message& message) {
 Result<void> Outbox::enqueue(storage::Transaction& transaction, const Message& message, TimePoint now) const {
   PAWL_TRY_VOID(check(message));
   const auto id = MailId::make(now, random_);
-  const auto sealed = crypto::seal(key_, to_body(message), id.to_string());
+  const auto sealed = seals_.seal(to_body(message), {kSealedBody.name, id});
   PAWL_TRY_VOID(
-      transaction.execute("insert into outbox (id, kind, recipient, subject, body, state, next_at, expires_at, created_at) "
+      transaction.execute("insert into outbox (id, kind, recipient, subject, sealed_body, state, next_at, expires_at, created_at) "
                           "values ($1, $2, $3, $4, $5, 'waiting', $6, $7, $8)",
                           {id, message.kind, message.to, message.subject, storage::Parameter::blob(sealed), now, now + message.keep, now}));
   return {};
@@ -39,28 +39,29 @@ Result<std::optional<Outbox::Waiting>> Outbox::take(storage::Transaction& transa
     std::string sealed;
     TimePoint due{};
     TimePoint expires{};
-    PAWL_TRY_VOID(transaction.query(
-        "select id, kind, recipient, subject, body, attempts, next_at, expires_at from outbox where state = 'waiting' and next_at <= $1 "
-        "order by next_at limit 1",
-        {now}, [&](const storage::Row& row) {
-          found.emplace();
-          found->id = row.id<MailId>(0);
-          found->message.kind = std::string(row.text(1));
-          found->message.to = std::string(row.text(2));
-          found->message.subject = std::string(row.text(3));
-          sealed = std::string(row.blob(4));
-          found->attempts = static_cast<std::uint32_t>(row.integer(5)) + 1;
-          due = row.time(6);
-          expires = row.time(7);
-        }));
+    PAWL_TRY_VOID(
+        transaction.query("select id, kind, recipient, subject, sealed_body, attempts, next_at, expires_at from outbox where state = "
+                          "'waiting' and next_at <= $1 "
+                          "order by next_at limit 1",
+                          {now}, [&](const storage::Row& row) {
+                            found.emplace();
+                            found->id = row.id<MailId>(0);
+                            found->message.kind = std::string(row.text(1));
+                            found->message.to = std::string(row.text(2));
+                            found->message.subject = std::string(row.text(3));
+                            sealed = std::string(row.blob(4));
+                            found->attempts = static_cast<std::uint32_t>(row.integer(5)) + 1;
+                            due = row.time(6);
+                            expires = row.time(7);
+                          }));
     if (!found) return std::optional<Waiting>();
     if (expires <= now) {
       PAWL_TRY_VOID(mark_failed(transaction, found->id, "Not sent in time.", now));
       continue;
     }
-    const auto body = crypto::open(key_, sealed, found->id.to_string());
-    if (!body || !from_body(*body, found->message)) {
-      PAWL_TRY_VOID(mark_failed(transaction, found->id, "Cannot be opened: SECRET_KEY has changed since it was written.", now));
+    const auto body = seals_.open(sealed, {kSealedBody.name, found->id});
+    if (body.has_error() || !from_body(*body, found->message)) {
+      PAWL_TRY_VOID(mark_failed(transaction, found->id, "Cannot be opened: its ENCRYPTION_KEY is not there any more.", now));
       continue;
     }
     // Another process may have taken it between the look and this line.
@@ -72,14 +73,14 @@ Result<std::optional<Outbox::Waiting>> Outbox::take(storage::Transaction& transa
 }
 
 Result<void> Outbox::mark_sent(storage::Transaction& transaction, const MailId& id, TimePoint now) {
-  PAWL_TRY_VOID(transaction.execute("update outbox set state = 'sent', body = $1, last_error = '', ended_at = $2 where id = $3",
-                                    {storage::Parameter::blob(""), now, id}));
+  PAWL_TRY_VOID(
+      transaction.execute("update outbox set state = 'sent', sealed_body = null, last_error = '', ended_at = $1 where id = $2", {now, id}));
   return {};
 }
 
 Result<void> Outbox::mark_failed(storage::Transaction& transaction, const MailId& id, std::string_view error, TimePoint now) {
-  PAWL_TRY_VOID(transaction.execute("update outbox set state = 'failed', body = $1, last_error = $2, ended_at = $3 where id = $4",
-                                    {storage::Parameter::blob(""), error.substr(0, kMaxError), now, id}));
+  PAWL_TRY_VOID(transaction.execute("update outbox set state = 'failed', sealed_body = null, last_error = $1, ended_at = $2 where id = $3",
+                                    {error.substr(0, kMaxError), now, id}));
   return {};
 }
 

@@ -6,7 +6,7 @@
 ///     outbox.enqueue(transaction, message, now);     // in the transaction
 ///     ...                                            // after the commit the sender finds it within a second
 ///
-/// Thread-safe: a value with a key; state lives in the database.
+/// Thread-safe; state lives in the database. The key ring outlives it.
 #pragma once
 
 #include <cstdint>
@@ -16,22 +16,23 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
-#include "crypto/crypto.hpp"
+#include "crypto/key_ring.hpp"
 #include "mail/message.hpp"
-
-namespace pawl::storage {
-class Database;
-class Session;
-class Transaction;
-}  // namespace pawl::storage
+#include "storage/sealed_columns.hpp"
 
 namespace pawl::mail {
 
 using MailId = Id<struct MailTag>;
 
+inline constexpr storage::SealedColumn kSealedBody{
+    .name = "outbox.sealed_body",
+    .key = storage::SealedColumn::Key::blob,
+    .select = "select id, null, sealed_body from outbox where id > $1 and sealed_body is not null order by id limit $2",
+    .update = "update outbox set sealed_body = $1 where id = $2 and sealed_body = $3"};
+
 class Outbox {
  public:
-  Outbox(crypto::Key key, Random& random) : key_(key), random_(random) {}
+  Outbox(const crypto::KeyRing& seals, Random& random) : seals_(seals), random_(random) {}
 
   /// Errors: `mail.invalid_message`, those of storage.
   [[nodiscard]] Result<void> enqueue(storage::Transaction& transaction, const Message& message, TimePoint now) const;
@@ -42,7 +43,7 @@ class Outbox {
     std::uint32_t attempts = 0;  ///< with this one
   };
   /// Takes the mail that has waited longest, if one is due; nobody else gets it before `now + lease`. A mail beyond its time, or one that
-  /// cannot be opened with this key, is marked as failed and passed over.
+  /// no key of the ring opens, is marked as failed and passed over.
   [[nodiscard]] Result<std::optional<Waiting>> take(storage::Transaction& transaction, TimePoint now, Millis lease) const;
   [[nodiscard]] static Result<void> mark_sent(storage::Transaction& transaction, const MailId& id, TimePoint now);
   [[nodiscard]] static Result<void> mark_failed(storage::Transaction& transaction, const MailId& id, std::string_view error, TimePoint now);
@@ -60,7 +61,7 @@ class Outbox {
   [[nodiscard]] static Result<Status> status(storage::Session& session);
 
  private:
-  crypto::Key key_;
+  const crypto::KeyRing& seals_;
   Random& random_;
 };
 

@@ -91,7 +91,8 @@ class OutboxTest : public testing::Test {
   SystemRandom random_;
   std::filesystem::path folder_;
   std::unique_ptr<storage::Database> database_;
-  Outbox outbox_{crypto::derive_key("test", "outbox"), random_};
+  crypto::KeyRing seals_{"a sealing key of this installation, long enough"};
+  Outbox outbox_{seals_, random_};
   ScriptedTransport transport_;
   std::unique_ptr<Sender> sender_;
 };

@@ -246,12 +246,13 @@ do:
         self.assertIn(made["id"], lost.stderr)
         dry = self.keys("rotate", "--dry-run", environment=both)
         self.assertEqual(dry.returncode, 0, dry)
-        for column in ("integrations.sealed_config", "users.sealed_totp_seed"):
+        for column in ("integrations.sealed_config", "users.sealed_totp_seed", "webhooks.sealed_token"):
             self.assertRegex(dry.stdout, column + r" +1 rows, 1 to be sealed anew")
         self.assertEqual(self.keys("status", environment={"ENCRYPTION_KEY": SECOND}).returncode, 1)
         done = self.keys("rotate", environment=both)
         self.assertEqual(done.returncode, 0, done)
         self.assertRegex(done.stdout, r"users.sealed_totp_seed +1 rows, 1 sealed anew")
+        self.assertRegex(done.stdout, r"webhooks.sealed_token +1 rows, 1 sealed anew")
         self.assertEqual(self.keys("status", environment={"ENCRYPTION_KEY": SECOND}).returncode, 0)
         self.server = Server(self.data, extra_environment={"ENCRYPTION_KEY": SECOND}).start()
         self.assertEqual(self.call("POST", test, {}, 200)["status"], "ok")

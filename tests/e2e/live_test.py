@@ -130,7 +130,7 @@ class WebSockets(LiveTest):
             made = must(member, "POST", "/api/api-keys", {"name": "streams", "scopes": ["read"]})
             return made["key"] if "key" in made else made["secret"], made["id"]
 
-        organization, second = team(), team()
+        organization, second, third = team(), team(), team()
         secret, key_id = key()
         session = login()["access_token"]
         cases = [
@@ -142,6 +142,8 @@ class WebSockets(LiveTest):
             ("the member is removed", member.access_token, organization, lambda: must(
                 owner, "DELETE", f"/api/organizations/{organization}/members/{member.id}")),
             ("the organization is deleted", member.access_token, second, lambda: must(owner, "DELETE", f"/api/organizations/{second}")),
+            ("the organization is deleted, and an administrator listens", API_KEY, third, lambda: must(
+                owner, "DELETE", f"/api/organizations/{third}")),
             ("the user is deactivated", member.access_token, None, lambda: admin("PUT", f"/api/admin/users/{member.id}", {"is_active": False})),
         ]
         for name, token, where, act in cases:
@@ -172,6 +174,19 @@ class WebSockets(LiveTest):
         self.assertNotIn(guest.email, json.dumps(message))
         streams[1].send({"type": "ping"})
         self.assertEqual(streams[1].receive(), {"type": "pong"})
+
+    # proves: P9, S4-O9
+    def test_audit_records_are_told_to_managers(self):
+        client, _ = self.subscribed("audit")
+        workflow = self.server.create_workflow(THREE_STEPS.replace("name: live", "name: told"), "told")
+        self.server.request("DELETE", f"/api/workflows/{workflow}")
+        told = []
+        while not told or told[-1]["data"]["action"] != "workflows.deleteWorkflow":
+            told.append(client.receive())
+        self.assertEqual({message["event"] for message in told}, {"audit.recorded"})
+        self.assertEqual(told[-1]["data"]["resource_id"], workflow)
+        status, record, _ = self.server.request("GET", f"/api/audit/{told[-1]['data']['id']}")
+        self.assertEqual((status, record["action"]), (200, "workflows.deleteWorkflow"), record)
 
     # proves: N-15, FA-13
     def test_another_organization_is_not_found(self):

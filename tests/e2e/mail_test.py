@@ -157,6 +157,12 @@ class MailTest(unittest.TestCase):
         self.assertEqual(self.mail_check(files)[0], "ok")
         self.assertEqual(Mailbox(files.data_dir).mails(), [])
 
+    def test_links_begin_with_the_address_of_the_pages_where_that_is_another(self):
+        server = self.other_server("pages", PAWL_PUBLIC_URL="https://api.example.com", FRONTEND_URL="https://app.example.com/")
+        Person(server, "ada@example.org")
+        mail = poll(lambda: Mailbox(server.data_dir).mails("ada@example.org"), 20, "a mail")[0]
+        self.assertIn("https://app.example.com/verify-email#", mail.get_body(("plain",)).get_content())
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -93,7 +93,7 @@ Result<std::vector<Workflow>> load_workflows(storage::Session& session, const Or
 }
 
 Result<void> load_page_triggers(storage::Session& session, const OrganizationId& organization, const WorkflowFilter& filter,
-                                const crypto::Key& token_key, std::vector<Workflow>& page) {
+                                const crypto::KeyRing& seals, std::vector<Workflow>& page) {
   if (page.empty()) return {};
   const auto& queries = queries_of(filter);
   PAWL_TRY_VOID(query_page(session, queries.schedules, organization, filter, [&](const storage::Row& row) {
@@ -101,7 +101,7 @@ Result<void> load_page_triggers(storage::Session& session, const OrganizationId&
   }));
   return query_page(session, queries.webhooks, organization, filter, [&](const storage::Row& row) {
     auto* workflow = find(page, row.id<WorkflowId>(0));
-    if (workflow != nullptr) workflow->triggers.push_back(webhook_trigger(row.blob(1), workflow->id, token_key));
+    if (workflow != nullptr) workflow->triggers.push_back(webhook_trigger(row.blob(1), *workflow, seals));
   });
 }
 

@@ -29,7 +29,7 @@ struct DocumentNames {
                                                            const WorkflowFilter& filter);
 /// Fills `triggers` of such a page; one query per kind.
 [[nodiscard]] Result<void> load_page_triggers(storage::Session& session, const OrganizationId& organization, const WorkflowFilter& filter,
-                                              const crypto::Key& token_key, std::vector<Workflow>& page);
+                                              const crypto::KeyRing& seals, std::vector<Workflow>& page);
 [[nodiscard]] Result<void> load_last_runs(storage::Session& session, const OrganizationId& organization, const WorkflowFilter& filter,
                                           std::vector<Workflow>& page);
 [[nodiscard]] Result<void> insert_workflow(storage::Transaction& transaction, const Workflow& workflow);

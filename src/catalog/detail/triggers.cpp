@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "catalog/catalog.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
 
@@ -59,6 +60,8 @@ Result<void> store_schedules(storage::Transaction& transaction, const Workflow& 
   return {};
 }
 
+crypto::SealedPlace place_of(const Workflow& workflow) { return {kSealedToken.name, workflow.id, workflow.organization}; }
+
 Result<void> store_webhook(storage::Transaction& transaction, const Workflow& workflow, const dsl::Plan& plan,
                            const TriggerContext& context) {
   const auto& wish = plan.metadata.get("webhook");
@@ -72,7 +75,7 @@ Result<void> store_webhook(storage::Transaction& transaction, const Workflow& wo
   if (exists) return {};
   const auto token = crypto::random_token();
   const auto digest = token_digest(token);
-  const auto sealed = crypto::seal(context.token_key, token, workflow.id.to_string());
+  const auto sealed = context.seals.seal(token, place_of(workflow));
   PAWL_TRY_VOID(transaction.execute(
       "insert into webhooks (token_hash, workflow_id, organization_id, created_at, sealed_token) "
       "values ($1, $2, $3, $4, $5)",
@@ -142,7 +145,7 @@ Result<void> remove_triggers(storage::Transaction& transaction, const WorkflowId
 Result<bool> rotate_token(storage::Transaction& transaction, const Workflow& workflow, const TriggerContext& context) {
   const auto token = crypto::random_token();
   const auto digest = token_digest(token);
-  const auto sealed = crypto::seal(context.token_key, token, workflow.id.to_string());
+  const auto sealed = context.seals.seal(token, place_of(workflow));
   PAWL_TRY(count, transaction.execute("update webhooks set token_hash = $2, sealed_token = $3, rotated_at = $4 where workflow_id = $1",
                                       {workflow.id, storage::Parameter::blob(digest), storage::Parameter::blob(sealed), context.now}));
   return count > 0;
@@ -164,20 +167,20 @@ Trigger schedule_trigger(const storage::Row& row, int first) {
   return {"schedule", std::move(details)};
 }
 
-Trigger webhook_trigger(std::string_view sealed_token, const WorkflowId& workflow, const crypto::Key& token_key) {
+Trigger webhook_trigger(std::string_view sealed_token, const Workflow& workflow, const crypto::KeyRing& seals) {
   auto details = json::Value::object();
-  // Sealed under another SECRET_KEY, the address works as before but can no longer be shown.
-  const auto token = crypto::open(token_key, sealed_token, workflow.to_string());
-  details.set("url", token ? json::Value("/hooks/" + *token) : json::Value());
+  // Sealed under a key that is gone, the address works as before but can no longer be shown.
+  const auto token = seals.open(sealed_token, place_of(workflow));
+  details.set("url", token.has_value() ? json::Value("/hooks/" + *token) : json::Value());
   return {"webhook", std::move(details)};
 }
 
-Result<std::vector<Trigger>> load_triggers(storage::Session& session, const WorkflowId& workflow, const crypto::Key& token_key) {
+Result<std::vector<Trigger>> load_triggers(storage::Session& session, const Workflow& workflow, const crypto::KeyRing& seals) {
   std::vector<Trigger> triggers;
   PAWL_TRY_VOID(session.query("select id, kind, spec, next_due, last_fired, enabled from schedules where workflow_id = $1 order by id",
-                              {workflow}, [&](const storage::Row& row) { triggers.push_back(schedule_trigger(row, 0)); }));
-  PAWL_TRY_VOID(session.query("select sealed_token from webhooks where workflow_id = $1", {workflow},
-                              [&](const storage::Row& row) { triggers.push_back(webhook_trigger(row.blob(0), workflow, token_key)); }));
+                              {workflow.id}, [&](const storage::Row& row) { triggers.push_back(schedule_trigger(row, 0)); }));
+  PAWL_TRY_VOID(session.query("select sealed_token from webhooks where workflow_id = $1", {workflow.id},
+                              [&](const storage::Row& row) { triggers.push_back(webhook_trigger(row.blob(0), workflow, seals)); }));
   return triggers;
 }
 

@@ -9,7 +9,7 @@
 #include "base/ids.hpp"
 #include "catalog/schedule_spec.hpp"
 #include "catalog/workflow.hpp"
-#include "crypto/crypto.hpp"
+#include "crypto/key_ring.hpp"
 #include "storage/database.hpp"
 
 namespace pawl::catalog::detail {
@@ -17,7 +17,7 @@ namespace pawl::catalog::detail {
 struct TriggerContext {
   Random& random;
   TimePoint now;
-  const crypto::Key& token_key;
+  const crypto::KeyRing& seals;
 };
 
 /// The digest under which a token is stored.
@@ -35,8 +35,7 @@ struct TriggerContext {
 [[nodiscard]] Result<bool> rotate_token(storage::Transaction& transaction, const Workflow& workflow, const TriggerContext& context);
 /// As the API shows them. Columns of a schedule from `first` on: id, kind, spec, next_due, last_fired, enabled.
 [[nodiscard]] Trigger schedule_trigger(const storage::Row& row, int first);
-[[nodiscard]] Trigger webhook_trigger(std::string_view sealed_token, const WorkflowId& workflow, const crypto::Key& token_key);
-[[nodiscard]] Result<std::vector<Trigger>> load_triggers(storage::Session& session, const WorkflowId& workflow,
-                                                         const crypto::Key& token_key);
+[[nodiscard]] Trigger webhook_trigger(std::string_view sealed_token, const Workflow& workflow, const crypto::KeyRing& seals);
+[[nodiscard]] Result<std::vector<Trigger>> load_triggers(storage::Session& session, const Workflow& workflow, const crypto::KeyRing& seals);
 
 }  // namespace pawl::catalog::detail
