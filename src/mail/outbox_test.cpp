@@ -12,6 +12,7 @@
 #include "mail/sender.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
+#include "storage/testing/test_database.hpp"
 
 namespace pawl::mail {
 namespace {
@@ -49,7 +50,7 @@ class OutboxTest : public testing::Test {
     storage::DatabaseOptions options;
     options.folder = folder_;
     options.synchronous = false;
-    auto opened = storage::Database::open(options);
+    auto opened = storage::testing::open(options);
     EXPECT_TRUE(opened.has_value());
     database_ = std::move(*opened);
     EXPECT_TRUE(storage::migrate_up(*database_, clock_).has_value());

@@ -18,6 +18,7 @@
 #include "identity/totp.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
+#include "storage/testing/test_database.hpp"
 
 namespace pawl::identity {
 
@@ -82,7 +83,7 @@ class StoredTest : public testing::Test {
     storage::DatabaseOptions options;
     options.folder = folder_;
     options.synchronous = false;
-    auto opened = storage::Database::open(options);
+    auto opened = storage::testing::open(options);
     EXPECT_TRUE(opened.has_value());
     database_ = std::move(*opened);
     EXPECT_TRUE(storage::migrate_up(*database_, clock_).has_value());
