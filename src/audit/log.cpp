@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -27,6 +28,8 @@ constexpr std::size_t kMaxDetails = 8U << 10U;
 /// Of the database.
 constexpr std::int64_t kPage = 2000;
 constexpr std::size_t kMaxWatched = 10'000;
+/// Records kept for the file; what it cannot find here it reads from the database.
+constexpr std::size_t kMaxRecent = 20'000;
 /// The file is looked after this often without being asked: for records that other processes write, and after an error.
 constexpr Millis kPeriod{1000};
 /// A record that nobody waits for lets others come to it, so that an act of a busy server does not cost it a transaction of its own ...
@@ -156,6 +159,9 @@ struct Log::Impl {
   std::uint64_t urgent = 0;                                           // guarded by file_mutex: somebody waits for this wish
   SteadyClock::time_point gathered = SteadyClock::time_point::max();  // guarded by file_mutex: when a write is to be scheduled
   bool stopping = false;                                              // guarded by file_mutex
+  detail::Head last_head;                                             // the writer thread's: of the last transaction, committed or not
+  std::mutex recent_mutex;
+  std::deque<Entry> recent;  // guarded by recent_mutex: what this process wrote last, in the order of its numbers, committed or not
   std::mutex watched_mutex;
   std::set<std::uint64_t> watched;       // guarded by watched_mutex: written here, not yet told
   SteadyClock::time_point stop_until{};  // guarded by file_mutex: set with `stopping`
@@ -174,18 +180,25 @@ struct Log::Impl {
   void ask();
   void look_after_file();
   [[nodiscard]] Result<void> follow();
+  [[nodiscard]] Result<bool> follow_from_memory();
+  [[nodiscard]] Result<bool> follow_from_database();
+  [[nodiscard]] std::vector<Entry> recent_up_to(const detail::Head& head);
+  [[nodiscard]] Result<void> add_to_file(const std::vector<Entry>& entries);
   [[nodiscard]] bool out_of_time();
+  void remember(const Entry& entry);
   void watch(const Entry& entry);
-  void tell(std::vector<Entry>& news) const;
+  void tell(const std::vector<Entry>& entries);
 };
 
 Result<void> Log::Impl::write_all(storage::Transaction& transaction, const std::vector<Stored*>& all) {
   if (all.empty()) return {};
-  PAWL_TRY(head, detail::lock_head(transaction, key()));
+  PAWL_TRY(head, detail::lock_head(transaction, key(), last_head));
   for (auto* const stored : all) {
     PAWL_TRY_VOID(detail::insert_next(transaction, key(), head, *stored));
+    remember(stored->entry);
     watch(stored->entry);
   }
+  last_head = head;
   return detail::set_head(transaction, key(), head);
 }
 
@@ -345,6 +358,15 @@ void Log::Impl::look_after_file() {
   }
 }
 
+/// For the file, which then need not read it back. After a rollback its number comes again, with what holds.
+void Log::Impl::remember(const Entry& entry) {
+  if (options.file.empty()) return;
+  const std::lock_guard lock(recent_mutex);
+  while (!recent.empty() && recent.back().sequence >= entry.sequence) recent.pop_back();
+  if (recent.size() == kMaxRecent) recent.pop_front();
+  recent.push_back(entry);
+}
+
 /// Remembers a record that somebody follows until it is durable: the file is what is appended after that.
 void Log::Impl::watch(const Entry& entry) {
   if (!options.watched || !options.watched(entry)) return;
@@ -352,9 +374,13 @@ void Log::Impl::watch(const Entry& entry) {
   if (watched.size() < kMaxWatched) watched.insert(entry.sequence);
 }
 
-void Log::Impl::tell(std::vector<Entry>& news) const {
+void Log::Impl::tell(const std::vector<Entry>& entries) {
   if (!options.appended) return;
-  for (const auto& entry : news) {
+  for (const auto& entry : entries) {
+    {
+      const std::lock_guard lock(watched_mutex);
+      if (watched.erase(entry.sequence) == 0) continue;
+    }
     // Asked again: after a rollback another record may have got the number.
     if (options.watched(entry)) options.appended(entry);
   }
@@ -366,35 +392,76 @@ bool Log::Impl::out_of_time() {
   return stopping && SteadyClock::now() >= stop_until;
 }
 
+Result<void> Log::Impl::add_to_file(const std::vector<Entry>& entries) {
+  std::string lines;
+  lines.reserve(entries.size() * 512);
+  for (const auto& entry : entries) {
+    lines += to_line(entry);
+    lines.push_back('\n');
+  }
+  PAWL_TRY_VOID(file->append(lines, entries.back().sequence));
+  file_sequence = entries.back().sequence;
+  tell(entries);
+  return {};
+}
+
+/// What the file lacks up to `head`, which is committed; nothing where some of it was not written by this process. The chain proves that
+/// these are the records of the database: each hash covers the one before, and the last is the head's.
+std::vector<Entry> Log::Impl::recent_up_to(const detail::Head& head) {
+  const std::lock_guard lock(recent_mutex);
+  while (!recent.empty() && recent.front().sequence <= file->last_sequence()) recent.pop_front();
+  const auto end = std::find_if(recent.begin(), recent.end(), [&](const Entry& entry) { return entry.sequence > head.sequence; });
+  const auto begins = recent.begin() != end && recent.front().sequence == file->last_sequence() + 1;
+  if (!begins || std::prev(end)->sequence != head.sequence || std::prev(end)->hash != head.hash) return {};
+  const auto follows = [](const Entry& one, const Entry& next) { return next.sequence == one.sequence + 1 && next.previous == one.hash; };
+  if (std::adjacent_find(recent.begin(), end, [&](const Entry& one, const Entry& next) { return !follows(one, next); }) != end) return {};
+  std::vector<Entry> entries(std::make_move_iterator(recent.begin()), std::make_move_iterator(end));
+  recent.erase(recent.begin(), end);
+  return entries;
+}
+
+/// Whether the file has everything now.
+Result<bool> Log::Impl::follow_from_memory() {
+  std::optional<detail::StoredHead> committed;
+  PAWL_TRY_VOID(database.read([&](storage::Session& session) -> Result<void> {
+    PAWL_TRY(head, detail::read_head(session));
+    committed = head;
+    return {};
+  }));
+  if (!committed) return false;
+  if (committed->head.sequence == file->last_sequence()) return true;
+  const auto entries = recent_up_to(committed->head);
+  if (entries.empty()) return false;
+  PAWL_TRY_VOID(add_to_file(entries));
+  return true;
+}
+
+/// One page. Whether the file has everything now.
+Result<bool> Log::Impl::follow_from_database() {
+  std::vector<Entry> entries;
+  PAWL_TRY_VOID(database.read([&](storage::Session& session) {
+    return session.query(PAWL_AUDIT_SELECT "where r.seq > $1 order by r.seq limit $2",
+                         {static_cast<std::int64_t>(file->last_sequence()), kPage},
+                         [&](const storage::Row& row) { entries.push_back(detail::read_row(row).entry); });
+  }));
+  if (entries.empty()) return true;
+  PAWL_TRY_VOID(add_to_file(entries));
+  return entries.size() < static_cast<std::size_t>(kPage);
+}
+
 /// Appends to the file what the database has beyond it, as long as there is time.
 Result<void> Log::Impl::follow() {
-  for (;;) {
-    std::vector<Entry> news;
-    std::string lines;
-    std::uint64_t last = 0;
-    std::int64_t count = 0;
-    PAWL_TRY_VOID(database.read([&](storage::Session& session) {
-      return session.query(PAWL_AUDIT_SELECT "where r.seq > $1 order by r.seq limit $2",
-                           {static_cast<std::int64_t>(file->last_sequence()), kPage}, [&](const storage::Row& row) {
-                             const auto stored = detail::read_row(row);
-                             lines += to_line(stored.entry);
-                             lines.push_back('\n');
-                             last = stored.entry.sequence;
-                             ++count;
-                             const std::lock_guard lock(watched_mutex);
-                             if (!watched.empty() && watched.erase(last) > 0) news.push_back(stored.entry);
-                           });
-    }));
-    if (count == 0) return {};
-    PAWL_TRY_VOID(file->append(lines, last));
-    file_sequence = last;
-    tell(news);
-    if (count < kPage) return {};
-    if (out_of_time()) {
-      report("the audit file ends with record " + std::to_string(last) + "; the next start writes what the database has beyond it");
+  PAWL_TRY(from_memory, follow_from_memory());
+  for (bool complete = from_memory; !complete;) {
+    PAWL_TRY(page, follow_from_database());
+    complete = page;
+    if (!complete && out_of_time()) {
+      report("the audit file ends with record " + std::to_string(file->last_sequence()) +
+             "; the next start writes what the database has beyond it");
       return {};
     }
   }
+  return {};
 }
 
 // ---- life cycle ---------------------------------------------------------------------------------------------------------------

@@ -172,30 +172,43 @@ Result<void> write_checkpoint(storage::Transaction& transaction, const Checkpoin
   return {};
 }
 
-Result<Head> lock_head(storage::Transaction& transaction, const crypto::Key& key) {
-  PAWL_TRY(locked, transaction.execute("update audit_head set seq = seq where id = 1"));
-  Head head;
-  if (locked > 0) {
-    PAWL_TRY(stored, read_head(transaction));
-    if (stored) head = stored->head;
-  }
+namespace {
+
+/// The stored head, locked until the end of the transaction. SQLite has one writer at a time and needs no lock.
+Result<std::optional<Head>> locked_head(storage::Transaction& transaction) {
+  constexpr std::string_view kSqlite = "select seq, hash from audit_head where id = 1";
+  constexpr std::string_view kPostgresql = "select seq, hash from audit_head where id = 1 for update";
+  std::optional<Head> found;
+  const auto statement = transaction.dialect() == storage::Dialect::postgresql ? kPostgresql : kSqlite;
+  PAWL_TRY_VOID(transaction.query(statement, {}, [&](const storage::Row& row) {
+    found = Head{static_cast<std::uint64_t>(row.integer(0)), digest_of(row.blob(1))};
+  }));
+  return found;
+}
+
+}  // namespace
+
+Result<Head> lock_head(storage::Transaction& transaction, const crypto::Key& key, const Head& known) {
+  PAWL_TRY(stored, locked_head(transaction));
+  Head head = stored.value_or(Head{});
+  if (stored && known.sequence != 0 && head.sequence == known.sequence && head.hash == known.hash) return head;
   // The newest record, or where there is none the checkpoint, says the same unless somebody was here.
   Head newest;
   PAWL_TRY_VOID(transaction.query("select seq, hash from audit_records order by seq desc limit 1", {}, [&](const storage::Row& row) {
     newest = {static_cast<std::uint64_t>(row.integer(0)), digest_of(row.blob(1))};
   }));
-  if (newest.sequence == 0 && locked == 0) {
+  if (newest.sequence == 0 && !stored) {
     PAWL_TRY(checkpoint, read_checkpoint(transaction));
     if (checkpoint) newest = checkpoint->removed_up_to;
   }
   if (newest.sequence > head.sequence) head = newest;
-  if (locked == 0) PAWL_TRY_VOID(set_head(transaction, key, head));
+  if (!stored) PAWL_TRY_VOID(set_head(transaction, key, head));
   return head;
 }
 
 Result<void> set_head(storage::Transaction& transaction, const crypto::Key& key, const Head& head) {
   const auto mac = head_mac(key, head);
-  PAWL_TRY_VOID(transaction.execute(
+  PAWL_TRY_VOID(transaction.queue(
       "insert into audit_head (id, seq, hash, mac) values (1, $1, $2, $3) on conflict (id) do update set seq = excluded.seq, "
       "hash = excluded.hash, mac = excluded.mac",
       {number(head.sequence), blob(head.hash), blob(mac)}));
@@ -212,7 +225,7 @@ Result<void> insert_next(storage::Transaction& transaction, const crypto::Key& k
   stored.mac = record_mac(key, entry.hash);
   const auto duration = entry.duration ? Parameter(entry.duration->count()) : Parameter(nullptr);
   const auto digest = stored.address_digest ? blob(*stored.address_digest) : Parameter(nullptr);
-  PAWL_TRY_VOID(transaction.execute(
+  PAWL_TRY_VOID(transaction.queue(
       "insert into audit_records (seq, at, organization_id, actor, actor_user, actor_key, action, resource_type, resource_id, outcome, "
       "network, address_digest, request_id, run_id, task, duration, details, previous, hash, mac) "
       "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
@@ -238,7 +251,7 @@ Result<void> insert_next(storage::Transaction& transaction, const crypto::Key& k
        blob(stored.mac)}));
   if (stored.salt) {
     // A row that is there already belongs to nobody: the number is new.
-    PAWL_TRY_VOID(transaction.execute(
+    PAWL_TRY_VOID(transaction.queue(
         "insert into audit_addresses (seq, salt, address) values ($1, $2, $3) on conflict (seq) do update set salt = excluded.salt, "
         "address = excluded.address",
         {number(entry.sequence), Parameter::blob(*stored.salt), entry.address}));

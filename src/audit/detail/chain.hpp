@@ -39,8 +39,9 @@ struct Checkpoint {
 [[nodiscard]] crypto::Digest checkpoint_mac(const crypto::Key& key, const Head& removed_up_to, TimePoint at);
 
 /// Where the next record joins. Takes the row lock that keeps other writers (other processes on a shared database) out until the end of the
-/// transaction. Where somebody has tampered with the head, the newest record counts: the chain goes on, and `verify` finds it.
-[[nodiscard]] Result<Head> lock_head(storage::Transaction& transaction, const crypto::Key& key);
+/// transaction. Where somebody has tampered with the head, the newest record counts: the chain goes on, and `verify` finds it. `known`: as
+/// this process left it, committed or not; where it is still there, nobody was.
+[[nodiscard]] Result<Head> lock_head(storage::Transaction& transaction, const crypto::Key& key, const Head& known = {});
 [[nodiscard]] Result<void> set_head(storage::Transaction& transaction, const crypto::Key& key, const Head& head);
 /// Completes `stored` (sequence, previous, hash, mac) as the successor of `head`, writes it, and moves `head` on.
 [[nodiscard]] Result<void> insert_next(storage::Transaction& transaction, const crypto::Key& key, Head& head, Stored& stored);
