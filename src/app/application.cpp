@@ -18,6 +18,7 @@
 #include "app/model_parts.hpp"
 #include "app/people.hpp"
 #include "app/readiness.hpp"
+#include "app/tracing.hpp"
 #include "async/blocking_pool.hpp"
 #include "async/io_threads.hpp"
 #include "audit/redact.hpp"
@@ -132,6 +133,7 @@ audit::Needles needles_of(const config::Config& config) {
   needles.add(config.api_key);
   needles.add(config.encryption_key);
   for (const auto& key : config.previous_encryption_keys) needles.add(key);
+  for (const auto& [name, value] : config.trace_headers) needles.add(value);
   for (const auto& [name, value] : config.secrets) needles.add(value);
   return needles;
 }
@@ -273,6 +275,8 @@ struct Application::Impl {
   std::unique_ptr<ModelParts> models;
   engine::FunctionRegistry functions;
   live::RunEvents run_events{live};
+  std::unique_ptr<Tracing> tracing = Tracing::make(config, clock, random);  ///< null where no collector is configured
+  RunObservers run_observers{run_events, tracing.get()};
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<catalog::Scheduler> scheduler;
@@ -363,7 +367,7 @@ Result<void> Application::Impl::build() {
                                    .random = random,
                                    .on_fatal = options.on_fatal,
                                    .secrets = secrets_provider(),
-                                   .observer = &run_events,
+                                   .observer = &run_observers,
                                    .effects = function_audit.get(),
                                    .run_ended = [this](engine::Phase phase, Millis age) { figures.run(phase, age); }},
       engine::EngineOptions{});
@@ -490,6 +494,7 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   server_options.on_complete = [&impl](const http::Completed& completed) {
     impl.figures.request(completed);
     log_access(completed);
+    if (impl.tracing != nullptr) impl.tracing->request(completed);
   };
   auto router = health_only ? impl.api->health_router() : impl.api->router();
   if (!health_only) web::add_interface(router, PAWL_VERSION);

@@ -199,6 +199,9 @@ void check_server_rules(const Config& config, Findings& findings) {
   };
   check_address("PAWL_PUBLIC_URL", config.public_url);
   check_address("FRONTEND_URL", config.frontend_url);
+  if (!config.trace_endpoint.empty() && !config.trace_endpoint.starts_with("http://") && !config.trace_endpoint.starts_with("https://")) {
+    report(findings, "OTEL_EXPORTER_OTLP_ENDPOINT", "must be an `http://` or `https://` URL");
+  }
   if (!config.redis_url.empty() && !config.redis_url.starts_with("redis://")) {
     report(findings, "REDIS_URL", "must be a `redis://[[user]:password@]host[:port][/database]` URL");
   }

@@ -66,6 +66,10 @@ struct Config {
   std::optional<LogFormat> log_format;  ///< unset: text in development and on a terminal, else JSON
   std::string log_file;                 ///< empty: standard error
   bool metrics = true;
+  std::string trace_endpoint;  ///< of an OpenTelemetry collector, without a slash at the end; empty: no traces
+  std::vector<std::pair<std::string, std::string>> trace_headers;
+  std::string trace_service;
+  double trace_ratio = 1.0;  ///< of the traces that are kept
   std::string data_dir;
   std::string database_url;  ///< empty: SQLite in the data folder; holds a password
   std::uint32_t database_pool_size = 0;

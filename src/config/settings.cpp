@@ -127,6 +127,35 @@ const std::vector<Setting>& table() {
       {.name = "LOG_FILE",
        .summary = "File that log lines are appended to, instead of standard error.",
        .apply = [](Config& config, const Parsed& value) { config.log_file = value.text; }},
+      {.name = "OTEL_EXPORTER_OTLP_ENDPOINT",
+       .summary = "OpenTelemetry collector that gets traces of requests and runs (OTLP over HTTP with JSON, `/v1/traces` below this). "
+                  "Unset: no traces.",
+       .apply =
+           [](Config& config, const Parsed& value) {
+             config.trace_endpoint = value.text;
+             while (config.trace_endpoint.ends_with('/')) config.trace_endpoint.pop_back();
+           }},
+      {.name = "OTEL_EXPORTER_OTLP_HEADERS",
+       .type = Type::secret_list,
+       .summary = "Fields for the collector, `name=value`, comma separated: a key, where it asks for one.",
+       .apply =
+           [](Config& config, const Parsed& value) {
+             for (const auto& field : value.list) {
+               const auto mark = field.find('=');
+               if (mark != std::string::npos) config.trace_headers.emplace_back(field.substr(0, mark), field.substr(mark + 1));
+             }
+           }},
+      {.name = "OTEL_SERVICE_NAME",
+       .fallback = "pawl",
+       .summary = "What this installation is called in traces.",
+       .apply = [](Config& config, const Parsed& value) { config.trace_service = value.text; }},
+      {.name = "PAWL_TRACE_PERCENT",
+       .type = Type::integer,
+       .fallback = "100",
+       .min = 0,
+       .max = 100,
+       .summary = "How many of a hundred traces are kept; a trace is kept whole or not at all.",
+       .apply = [](Config& config, const Parsed& value) { config.trace_ratio = static_cast<double>(value.number) / 100.0; }},
       {.name = "ENABLE_METRICS",
        .type = Type::boolean,
        .fallback = "true",

@@ -1,0 +1,187 @@
+#include "app/tracing.hpp"
+
+#include <fmt/core.h>
+
+#include <cstring>
+
+#include "app/log.hpp"
+#include "crypto/crypto.hpp"
+
+namespace pawl::app {
+namespace {
+
+using json::Value;
+using observe::Span;
+
+std::chrono::nanoseconds nanoseconds_of(TimePoint time) { return time.time_since_epoch(); }
+
+/// Version 7: the first 48 bits are the creation's milliseconds.
+std::chrono::nanoseconds begin_of(const RunId& run) {
+  std::int64_t millis = 0;
+  for (std::size_t i = 0; i < 6; ++i) millis = (millis << 8) | run.uuid.bytes[i];
+  return Millis(millis);
+}
+
+observe::SpanId span_id(const RunId& run, std::string_view reference, const std::vector<std::uint32_t>& iteration, std::uint32_t attempt) {
+  auto text = run.to_string();
+  text.append(reference);
+  for (const auto round : iteration) text += fmt::format("#{}", round);
+  const auto digest = crypto::hash(text + fmt::format("@{}", attempt));
+  observe::SpanId id = 0;
+  std::memcpy(&id, digest.data(), sizeof id);
+  return id == 0 ? 1 : id;
+}
+
+observe::SpanId root_of(const RunId& run) { return span_id(run, "", {}, 0); }
+
+/// OpenTelemetry's names for what a model call used (semantic conventions for generative AI). Contents are never among them.
+void add_model_call(const Value& output, Span& span) {
+  const auto& usage = output.get("usage");
+  if (!usage.is_object() || !output.get("model").is_string()) return;
+  span.kind = Span::Kind::client;
+  span.name = "chat " + std::string(output.get("model").as_string());
+  span.attributes.emplace_back("gen_ai.operation.name", Value("chat"));
+  span.attributes.emplace_back("gen_ai.response.model", output.get("model"));
+  if (output.get("provider").is_string()) span.attributes.emplace_back("gen_ai.provider.name", output.get("provider"));
+  if (output.get("finish_reason").is_string()) span.attributes.emplace_back("gen_ai.response.finish_reasons", output.get("finish_reason"));
+  for (const auto& [ours, theirs] :
+       {std::pair("input_tokens", "gen_ai.usage.input_tokens"), std::pair("output_tokens", "gen_ai.usage.output_tokens"),
+        std::pair("cached_tokens", "gen_ai.usage.cache_read.input_tokens")}) {
+    if (usage.get(ours).is_integer()) span.attributes.emplace_back(theirs, usage.get(ours));
+  }
+}
+
+Span run_span(const engine::RunNotice& notice, TimePoint now) {
+  Span span;
+  span.trace = notice.run.uuid.bytes;
+  span.id = root_of(notice.run);
+  span.name = fmt::format("invoke_workflow {}", notice.workflow_name);
+  span.begin = begin_of(notice.run);
+  span.end = nanoseconds_of(now);
+  span.failed = *notice.phase == engine::Phase::faulted;
+  span.attributes = {{"gen_ai.operation.name", Value("invoke_workflow")},
+                     {"gen_ai.workflow.name", Value(notice.workflow_name)},
+                     {"pawl.workflow.id", Value(notice.workflow.to_string())},
+                     {"pawl.workflow.version", Value(notice.version)},
+                     {"pawl.organization.id", Value(notice.organization.to_string())},
+                     {"pawl.run.id", Value(notice.run.to_string())},
+                     {"pawl.run.status", Value(engine::to_text(*notice.phase))},
+                     {"pawl.run.dry_run", Value(notice.dry_run)}};
+  return span;
+}
+
+Span task_span(const engine::RunNotice& notice) {
+  const auto& record = *notice.record;
+  Span span;
+  span.trace = notice.run.uuid.bytes;
+  span.id = span_id(notice.run, notice.task_reference, record.iteration, record.attempt);
+  span.parent = root_of(notice.run);
+  span.name = fmt::format("{} {}", notice.task_type, notice.task_name);
+  span.begin = nanoseconds_of(record.started_at);
+  span.end = nanoseconds_of(*record.ended_at);
+  span.failed = record.status == engine::TaskStatus::faulted;
+  span.attributes = {{"pawl.task.reference", Value(notice.task_reference)},
+                     {"pawl.task.type", Value(notice.task_type)},
+                     {"pawl.task.status", Value(engine::to_text(record.status))},
+                     {"pawl.task.attempt", Value(record.attempt)}};
+  add_model_call(record.output, span);
+  return span;
+}
+
+observe::TracerOptions options_of(const config::Config& config) {
+  observe::TracerOptions options;
+  options.resource = {{"service.name", Value(config.trace_service)},
+                      {"service.version", Value(PAWL_VERSION)},
+                      {"deployment.environment.name", Value(to_text(config.environment))}};
+  options.ratio = config.trace_ratio;
+  return options;
+}
+
+net::CurlOptions curl_options() {
+  net::CurlOptions options;
+  options.policy.allow_private = true;
+  options.max_in_flight = 2;
+  return options;
+}
+
+}  // namespace
+
+bool RunObservers::wants(const OrganizationId& organization) const {
+  return first_.wants(organization) || (second_ != nullptr && second_->wants(organization));
+}
+
+void RunObservers::changed(const engine::RunNotice& notice) {
+  if (first_.wants(notice.organization)) first_.changed(notice);
+  if (second_ != nullptr && second_->wants(notice.organization)) second_->changed(notice);
+}
+
+std::unique_ptr<Tracing> Tracing::make(const config::Config& config, const Clock& clock, Random& random) {
+  if (config.trace_endpoint.empty()) return nullptr;
+  return std::make_unique<Tracing>(config, clock, random);
+}
+
+Tracing::Tracing(const config::Config& config, const Clock& clock, Random& random)
+    : clock_(clock),
+      random_(random),
+      url_(config.trace_endpoint + "/v1/traces"),
+      outbound_(std::make_unique<net::CurlOutbound>(curl_options())) {
+  headers_ = {{"Content-Type", "application/json"}};
+  headers_.insert(headers_.end(), config.trace_headers.begin(), config.trace_headers.end());
+  tracer_ = std::make_unique<observe::Tracer>(
+      options_of(config), [this](std::string body, std::function<void(Result<void>)> done) { send(std::move(body), std::move(done)); },
+      [](const Error& error, std::size_t lost) {
+        log(Level::warning, fmt::format("{} spans were not taken by the collector: {}", lost, error.message));
+      });
+}
+
+Tracing::~Tracing() {
+  tracer_.reset();
+  outbound_.reset();
+}
+
+void Tracing::send(std::string body, std::function<void(Result<void>)> done) {
+  net::OutboundRequest request;
+  request.method = "POST";
+  request.url = url_;
+  request.headers = headers_;
+  request.body = std::move(body);
+  request.timeout = Millis(10'000);
+  request.follow_redirects = false;
+  request.max_response_bytes = 64U << 10U;
+  outbound_->start(std::move(request), [done = std::move(done)](const Result<net::OutboundResponse>& response) {
+    if (response.has_error()) return done(response.error());
+    if (response->status < 200 || response->status >= 300) {
+      return done(Error(ErrorClass::unavailable, "trace.refused", fmt::format("the collector answered {}", response->status)));
+    }
+    done({});
+  });
+}
+
+void Tracing::request(const http::Completed& completed) {
+  Span span;
+  for (std::size_t i = 0; i < span.trace.size(); i += sizeof(std::uint64_t)) {
+    const auto bits = random_.next();
+    std::memcpy(span.trace.data() + i, &bits, sizeof bits);
+  }
+  if (!tracer_->keeps(span.trace)) return;
+  span.id = random_.next() | 1U;
+  const auto route = completed.route.empty() ? std::string_view("unknown") : completed.route;
+  span.name = fmt::format("{} {}", http::to_string(completed.method), route);
+  span.kind = Span::Kind::server;
+  span.end = nanoseconds_of(clock_.now());
+  span.begin = span.end - completed.duration;
+  span.failed = completed.status >= 500;
+  span.attributes = {{"http.request.method", Value(http::to_string(completed.method))},
+                     {"http.route", Value(route)},
+                     {"http.response.status_code", Value(completed.status)},
+                     {"pawl.request.id", Value(completed.request_id)}};
+  tracer_->record(std::move(span));
+}
+
+void Tracing::changed(const engine::RunNotice& notice) {
+  if (!tracer_->keeps(notice.run.uuid.bytes)) return;
+  if (notice.record != nullptr && notice.record->ended_at) tracer_->record(task_span(notice));
+  if (notice.phase && engine::is_final(*notice.phase)) tracer_->record(run_span(notice, clock_.now()));
+}
+
+}  // namespace pawl::app

@@ -1,0 +1,57 @@
+/// Traces of requests and runs (observe/trace.hpp): what becomes a span, and where the spans go. Off unless a collector is configured.
+///
+/// - A request is a trace of its own: `POST /api/workflows/{workflow_id}/execute`, kind server.
+/// - A run is a trace whose id is the run's, so a log line or a page that names a run names its trace: one span for the run, beneath it one
+///   for each task that has ended, with OpenTelemetry's names for model calls (`gen_ai.*`) where a task says what it used. A run that a
+///   restart interrupted is one trace: ids come from the run and the step, never from chance.
+#pragma once
+
+#include <memory>
+
+#include "config/config.hpp"
+#include "engine/observer.hpp"
+#include "http/server.hpp"
+#include "net/curl_outbound.hpp"
+#include "observe/trace.hpp"
+
+namespace pawl::app {
+
+/// Tells two observers of runs; `second` may be null. Both outlive it.
+class RunObservers final : public engine::RunObserver {
+ public:
+  RunObservers(engine::RunObserver& first, engine::RunObserver* second) : first_(first), second_(second) {}
+  [[nodiscard]] bool wants(const OrganizationId& organization) const override;
+  void changed(const engine::RunNotice& notice) override;
+
+ private:
+  engine::RunObserver& first_;
+  engine::RunObserver* second_;
+};
+
+class Tracing final : public engine::RunObserver {
+ public:
+  /// Null where the configuration names no collector.
+  [[nodiscard]] static std::unique_ptr<Tracing> make(const config::Config& config, const Clock& clock, Random& random);
+  Tracing(const config::Config& config, const Clock& clock, Random& random);
+  ~Tracing() override;
+
+  void request(const http::Completed& completed);
+
+  // engine::RunObserver
+  [[nodiscard]] bool wants(const OrganizationId&) const override { return true; }
+  void changed(const engine::RunNotice& notice) override;
+
+  [[nodiscard]] observe::Tracer::Statistics statistics() const { return tracer_->statistics(); }
+
+ private:
+  void send(std::string body, std::function<void(Result<void>)> done);
+
+  const Clock& clock_;
+  Random& random_;
+  std::string url_;
+  net::HeaderList headers_;
+  std::unique_ptr<net::CurlOutbound> outbound_;  ///< of its own: the operator's collector may well be on this machine
+  std::unique_ptr<observe::Tracer> tracer_;      ///< last: it sends until it ends
+};
+
+}  // namespace pawl::app
