@@ -1,4 +1,4 @@
-// A responder that adds fields to whatever is answered through it.
+// Responders that add fields to whatever is answered through them.
 #pragma once
 
 #include <memory>
@@ -9,33 +9,38 @@
 
 namespace pawl::api::detail {
 
+/// `add` is called with the fields of what is answered: `void(http::Headers&)`.
+template <class Add>
 class AddingSink final : public http::ResponseSink {
  public:
-  AddingSink(http::Responder inner, http::Headers fields) : inner_(std::move(inner)), fields_(std::move(fields)) {}
+  AddingSink(http::Responder inner, Add add) : inner_(std::move(inner)), add_(std::move(add)) {}
 
   void send(http::Response response) override {
-    add_to(response.headers);
+    add_(response.headers);
     inner_.send(std::move(response));
   }
   std::shared_ptr<http::EventStream> stream(http::Headers headers) override {
-    add_to(headers);
+    add_(headers);
     return inner_.stream(std::move(headers));
   }
   void upgrade(http::WebSocketUpgrade upgrade) override { inner_.upgrade(std::move(upgrade.options), std::move(upgrade.opened)); }
   void abandon() override { const http::Responder dropped = std::move(inner_); }
 
  private:
-  void add_to(http::Headers& headers) const {
-    for (const auto& [name, value] : fields_) headers.set(name, value);
-  }
-
   http::Responder inner_;
-  http::Headers fields_;
+  Add add_;
 };
+
+template <class Add>
+[[nodiscard]] http::Responder adding(http::Responder responder, Add add) {
+  return http::Responder(std::make_shared<AddingSink<Add>>(std::move(responder), std::move(add)));
+}
 
 /// The fields take the place of those of the same name.
 [[nodiscard]] inline http::Responder with_fields(http::Responder responder, http::Headers fields) {
-  return http::Responder(std::make_shared<AddingSink>(std::move(responder), std::move(fields)));
+  return adding(std::move(responder), [fields = std::move(fields)](http::Headers& headers) {
+    for (const auto& [name, value] : fields) headers.set(name, value);
+  });
 }
 
 }  // namespace pawl::api::detail

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "api/detail/adding_sink.hpp"
+
 namespace pawl::api::detail {
 namespace {
 
@@ -32,32 +34,6 @@ void add_exposed(http::Headers& headers, Trust trust) {
               "ETag, Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id");
 }
 
-class CorsSink final : public http::ResponseSink {
- public:
-  CorsSink(http::Responder inner, std::string origin, Trust trust) : inner_(std::move(inner)), origin_(std::move(origin)), trust_(trust) {}
-
-  void send(http::Response response) override {
-    add_to(response.headers);
-    inner_.send(std::move(response));
-  }
-  std::shared_ptr<http::EventStream> stream(http::Headers headers) override {
-    add_to(headers);
-    return inner_.stream(std::move(headers));
-  }
-  void upgrade(http::WebSocketUpgrade upgrade) override { inner_.upgrade(std::move(upgrade.options), std::move(upgrade.opened)); }
-  void abandon() override { const http::Responder dropped = std::move(inner_); }
-
- private:
-  void add_to(http::Headers& headers) const {
-    add_fields(headers, origin_, trust_);
-    add_exposed(headers, trust_);
-  }
-
-  http::Responder inner_;
-  std::string origin_;
-  Trust trust_;
-};
-
 }  // namespace
 
 bool is_own_or_trusted_origin(const std::vector<std::string>& origins, const http::Request& request) {
@@ -72,7 +48,10 @@ bool is_own_or_trusted_origin(const std::vector<std::string>& origins, const htt
 http::Responder with_cors(const std::vector<std::string>& origins, const http::Request& request, http::Responder responder) {
   const auto origin = request.header("Origin");
   if (origin.empty()) return responder;
-  return http::Responder(std::make_shared<CorsSink>(std::move(responder), std::string(origin), trust_in(origins, origin)));
+  return adding(std::move(responder), [origin = std::string(origin), trust = trust_in(origins, origin)](http::Headers& headers) {
+    add_fields(headers, origin, trust);
+    add_exposed(headers, trust);
+  });
 }
 
 http::Handler preflight(const std::vector<std::string>& origins, const std::vector<http::Method>& methods) {

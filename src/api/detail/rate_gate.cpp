@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "api/detail/adding_sink.hpp"
 #include "identity/user.hpp"
 #include "limits/headers.hpp"
 #include "limits/rate_limiter.hpp"
@@ -12,31 +13,14 @@
 namespace pawl::api::detail {
 namespace {
 
-class LimitSink final : public http::ResponseSink {
- public:
-  LimitSink(http::Responder inner, std::vector<limits::HeaderField> fields) : inner_(std::move(inner)), fields_(std::move(fields)) {}
-
-  void send(http::Response response) override {
-    add(response.headers);
-    inner_.send(std::move(response));
-  }
-  std::shared_ptr<http::EventStream> stream(http::Headers headers) override {
-    add(headers);
-    return inner_.stream(std::move(headers));
-  }
-  void upgrade(http::WebSocketUpgrade upgrade) override { inner_.upgrade(std::move(upgrade.options), std::move(upgrade.opened)); }
-  void abandon() override { const http::Responder dropped = std::move(inner_); }
-
- private:
-  void add(http::Headers& headers) const {
-    for (const auto& field : fields_) {
-      if (!headers.contains(field.name)) headers.set(field.name, field.value);  // who counted later decided
+/// Who counts later decides: what is there already stays.
+http::Responder with_limits(http::Responder responder, std::vector<limits::HeaderField> fields) {
+  return adding(std::move(responder), [fields = std::move(fields)](http::Headers& headers) {
+    for (const auto& field : fields) {
+      if (!headers.contains(field.name)) headers.set(field.name, field.value);
     }
-  }
-
-  http::Responder inner_;
-  std::vector<limits::HeaderField> fields_;
-};
+  });
+}
 
 net::IpAddress address_of(const http::Request& request) { return net::IpAddress::parse(request.remote_address).value_or(net::IpAddress()); }
 
@@ -77,7 +61,7 @@ Error too_many(const limits::Decision& decision) {
 
 void decided(Context& context, Call& call, const limits::Decision& decision, const std::function<void()>& go_on) {
   auto fields = limits::header_fields(decision, context.d.clock.now());
-  if (!fields.empty()) call.responder = http::Responder(std::make_shared<LimitSink>(std::move(call.responder), std::move(fields)));
+  if (!fields.empty()) call.responder = with_limits(std::move(call.responder), std::move(fields));
   if (decision.allowed) return go_on();
   call.fail(too_many(decision));
 }
