@@ -199,6 +199,14 @@ void add_retention(CLI::App& app, CommandLine& line) {
   command->add_flag("--json", options->json, "Machine-readable");
 }
 
+void add_mcp(CLI::App& app, CommandLine& line) {
+  auto options = std::make_shared<McpOptions>();
+  auto* command = add_command(app, line, "mcp",
+                              "Offer a server's workflows as tools: the Model Context Protocol on standard input and output", options);
+  command->add_option("--url", options->url, "The server (default: where this machine's configuration has it)")->type_name("URL");
+  command->footer("The key of the server's API stands in PAWL_API_KEY. See docs/mcp.md.");
+}
+
 }  // namespace
 
 ParsedCommandLine parse_command_line(int argc, char** argv) {
@@ -224,6 +232,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   add_functions(app, line);
   add_audit(app, line);
   add_retention(app, line);
+  add_mcp(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -251,6 +260,7 @@ int dispatch(const CommandLine& line) {
     int operator()(const AuditOptions& options) const { return run_audit(common, options); }
     int operator()(const RetentionOptions& options) const { return run_retention(common, options); }
     int operator()(const FunctionsCommandOptions& options) const { return run_functions(options); }
+    int operator()(const McpOptions& options) const { return run_mcp(common, options); }
   };
   return std::visit(Visitor{line.common}, line.command);
 }

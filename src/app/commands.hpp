@@ -82,6 +82,9 @@ struct FunctionsCommandOptions {
   std::string name;  ///< of `show`: a function; of `docs`: the folder
   bool json = false;
 };
+struct McpOptions {
+  std::string url;  ///< of the server; empty: where this machine's configuration has it
+};
 struct ConfigOptions {
   enum class Show : std::uint8_t { check, example, reference };
   Show show = Show::check;
@@ -93,9 +96,9 @@ struct CommonOptions {
   config::Values flags;  ///< settings given as flags, by the setting's name
 };
 
-using Command =
-    std::variant<std::monostate, RunOptions, ValidateOptions, ImportOptions, EvalOptions, ServeOptions, MigrateOptions, BackupOptions,
-                 UserCreateOptions, KeysOptions, BenchOptions, ConfigOptions, AuditOptions, RetentionOptions, FunctionsCommandOptions>;
+using Command = std::variant<std::monostate, RunOptions, ValidateOptions, ImportOptions, EvalOptions, ServeOptions, MigrateOptions,
+                             BackupOptions, UserCreateOptions, KeysOptions, BenchOptions, ConfigOptions, AuditOptions, RetentionOptions,
+                             FunctionsCommandOptions, McpOptions>;
 
 struct CommandLine {
   CommonOptions common;
@@ -123,6 +126,7 @@ struct ParsedCommandLine {
 [[nodiscard]] int run_bench(const BenchOptions& options);
 [[nodiscard]] int run_keys(const CommonOptions& common, const KeysOptions& options);
 [[nodiscard]] int run_config(const CommonOptions& common, const ConfigOptions& options);
+[[nodiscard]] int run_mcp(const CommonOptions& common, const McpOptions& options);
 [[nodiscard]] int run_audit(const CommonOptions& common, const AuditOptions& options);
 [[nodiscard]] int run_retention(const CommonOptions& common, const RetentionOptions& options);
 [[nodiscard]] int run_functions(const FunctionsCommandOptions& options);

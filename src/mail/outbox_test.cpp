@@ -181,7 +181,8 @@ TEST_F(OutboxTest, P1_TheTokenLiesNowhereInTheDatabaseInClear) {
 }
 
 TEST_F(OutboxTest, AMailThatAnotherKeySealedFailsLoudly) {
-  const Outbox other(crypto::derive_key("other", "outbox"), random_);
+  const crypto::KeyRing others{"another sealing key of an installation, long enough"};
+  const Outbox other(others, random_);
   ASSERT_TRUE(database_
                   ->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
                     return other.enqueue(transaction, reset_mail(), clock_.now());

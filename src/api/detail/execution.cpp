@@ -154,6 +154,13 @@ void begin(const ExecutionPtr& execution) {
 
 }  // namespace
 
+json::Value trigger_of(const Context& context, const identity::Principal& principal) {
+  auto trigger = context.manual_trigger;
+  if (!principal.user.is_nil()) trigger.set("user", principal.user.to_string());
+  if (!principal.api_key.is_nil()) trigger.set("api_key", principal.api_key.to_string());
+  return trigger;
+}
+
 Error unknown_hook() { return {ErrorClass::not_found, "webhook.not_found", "There is no such webhook."}; }
 
 void Execution::answer_accepted(engine::Phase phase) {

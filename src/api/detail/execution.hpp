@@ -58,6 +58,9 @@ struct Execution {
 };
 using ExecutionPtr = std::shared_ptr<Execution>;
 
+/// What started a run that somebody asked for, and says who: the audit records of the run's functions are theirs.
+[[nodiscard]] json::Value trigger_of(const Context& context, const identity::Principal& principal);
+
 /// Whatever is wrong with a webhook.
 [[nodiscard]] Error unknown_hook();
 

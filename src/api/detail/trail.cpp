@@ -12,7 +12,9 @@ bool is_unsafe(http::Method method) {
 }
 
 /// Answered as soon as it is done: what follows from it is recorded step by step.
-bool waits_for_record(const Route& route) { return route.tag != "runs" && route.tag != "events" && route.rate != RateClass::hook; }
+bool waits_for_record(const Route& route) {
+  return route.tag != "runs" && route.tag != "events" && route.tag != "mcp" && route.rate != RateClass::hook;
+}
 
 /// A guessed address of a webhook: nothing of this installation was concerned.
 bool is_unknown_hook(const Route& route, int status) { return route.rate == RateClass::hook && status == 404; }

@@ -70,14 +70,6 @@ Result<Wish> read_wish(const http::Request& request, json::Value body) {
   return wish;
 }
 
-/// Says who: the audit records of the run's functions are theirs.
-json::Value trigger_of(const Context& context, const identity::Principal& principal) {
-  auto trigger = context.manual_trigger;
-  if (!principal.user.is_nil()) trigger.set("user", principal.user.to_string());
-  if (!principal.api_key.is_nil()) trigger.set("api_key", principal.api_key.to_string());
-  return trigger;
-}
-
 }  // namespace
 
 void execute_workflow(Context& context, Call call) {

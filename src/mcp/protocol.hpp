@@ -1,0 +1,136 @@
+/// The Model Context Protocol, server side: messages in, decisions out; results in, messages out.
+///
+/// Revisions: 2026-07-28 (no sessions; each request names its protocol version and the client's capabilities in `params._meta`, and its HTTP
+/// fields repeat what a proxy may want to know) and 2025-11-25, 2025-06-18, 2025-03-26 (`initialize` first). Offered: tools, and for
+/// clients of the first that declare it the extension `io.modelcontextprotocol/tasks`, under which a long call becomes a task to ask for.
+///
+/// Pure and total: any text gives an `Act` or a `Fault`. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "json/value.hpp"
+
+namespace pawl::mcp {
+
+inline constexpr std::string_view kNewest = "2026-07-28";
+inline constexpr std::string_view kTasksExtension = "io.modelcontextprotocol/tasks";
+
+/// The codes of JSON-RPC 2.0 and of the protocol.
+enum class Code : std::int32_t {
+  parse_error = -32700,
+  invalid_request = -32600,
+  method_not_found = -32601,
+  invalid_params = -32602,
+  internal_error = -32603,
+  header_mismatch = -32020,
+  missing_capability = -32021,
+  unsupported_version = -32022,
+};
+
+/// A JSON-RPC error and the HTTP status that carries it.
+struct Fault {
+  Code code = Code::internal_error;
+  std::string message;
+  int http_status = 200;
+  json::Value data{};  ///< null: none
+  json::Value id{};    ///< of the request, where it could be read
+};
+
+/// The HTTP fields that repeat parts of the message; empty where they are absent.
+struct Fields {
+  std::string_view version;  ///< MCP-Protocol-Version
+  std::string_view method;   ///< Mcp-Method
+  std::string_view name;     ///< Mcp-Name
+};
+
+/// Who answers, for `initialize` and `server/discover`.
+struct ServerInfo {
+  std::string name;
+  std::string title;
+  std::string version;
+  std::string instructions;
+};
+
+// ---- what a message asks for -------------------------------------------------------------------------------------------------------
+
+/// Nothing to do: a notification, or an answer to a question that was never asked.
+struct Nothing {};
+/// The answer is known.
+struct Known {
+  json::Value result;
+};
+struct ListTools {
+  std::string cursor;
+};
+struct CallTool {
+  std::string name;
+  json::Value arguments;       ///< an object
+  json::Value progress_token;  ///< null: progress is not asked for
+};
+struct GetTask {
+  std::string task;
+};
+struct CancelTask {
+  std::string task;
+};
+
+/// One request and what it asks for.
+struct Request {
+  json::Value id;          ///< string or integer; null: a notification
+  bool stateless = false;  ///< of 2026-07-28: results say their type, errors have HTTP statuses
+  bool takes_tasks = false;
+  std::variant<Nothing, Known, ListTools, CallTool, GetTask, CancelTask> act;
+};
+
+[[nodiscard]] std::variant<Request, Fault> interpret(std::string_view message, const Fields& fields, const ServerInfo& server);
+
+// ---- answers ----------------------------------------------------------------------------------------------------------------------
+
+struct Tool {
+  std::string name;  ///< [A-Za-z0-9_-]{1,64}
+  std::string title;
+  std::string description;
+  json::Value input_schema;   ///< JSON Schema of an object
+  json::Value output_schema;  ///< the same, or null: not declared
+};
+
+/// How a call ended. `output` is the tool's value; where it is an object with an array `content` of content blocks, those are the content.
+struct Outcome {
+  json::Value output{};
+  std::string failure{};  ///< not empty: the tool failed, and this says why, for the model
+  json::Value meta{};     ///< `_meta` of the result; null: none
+};
+
+enum class TaskStatus : std::uint8_t { working, completed, failed, cancelled };
+struct TaskState {
+  std::string id;
+  TaskStatus status = TaskStatus::working;
+  std::string message;     ///< for people; may be empty
+  std::string created_at;  ///< RFC 3339
+  std::string updated_at;
+};
+
+[[nodiscard]] json::Value tools_result(const Request& request, const std::vector<Tool>& tools, const std::string& next_cursor);
+[[nodiscard]] json::Value call_result(const Request& request, Outcome outcome);
+/// Instead of a call's result: it has become a task.
+[[nodiscard]] json::Value task_created(const TaskState& task);
+/// Of `tasks/get`; `outcome` where the task is completed.
+[[nodiscard]] json::Value task_result(const Request& request, const TaskState& task, Outcome outcome);
+[[nodiscard]] json::Value empty_result(const Request& request);
+
+/// The JSON-RPC messages around them, without line breaks.
+[[nodiscard]] std::string reply_text(const Request& request, json::Value result);
+[[nodiscard]] std::string fault_text(const Fault& fault);
+[[nodiscard]] std::string progress_text(const json::Value& token, std::uint64_t done, std::string_view message);
+
+/// How a name stands in an HTTP field: printable ASCII as it is, anything else as `=?base64?...?=`.
+[[nodiscard]] std::string field_of(std::string_view text);
+/// A name of the form that all clients and models take: other characters become `_`, at most 64 of them; never empty.
+[[nodiscard]] std::string tool_name(std::string_view text);
+
+}  // namespace pawl::mcp

@@ -1,0 +1,185 @@
+#include "mcp/protocol.hpp"
+
+#include <gtest/gtest.h>
+
+#include "json/parse.hpp"
+#include "json/write.hpp"
+
+namespace pawl::mcp {
+namespace {
+
+using json::Value;
+
+const ServerInfo kServer{.name = "pawl", .title = "Pawl", .version = "1", .instructions = "Ask."};
+constexpr std::string_view kMeta =
+    R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}})";
+
+Value parsed(std::string_view text) { return json::parse(text).value(); }
+
+Fields stateless(std::string_view method, std::string_view name = {}) { return {kNewest, method, name}; }
+
+std::string request(std::string_view method, std::string_view params) {
+  return R"({"jsonrpc":"2.0","id":7,"method":")" + std::string(method) + R"(","params":{)" + std::string(params) + "}}";
+}
+
+template <class Act>
+Act act_of(const std::variant<Request, Fault>& read) {
+  const auto* found = std::get_if<Request>(&read);
+  if (found == nullptr || !std::holds_alternative<Act>(found->act)) {
+    ADD_FAILURE() << (found == nullptr ? std::get<Fault>(read).message : "another act");
+    return {};
+  }
+  return std::get<Act>(found->act);
+}
+
+// ---- requests -------------------------------------------------------------------------------------------------------------------
+
+TEST(McpProtocol, A5_AnswersInitializeWithTheRevisionThatWasAskedFor) {
+  for (const std::string version : {"2025-11-25", "2025-06-18", "2025-03-26"}) {
+    const auto known = act_of<Known>(interpret(request("initialize", R"("protocolVersion":")" + version + "\""), {}, kServer));
+    EXPECT_EQ(known.result.get("protocolVersion"), Value(version));
+    EXPECT_EQ(known.result.get("serverInfo").get("name"), Value("pawl"));
+    EXPECT_TRUE(known.result.get("capabilities").get("tools").is_object());
+  }
+  const auto known = act_of<Known>(interpret(request("initialize", R"("protocolVersion":"1999-01-01")"), {}, kServer));
+  EXPECT_EQ(known.result.get("protocolVersion"), Value("2025-11-25"));
+}
+
+TEST(McpProtocol, A5_DescribesItselfToClientsWithoutSessions) {
+  const auto known = act_of<Known>(interpret(request("server/discover", kMeta), stateless("server/discover"), kServer));
+  EXPECT_EQ(known.result.get("resultType"), Value("complete"));
+  EXPECT_EQ(known.result.get("supportedVersions").at(0), Value(kNewest));
+  EXPECT_TRUE(known.result.get("ttlMs").is_integer());
+}
+
+TEST(McpProtocol, A5_ReadsCallsOfBothEras) {
+  const auto call =
+      act_of<CallTool>(interpret(request("tools/call", R"("name":"greet","arguments":{"who":"Ada"})"), {"2025-11-25", {}, {}}, kServer));
+  EXPECT_EQ(call.name, "greet");
+  EXPECT_EQ(call.arguments.get("who"), Value("Ada"));
+  EXPECT_TRUE(call.progress_token.is_null());
+  const auto bare = act_of<CallTool>(
+      interpret(request("tools/call", std::string(R"("name":"greet",)") + std::string(kMeta)), stateless("tools/call", "greet"), kServer));
+  EXPECT_TRUE(bare.arguments.is_object()) << "`arguments` may be left out";
+  const auto encoded = interpret(request("tools/call", std::string(R"("name":"grüß",)") + std::string(kMeta)),
+                                 stateless("tools/call", "=?base64?Z3LDvMOf?="), kServer);
+  EXPECT_EQ(act_of<CallTool>(encoded).name, "grüß");
+}
+
+TEST(McpProtocol, A5_WritesNamesIntoFieldsAsItReadsThem) {
+  EXPECT_EQ(field_of("greet"), "greet");
+  for (const std::string name : {"greet", "gr\u00fc\u00df", "a b", "=?base64?x?=", ""}) {
+    const auto body = R"({"jsonrpc":"2.0","id":7,"method":"tasks/get","params":{"taskId":")" + name +
+                      R"(","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",)"
+                      R"("io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}}})";
+    EXPECT_EQ(act_of<GetTask>(interpret(body, stateless("tasks/get", field_of(name)), kServer)).task, name);
+  }
+}
+
+TEST(McpProtocol, A5_TakesNotificationsAndAnswersOfNobody) {
+  for (const auto* text :
+       {R"({"jsonrpc":"2.0","method":"notifications/initialized"})", R"({"jsonrpc":"2.0","method":"notifications/x","params":{}})",
+        R"({"jsonrpc":"2.0","id":1,"result":{}})", R"({"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}})"}) {
+    act_of<Nothing>(interpret(text, {}, kServer));
+  }
+}
+
+struct Bad {
+  const char* name;
+  std::string message;
+  Fields fields;
+  Code code;
+  int status;
+};
+
+TEST(McpProtocol, A5_RefusesWhatIsNoMessageOfTheProtocol) {
+  const auto meta = std::string(kMeta);
+  const std::vector<Bad> cases = {
+      {"not JSON", "{", {}, Code::parse_error, 400},
+      {"a batch", "[]", {}, Code::invalid_request, 400},
+      {"another JSON-RPC", R"({"jsonrpc":"1.0","id":1,"method":"ping"})", {}, Code::invalid_request, 400},
+      {"no method", R"({"jsonrpc":"2.0","id":1})", {}, Code::invalid_request, 400},
+      {"an id of another kind", R"({"jsonrpc":"2.0","id":{},"method":"ping"})", {}, Code::invalid_request, 400},
+      {"params that are a list", R"({"jsonrpc":"2.0","id":1,"method":"ping","params":[]})", {}, Code::invalid_params, 400},
+      {"an unknown method", request("tools/delete", ""), {}, Code::method_not_found, 200},
+      {"an unknown method, stateless", request("tools/delete", meta), stateless("tools/delete"), Code::method_not_found, 404},
+      {"a session's method, stateless", request("ping", meta), stateless("ping"), Code::method_not_found, 404},
+      {"an unknown version in the field", request("ping", ""), {"2020-01-01", {}, {}}, Code::unsupported_version, 400},
+      {"an unknown version in the body", request("tools/list", R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2030-01-01"})"),
+       stateless("tools/list"), Code::unsupported_version, 400},
+      {"no version", request("tools/list", ""), stateless("tools/list"), Code::invalid_params, 400},
+      {"no capabilities", request("tools/list", R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"})"),
+       stateless("tools/list"), Code::invalid_params, 400},
+      {"another method in the field", request("tools/list", meta), stateless("tools/call"), Code::header_mismatch, 400},
+      {"no method in the field", request("tools/list", meta), {kNewest, {}, {}}, Code::header_mismatch, 400},
+      {"another name in the field", request("tools/call", R"("name":"a",)" + meta), stateless("tools/call", "b"), Code::header_mismatch,
+       400},
+      {"a name that is no base64", request("tools/call", R"("name":"a",)" + meta), stateless("tools/call", "=?base64?*?="),
+       Code::header_mismatch, 400},
+      {"no tool", request("tools/call", ""), {}, Code::invalid_params, 200},
+      {"arguments that are a list", request("tools/call", R"("name":"a","arguments":[])"), {}, Code::invalid_params, 200},
+      {"tasks that were not declared", request("tasks/get", R"("taskId":"a",)" + meta), stateless("tasks/get", "a"),
+       Code::missing_capability, 400},
+  };
+  for (const auto& bad : cases) {
+    const auto read = interpret(bad.message, bad.fields, kServer);
+    const auto* fault = std::get_if<Fault>(&read);
+    ASSERT_NE(fault, nullptr) << bad.name;
+    EXPECT_EQ(fault->code, bad.code) << bad.name << ": " << fault->message;
+    EXPECT_EQ(fault->http_status, bad.status) << bad.name;
+    EXPECT_TRUE(json::parse(fault_text(*fault)).has_value()) << bad.name;
+  }
+}
+
+TEST(McpProtocol, A5_EndsCleanlyWhereverAMessageIsCutOff) {
+  const auto whole = request("tools/call", R"("name":"a","arguments":{"x":[1,2,{"y":"z"}]},)" + std::string(kMeta));
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    const auto read = interpret(std::string_view(whole).substr(0, length), stateless("tools/call", "a"), kServer);
+    EXPECT_TRUE(std::holds_alternative<Fault>(read)) << length;
+  }
+}
+
+// ---- answers --------------------------------------------------------------------------------------------------------------------
+
+TEST(McpProtocol, A5_GivesValuesAsTextAndAsStructure) {
+  Request legacy;
+  Request modern;
+  modern.stateless = true;
+  const auto object = call_result(legacy, {parsed(R"({"sum": 3})"), {}, {}});
+  EXPECT_EQ(object, parsed(R"({"content":[{"type":"text","text":"{\"sum\":3}"}],"structuredContent":{"sum":3},"isError":false})"));
+  const auto text = call_result(legacy, {Value("hello"), {}, {}});
+  EXPECT_EQ(text, parsed(R"({"content":[{"type":"text","text":"hello"}],"isError":false})"));
+  EXPECT_EQ(call_result(legacy, {parsed("[1]"), {}, {}}).find("structuredContent"), nullptr) << "objects only, in that era";
+  EXPECT_EQ(call_result(modern, {parsed("[1]"), {}, {}}).get("structuredContent"), parsed("[1]"));
+  EXPECT_EQ(call_result(modern, {Value(1), {}, {}}).get("resultType"), Value("complete"));
+  const auto failed = call_result(legacy, {{}, "It broke.", {}});
+  EXPECT_EQ(failed, parsed(R"({"content":[{"type":"text","text":"It broke."}],"isError":true})"));
+}
+
+TEST(McpProtocol, A5_PassesContentBlocksOnAsTheyAre) {
+  const auto blocks = parsed(R"({"content":[{"type":"image","data":"AA==","mimeType":"image/png"}]})");
+  EXPECT_EQ(call_result({}, {blocks, {}, {}}).get("content"), blocks.get("content"));
+  const auto own = parsed(R"({"content":[{"kind":"chapter"}]})");
+  EXPECT_EQ(call_result({}, {own, {}, {}}).get("structuredContent"), own) << "a value that only looks like it";
+}
+
+TEST(McpProtocol, A5_TellsTheStateOfATask) {
+  Request modern;
+  modern.stateless = true;
+  TaskState task{"t", TaskStatus::working, "waits", "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"};
+  EXPECT_EQ(task_created(task).get("resultType"), Value("task"));
+  EXPECT_EQ(task_result(modern, task, {}).get("status"), Value("working"));
+  EXPECT_EQ(task_result(modern, task, {}).find("result"), nullptr);
+  task.status = TaskStatus::completed;
+  EXPECT_EQ(task_result(modern, task, {Value("x"), {}, {}}).get("result").get("isError"), Value(false));
+}
+
+TEST(McpProtocol, A5_NamesToolsInLettersThatEveryClientTakes) {
+  EXPECT_EQ(tool_name("order-saga_2"), "order-saga_2");
+  EXPECT_EQ(tool_name("päck it!"), "p__ck_it_");
+  EXPECT_EQ(tool_name(std::string(100, 'x')).size(), 64U);
+  EXPECT_EQ(tool_name(""), "workflow");
+}
+
+}  // namespace
+}  // namespace pawl::mcp

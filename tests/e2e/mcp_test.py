@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""proves: A5
+
+Workflows as tools of the Model Context Protocol: both eras over HTTP, progress, tasks, who may, and what a client can get wrong.
+"""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from pawl_server import API_KEY, Server, binary, poll  # noqa: E402
+from people import Person  # noqa: E402
+
+NEWEST = "2026-07-28"
+META = {"io.modelcontextprotocol/protocolVersion": NEWEST, "io.modelcontextprotocol/clientCapabilities": {}}
+TASKS = {**META, "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
+
+GREET = """document: {dsl: '1.0.3', namespace: test, name: greet, version: '1.0.0', title: Greets, summary: Says hello to somebody.}
+input: {schema: {document: {type: object, properties: {who: {type: string}}, required: [who], additionalProperties: false}}}
+output: {schema: {document: {type: object, properties: {text: {type: string}}, required: [text]}}}
+do:
+  - say: {set: {text: '${ "Hello, " + .who }'}}
+"""
+STEPS = """document: {dsl: '1.0.3', namespace: test, name: steps, version: '1.0.0'}
+do:
+  - one: {call: noop}
+  - two: {call: noop}
+  - three: {set: {done: true}}
+"""
+BROKEN = """document: {dsl: '1.0.3', namespace: test, name: broken, version: '1.0.0'}
+do:
+  - no: {raise: {error: {type: 'https://example.com/errors/no', status: 400, title: Not today, detail: 'The shop is closed.'}}}
+"""
+LONG = """document: {dsl: '1.0.3', namespace: test, name: patient, version: '1.0.0'}
+do:
+  - hear: {listen: {to: {one: {with: {type: go}}}}}
+  - done: {set: {heard: true}}
+"""
+PICTURE = """document: {dsl: '1.0.3', namespace: test, name: picture, version: '1.0.0'}
+do:
+  - draw: {set: {content: [{type: image, data: 'AA==', mimeType: image/png}]}}
+"""
+
+
+class Mcp(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.server = Server(os.path.join(cls.folder.name, "data")).start()
+        cls.ids = {name: cls.server.create_workflow(text) for name, text in
+                   (("greet", GREET), ("steps", STEPS), ("broken", BROKEN), ("patient", LONG), ("picture", PICTURE))}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.folder.cleanup()
+
+    def post(self, method, params=None, headers=None, accept="application/json", request_id=1):
+        message = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params or {}}
+        return self.server.request("POST", "/mcp", message, {"Accept": accept, **(headers or {})})
+
+    def modern(self, method, params=None, meta=None, name=None, **more):
+        fields = {"MCP-Protocol-Version": NEWEST, "Mcp-Method": method, **({"Mcp-Name": name} if name else {})}
+        return self.post(method, {**(params or {}), "_meta": meta or META}, fields, **more)
+
+    def call(self, tool, arguments=None):
+        status, reply, _ = self.post("tools/call", {"name": tool, "arguments": arguments or {}})
+        self.assertEqual(status, 200, reply)
+        return reply["result"]
+
+    def stream(self, tool, arguments=None, meta=None):
+        """The messages of a streamed call."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        message = {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": tool, "arguments": arguments or {}, "_meta": meta or {}}}
+        connection.request("POST", "/mcp", json.dumps(message), {
+            "Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json", "Accept": "application/json, text/event-stream"})
+        reply = connection.getresponse()
+        self.assertEqual(reply.getheader("Content-Type"), "text/event-stream")
+        text = reply.read().decode()
+        connection.close()
+        return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+
+    def test_a_client_of_the_earlier_revisions_begins_and_lists_tools(self):
+        status, reply, _ = self.post("initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}})
+        self.assertEqual((status, reply["result"]["protocolVersion"]), (200, "2025-06-18"))
+        status, body, _ = self.server.request("POST", "/mcp", {"jsonrpc": "2.0", "method": "notifications/initialized"})
+        self.assertEqual((status, body), (202, ""))
+        tools = {tool["name"]: tool for tool in self.post("tools/list")[1]["result"]["tools"]}
+        self.assertEqual(set(tools), set(self.ids))
+        greet = tools["greet"]
+        self.assertEqual((greet["title"], greet["description"]), ("Greets", "Says hello to somebody."))
+        self.assertEqual(greet["inputSchema"]["required"], ["who"])
+        self.assertEqual(greet["outputSchema"]["required"], ["text"])
+        self.assertEqual(tools["steps"]["inputSchema"], {"type": "object"})
+        self.assertEqual(self.post("ping")[1]["result"], {})
+
+    def test_a_call_runs_the_workflow(self):
+        result = self.call("greet", {"who": "Ada"})
+        self.assertEqual(result["structuredContent"], {"text": "Hello, Ada"})
+        self.assertEqual(json.loads(result["content"][0]["text"]), {"text": "Hello, Ada"})
+        self.assertIs(result["isError"], False)
+        run = self.server.request("GET", f"/api/runs/{result['_meta']['io.pawl/runId']}")[1]
+        self.assertEqual((run["status"], run["trigger"]["via"]), ("completed", "mcp"))
+
+    def test_what_goes_wrong_in_a_tool_is_told_to_the_model(self):
+        failed = self.call("broken")
+        self.assertIs(failed["isError"], True)
+        self.assertIn("The shop is closed.", failed["content"][0]["text"])
+        wrong = self.call("greet", {"whom": 1})
+        self.assertIs(wrong["isError"], True)
+        self.assertIn("who", wrong["content"][0]["text"])
+
+    def test_content_blocks_pass_as_they_are(self):
+        self.assertEqual(self.call("picture")["content"], [{"type": "image", "data": "AA==", "mimeType": "image/png"}])
+
+    def test_progress_is_streamed_where_it_is_asked_for(self):
+        messages = self.stream("steps", meta={"progressToken": "p1"})
+        self.assertEqual(messages[-1]["id"], 9)
+        self.assertEqual(messages[-1]["result"]["structuredContent"], {"done": True})
+        self.assertEqual(len(self.stream("steps")), 1, "not asked for")
+        for message in messages[:-1]:
+            self.assertEqual((message["method"], message["params"]["progressToken"]), ("notifications/progress", "p1"))
+
+    def test_a_client_without_sessions(self):
+        status, reply, _ = self.modern("server/discover")
+        self.assertEqual((status, reply["result"]["resultType"]), (200, "complete"))
+        self.assertIn(NEWEST, reply["result"]["supportedVersions"])
+        listed = self.modern("tools/list")[1]["result"]
+        self.assertEqual((listed["resultType"], listed["cacheScope"]), ("complete", "private"))
+        called = self.modern("tools/call", {"name": "greet", "arguments": {"who": "Bo"}}, name="greet")[1]["result"]
+        self.assertEqual((called["resultType"], called["structuredContent"]), ("complete", {"text": "Hello, Bo"}))
+        self.assertEqual(self.modern("tools/call", {"name": "greet"}, name="steps")[0], 400)
+        self.assertEqual(self.modern("nothing/here")[0], 404)
+
+    def test_a_long_call_becomes_a_task_for_who_takes_tasks(self):
+        created = self.modern("tools/call", {"name": "patient"}, meta=TASKS, name="patient")[1]["result"]
+        self.assertEqual((created["resultType"], created["status"]), ("task", "working"))
+        task = created["taskId"]
+
+        def state():
+            return self.modern("tasks/get", {"taskId": task}, meta=TASKS, name=task)[1]["result"]
+
+        self.assertEqual(state()["status"], "working")
+        # It is durable: the server may die.
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(state()["status"], "working")
+        status, _, _ = self.server.request("POST", f"/api/runs/{task}/events", {
+            "specversion": "1.0", "id": "1", "source": "/t", "type": "go", "data": {}})
+        self.assertEqual(status, 202)
+        done = poll(lambda: (lambda s: s if s["status"] == "completed" else None)(state()), 10, "the end")
+        self.assertEqual(done["result"]["structuredContent"], {"heard": True})
+
+    def test_a_task_can_be_cancelled_and_belongs_to_its_organization(self):
+        task = self.modern("tools/call", {"name": "patient"}, meta=TASKS, name="patient")[1]["result"]["taskId"]
+        stranger = Person(self.server, "stranger@example.org")
+        foreign = {"Authorization": f"Bearer {stranger.access_token}", "MCP-Protocol-Version": NEWEST, "Mcp-Method": "tasks/get", "Mcp-Name": task}
+        status, reply, _ = self.post("tasks/get", {"taskId": task, "_meta": TASKS}, foreign)
+        self.assertEqual((status, reply["error"]["code"]), (400, -32602))
+        self.assertEqual(self.modern("tasks/cancel", {"taskId": task}, meta=TASKS, name=task)[0], 200)
+        self.assertEqual(self.modern("tasks/cancel", {"taskId": task}, meta=TASKS, name=task)[0], 200)
+        poll(lambda: self.modern("tasks/get", {"taskId": task}, meta=TASKS, name=task)[1]["result"]["status"] == "cancelled", 10, "the cancellation")
+
+    def test_who_closes_the_stream_of_a_new_request_cancels_it(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "patient", "_meta": META}}
+        connection.request("POST", "/mcp", json.dumps(message), {
+            "Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json", "Accept": "text/event-stream, application/json",
+            "MCP-Protocol-Version": NEWEST, "Mcp-Method": "tools/call", "Mcp-Name": "patient"})
+        connection.sock.settimeout(30)
+        self.assertTrue(connection.sock.recv(1))
+
+        def newest():
+            return self.server.request("GET", f"/api/workflows/{self.ids['patient']}/executions?limit=1")[1]["items"][0]
+
+        run = poll(newest, 10, "the run")
+        connection.sock.close()
+        connection.close()
+        poll(lambda: self.server.request("GET", f"/api/runs/{run['id']}")[1]["status"] == "cancelled", 10, "the cancellation")
+
+    # proves: P2
+    def test_an_organization_has_its_own_tools(self):
+        stranger = Person(self.server, "own.tools@example.org")
+        own = {"Authorization": f"Bearer {stranger.access_token}"}
+        self.assertEqual(self.post("tools/list", headers=own)[1]["result"]["tools"], [])
+        status, reply, _ = self.post("tools/call", {"name": "greet", "arguments": {"who": "x"}}, headers=own)
+        self.assertEqual((status, reply["error"]["code"]), (200, -32602))
+
+    def test_a_key_that_may_only_read_lists_and_does_not_call(self):
+        person = Person(self.server, "reader@example.org")
+        status, made = person.call("POST", "/api/api-keys", {"name": "mcp", "scopes": ["read"]})
+        self.assertEqual(status, 201, made)
+        key = {"Authorization": f"Bearer {made['key']}"}
+        self.assertEqual(self.post("tools/list", headers=key)[0], 200)
+        status, reply, _ = self.post("tools/call", {"name": "greet"}, headers=key)
+        self.assertEqual((status, "execute" in reply["error"]["message"]), (403, True))
+
+    def test_strangers_and_foreign_pages_are_refused(self):
+        self.assertEqual(self.post("tools/list", headers={"Authorization": ""})[0], 401)
+        self.assertEqual(self.post("tools/list", headers={"Origin": "https://evil.example.com"})[0], 403)
+        self.assertEqual(self.server.request("GET", "/mcp")[0], 405)
+
+    def test_the_command_carries_messages_between_a_client_and_the_server(self):
+        messages = [{"jsonrpc": "2.0", "id": "a", "method": "initialize", "params": {"protocolVersion": "2025-11-25"}},
+                    {"jsonrpc": "2.0", "method": "notifications/initialized"},
+                    {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
+                        "name": "steps", "_meta": {"progressToken": 5}}},
+                    {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {
+                        "name": "greet", "arguments": {"who": "Dee"}, "_meta": META}}]
+        text = "".join(json.dumps(message) + "\n" for message in messages) + "not json\n"
+        done = subprocess.run([binary(), "mcp", "--url", f"http://127.0.0.1:{self.server.port}"], input=text, capture_output=True, text=True,
+                              timeout=30, env={"PATH": os.environ["PATH"], "PAWL_API_KEY": API_KEY})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        by_id = {answer["id"]: answer for answer in answers if "id" in answer}
+        self.assertEqual(by_id["a"]["result"]["serverInfo"]["name"], "pawl")
+        self.assertEqual(by_id[2]["result"]["structuredContent"], {"done": True})
+        self.assertEqual(by_id[3]["result"]["structuredContent"], {"text": "Hello, Dee"})
+        self.assertEqual(by_id[None]["error"]["code"], -32603)
+        refused = subprocess.run([binary(), "mcp", "--url", f"http://127.0.0.1:{self.server.port}"], input=json.dumps(messages[0]) + "\n",
+                                 capture_output=True, text=True, timeout=30, env={"PATH": os.environ["PATH"], "PAWL_API_KEY": "wrong-" * 8})
+        self.assertIn("401", json.loads(refused.stdout)["error"]["message"])
+
+    def test_a_workflow_that_is_not_active_is_no_tool(self):
+        made = self.server.create_workflow(GREET.replace("name: greet", "name: resting"))
+        self.assertIn("resting", [tool["name"] for tool in self.post("tools/list")[1]["result"]["tools"]])
+        self.server.request("PUT", f"/api/workflows/{made}", {"is_active": False})
+        self.assertNotIn("resting", [tool["name"] for tool in self.post("tools/list")[1]["result"]["tools"]])
+        # Two of one name: the older one keeps it.
+        twin = self.server.create_workflow(GREET.replace("Hello", "Hi"))
+        names = sorted(tool["name"] for tool in self.post("tools/list")[1]["result"]["tools"] if tool["name"].startswith("greet"))
+        self.assertEqual(names, ["greet", "greet-" + twin[-8:]])
+        self.assertEqual(self.call(names[1], {"who": "Cy"})["structuredContent"], {"text": "Hi, Cy"})
+        self.server.request("DELETE", f"/api/workflows/{twin}")
+
+
+if __name__ == "__main__":
+    unittest.main()
