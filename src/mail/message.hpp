@@ -1,7 +1,4 @@
-/// A mail as the product writes it, and as it travels (RFC 5322, MIME).
-///
-/// A field that holds a line break or another control character is refused, so nobody can add a recipient or a header through a name or a
-/// subject. Text and HTML travel as base64 of UTF-8; what is not ASCII in a subject as encoded words (RFC 2047).
+/// A mail as the product writes it: one recipient, text, perhaps HTML. `letter.hpp` says how it travels.
 #pragma once
 
 #include <string>
@@ -9,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "mail/letter.hpp"
 
 namespace pawl::mail {
 
@@ -21,18 +19,10 @@ struct Message {
   Millis keep = std::chrono::hours(3 * 24);  ///< not worth sending after this long: what its link leads to has expired
 };
 
-/// A bare address in ASCII, `local@domain`, without quotes, comments, spaces or control characters, at most 254 bytes.
-[[nodiscard]] bool is_address(std::string_view text);
-
 /// Error `mail.invalid_message`: recipient or subject cannot be sent. Checked before a message is kept, too.
 [[nodiscard]] Result<void> check(const Message& message);
 
-struct Envelope {
-  std::string from;        ///< a bare address
-  std::string message_id;  ///< left of the `@`
-  TimePoint date{};
-};
-/// The whole text with CRLF line ends. Errors: those of `check`, and `mail.invalid_message` for the sender's address.
+/// The whole text with CRLF line ends. Errors: those of `check`, and `mail.invalid_message` for the sender's address or the id.
 [[nodiscard]] Result<std::string> compose(const Message& message, const Envelope& envelope);
 
 /// Text within HTML: `<`, `>`, `&` and quotes as entities.

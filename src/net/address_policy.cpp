@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 
 namespace pawl::net {
 namespace {
@@ -100,6 +101,20 @@ std::optional<IpAddress> IpAddress::parse(const std::string& text) {
   IpAddress address;
   if (::inet_pton(AF_INET6, text.c_str(), address.bytes.data()) == 1) return address;
   return std::nullopt;
+}
+
+std::optional<IpAddress> IpAddress::of_socket(int family, const void* socket_address) noexcept {
+  if (family == AF_INET) {
+    sockaddr_in four{};
+    std::memcpy(&four, socket_address, sizeof four);
+    return v4(ntohl(four.sin_addr.s_addr));
+  }
+  if (family != AF_INET6) return std::nullopt;
+  sockaddr_in6 six{};
+  std::memcpy(&six, socket_address, sizeof six);
+  IpAddress address;
+  std::copy(std::begin(six.sin6_addr.s6_addr), std::end(six.sin6_addr.s6_addr), address.bytes.begin());
+  return address;
 }
 
 bool IpAddress::is_v4() const noexcept { return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes.begin()); }

@@ -23,6 +23,8 @@ struct IpAddress {
   [[nodiscard]] static IpAddress v4(std::uint32_t host_order) noexcept;
   /// Dotted or colon notation only; nothing for other text.
   [[nodiscard]] static std::optional<IpAddress> parse(const std::string& text);
+  /// What a `sockaddr` of this family holds; nothing for other families than IPv4 and IPv6.
+  [[nodiscard]] static std::optional<IpAddress> of_socket(int family, const void* socket_address) noexcept;
   [[nodiscard]] bool is_v4() const noexcept;
   [[nodiscard]] std::string to_string() const;
   friend bool operator==(const IpAddress&, const IpAddress&) = default;

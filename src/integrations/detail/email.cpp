@@ -1,12 +1,9 @@
 // Mail by SMTP: greeting, TLS, log-in and NOOP; no message is sent.
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <fmt/core.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 
 #include "integrations/detail/probe.hpp"
@@ -29,19 +26,10 @@ struct Guard {
 /// As for HTTP: the address is looked at when it is really connected to.
 curl_socket_t open_socket(void* context, curlsocktype, curl_sockaddr* address) noexcept {
   auto& guard = *static_cast<Guard*>(context);
-  net::IpAddress ip;
-  if (address->family == AF_INET) {
-    sockaddr_in four{};
-    std::memcpy(&four, &address->addr, sizeof four);
-    ip = net::IpAddress::v4(ntohl(four.sin_addr.s_addr));
-  } else if (address->family == AF_INET6) {
-    // `addr` is declared as a plain sockaddr, but libcurl allocates room for any.
-    std::memcpy(ip.bytes.data(), reinterpret_cast<const std::uint8_t*>(&address->addr) + offsetof(sockaddr_in6, sin6_addr),
-                ip.bytes.size());
-  } else {
-    return CURL_SOCKET_BAD;
-  }
-  if (!guard.policy.permits(guard.host, ip)) {
+  // `addr` is declared as a plain sockaddr, but libcurl allocates room for any.
+  const auto ip = net::IpAddress::of_socket(address->family, &address->addr);
+  if (!ip) return CURL_SOCKET_BAD;
+  if (!guard.policy.permits(guard.host, *ip)) {
     guard.refused = true;
     return CURL_SOCKET_BAD;
   }

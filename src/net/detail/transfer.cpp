@@ -1,7 +1,5 @@
 #include "net/detail/transfer.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -352,21 +350,12 @@ std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, v
 
 curl_socket_t Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  IpAddress ip;
-  if (address->family == AF_INET) {
-    sockaddr_in four{};
-    std::memcpy(&four, &address->addr, sizeof four);
-    ip = IpAddress::v4(ntohl(four.sin_addr.s_addr));
-  } else if (address->family == AF_INET6) {
-    // `addr` is declared as a plain sockaddr, but libcurl allocates room for any.
-    std::memcpy(ip.bytes.data(), reinterpret_cast<const std::uint8_t*>(&address->addr) + offsetof(sockaddr_in6, sin6_addr),
-                ip.bytes.size());
-  } else {
-    return CURL_SOCKET_BAD;
-  }
-  if (!transfer.mapped_ && !transfer.options_.policy.permits(transfer.url_.host, ip)) {
+  // `addr` is declared as a plain sockaddr, but libcurl allocates room for any.
+  const auto ip = IpAddress::of_socket(address->family, &address->addr);
+  if (!ip) return CURL_SOCKET_BAD;
+  if (!transfer.mapped_ && !transfer.options_.policy.permits(transfer.url_.host, *ip)) {
     try {
-      transfer.refused_address_ = ip.to_string();
+      transfer.refused_address_ = ip->to_string();
     } catch (...) {
       // Refused all the same; only the sentence about it is poorer.
     }

@@ -1,0 +1,54 @@
+/// One conversation with a mail server by libcurl: its address behind the guard, its encryption, its credentials, its end on request.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "mail/server.hpp"
+
+namespace pawl::mail::detail {
+
+struct EasyDeleter {
+  void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
+};
+struct ListDeleter {
+  void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+};
+
+class Session {
+ public:
+  /// `scheme` without its `s`: `smtp`, `imap`. `path` begins with a slash or is empty.
+  Session(const MailServer& server, std::string_view scheme, std::string_view path);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  [[nodiscard]] CURL* easy() const noexcept { return easy_.get(); }
+  /// Takes what the server sends, up to `limit` bytes. Without it everything is dropped.
+  void keep_output(std::string& into, std::size_t limit);
+
+  /// Blocks until it is over or `stop` is set (looked at every 50 ms). Errors: those of server.hpp.
+  [[nodiscard]] Result<void> perform(const std::atomic<bool>& stop);
+
+ private:
+  [[nodiscard]] CURLcode run(const std::atomic<bool>& stop);
+  [[nodiscard]] Error error_of(CURLcode code) const;
+  static std::size_t on_output(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
+
+  const MailServer& server_;
+  std::string host_;  ///< lower case, as the policy wants it
+  std::unique_ptr<CURL, EasyDeleter> easy_;
+  std::array<char, CURL_ERROR_SIZE> message_{};
+  std::string refused_address_;
+  std::string* output_ = nullptr;
+  std::size_t output_limit_ = 0;
+  bool too_large_ = false;
+};
+
+}  // namespace pawl::mail::detail
