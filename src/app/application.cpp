@@ -57,6 +57,7 @@ Result<net::CurlOptions> outbound_options(const config::Config& config, const Ap
   net::CurlOptions curl;
   curl.policy.allow_private = options.allow_private_addresses || config.allow_private_addresses;
   for (const auto& entry : config.allowed_addresses) PAWL_TRY_VOID(curl.policy.allow(entry));
+  curl.ca_file = config.ca_file;
   return curl;
 }
 
@@ -345,6 +346,7 @@ Result<void> Application::Impl::build() {
   function_options.roots = options.file_roots;
   function_options.hidden = hidden_folders(data_folder(config), options.file_roots);
   function_options.sandbox = sandbox_mode(config.sandbox);
+  function_options.ca_file = config.ca_file;
   PAWL_TRY_VOID(functions::add_builtin_functions(functions, {outbound, pool, clock, random, &policy}, function_options));
   PAWL_TRY(model_parts, ModelParts::make({config.models, *integrations, organization, outbound, threads, clock, random, figures}));
   models = std::move(model_parts);

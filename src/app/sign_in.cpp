@@ -10,6 +10,7 @@ std::unique_ptr<mail::Transport> make_mail_transport(const config::Config& confi
     options.username = config.smtp.username;
     options.password = config.smtp.password;
     options.use_tls = config.smtp.use_tls;
+    options.ca_file = config.ca_file;
     return mail::make_smtp_transport(std::move(options));
   }
   if (config.environment == config::Environment::development) return mail::make_file_transport(folder + "/outbox");

@@ -80,6 +80,7 @@ struct Config {
   bool auto_migrate = true;   ///< apply pending migrations at start
   bool allow_private_addresses = false;
   std::vector<std::string> allowed_addresses;
+  std::string ca_file;  ///< of outbound TLS; empty: the system's
   std::vector<std::string> file_roots;
   Sandbox sandbox = Sandbox::automatic;
   std::uint64_t max_body_bytes = 0;

@@ -223,6 +223,11 @@ const std::vector<Setting>& table() {
        .type = Type::list,
        .summary = "Exceptions to that rule: host names, addresses or networks (`10.1.0.0/16`), comma separated.",
        .apply = [](Config& config, const Parsed& value) { config.allowed_addresses = value.list; }},
+      {.name = "PAWL_CA_FILE",
+       .type = Type::text,
+       .summary =
+           "PEM file of the authorities that outbound TLS trusts (HTTP, mail) in place of the system's; for a company's own authority.",
+       .apply = [](Config& config, const Parsed& value) { config.ca_file = value.text; }},
       {.name = "PAWL_FILE_ROOTS",
        .type = Type::list,
        .summary = "Folders that file functions may touch, comma separated. Unset: `files` in the data folder.",

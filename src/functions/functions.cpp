@@ -11,9 +11,32 @@ namespace {
 using Factory = std::unique_ptr<engine::Function> (*)(const Parts&);
 
 constexpr Factory kFactories[] = {
-    make_approval,  make_noop,       make_log,           make_http,          make_http_task, make_openapi,         make_web_scraper,
-    make_run_shell, make_run_script, make_run_container, make_shell_command, make_file_read, make_file_write,      make_file_organizer,
-    make_csv,       make_transform,  make_archive,       make_sql_query,     make_git,       make_database_backup,
+    make_approval,
+    make_noop,
+    make_log,
+    make_http,
+    make_http_task,
+    make_openapi,
+    make_web_scraper,
+    make_run_shell,
+    make_run_script,
+    make_run_container,
+    make_shell_command,
+    make_file_read,
+    make_file_write,
+    make_file_organizer,
+    make_csv,
+    make_transform,
+    make_archive,
+    make_sql_query,
+    make_git,
+    make_database_backup,
+    make_slack,
+    make_send_email,
+    make_s3,
+    make_pdf_extractor,
+    make_image_processor,
+    make_email_summarizer,
 };
 
 }  // namespace

@@ -8,6 +8,9 @@
 /// | `file-read`, `file-write`, `file-organizer` | work on files below the roots |
 /// | `csv`, `transform`, `archive`, `sql-query`, `database-backup` | data in texts, files, archives and databases |
 /// | `git` | works on repositories below the roots |
+/// | `slack`, `send-email`, `email-summarizer` | tell people, and read what they wrote |
+/// | `s3` | keeps objects in a storage service |
+/// | `pdf-extractor`, `image-processor` | look into PDFs and pictures, in the sandbox |
 ///
 /// Each function lives in one source file; adding one is that file and its line in `add_builtin_functions`.
 #pragma once
@@ -70,6 +73,11 @@ struct FunctionsOptions {
   std::uint32_t max_archive_entries = 10'000;
   std::uint64_t max_archive_bytes = 1ULL << 30U;  ///< of all entries of an archive, unpacked
   std::uint64_t max_archive_ratio = 200;          ///< unpacked to packed; a small archive is not asked
+  std::size_t max_mail = 25U << 20U;              ///< bytes per mail sent, attachments included
+  std::uint64_t max_transfer = 4ULL << 30U;       ///< bytes per object that goes between a file and `s3`
+  std::size_t max_document = 64U << 20U;          ///< bytes per PDF, picture or mailbox that is looked into
+  std::uint64_t max_pixels = 100'000'000;         ///< per picture
+  std::string ca_file{};                          ///< PEM file of authorities that mail servers are trusted by; empty: the system's
 };
 
 /// What the functions work with; all of it outlives the registry, and is stopped before the registry is destroyed.

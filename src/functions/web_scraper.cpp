@@ -110,6 +110,10 @@ class WebScraper final : public Builtin {
                          ]
                        }
                      },
+                     "screenshot": {"type": "boolean", "default": false, "description": "needs a browser, which this server does not run"},
+                     "screenshot_path": {"type": "string", "minLength": 1},
+                     "wait_for": {"type": "string", "minLength": 1, "description": "needs a browser, which this server does not run"},
+                     "headless": {"enum": [true]},
                      "headers": {"type": "object"},
                      "authentication": {"type": "object", "description": "as in the DSL"},
                      "screenshot": {"enum": [false], "description": "there is no browser here: pages are read as they are served"},
@@ -145,6 +149,14 @@ class WebScraper final : public Builtin {
   }
 
   engine::Cancel run(engine::Invocation call, engine::Done done) override {
+    // A browser loads whatever a page names. Until all of its connections go through the address guard, none is started.
+    if (flag_or(call.arguments, "screenshot", false) || call.arguments.find("wait_for") != nullptr) {
+      done(engine::Outcome::failure(
+          engine::make_error("configuration", 501, "No browser",
+                             "`screenshot` and `wait_for` need a browser, which this server does not run; pages are read "
+                             "as they are sent, without their scripts")));
+      return {};
+    }
     auto picks = read_picks(call.arguments.get("selectors"));
     auto headers = read_pairs(call.arguments.get("headers"), "headers");
     auto timeout = duration_argument(call.arguments, "timeout");

@@ -18,7 +18,9 @@ import unittest
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from media import pdf, png  # noqa: E402
 from pawl_server import Server, binary, poll  # noqa: E402
+from smtp_server import SmtpServer  # noqa: E402
 
 HEADER = "document: {dsl: '1.0.3', namespace: test, name: %s, version: '1.0.0'}\n"
 CANARY = "canary-7f3a+91/bc de\"42"
@@ -37,6 +39,8 @@ class Site(http.server.BaseHTTPRequestHandler):
             body = json.dumps(document).encode()
         elif self.path == "/page":
             kind, body = "text/html", b"<h1>Hello</h1>"
+        elif self.path == "/slack":
+            kind, body = "text/plain", b"ok"
         elif self.path.startswith("/bad"):
             status, body = 500, b"{}"
         self.send_response(status)
@@ -51,11 +55,13 @@ class Site(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def cases(site):
+def cases(site, smtp):
     """By function: a task for each outcome. Missing outcomes cannot be: `reason` says why."""
     def call(name, **arguments):
         return {"call": name, "with": arguments}
     url = f"http://127.0.0.1:{site}"
+    mail = {"smtp_host": "127.0.0.1", "security": "none", "from_email": "a@example.org", "to_email": "b@example.org", "subject": "s", "body": "b"}
+    storage = {"bucket": "bad", "key": "k", "endpoint": url, "access_key_id": "id", "secret_access_key": "key"}
     return {
         "noop": {"success": call("noop", n=1)},
         "approval": {"success": call("approval", title="Go on?", deadline={"milliseconds": 50}, on_deadline="approve"),
@@ -82,10 +88,23 @@ def cases(site):
         "file-organizer": {"success": call("file-organizer", target=".", allow_destructive=True),
                            "failure": call("file-organizer", target="no-such-folder", allow_destructive=True),
                            "refused": call("file-organizer", target=".")},
+        "slack": {"success": call("slack", webhook_url=url + "/slack", message="x"),
+                  "failure": call("slack", webhook_url=url + "/bad", message="x")},
+        "send-email": {"success": call("send-email", smtp_port=smtp, **mail), "failure": call("send-email", smtp_port=1, **mail)},
+        "email-summarizer": {"success": call("email-summarizer", email_content="Subject: x\n\nHello you."),
+                             "failure": call("email-summarizer", source_path="nowhere.mbox")},
+        "s3": {"success": call("s3", operation="presign", **storage), "failure": call("s3", operation="get", **storage),
+               "refused": call("s3", operation="delete", **storage)},
+        "pdf-extractor": {"success": call("pdf-extractor", input_path="here.pdf"),
+                          "failure": call("pdf-extractor", input_path="here.txt"),
+                          "refused": call("pdf-extractor", input_path="here.pdf", output_path="never.txt", overwrite=True)},
+        "image-processor": {"success": call("image-processor", input_path="here.png"),
+                            "failure": call("image-processor", input_path="here.txt"),
+                            "refused": call("image-processor", operation="convert", input_path="here.png", output_path="never.gif", overwrite=True)},
     }
 
 
-DESTRUCTIVE = {"shell-command", "file-write", "file-organizer"}
+DESTRUCTIVE = {"shell-command", "file-write", "file-organizer", "s3", "pdf-extractor", "image-processor"}
 
 
 class AuditTest(unittest.TestCase):
@@ -99,6 +118,10 @@ class AuditTest(unittest.TestCase):
         os.mkdir(cls.files)
         with open(os.path.join(cls.files, "here.txt"), "w", encoding="utf-8") as file:
             file.write("here")
+        for name, content in {"here.pdf": pdf("Here", ["a page"]), "here.png": png(8, 8)}.items():
+            with open(os.path.join(cls.files, name), "wb") as file:
+                file.write(content)
+        cls.smtp = SmtpServer()
         scripts = os.path.join(cls.folder.name, "scripts")
         os.mkdir(scripts)
         with open(os.path.join(scripts, "echo.json"), "w", encoding="utf-8") as file:
@@ -110,6 +133,8 @@ class AuditTest(unittest.TestCase):
     def tearDownClass(cls):
         cls.server.stop()
         cls.site.shutdown()
+        cls.smtp.shutdown()
+        cls.smtp.server_close()
         cls.folder.cleanup()
 
     def lines(self):
@@ -134,7 +159,7 @@ class AuditTest(unittest.TestCase):
             return database.execute("select coalesce(max(seq), 0) from audit_records").fetchone()[0]
 
     def test_s4_h2_every_function_leaves_one_record_for_each_way_to_end(self):
-        table = cases(self.site.server_port)
+        table = cases(self.site.server_port, self.smtp.server_address[1])
         _, plugins, _ = self.server.request("GET", "/api/plugins")
         self.assertEqual({item["name"] for item in plugins["items"]}, set(table), "a function without a case")
         self.assertEqual({item["name"] for item in plugins["items"] if item["destructive"]}, DESTRUCTIVE)

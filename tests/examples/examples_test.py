@@ -6,6 +6,8 @@ fails.
 """
 
 import csv
+import email
+import email.policy
 import http.server
 import io
 import json
@@ -20,7 +22,9 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
+from media import pdf, png  # noqa: E402
 from pawl_server import Server, binary, poll  # noqa: E402
+from smtp_server import SmtpServer  # noqa: E402
 
 EXAMPLES = os.path.join(HERE, "..", "..", "examples")
 
@@ -194,6 +198,50 @@ class Examples(unittest.TestCase):
         ended = poll(lambda: (lambda view: view if view["status"] == "completed" else None)(server.request("GET", run)[1]),
                      10, "the run ends")
         self.assertEqual(ended["output"], {"approved": True, "decision": "approved", "account": "4711", "amount": 900})
+
+    def write(self, name, content):
+        with open(os.path.join(self.folder.name, name), "wb") as file:
+            file.write(content)
+
+    def test_mails_a_digest_of_a_mailbox(self):
+        self.write("inbox.mbox", (
+            "From ada@example.org Tue Nov 25 22:01:00 2025\nFrom: =?utf-8?q?Ada_L=C3=B6wen?= <ada@example.org>\nSubject: Release plan\n"
+            "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n"
+            "The release moves to Friday. Bob is on holiday. The release needs a new plan for the=\n database. See you.\n> old text\n\n"
+            "From bob@example.org Tue Nov 25 22:02:00 2025\nFrom: bob@example.org\nSubject: Lunch\n\nLet us meet at noon.\n").encode())
+        smtp = SmtpServer()
+        self.addCleanup(smtp.server_close)
+        self.addCleanup(smtp.shutdown)
+        result = self.run_example("mail-digest.yaml", {"mailbox": "inbox.mbox", "to": "boss@example.org", "host": "127.0.0.1",
+                                                       "port": smtp.server_address[1]})
+        self.assertEqual(result, {"mails": 2, "sent": True})
+        [text] = smtp.to("boss@example.org")
+        message = email.message_from_string(text, policy=email.policy.default)
+        self.assertEqual(message["Subject"], "Digest of 2 mails")
+        body = message.get_body(("plain",)).get_content()
+        self.assertIn("* Release plan (Ada Löwen <ada@example.org>)\n  The release moves to Friday. "
+                      "The release needs a new plan for the database.", body)
+        self.assertIn("* Lunch (bob@example.org)\n  Let us meet at noon.", body)
+        self.assertNotIn("old text", body)
+
+    def test_looks_into_pdfs(self):
+        self.write("a.pdf", pdf("Contract", ["The period of notice", "Nothing here", "notice again"]))
+        self.write("b.pdf", b"not a PDF")
+        result = self.run_example("pdf-index.yaml", {"files": ["a.pdf", "b.pdf"], "word": "notice", "table": "index.csv"})
+        self.assertEqual(result["rows"], 2)
+        with open(os.path.join(self.folder.name, "index.csv"), newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        self.assertEqual(rows[1:], [["a.pdf", "Contract", "3", "8", "1 3"], ["b.pdf", "unreadable", "0", "0", ""]])
+
+    def test_makes_a_gallery(self):
+        self.write("cat & dog.png", png(320, 200))
+        self.write("small.png", png(40, 30))
+        result = self.run_example("gallery.yaml", {"pictures": ["cat & dog.png", "small.png"], "folder": "gallery"})
+        self.assertEqual(result["pictures"], 2)
+        made = snapshot(os.path.join(self.folder.name, "gallery"))
+        self.assertEqual(sorted(made), ["index.html", "thumbnail-0.webp", "thumbnail-1.webp"])
+        self.assertEqual(made["thumbnail-0.webp"][8:12], b"WEBP")
+        self.assertIn(b"cat &amp; dog.png, 320 x 200", made["index.html"])
 
     @classmethod
     def tearDownClass(cls):

@@ -63,7 +63,7 @@ json::Value to_workflow_error(const Error& error) {
   if (error.kind == ErrorClass::denied) return make("authorization", 403);
   if (error.kind == ErrorClass::unauthenticated) return make("authentication", 401);
   if (error.kind == ErrorClass::invalid || error.kind == ErrorClass::unprocessable) return make("validation", 400);
-  if (error.code.starts_with("net.")) return make("communication", 500);
+  if (error.code.starts_with("net.") || error.code == "mail.server") return make("communication", 500);
   return make("runtime", 500);
 }
 

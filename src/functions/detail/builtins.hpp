@@ -27,5 +27,11 @@ std::unique_ptr<engine::Function> make_archive(const Parts& parts);
 std::unique_ptr<engine::Function> make_sql_query(const Parts& parts);
 std::unique_ptr<engine::Function> make_git(const Parts& parts);
 std::unique_ptr<engine::Function> make_database_backup(const Parts& parts);
+std::unique_ptr<engine::Function> make_slack(const Parts& parts);
+std::unique_ptr<engine::Function> make_send_email(const Parts& parts);
+std::unique_ptr<engine::Function> make_s3(const Parts& parts);
+std::unique_ptr<engine::Function> make_pdf_extractor(const Parts& parts);
+std::unique_ptr<engine::Function> make_image_processor(const Parts& parts);
+std::unique_ptr<engine::Function> make_email_summarizer(const Parts& parts);
 
 }  // namespace pawl::functions

@@ -119,6 +119,30 @@ Result<Written> write_whole(const Place& place, std::string_view bytes, WriteMod
   return Written{.created = !exists, .size = bytes.size()};
 }
 
+Result<FileReader> FileReader::open(const Place& place) {
+  struct stat status {};
+  PAWL_TRY(fd, open_regular(place, O_RDONLY, status));
+  FileReader reader;
+  reader.place_ = place;
+  reader.fd_ = std::move(fd);
+  reader.size_ = static_cast<std::uint64_t>(status.st_size);
+  return reader;
+}
+
+Result<std::string> FileReader::piece(std::uint64_t offset, std::size_t length) const {
+  std::string bytes(length, '\0');
+  std::size_t filled = 0;
+  while (filled < length) {
+    const ssize_t got = pread(fd_.get(), bytes.data() + filled, length - filled, static_cast<off_t>(offset + filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return file_error(errno, place_.display());
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  bytes.resize(filled);
+  return bytes;
+}
+
 Result<std::string> hash_file(const Place& place, const std::atomic<bool>& cancelled) {
   struct stat status {};
   PAWL_TRY(fd, open_regular(place, O_RDONLY, status));

@@ -31,6 +31,23 @@ struct Written {
 /// Durable when it returns (fsync). Folders on the way are made.
 [[nodiscard]] Result<Written> write_whole(const Place& place, std::string_view bytes, WriteMode mode);
 
+/// A regular file read in pieces.
+class FileReader {
+ public:
+  [[nodiscard]] static Result<FileReader> open(const Place& place);
+  /// When it was opened.
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  /// Shorter at the end.
+  [[nodiscard]] Result<std::string> piece(std::uint64_t offset, std::size_t length) const;
+
+ private:
+  FileReader() = default;
+
+  Place place_;
+  Fd fd_;
+  std::uint64_t size_ = 0;
+};
+
 /// SHA-256 of a file's content, read in pieces. Error `file.cancelled` when the flag goes up meanwhile.
 [[nodiscard]] Result<std::string> hash_file(const Place& place, const std::atomic<bool>& cancelled);
 

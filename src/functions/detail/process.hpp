@@ -29,7 +29,9 @@ struct ProcessSpec {
   Millis timeout{0};              ///< 0: the runner's limit
   bool network = false;
   bool write_roots = false;
-  bool contained = true;  ///< false: no sandbox and no resource limits, for trusted command lines only (a container engine's client)
+  bool see_roots = true;       ///< false: for programs that parse what a stranger has made; they get `files` and nothing else
+  std::size_t max_output = 0;  ///< bytes of standard output and error each; 0: the runner's limit
+  bool contained = true;       ///< false: no sandbox and no resource limits, for trusted command lines only (a container engine's client)
 };
 
 struct ProcessResult {

@@ -48,6 +48,7 @@ struct Running {
   std::size_t input_written = 0;
   SteadyTime deadline{};
   bool contained = true;
+  std::size_t max_output = 0;
   std::optional<Ending> killed_for;
   ProcessResult result;
   ProcessRunner::Done done;
@@ -178,6 +179,7 @@ struct ProcessRunner::Impl {
     process.input = std::move(request.spec.input);
     process.deadline = std::chrono::steady_clock::now() + limit;
     process.contained = request.spec.contained;
+    process.max_output = request.spec.max_output > 0 ? request.spec.max_output : options.max_process_output;
     process.done = std::move(request.done);
     watch(process.process.pidfd, Source::exit, request.id, EPOLLIN);
     watch(process.process.output, Source::output, request.id, EPOLLIN);
@@ -213,7 +215,7 @@ struct ProcessRunner::Impl {
     if (broken || process.input_written == process.input.size()) process.process.input.reset();
   }
 
-  void drain(Running& process, Fd& from, std::string& to) const {
+  static void drain(Running& process, Fd& from, std::string& to) {
     std::array<char, 16 * 1024> buffer{};
     while (from) {
       const ssize_t length = read(from.get(), buffer.data(), buffer.size());
@@ -222,8 +224,8 @@ struct ProcessRunner::Impl {
       if (length == 0) return from.reset();
       if (process.killed_for) continue;  // what comes after the end was decided is thrown away
       to.append(buffer.data(), static_cast<std::size_t>(length));
-      if (to.size() > options.max_process_output) {
-        to.resize(options.max_process_output);
+      if (to.size() > process.max_output) {
+        to.resize(process.max_output);
         kill_for(process, Ending::output_limit);
       }
     }

@@ -85,6 +85,11 @@ std::vector<std::pair<std::string, std::string>> environment_of(const ProcessSpe
   return all;
 }
 
+std::string working_directory_of(const ProcessSpec& spec, const FunctionsOptions& options, const std::string& own) {
+  if (!spec.working_directory.empty()) return spec.working_directory;
+  return spec.see_roots && !options.roots.empty() ? options.roots.front() : own;
+}
+
 // ---- bubblewrap -----------------------------------------------------------------------------------------------------------------
 
 class BubblewrapArguments {
@@ -127,6 +132,7 @@ void add_view(BubblewrapArguments& arguments, const ProcessSpec& spec, const Fun
   // `--dev` is a file system in memory without a limit of its own.
   arguments.add("--dev", "/dev", "--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev");
   arguments.add("--size", scratch, "--tmpfs", "/tmp");
+  if (!spec.see_roots) return;
   for (const std::string& root : options.roots) arguments.add(spec.write_roots ? "--bind" : "--ro-bind", root, root);
   for (const std::string& hidden : options.hidden) {
     const bool visible =
@@ -163,9 +169,7 @@ Result<PreparedProcess> prepare_bubblewrap(const ProcessSpec& spec, const Functi
   arguments.add("--dir", kInnerScratch);
   for (const ScratchFile& file : spec.files) PAWL_TRY_VOID(add_file(file.content, fmt::format("{}/{}", kInnerScratch, file.name)));
   arguments.add("--remount-ro", "/", "--seccomp", "4");
-  std::string folder = spec.working_directory;
-  if (folder.empty()) folder = options.roots.empty() ? std::string("/tmp") : options.roots.front();
-  arguments.add("--chdir", folder);
+  arguments.add("--chdir", working_directory_of(spec, options, "/tmp"));
 
   const std::vector<sock_filter> filter = make_filter({.network = spec.network});
   PAWL_TRY(argument_file, memory_file(arguments.text()));
@@ -215,8 +219,7 @@ Result<PreparedProcess> prepare_plain(const ProcessSpec& spec, const FunctionsOp
   }
   prepared.launch.program = std::move(program).value();
   for (const auto& [name, value] : environment_of(spec, prepared.scratch)) prepared.launch.environment.push_back(name + "=" + value);
-  prepared.launch.working_directory = spec.working_directory;
-  if (spec.working_directory.empty()) prepared.launch.working_directory = options.roots.empty() ? prepared.scratch : options.roots.front();
+  prepared.launch.working_directory = working_directory_of(spec, options, prepared.scratch);
   if (spec.contained) prepared.launch.limits = limits_of(spec, options);
   return prepared;
 }
@@ -230,7 +233,7 @@ Result<PreparedProcess> prepare_landlock(const ProcessSpec& spec, const Function
   for (const char* path : kDevices) rules.devices.emplace_back(path);
   rules.write.push_back(prepared.scratch);
   auto& roots = spec.write_roots ? rules.write : rules.read_and_run;
-  roots.insert(roots.end(), options.roots.begin(), options.roots.end());
+  if (spec.see_roots) roots.insert(roots.end(), options.roots.begin(), options.roots.end());
   rules.network = spec.network;
   PAWL_TRY(ruleset, make_ruleset(rules));
   prepared.launch.ruleset = ruleset.get();
