@@ -85,6 +85,20 @@ def cases(site, smtp):
                        "failure": call("file-write", path="../../etc/out.txt", content="x", allow_destructive=True),
                        "refused": call("file-write", path="never.txt", content="x")},
         "file-read": {"success": call("file-read", path="here.txt"), "failure": call("file-read", path="nowhere.txt")},
+        "csv": {"success": call("csv", text="a\n1\n"), "failure": call("csv", path="nowhere.csv"),
+                "refused": call("csv", operation="format", rows=[[1]], path="never.csv")},
+        "transform": {"success": call("transform", expression=". + 1", input=1), "failure": call("transform", expression=". + 1", input=[])},
+        "archive": {"success": call("archive", operation="create", archive="a.zip", paths=["here.txt"]),
+                    "failure": call("archive", operation="list", archive="nowhere.zip"),
+                    "refused": call("archive", operation="extract", archive="a.zip", overwrite=True)},
+        "sql-query": {"success": call("sql-query", path="shop.db", query="select * from products"),
+                      "failure": call("sql-query", path="shop.db", query="delete from products"),
+                      "refused": call("sql-query", path="shop.db", query="delete from products", read_only=False)},
+        "database-backup": {"success": call("database-backup", path="shop.db", target="copy.db"),
+                            "failure": call("database-backup", path="nowhere.db", target="other.db"),
+                            "refused": call("database-backup", path="shop.db", target="copy.db", overwrite=True)},
+        "git": {"success": call("git", operation="status", repo_path="repository"), "failure": call("git", operation="status", repo_path="nowhere"),
+                "refused": call("git", operation="push", repo_path="repository", force=True)},
         "file-organizer": {"success": call("file-organizer", target=".", allow_destructive=True),
                            "failure": call("file-organizer", target="no-such-folder", allow_destructive=True),
                            "refused": call("file-organizer", target=".")},
@@ -104,7 +118,8 @@ def cases(site, smtp):
     }
 
 
-DESTRUCTIVE = {"shell-command", "file-write", "file-organizer", "s3", "pdf-extractor", "image-processor"}
+DESTRUCTIVE = {"shell-command", "file-write", "file-organizer", "s3", "pdf-extractor", "image-processor", "csv", "archive", "sql-query",
+               "database-backup", "git"}
 
 
 class AuditTest(unittest.TestCase):
@@ -118,6 +133,11 @@ class AuditTest(unittest.TestCase):
         os.mkdir(cls.files)
         with open(os.path.join(cls.files, "here.txt"), "w", encoding="utf-8") as file:
             file.write("here")
+        with sqlite3.connect(os.path.join(cls.files, "shop.db")) as database:
+            database.execute("create table products (name text)")
+        database.close()
+        subprocess.run(["git", "init", "--quiet", os.path.join(cls.files, "repository")], check=True,
+                       env={"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent"})
         for name, content in {"here.pdf": pdf("Here", ["a page"]), "here.png": png(8, 8)}.items():
             with open(os.path.join(cls.files, name), "wb") as file:
                 file.write(content)
