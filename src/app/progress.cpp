@@ -98,20 +98,25 @@ TaskTree::TaskTree(dsl::PlanPtr plan) : plan_(std::move(plan)) {
   }
 }
 
+/// The turns and tool calls of an agent have references of their own: what counts here is the task that they are runs of.
+const std::string& TaskTree::place_name(const engine::RunView::TaskView& view) const {
+  return view.record.task < plan_->tasks.size() ? plan_->task(view.record.task).reference : view.reference;
+}
+
 void TaskTree::update(const engine::RunView::TaskView& task) {
-  const Key key{task.reference, task.record.iteration};
+  const Key key{place_name(task), task.record.iteration};
   const auto [it, is_new] = index_.emplace(key, entries_.size());
   if (!is_new) {
     entries_[it->second].view = task;
     return;
   }
-  const auto place = places_.find(task.reference);
+  const auto place = places_.find(key.first);
   entries_.push_back({task, place == places_.end() ? 0 : place->second.depth});
 }
 
 /// The entry that encloses this one: of the nearest enclosing task that has one, in the same rounds of the loops around it.
 std::optional<std::size_t> TaskTree::parent_of(const Entry& entry) const {
-  for (auto place = places_.find(entry.view.reference); place != places_.end(); place = places_.find(place->second.parent)) {
+  for (auto place = places_.find(place_name(entry.view)); place != places_.end(); place = places_.find(place->second.parent)) {
     for (auto rounds = entry.view.record.iteration;; rounds.pop_back()) {
       const auto found = index_.find({place->second.parent, rounds});
       if (found != index_.end()) return found->second;

@@ -43,6 +43,7 @@ class TaskTree {
     std::size_t depth = 0;
     std::string parent;  // reference; empty at the top
   };
+  [[nodiscard]] const std::string& place_name(const engine::RunView::TaskView& view) const;
   [[nodiscard]] std::string line(const Entry& entry, const DrawOptions& options) const;
   [[nodiscard]] std::optional<std::size_t> parent_of(const Entry& entry) const;
   [[nodiscard]] std::vector<const Entry*> in_tree_order() const;

@@ -19,9 +19,17 @@ class FunctionCatalog {
   struct Signature {
     std::string name;        ///< canonical, with dashes
     json::Value parameters;  ///< JSON Schema of the arguments; null: anything
+    std::string summary = {};
+  };
+  /// What calls of a function may do when only some of its arguments are settled and the others are a language model's choice.
+  struct Reach {
+    bool reads_outside = true;  ///< answers with what comes from outside of the run
+    bool acts = true;           ///< changes, sends or starts something, or goes to a place that is not settled
   };
   /// `name` with dashes or underscores, without version and catalog. Null where there is none.
   [[nodiscard]] virtual const Signature* find(std::string_view name) const = 0;
+  /// `name` as in `Signature`; `fixed`: object, the arguments that are settled, as written.
+  [[nodiscard]] virtual Reach reach(std::string_view /*name*/, const json::Value& /*fixed*/) const { return {}; }
   /// All names, for suggestions.
   [[nodiscard]] virtual std::vector<std::string> names() const = 0;
 };

@@ -8,7 +8,7 @@
 ///
 /// References of copies: the task of function `f` called by the task at `/do/0/x` is `/do/0/x/call/f`, what is below it goes on from there
 /// (`/do/0/x/call/f/do/1/y`); tasks of the extension at position 2, named `e`, of that task are `/do/0/x/extensions/2/e/before/0/z` and
-/// `.../after/0/z`. All other references are JSON pointers into the document; in a task list `/tasks/0`, below the root task `/tasks`.
+/// `.../after/0/z`; the turn of an agent is `/do/0/x/agent/turn`, its tools are `/do/0/x/agent/tool/t`. All other references are JSON pointers into the document; in a task list `/tasks/0`, below the root task `/tasks`.
 ///
 /// The task-list form compiles to the same plan: one root `GraphTask`.
 #pragma once
@@ -163,6 +163,33 @@ struct CallTask {
   /// `call: asyncapi` with `subscription.foreach`: tasks to run for each item of the call's output array, as `listen` does. The arguments
   /// hold the rest of the subscription, its `filter`, `while` and `until` as written: they are about messages that only the call sees.
   std::optional<ForeachClause> foreach;
+  bool of_agent = false;  ///< a turn or a tool of an agent, which makes the arguments; `arguments` holds those that are settled
+};
+/// Something that an agent may call.
+struct AgentTool {
+  std::string name;                  ///< what the model calls it
+  json::Value offer;                 ///< what the model is told: `{name, description, parameters}`
+  std::optional<Schema> parameters;  ///< of `offer`: what the model's arguments must be
+  Template fixed;                    ///< object: arguments that the model cannot change; evaluated on the agent's input
+  TaskIndex task = kNoTask;          ///< what runs: a `CallTask`, or an `AgentTask` for an agent as a tool
+  bool wraps_input = false;          ///< a workflow: the model's arguments are its input, not arguments of the call
+  bool needs_approval = false;
+  std::optional<Expression> approval;    ///< on `{tool, arguments}`: whether this very call needs approval
+  bool reads_outside = true;             ///< what it answers comes from outside of the run: nobody vouches for it
+  bool acts = true;                      ///< may change, send or start something
+  bool allowed_after_untrusted = false;  ///< may act although the agent has read what nobody vouches for
+};
+/// `call: agent`: turns of a model and the tool calls that it asks for, until it asks for none (machine/agent_task.cpp). The turn and each
+/// tool are tasks below it, which run as often as the model wants.
+struct AgentTask {
+  Template arguments;           ///< all but tools, `output` and what is compiled here; evaluated on the task's input
+  TaskIndex turn = kNoTask;     ///< a `CallTask` of `llm`
+  TaskIndex approve = kNoTask;  ///< a `CallTask` of `approval`; none: nothing in this agent can be approved
+  std::vector<AgentTool> tools;
+  json::Value output_schema;  ///< null: the answer is text
+  std::optional<Schema> output;
+  std::optional<Expression> approval;   ///< for all tools, as AgentTool::approval
+  std::optional<Expression> stop_when;  ///< asked after the tool calls of a turn
 };
 /// `call` of a task in `use.functions`.
 struct InvokeTask {
@@ -218,7 +245,7 @@ struct Task {
   json::Value metadata;
   std::vector<ExtensionUse> extensions;
   std::variant<SetTask, DoTask, SwitchTask, ForTask, ForkTask, TryTask, RaiseTask, WaitTask, EmitTask, ListenTask, CallTask, InvokeTask,
-               GraphTask>
+               GraphTask, AgentTask>
       body;
 };
 

@@ -105,7 +105,9 @@ class Collector {
  public:
   explicit Collector(const FunctionRegistry& functions) : functions_(functions) {}
 
-  void call(std::string_view function, const dsl::Template& arguments, const std::string& reference) {
+  /// `is_open`: what the arguments do not say somebody else does, when the call is made.
+  void call(std::string_view function, const dsl::Template& arguments, const std::string& reference, bool is_open = false) {
+    is_open_ = is_open;
     note(Kind::function, std::string(function), reference);
     if (function == "run.workflow") return workflow(arguments, reference);
     const auto* known = functions_.get(function);
@@ -144,6 +146,8 @@ class Collector {
     const auto kind = kind_of(access.kind);
     const auto known = access.parameter.empty() ? Known{} : known_at(arguments, access.parameter);
     if (known.how == Known::How::absent) {
+      const bool is_chosen = is_open_ && !access.parameter.empty();
+      if (is_chosen) return note(kind, std::string(kAtRunTime), reference);
       if (!access.fixed.empty()) note(kind, access.fixed, reference);
       return;
     }
@@ -177,6 +181,7 @@ class Collector {
 
   const FunctionRegistry& functions_;
   Capabilities found_;
+  bool is_open_ = false;
 };
 
 /// What of `a` is not in `b`.
@@ -221,7 +226,7 @@ Capabilities capabilities_of(const dsl::Plan& plan, const FunctionRegistry& func
   for (const auto& task : plan.tasks) {
     const auto* call = std::get_if<dsl::CallTask>(&task.body);
     if (call == nullptr || call->function.empty()) continue;
-    collector.call(call->function, call->arguments, task.reference);
+    collector.call(call->function, call->arguments, task.reference, call->of_agent);
     if (call->on_unknown && !call->on_unknown->probe.empty()) {
       collector.call(call->on_unknown->probe, call->on_unknown->probe_arguments, task.reference);
     }

@@ -134,5 +134,41 @@ do:
   EXPECT_TRUE(compare(after, after).added.empty());
 }
 
+TEST_F(CapabilitiesTest, A3AnAgentReachesWhatItsToolsReachAndWhatTheModelMayChoose) {
+  add("llm", {{Access::Kind::model, "/model", "(configured provider)"}});
+  const auto found = of(R"(
+do:
+  - ask:
+      call: agent
+      with:
+        model: some/model
+        prompt: q
+        tools:
+          - {function: fetch, with: {endpoint: 'https://crm.example.com/customers'}}
+          - {function: fetch, name: anywhere}
+          - {workflow: {namespace: t, name: other}}
+          - {function: wipe, with: {allow_destructive: true}}
+)");
+  EXPECT_EQ(text(found, Kind::host), "(decided at run time)@/do/0/ask/agent/tool/anywhere;crm.example.com@/do/0/ask/agent/tool/fetch;");
+  EXPECT_EQ(text(found, Kind::model), "some/model@/do/0/ask/agent/turn;");
+  EXPECT_EQ(text(found, Kind::workflow), "t/other@/do/0/ask/agent/tool/other;");
+  EXPECT_EQ(text(found, Kind::destructive), "wipe@/do/0/ask/agent/tool/wipe;");
+}
+
+TEST_F(CapabilitiesTest, A3WhetherAToolActsFollowsFromWhatIsSettledAndTheWorstOfTheRest) {
+  const auto acts = [&](std::string_view name, json::Value fixed = json::Value::object()) { return functions_.reach(name, fixed).acts; };
+  const auto at = [](const char* parameter) { return json::Value::object({{parameter, "x"}}); };
+  EXPECT_TRUE(acts("fetch")) << "to a place that the model chooses";
+  EXPECT_FALSE(acts("fetch", at("endpoint")));
+  EXPECT_TRUE(acts("query"));
+  EXPECT_FALSE(acts("query", at("connection")));
+  EXPECT_TRUE(acts("copy", at("to"))) << "it writes, wherever";
+  EXPECT_TRUE(acts("send", at("to")));
+  EXPECT_TRUE(acts("wipe", at("path")));
+  EXPECT_TRUE(acts("not-there"));
+  EXPECT_TRUE(functions_.reach("fetch", at("endpoint")).reads_outside);
+  EXPECT_TRUE(functions_.reach("fetch:1.0.0@default", {}).acts);
+}
+
 }  // namespace
 }  // namespace pawl::engine

@@ -123,6 +123,8 @@ class FunctionRegistry final : public dsl::FunctionCatalog {
   [[nodiscard]] std::vector<const Function*> all() const;
 
   [[nodiscard]] const Signature* find(std::string_view name) const override;
+  /// From what the function declares (`Info::reach`, `destructive`, its effect class), the worst for what is not fixed.
+  [[nodiscard]] Reach reach(std::string_view name, const json::Value& fixed) const override;
   [[nodiscard]] std::vector<std::string> names() const override;
 
  private:

@@ -24,7 +24,7 @@ struct RunNotice {
   std::uint64_t sequence = 0;  ///< counts from 1 within the run
   std::optional<Phase> phase{};
   const TaskRecord* record = nullptr;
-  std::string_view task_reference{};
+  std::string task_reference{};
   std::string_view task_name{};
   std::string_view task_type{};
 };

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <exception>
 
 #include "base/assert.hpp"
 #include "engine/function.hpp"
@@ -13,13 +14,64 @@ std::string canonical(std::string_view name) {
   return text;
 }
 
+EffectClass class_of(const Function& function, const json::Value& arguments) {
+  try {
+    return function.effect_class(arguments);
+  } catch (const std::exception&) {
+    return EffectClass::once;
+  }
+}
+
+/// The worst that a call can be when somebody else chooses what is not fixed, one choice at a time.
+EffectClass worst_class(const Function& function, const json::Value& fixed) {
+  auto worst = class_of(function, fixed);
+  const auto& properties = function.info().parameters.get("properties");
+  if (!properties.is_object()) return worst;
+  for (const auto& property : properties.members()) {
+    if (fixed.find(property.name()) != nullptr) continue;
+    auto choices = property.value.get("enum").is_array() ? property.value.get("enum") : json::Value::array();
+    if (property.value.get("type") == json::Value("boolean")) choices = json::Value::array({true, false});
+    for (const auto& choice : choices.items()) {
+      auto arguments = fixed;
+      arguments.set(property.name(), choice);
+      worst = std::max(worst, class_of(function, arguments));
+    }
+  }
+  return worst;
+}
+
+/// Whether the argument at this pointer, or something that it is a part of, is among the fixed ones.
+bool is_settled(const json::Value& fixed, std::string_view pointer) {
+  if (pointer.empty()) return true;  // it is fixed by the function itself
+  pointer.remove_prefix(1);
+  return fixed.find(pointer.substr(0, pointer.find('/'))) != nullptr;
+}
+
 }  // namespace
+
+dsl::FunctionCatalog::Reach FunctionRegistry::reach(std::string_view name, const json::Value& fixed) const {
+  const auto* function = get(canonical(name));
+  if (function == nullptr) return {};
+  const auto& info = function->info();
+  const auto worst = worst_class(*function, fixed);
+  Reach reach;
+  reach.reads_outside = worst != EffectClass::pure || !info.reach.empty();
+  reach.acts = worst > EffectClass::read || info.destructive;
+  for (const auto& access : info.reach) {
+    using Kind = Access::Kind;
+    const bool places = access.kind == Kind::host || access.kind == Kind::database;  // who chooses the place may send something there
+    const bool changes =
+        access.kind == Kind::write || access.kind == Kind::process || access.kind == Kind::mail || access.kind == Kind::workflow;
+    reach.acts = reach.acts || changes || (places && !is_settled(fixed, access.parameter));
+  }
+  return reach;
+}
 
 void FunctionRegistry::add(std::unique_ptr<Function> function) {
   PAWL_ASSERT(function != nullptr, "a function is added");
   const auto& info = function->info();
   Entry entry;
-  entry.signature = {info.name, info.parameters};
+  entry.signature = {info.name, info.parameters, info.summary};
   entry.function = std::move(function);
   const auto place = std::lower_bound(entries_.begin(), entries_.end(), entry.signature.name,
                                       [](const Entry& each, const std::string& name) { return each.signature.name < name; });

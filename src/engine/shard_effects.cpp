@@ -60,10 +60,13 @@ Invocation Shard::invocation_of(const Run& run, const Effect& effect) const {
   call.run = run.identity.id;
   call.organization = run.identity.organization;
   call.step = action.step;
-  call.reference = run.machine->plan().task(action.step.task).reference;
+  call.reference = step_reference(run.machine->plan(), action.step.task, action.step.iteration);
   call.effect = effect.effect_class;
   if (effect.effect_class >= EffectClass::idempotent) call.idempotency_key = idempotency_key(run.identity.id, action.step);
-  call.arguments = action.arguments;
+  // What an agent tells a model: no secret of the run, however it got there.
+  const auto* step = std::get_if<dsl::CallTask>(&run.machine->plan().task(action.step.task).body);
+  const bool is_turn = step != nullptr && step->of_agent && action.function == "llm";
+  call.arguments = is_turn ? run.shown(action.arguments) : action.arguments;
   call.input = action.input;
   call.secrets = run.machine->info().secrets;
   call.dry_run = effect.plan_only;
@@ -197,7 +200,7 @@ void Shard::report(const Run& run, const Effect& effect, EffectReport::End end, 
   world_.effects->ended({.run = run.identity,
                          .trigger = run.trigger,
                          .secrets = run.machine->info().secrets,
-                         .reference = plan.task(action.step.task).reference,
+                         .reference = step_reference(plan, action.step.task, action.step.iteration),
                          .attempt = action.step.attempt,
                          .function = action.function,
                          .arguments = action.arguments,
@@ -300,8 +303,10 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
   request.workflow = resolved->workflow;
   request.version = resolved->version;
   request.input = run.shown(wanted.get("input"));  // a secret stays with the run whose workflow names it
-  request.trigger = json::Value::object(
-      {{"type", "workflow"}, {"run", run.identity.id.to_string()}, {"task", run.machine->plan().task(effect.action.step.task).reference}});
+  const auto& step = effect.action.step;
+  request.trigger = json::Value::object({{"type", "workflow"},
+                                         {"run", run.identity.id.to_string()},
+                                         {"task", step_reference(run.machine->plan(), step.task, step.iteration)}});
   for (const auto* const who : {"user", "api_key"}) {
     if (const auto* const found = run.trigger.find(who)) request.trigger.set(who, *found);  // for the child, too
   }

@@ -64,7 +64,7 @@ RunView::TaskView Shard::task_view(const Run& run, std::size_t record) {
   view.record = machine.records()[record];
   if (run.scrub) run.scrub->record(view.record);
   const auto& task = machine.plan().task(view.record.task);
-  view.reference = task.reference;
+  view.reference = step_reference(machine.plan(), view.record.task, view.record.iteration);
   view.name = task.name;
   view.type = task.type;
   return view;
@@ -148,7 +148,7 @@ void Shard::show_record(const Run& run, std::size_t record) const {
   notice.sequence = run.updates;
   notice.record = &run.machine->records()[record];
   const auto& task = run.machine->plan().task(notice.record->task);
-  notice.task_reference = task.reference;
+  notice.task_reference = step_reference(run.machine->plan(), notice.record->task, notice.record->iteration);
   notice.task_name = task.name;
   notice.task_type = task.type;
   world_.observer->changed(notice);

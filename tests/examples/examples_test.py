@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: W1, F2, F3, S4-H3, S4-A-P1, S4-R1
+"""proves: W1, F2, F3, A3, S4-H3, S4-A-P1, S4-R1
 
 Every document in examples/ is run for real by the binary: on real files, processes and HTTP services. A new example without a test here
 fails.
@@ -72,6 +72,8 @@ class SiteHandler(http.server.BaseHTTPRequestHandler):
             return self.reply(200, PAGES[self.path], "text/html; charset=utf-8")
         if self.path == "/weather":
             return self.reply(200, '{"sky": "clear"}')
+        if self.path == "/stock":
+            return self.reply(200, '{"mugs": 3}')
         if self.path == "/traffic":
             return self.reply(503, '{"error": "busy"}') if flaky else self.reply(200, '{"jam": "light"}')
         return self.reply(404, "{}")
@@ -110,8 +112,9 @@ class Examples(unittest.TestCase):
 
     def run_example(self, name, value, expect=0):
         Examples.covered.add(name)
+        scripts = {"LLM_SCRIPTS": os.path.join(EXAMPLES, "scripts")}
         done = subprocess.run([binary(), "run", os.path.join(EXAMPLES, name), "--input", json.dumps(value)], cwd=self.folder.name,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+                              env={**os.environ, **scripts}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, expect, done.stderr)
         return json.loads(done.stdout) if done.stdout.strip() else None
 
@@ -242,6 +245,38 @@ class Examples(unittest.TestCase):
         self.assertEqual(sorted(made), ["index.html", "thumbnail-0.webp", "thumbnail-1.webp"])
         self.assertEqual(made["thumbnail-0.webp"][8:12], b"WEBP")
         self.assertIn(b"cat &amp; dog.png, 320 x 200", made["index.html"])
+
+    def test_researches_with_two_agents_side_by_side(self):
+        self.site.flaky_left = 0
+        result = self.run_example("research-agent.yaml", {"site": self.site.address, "model": "scripted"})
+        self.assertTrue(result["answer"].startswith("Take the bicycle."), result)
+        self.assertIn("jam", result["answer"])
+        self.assertEqual((result["turns"], result["tool_calls"], result["read"]), (2, 2, ["researcher"]))
+        self.assertEqual(sorted(self.site.calls), ["/traffic", "/weather"])
+
+    def test_triages_a_request_and_pays_back_what_a_person_approved(self):
+        Examples.covered.add("support-triage.yaml")
+        server = Server(os.path.join(self.folder.name, "data"), extra_environment={"LLM_SCRIPTS": os.path.join(EXAMPLES, "scripts")})
+        self.addCleanup(server.stop)
+        server.start()
+        with open(os.path.join(EXAMPLES, "support-triage.yaml"), encoding="utf-8") as document:
+            workflow = server.create_workflow(document.read())
+        _, started, _ = server.request("POST", f"/api/workflows/{workflow}/execute", {
+            "input": {"shop": self.site.address, "request": "My mug A-1 came broken", "model": "scripted/triage"}})
+        run = f"/api/runs/{started['id']}"
+        poll(lambda: server.request("GET", run)[1]["status"] == "waiting", 10, "the run waits")
+        server.kill()
+        server.start()
+        asked = server.request("GET", "/api/approvals")[1]["items"]
+        self.assertEqual(asked[0]["title"], "Call of refund")
+        self.assertEqual(self.site.calls, ["/stock"], "nothing is paid before somebody has looked at it")
+        status, reply, _ = server.request("POST", f"/api/approvals/{asked[0]['id']}/approve", {"digest": asked[0]["digest"]})
+        self.assertEqual(status, 200, reply)
+        ended = poll(lambda: (lambda view: view if view["status"] == "completed" else None)(server.request("GET", run)[1]),
+                     10, "the run ends")
+        self.assertEqual(ended["output"]["priority"], "high")
+        self.assertEqual(self.site.calls, ["/stock", ("/payment/undo", "A-1", True)])
+        self.assertIn("/do/0/triage/agent/turn/1/approval/0", [task["reference"] for task in ended["tasks"]])
 
     @classmethod
     def tearDownClass(cls):

@@ -18,6 +18,7 @@ $defs:
   name: {type: string, minLength: 1}
   uri: {type: string, pattern: '^\S+$'}
   duration: {type: [object, string]}
+  count: {type: integer, minimum: 1, maximum: 1000000000}
   secret: {type: object, additionalProperties: false, required: [use], properties: {use: {$ref: '#/$defs/name'}}}
   userPassword:
     type: object
@@ -283,6 +284,67 @@ $defs:
       name: {$ref: '#/$defs/name'}
       version: {$ref: '#/$defs/name'}
       input: true
+  # In pieces: the lists of tools and what stands in them is checked one by one, so that a mistake is told once, where it is.
+  agent:
+    type: object
+    additionalProperties: false
+    required: [model]
+    properties:
+      model: {$ref: '#/$defs/name'}
+      provider: {$ref: '#/$defs/name'}
+      instructions: {$ref: '#/$defs/text'}
+      prompt: true
+      input: true
+      messages: {type: array}
+      tools: {type: array, maxItems: 64}
+      tool_choice: {type: [string, object]}
+      output: {type: object, additionalProperties: false, required: [schema], properties: {schema: {type: object}}}
+      temperature: {type: number, minimum: 0, maximum: 2}
+      max_tokens: {$ref: '#/$defs/count'}
+      timeout: true
+      fallback: {type: array}
+      max_turns: {type: integer, minimum: 1, maximum: 1000}
+      max_tool_calls: {$ref: '#/$defs/count'}
+      max_repairs: {type: integer, minimum: 0, maximum: 100}
+      max_result_bytes: {type: integer, minimum: 256, maximum: 1048576}
+      parallel_tool_calls: {type: [boolean, integer], minimum: 1, maximum: 64}
+      budget:
+        type: object
+        additionalProperties: false
+        minProperties: 1
+        properties: {tokens: {$ref: '#/$defs/count'}, cost: {type: number, exclusiveMinimum: 0}, time: true}
+      on_budget: {type: string, enum: [fault, finish]}
+      memory:
+        type: object
+        additionalProperties: false
+        required: [window]
+        properties: {window: {type: integer, minimum: 1, maximum: 1000}}
+      approval: {type: [array, string, boolean]}
+      approvers: {type: object}
+      approval_deadline: true
+      untrusted: {type: boolean}
+      after_untrusted: {type: string, enum: [refuse, ask]}
+      allow_after_untrusted: {type: array, items: {$ref: '#/$defs/name'}}
+      stop_when: {$ref: '#/$defs/name'}
+  agent.tool:
+    type: object
+    additionalProperties: false
+    properties:
+      function: {$ref: '#/$defs/name'}
+      workflow:
+        type: object
+        additionalProperties: false
+        required: [namespace, name]
+        properties: {namespace: {$ref: '#/$defs/name'}, name: {$ref: '#/$defs/name'}, version: {$ref: '#/$defs/name'}}
+      agent: {type: object}
+      name: {type: string, pattern: '^[A-Za-z0-9_-]{1,64}$'}
+      description: {$ref: '#/$defs/text'}
+      with: {type: object}
+      parameters: {type: object}
+      approval: {type: [boolean, string]}
+      effect: {type: string, enum: [pure, read, idempotent, once]}
+      trusted: {type: boolean}
+    oneOf: [{required: [function]}, {required: [workflow]}, {required: [agent]}]
 )yaml";
 
 using Shapes = std::map<std::string, JsonSchema, std::less<>>;
@@ -292,7 +354,7 @@ Shapes make_shapes() {
   PAWL_ASSERT(read.ok(), "the shapes are part of the program");
   Shapes shapes;
   for (const std::string_view name : {"http", "openapi", "grpc", "asyncapi", "a2a", "mcp", "run.container", "run.script", "run.shell",
-                                      "run.workflow", "authentication", "catalog"}) {
+                                      "run.workflow", "authentication", "catalog", "agent", "agent.tool"}) {
     json::Value document = read.value->value;
     document.set("$ref", json::Value("#/$defs/" + std::string(name)));
     auto compiled = JsonSchema::compile(document);

@@ -8,7 +8,7 @@
 namespace pawl::dsl::detail {
 
 /// `http`, `openapi`, `grpc`, `asyncapi`, `a2a`, `mcp`; `run.container`, `run.script`, `run.shell`, `run.workflow`; `authentication`,
-/// `catalog`. Null for other names.
+/// `catalog`; `agent` and `agent.tool`. Null for other names.
 [[nodiscard]] const JsonSchema* call_shape(std::string_view name);
 
 }  // namespace pawl::dsl::detail

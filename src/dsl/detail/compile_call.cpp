@@ -53,6 +53,7 @@ std::string Compiler::nearest_function(std::string_view name) const {
   std::vector<std::string> names = functions_.names();
   for (const auto& [own, node] : function_tasks_) names.push_back(own);
   names.insert(names.end(), kProtocols.begin(), kProtocols.end());
+  names.emplace_back("agent");
   return nearest(name, names);
 }
 
@@ -203,6 +204,8 @@ void Compiler::catalog_call(Task& task, const Node& name_node, const std::option
       report_.warning(name_node.pointer, "remote-catalog",
                       "Catalogs other than `default` are not read: the call will fail when it is made.");
     }
+  } else if (name.name == "agent") {
+    return agent_call(task, name_node, with, place);
   } else {
     signature = functions_.find(name.name);
     if (signature) {

@@ -181,8 +181,9 @@ void Compiler::list_body(Task& task, const Node& node, const Node& type, const P
     return run_process(task, kind, process, member(*params, "await"), member(*params, "return"), place);
   }
   const auto* signature = functions_.find(*name);
-  if (!signature && name->find(':') == std::string::npos && name->find('@') == std::string::npos) {
+  if (!signature && *name != "agent" && name->find(':') == std::string::npos && name->find('@') == std::string::npos) {
     std::vector<std::string> names = functions_.names();
+    names.emplace_back("agent");
     for (const auto& [known, definition] : function_tasks_) names.push_back(known);
     names.insert(names.end(), kTaskTypes.begin(), kTaskTypes.end());
     report_.error(type.pointer, "unknown-task-type", "There is no function or task type `" + name->substr(0, 60) + "`.",
@@ -190,7 +191,7 @@ void Compiler::list_body(Task& task, const Node& node, const Node& type, const P
     return;
   }
   catalog_call(task, type, params, place);
-  task.type = std::get<CallTask>(task.body).function;
+  task.type = std::holds_alternative<AgentTask>(task.body) ? "agent" : std::get<CallTask>(task.body).function;
 }
 
 std::optional<Template> Compiler::list_timeout(const Node& node) {

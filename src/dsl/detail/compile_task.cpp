@@ -28,7 +28,7 @@ std::vector<std::string_view> companions(std::string_view type) {
 /// The keyword under which extensions know a task; in a task list its type is the function's name.
 std::string_view extension_kind(const Task& task) {
   if (const auto* call = std::get_if<CallTask>(&task.body)) return call->function.starts_with("run.") ? "run" : "call";
-  if (std::holds_alternative<InvokeTask>(task.body)) return "call";
+  if (std::holds_alternative<InvokeTask>(task.body) || std::holds_alternative<AgentTask>(task.body)) return "call";
   return task.type;
 }
 

@@ -130,6 +130,18 @@ class Compiler {
   void on_unknown(Task& task, const Node& node, const Place& place);
   void probe(OnUnknown& policy, const Node& node, const Place& place);
 
+  // ---- compile_agent.cpp
+  void agent_call(Task& task, const Node& name, const std::optional<Node>& with, const Place& place);
+  [[nodiscard]] AgentTask agent(const Node& with, const std::string& reference, const Place& place, bool is_tool);
+  [[nodiscard]] TaskIndex agent_step(std::string_view type, std::string name, std::string reference, std::string function, const Node& node,
+                                     const Place& place);
+  void agent_tools(AgentTask& agent, const Node& list, const std::string& reference, const Place& place);
+  [[nodiscard]] std::optional<AgentTool> agent_tool(const Node& node, const std::string& reference, const Place& place);
+  [[nodiscard]] bool function_tool(AgentTool& tool, const Node& node, const Node& function, const Place& place);
+  [[nodiscard]] bool workflow_tool(AgentTool& tool, const Node& node, const Node& workflow, const Place& place);
+  void agent_approval(AgentTask& agent, const Node& node, const Place& place);
+  void agent_output(AgentTask& agent, const Node& node);
+
   // ---- compile_values.cpp: shapes
   /// Reports a wrong type. `what` completes "... must be an object".
   [[nodiscard]] bool is_object(const Node& node, std::string_view what);

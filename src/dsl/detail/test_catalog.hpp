@@ -10,6 +10,7 @@ class TestCatalog final : public FunctionCatalog {
  public:
   TestCatalog() {
     add("noop", "null");
+    add("llm", "null");
     add("http-task", "null");
     add("log",
         R"({"type": "object", "required": ["message"], "properties": {"message": {"type": "string"}, "level": {"type": "string"}}})");

@@ -4,6 +4,7 @@
 namespace pawl::engine::detail {
 
 void Core::start(Activation& act, const dsl::CallTask& body) {
+  if (body.of_agent) return start_agent_step(act);
   json::Value arguments;
   if (!evaluate(act, body.arguments, arguments)) return;
   if (body.function != kApproval) return start_effect(act, std::move(arguments));

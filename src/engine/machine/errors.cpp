@@ -74,7 +74,7 @@ json::Value too_large_error() {
 
 void Core::fault(Activation& act, json::Value problem) {
   PAWL_ASSERT(act.kind == Kind::task, "only tasks fault; a list passes on what its task ended with");
-  set_instance(problem, task_of(act).reference);
+  set_instance(problem, reference_of(act));
   remember_fault(act, FaultPoint::Restart::child);
   propagate(act, std::move(problem));
 }
@@ -91,12 +91,13 @@ void Core::propagate(Activation& act, json::Value problem) {
   end(act, Ending::faulted);
 }
 
-/// Graphs and competing forks take the faults of their children and remember where they stood themselves once they fault.
+/// Graphs, agents and competing forks take the faults of their children and remember where they stood themselves once they fault.
 bool Core::is_absorbed(const Activation& act) const {
   for (const auto* place = parent_of(act); place != nullptr; place = parent_of(*place)) {
     if (place->kind != Kind::task || place->step != Step::body) continue;
     const auto& body = task_of(*place).body;
     if (std::holds_alternative<dsl::GraphTask>(body)) return true;
+    if (std::holds_alternative<dsl::AgentTask>(body) && !place->children.empty()) return true;  // a tool; a model's failure is the agent's
     if (const auto* fork = std::get_if<dsl::ForkTask>(&body); fork != nullptr && fork->compete) return true;
   }
   return false;

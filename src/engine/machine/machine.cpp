@@ -48,6 +48,23 @@ std::string idempotency_key(const RunId& run, const StepKey& step) {
   return key;
 }
 
+std::string step_reference(const dsl::Plan& plan, dsl::TaskIndex task, std::span<const std::uint32_t> iteration) {
+  const auto& step = plan.task(task);
+  const bool is_call = step.type == "tool" || step.type == "approval";
+  const auto* agent = step.parent == dsl::kNoTask ? nullptr : std::get_if<dsl::AgentTask>(&plan.task(step.parent).body);
+  const bool is_turn = agent != nullptr && agent->turn == task;
+  if (agent == nullptr) return step.reference;
+  const std::size_t own = is_turn ? 1 : 2;
+  if (iteration.size() < own) return step.reference;
+  auto reference = step_reference(plan, step.parent, iteration.first(iteration.size() - own));
+  reference += "/agent/turn/";
+  reference += std::to_string(iteration[iteration.size() - own]);
+  if (is_turn) return reference;
+  reference += is_call && step.type == "approval" ? "/approval/" : "/tool/";
+  reference += std::to_string(iteration.back());
+  return reference;
+}
+
 struct Machine::Impl {
   Impl(dsl::PlanPtr plan, RunInfo info, const MachineLimits& limits) : core(std::move(plan), std::move(info), limits) {}
   detail::Core core;
@@ -158,7 +175,7 @@ std::string Core::waiting_reason() const {
   if (!effects.empty()) {
     const auto& act = *activations[effects.begin()->second.activation];
     const auto* call = std::get_if<dsl::CallTask>(&task_of(act).body);
-    add(fmt::format("answer of {} {}", call != nullptr ? call->function : "emit", task_of(act).reference));
+    add(fmt::format("answer of {} {}", call != nullptr ? call->function : "emit", reference_of(act)));
     if (effects.size() > 1) reason += fmt::format(" and {} more", effects.size() - 1);
     return reason;
   }

@@ -122,6 +122,9 @@ class Machine {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Where a step stands: the task's reference; of a turn or a tool call of an agent the very one, `/do/2/agent/turn/3/tool/0`.
+[[nodiscard]] std::string step_reference(const dsl::Plan& plan, dsl::TaskIndex task, std::span<const std::uint32_t> iteration);
+
 /// Text of a step's key, unique within all runs: what goes out as `Idempotency-Key`.
 [[nodiscard]] std::string idempotency_key(const RunId& run, const StepKey& step);
 

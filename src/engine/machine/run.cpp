@@ -95,6 +95,7 @@ void Core::timer_due(Activation& act, TimerUse use, std::uint32_t number) {
       return attempt_failed(owner, std::get<dsl::TryTask>(task_of(owner).body), std::move(problem));
     }
     case TimerUse::approval: return;  // decided when it fired
+    case TimerUse::agent_time: return agent_out_of_time(act);
     case TimerUse::run_timeout: {
       remember_where();
       auto problem = make_error("timeout", 408, "Timeout", "The run did not end in time.");

@@ -14,7 +14,20 @@ using Restart = FaultPoint::Restart;
 /// Runs several things side by side, and knows which of them are done.
 bool is_parallel(const dsl::Task& task) {
   if (const auto* loop = std::get_if<dsl::ForTask>(&task.body)) return loop->concurrency > 1;
-  return std::holds_alternative<dsl::ForkTask>(task.body) || std::holds_alternative<dsl::GraphTask>(task.body);
+  const auto& body = task.body;
+  return std::holds_alternative<dsl::ForkTask>(body) || std::holds_alternative<dsl::GraphTask>(body) ||
+         std::holds_alternative<dsl::AgentTask>(body);
+}
+
+/// Loop rounds, turns and calls from outside in, of what is below the first `depth` activations of a chain.
+std::vector<std::uint32_t> rounds_in(const std::vector<Activation>& chain, std::size_t depth) {
+  std::vector<std::uint32_t> rounds;
+  for (std::size_t i = 0; i < depth; ++i) {
+    if (!chain[i].is_round) continue;
+    if (i > 0 && !chain[i - 1].agent.empty()) rounds.push_back(chain[i - 1].position);  // an agent as a tool: which turn's call it is
+    rounds.push_back(chain[i].number);
+  }
+  return rounds;
 }
 
 }  // namespace
@@ -67,6 +80,11 @@ std::optional<Core::RestartPoint> Core::find_restart(const RetryRequested& reque
   for (std::size_t depth = chain.size(); depth > 0; --depth) {
     const auto& place = chain[depth - 1];
     std::vector<dsl::TaskIndex> tasks;
+    if (!place.agent.empty()) {
+      if (const auto number = agent_child_named(place, rounds_in(chain, depth), request.from))
+        return RestartPoint{depth, Restart::child, *number, {}};
+      continue;
+    }
     if (place.kind == Kind::list) {
       tasks = list_of(place).tasks;
     } else if (const auto* fork = std::get_if<dsl::ForkTask>(&task_of(place).body)) {
@@ -79,10 +97,7 @@ std::optional<Core::RestartPoint> Core::find_restart(const RetryRequested& reque
     if (found == tasks.end()) continue;
     RestartPoint point{depth, Restart::child, static_cast<std::uint32_t>(found - tasks.begin()), {}};
     point.raw_input = place.kind == Kind::list ? place.output : place.input;
-    std::vector<std::uint32_t> rounds;
-    for (std::size_t i = 0; i < depth; ++i) {
-      if (chain[i].is_round) rounds.push_back(chain[i].number);
-    }
+    const auto rounds = rounds_in(chain, depth);
     for (const auto& record : records) {
       if (record.task == *found && record.iteration == rounds) point.raw_input = record.input;
     }
@@ -130,7 +145,7 @@ void Core::handle(const RetryRequested& event) {
 
 /// A fork takes over what the run before it has done up to here. What was done later is not known to it.
 bool Core::stops_at(const Activation& act) {
-  const auto& reference = task_of(act).reference;
+  const auto reference = reference_of(act);
   const bool is_last = reference == stops_.back();
   if (!is_last && reference != stops_.front()) return false;
   if (is_last) {
@@ -199,6 +214,10 @@ void Core::rearm_limit(Activation& act) {
   if (act.id == root) {
     if (plan->timeout) arm(*plan->timeout, workflow_input, act.timeout_timer, TimerUse::run_timeout);
   } else if (act.kind == Kind::task) {
+    if (!act.agent.empty()) {
+      const auto limit = dsl::to_duration(act.agent[0].settings.get("budget").get("time"));
+      if (limit.has_value()) act.timer = set_timer(act, limit.value(), TimerUse::agent_time);
+    }
     if (task_of(act).timeout) arm(*task_of(act).timeout, act.input, act.timeout_timer, TimerUse::timeout);
   } else if (const auto* body = std::get_if<dsl::TryTask>(&task_of(act).body); body != nullptr && act.role == ListRole::body) {
     const auto& retry = body->handler.retry;
@@ -210,6 +229,14 @@ void Core::rearm_limit(Activation& act) {
 void Core::restart_children(Activation& act, std::uint32_t kept) {
   const auto& body = task_of(act).body;
   act.count = kept == kNone ? 0 : 1;
+  if (const auto* agent = std::get_if<dsl::AgentTask>(&body)) {
+    if (act.children.empty()) return;  // a turn is under way: it is what is kept
+    for (std::uint32_t i = 0; i < act.children.size(); ++i) {
+      const bool is_open = act.children[i].status == Child::Status::running || act.children[i].status == Child::Status::delayed;
+      if (i != kept && is_open) act.children[i].status = Child::Status::pending;
+    }
+    return advance_calls(act, *agent);
+  }
   if (const auto* graph = std::get_if<dsl::GraphTask>(&body)) {
     Child chained;
     if (kept != kNone) chained = act.children[kept];
@@ -243,6 +270,7 @@ void Core::restart_child(Activation& act, std::uint32_t number, const json::Valu
     return step_list(act);
   }
   const auto& body = task_of(act).body;
+  if (std::holds_alternative<dsl::AgentTask>(body)) return restart_agent(act, number, raw_input);
   if (const auto* graph = std::get_if<dsl::GraphTask>(&body)) {
     reset_nodes(act, *graph, number);
     act.count = 0;

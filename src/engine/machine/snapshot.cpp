@@ -108,6 +108,31 @@ void describe(Archive& archive, Child& child) {
 }
 
 template <class Archive>
+void describe(Archive& archive, AgentState& agent) {
+  archive("settings", agent.settings);
+  archive("transcript", agent.transcript);
+  archive("news", agent.news);
+  archive("answer", agent.answer);
+  archive("input_tokens", agent.input_tokens);
+  archive("output_tokens", agent.output_tokens);
+  archive("cached_tokens", agent.cached_tokens);
+  archive("reasoning_tokens", agent.reasoning_tokens);
+  archive("cost", agent.cost);
+  archive("priced", agent.is_cost_known, true);
+  archive("token_limit", agent.token_limit);
+  archive("cost_limit", agent.cost_limit);
+  archive("known_tokens", agent.known_tokens);
+  archive("tool_calls", agent.tool_calls);
+  archive("turns", agent.turns);
+  archive("failures", agent.failures);
+  archive("last", agent.is_last);
+  archive("stop", agent.stop);
+  archive("models", agent.models);
+  archive("untrusted", agent.untrusted);
+  archive("seen", agent.seen);
+}
+
+template <class Archive>
 void describe(Archive& archive, Activation& act) {
   archive("serial", act.serial);
   archive("id", act.id, kNone);
@@ -144,6 +169,7 @@ void describe(Archive& archive, Activation& act) {
   archive("extra", act.extra);
   archive("context", act.context);
   archive("children", act.children);
+  archive("agent", act.agent);
   archive("cursor", act.cursor);
 }
 
@@ -330,6 +356,15 @@ bool Reader::decode(const json::Value& value, T& field) {
   }
 }
 
+/// An agent in progress has its state, and nothing else has one.
+bool fits(const Core& core, const Activation& act) {
+  if (act.kind != Kind::task || act.task >= core.plan->tasks.size()) return act.agent.empty();
+  const auto* body = std::get_if<dsl::AgentTask>(&core.task_of(act).body);
+  if (body == nullptr) return act.agent.empty();
+  if (act.agent.empty()) return act.children.empty() && act.first_child == kNone;
+  return act.agent.size() == 1 && act.agent[0].transcript.is_array() && act.agent[0].news.is_array();
+}
+
 /// Indices that a snapshot holds must lie within its own tables and the plan: a damaged one is refused, never followed.
 bool is_sound(const Core& core) {
   const auto slot_ok = [&](ActivationId id) {
@@ -342,6 +377,7 @@ bool is_sound(const Core& core) {
     if (act->id == kNone) continue;  // free
     const bool is_root = act->kind == Kind::list && act->role == ListRole::root;
     if (!is_root && act->task >= tasks) return false;
+    if (!fits(core, *act)) return false;
     if (!slot_ok(act->context_owner) || !link_ok(act->parent) || !link_ok(act->first_child)) return false;
     if (!link_ok(act->next_sibling) || !link_ok(act->previous_sibling)) return false;
     if (act->record != kNone && act->record >= core.records.size()) return false;
@@ -367,7 +403,7 @@ bool is_sound(const Core& core) {
   }
   for (const auto& act : core.fault_point.chain) {
     const bool is_root = act.kind == Kind::list && act.role == ListRole::root;
-    if (!is_root && act.task >= tasks) return false;
+    if (!is_root && (act.task >= tasks || !fits(core, act))) return false;
   }
   return link_ok(core.root) && (core.fault_record == kNone || core.fault_record < core.records.size());
 }

@@ -155,10 +155,22 @@ StepKey Core::step_key(const Activation& act) const { return {act.task, iteratio
 std::vector<std::uint32_t> Core::iteration_of(const Activation& act) const {
   std::vector<std::uint32_t> rounds;
   for (const auto* place = &act; place != nullptr; place = parent_of(*place)) {
-    if (place->is_round) rounds.push_back(place->number);
+    if (!place->is_round) continue;
+    rounds.push_back(place->number);
+    // A call of a tool: which turn's it is.
+    const auto* above = parent_of(*place);
+    if (above == nullptr || above->kind != Kind::task || place->kind != Kind::task) continue;
+    const auto* agent = std::get_if<dsl::AgentTask>(&task_of(*above).body);
+    if (agent != nullptr && place->task != agent->turn) rounds.push_back(above->position);
   }
   std::reverse(rounds.begin(), rounds.end());
   return rounds;
+}
+
+std::string Core::reference_of(const Activation& act) const {
+  const auto& reference = task_of(act).reference;
+  if (reference.find("/agent/") == std::string::npos) return reference;
+  return step_reference(*plan, act.task, iteration_of(act));
 }
 
 }  // namespace pawl::engine::detail

@@ -116,6 +116,7 @@ class Core {
   void cancel_timer(TimerId& timer);
   [[nodiscard]] StepKey step_key(const Activation& act) const;
   [[nodiscard]] std::vector<std::uint32_t> iteration_of(const Activation& act) const;
+  [[nodiscard]] std::string reference_of(const Activation& act) const;
   [[nodiscard]] Activation* find(const WorkItem& item);
 
   // records.cpp
@@ -174,6 +175,7 @@ class Core {
   void start(Activation& act, const dsl::CallTask& body);
   void start(Activation& act, const dsl::InvokeTask& body);
   void start(Activation& act, const dsl::GraphTask& body);
+  void start(Activation& act, const dsl::AgentTask& body);
 
   void ended_in(Activation& act, const dsl::DoTask& body, Ended& ended);
   void ended_in(Activation& act, const dsl::ForTask& body, Ended& ended);
@@ -183,6 +185,7 @@ class Core {
   void ended_in(Activation& act, const dsl::CallTask& body, Ended& ended);
   void ended_in(Activation& act, const dsl::InvokeTask& body, Ended& ended);
   void ended_in(Activation& act, const dsl::GraphTask& body, Ended& ended);
+  void ended_in(Activation& act, const dsl::AgentTask& body, Ended& ended);
 
   // approval.cpp: any task may ask people. `ask`, and when they have decided `decided_in(act, body, number, decision)` of its body is
   // called with `{approved, decision, by?, comment?, data?, decided_at}`. Whatever else ends the task withdraws the question.
@@ -234,6 +237,33 @@ class Core {
   void node_failed(Activation& act, const dsl::GraphTask& body, std::uint32_t number, json::Value problem);
   void reset_nodes(Activation& act, const dsl::GraphTask& body, std::uint32_t number);
   [[nodiscard]] json::Value graph_outputs(const Activation& act, const dsl::GraphTask& body) const;
+
+  // agent_task.cpp: the loop
+  void start_agent_step(Activation& act);
+  bool read_settings(Activation& act, const dsl::AgentTask& body);
+  void share_budget(Activation& act);
+  void next_turn(Activation& act, const dsl::AgentTask& body);
+  void open_turn(Activation& act, const dsl::AgentTask& body, json::Value news);
+  [[nodiscard]] json::Value turn_arguments(const Activation& act, const dsl::AgentTask& body) const;
+  void turn_answered(Activation& act, const dsl::AgentTask& body, const json::Value& reply);
+  void answer_found(Activation& act, const dsl::AgentTask& body, const json::Value& reply);
+  void repair_turn(Activation& act, const dsl::AgentTask& body, std::string complaint);
+  void budget_exhausted(Activation& act, std::string_view which, std::string detail);
+  void finish_agent(Activation& act, std::string_view reason, json::Value result = {});
+  void agent_out_of_time(Activation& act);
+  void restart_agent(Activation& act, std::uint32_t number, const json::Value& raw_input);
+  [[nodiscard]] std::optional<std::uint32_t> agent_child_named(const Activation& act, std::vector<std::uint32_t> rounds,
+                                                               std::string_view reference) const;
+  // agent_calls.cpp: the tools
+  void begin_calls(Activation& act, const dsl::AgentTask& body, const json::Value& calls);
+  void judge_call(Activation& act, const dsl::AgentTask& body, std::uint32_t number);
+  void refuse_call(Activation& act, const dsl::AgentTask& body, std::uint32_t number, std::string_view kind, std::string detail);
+  [[nodiscard]] bool must_be_approved(const Activation& act, const dsl::AgentTask& body, const dsl::AgentTool& tool,
+                                      const json::Value& call) const;
+  void advance_calls(Activation& act, const dsl::AgentTask& body);
+  void open_call(Activation& act, const dsl::AgentTask& body, std::uint32_t number);
+  void call_ended(Activation& act, const dsl::AgentTask& body, Ended& ended);
+  void calls_settled(Activation& act, const dsl::AgentTask& body);
 
   void poll_messages(Activation& act);
   bool take_message(Activation& act, const dsl::ListenTask& body, const json::Value& event, bool& taken);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -41,6 +42,32 @@ struct Child {
   json::Value error;
 };
 
+/// What an agent has done so far. The calls of its turn are the activation's `children`: `context` of such a child holds the call
+/// `{id, name, arguments}`, `output` what the model is told, `error` what went wrong.
+struct AgentState {
+  json::Value settings;    ///< its arguments, evaluated
+  json::Value transcript;  ///< array: messages that the model has seen or said
+  json::Value news;        ///< array: messages that it is told next
+  json::Value answer;      ///< text of its latest reply
+  std::uint64_t input_tokens = 0;
+  std::uint64_t output_tokens = 0;
+  std::uint64_t cached_tokens = 0;
+  std::uint64_t reasoning_tokens = 0;
+  std::int64_t cost = 0;  ///< in billionths
+  bool is_cost_known = true;
+  std::uint64_t token_limit = 0;   ///< 0: none
+  std::int64_t cost_limit = 0;     ///< 0: none
+  std::uint64_t known_tokens = 0;  ///< at most so many are in the transcript, the tools and the instructions
+  std::uint32_t tool_calls = 0;
+  std::uint32_t turns = 0;     ///< answered ones
+  std::uint32_t failures = 0;  ///< turns in a row of which nothing came
+  bool is_last = false;        ///< the turn under way may not call tools
+  std::string stop;            ///< why that is so
+  std::vector<std::string> models;
+  std::vector<std::string> untrusted;         ///< tools whose answers nobody vouches for, `prompt` for the prompt itself
+  std::map<std::string, std::uint32_t> seen;  ///< calls with their results -> how often
+};
+
 struct Activation {
   // Place in the tree. `serial` tells apart successive users of one slot.
   std::uint32_t serial = 0;
@@ -51,7 +78,7 @@ struct Activation {
   ActivationId previous_sibling = kNone;
   ActivationId context_owner = kNone;  ///< whose `context` the expressions here see
   dsl::TaskIndex task = dsl::kNoTask;  ///< of a list: its owner's
-  std::uint32_t number = 0;  ///< which child of its parent: position in the list, round, branch, node; of before/after: the extension
+  std::uint32_t number = 0;  ///< which child of its parent: place in a list, round, branch, node, turn, call; of before/after: extension
   Kind kind = Kind::task;
   ListRole role = ListRole::root;
   Step step = Step::created;
@@ -80,11 +107,12 @@ struct Activation {
   json::Value extra;    ///< `listen`: correlation keys; list: value of its first variable (item, error)
   json::Value context;  ///< where `owns_context`
   std::vector<Child> children;
+  std::vector<AgentState> agent;         ///< of an agent: one
   std::uint64_t cursor = 0;              ///< `listen`: first message not yet looked at
   const dsl::TaskList* tasks = nullptr;  ///< list: what it runs; derived from owner and role
 };
 
-enum class TimerUse : std::uint8_t { wait, retry, child_retry, timeout, attempt_limit, run_timeout, approval };
+enum class TimerUse : std::uint8_t { wait, retry, child_retry, timeout, attempt_limit, run_timeout, approval, agent_time };
 
 struct PendingTimer {
   ActivationId activation = kNone;

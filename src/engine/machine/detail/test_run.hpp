@@ -17,33 +17,53 @@
 
 namespace pawl::engine::testing {
 
-/// Knows the functions that tests call: `fetch`, `charge`, `noop`, `approval`.
-class TestCatalog final : public dsl::FunctionCatalog {
- public:
-  [[nodiscard]] const Signature* find(std::string_view name) const override {
-    const auto found = std::find_if(signatures_.begin(), signatures_.end(), [&](const auto& known) { return known.name == name; });
-    return found == signatures_.end() ? nullptr : &*found;
-  }
-  [[nodiscard]] std::vector<std::string> names() const override { return {"fetch", "charge", "noop", "approval"}; }
-
- private:
-  std::vector<Signature> signatures_{{"fetch", {}}, {"charge", {}}, {"noop", {}}, {"approval", {}}};
-};
-
 inline json::Value parsed(std::string_view text) {
   auto result = json::parse(text);
   EXPECT_TRUE(result.has_value()) << text;
   return result.has_value() ? std::move(result).value() : json::Value();
 }
 
+/// Knows the functions that tests call: `fetch`, `charge`, `noop`, `approval`, and those of agents: `llm`, `add` (stays within the run), `look-up` (reads
+/// outside), `send` (acts).
+class TestCatalog : public dsl::FunctionCatalog {
+ public:
+  TestCatalog() {
+    const auto text = [](const char* names) {
+      auto properties = json::Value::object();
+      auto required = json::Value::array();
+      const auto list = parsed(names);
+      for (const auto& name : list.items()) {
+        properties.set(name.as_string(), json::Value::object({{"type", "string"}}));
+        required.push_back(name);
+      }
+      return json::Value::object({{"type", "object"}, {"properties", properties}, {"required", required}});
+    };
+    signatures_ = {{"fetch", {}}, {"charge", {}}, {"noop", {}}, {"approval", {}}, {"llm", {}}};
+    signatures_.push_back({"add", parsed(R"({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}})")});
+    signatures_.push_back({"look-up", text(R"(["query"])"), "Looks something up."});
+    signatures_.push_back({"send", text(R"(["to", "text"])")});
+  }
+  [[nodiscard]] const Signature* find(std::string_view name) const override {
+    const auto found = std::find_if(signatures_.begin(), signatures_.end(), [&](const auto& known) { return known.name == name; });
+    return found == signatures_.end() ? nullptr : &*found;
+  }
+  [[nodiscard]] Reach reach(std::string_view name, const json::Value& /*fixed*/) const override {
+    return {.reads_outside = name != "add", .acts = name == "send" || name == "charge"};
+  }
+  [[nodiscard]] std::vector<std::string> names() const override { return {"fetch", "charge", "noop", "approval"}; }
+
+ protected:
+  std::vector<Signature> signatures_;
+};
+
 /// `body` stands below the document's head: `do:`, `use:`, `input:` ...
-inline dsl::PlanPtr plan_of(std::string_view body) {
+inline dsl::PlanPtr plan_of(std::string_view body, const dsl::FunctionCatalog& catalog = TestCatalog()) {
   std::string text;
   if (body.find("tasks:") == std::string_view::npos || body.find("do:") != std::string_view::npos) {
     text = "document: {dsl: '1.0.3', namespace: tests, name: machine, version: '1.0.0'}\n";
   }
   text += body;
-  auto compiled = dsl::compile(std::string_view(text), TestCatalog());
+  auto compiled = dsl::compile(std::string_view(text), catalog);
   for (const auto& finding : compiled.findings) {
     EXPECT_EQ(finding.severity, Severity::warning)
         << finding.line << ":" << finding.column << " " << finding.pointer << " " << finding.message;

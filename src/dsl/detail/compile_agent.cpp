@@ -1,0 +1,325 @@
+/// `call: agent`: the loop's settings, the tools with what the model is told of them, and the tasks that turns and tools run as.
+#include <algorithm>
+#include <array>
+
+#include "dsl/detail/call_shapes.hpp"
+#include "dsl/detail/compiler.hpp"
+#include "dsl/detail/suggest.hpp"
+#include "json/pointer.hpp"
+
+namespace pawl::dsl::detail {
+namespace {
+
+/// Compiled on their own; the rest are arguments that are evaluated when the agent starts.
+constexpr std::array<std::string_view, 5> kApart = {"tools", "output", "approval", "stop_when", "allow_after_untrusted"};
+/// Arguments that decide under whose name and how far a call goes: an author may settle them, a model is never asked.
+constexpr std::array<std::string_view, 5> kNeverOffered = {"allow_destructive", "authentication", "credentials", "integration",
+                                                           "idempotency_key"};
+constexpr std::size_t kMaxAgentDepth = 4;
+
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::optional<EffectClass> effect_of(const json::Value& name) {
+  if (name == json::Value("pure")) return EffectClass::pure;
+  if (name == json::Value("read")) return EffectClass::read;
+  if (name == json::Value("idempotent")) return EffectClass::idempotent;
+  if (name == json::Value("once")) return EffectClass::once;
+  return std::nullopt;
+}
+
+/// What a provider takes as a tool's name; a function's is without dots already but for those of `run`.
+std::string tool_name(std::string_view name) {
+  std::string made(name.substr(0, 64));
+  std::replace_if(
+      made.begin(), made.end(), [](char c) { return c == '.' || c == '/' || c == ' '; }, '-');
+  return made;
+}
+
+/// The parameters that are left to the model. Rules over several of them are the function's own business: they may speak of the others.
+json::Value offered_parameters(const json::Value& all, const json::Value& fixed) {
+  auto offered = json::Value::object({{"type", "object"}});
+  auto properties = json::Value::object();
+  for (const json::Member& property :
+       all.get("properties").is_object() ? all.get("properties").members() : std::span<const json::Member>()) {
+    const bool settled = fixed.find(property.name()) != nullptr || is_one_of(property.name(), kNeverOffered);
+    if (!settled) properties.set_shared(property.key, property.value);
+  }
+  auto required = json::Value::array();
+  if (all.get("required").is_array()) {
+    for (const json::Value& name : all.get("required").items()) {
+      if (name.is_string() && properties.find(name.as_string()) != nullptr) required.push_back(name);
+    }
+  }
+  offered.set("properties", std::move(properties));
+  if (!required.empty()) offered.set("required", std::move(required));
+  offered.set("additionalProperties", false);
+  for (const std::string_view definitions : {"$defs", "definitions"}) {
+    if (const auto* found = all.find(definitions)) offered.set(definitions, *found);
+  }
+  return offered;
+}
+
+}  // namespace
+
+void Compiler::agent_call(Task& task, const Node& name, const std::optional<Node>& with, const Place& place) {
+  task.body = AgentTask{};
+  if (functions_.find("llm") == nullptr) {
+    report_.error(name.pointer, "unknown-function", "`call: agent` asks models by the function `llm`, which this program does not have.");
+    return;
+  }
+  if (!with) return missing(name.pointer.substr(0, name.pointer.rfind('/')), "with", "`call: agent`");
+  task.body = agent(*with, task.reference, place, false);
+}
+
+/// The task of `reference` is `place.parent`.
+AgentTask Compiler::agent(const Node& with, const std::string& reference, const Place& place, bool is_tool) {
+  AgentTask made;
+  if (!is_object(with, "The arguments of an agent")) return made;
+  check_shape(*call_shape("agent"), with);
+  Node settings = with;
+  for (const std::string_view apart : kApart) settings.value.erase(apart);
+  const bool is_asked = settings.value.find("prompt") != nullptr || settings.value.find("input") != nullptr;
+  if (is_asked && settings.value.find("prompt") != nullptr && settings.value.find("input") != nullptr) {
+    report_.error(json::pointer_child(with.pointer, "input"), "excludes-each-other",
+                  "`input` is another name of `prompt`: an agent has one of them.");
+  }
+  if (!is_asked && !settings.value.get("messages").is_array() && !settings.value.get("messages").is_string()) {
+    settings.value.set("prompt", is_tool ? "${ .task }" : "${ . }");
+  }
+  if (const auto limit = member(with, "timeout")) (void)duration(*limit, place.names, true);
+  if (const auto budget = member(with, "budget"); budget && budget->value.is_object()) {
+    if (const auto limit = member(*budget, "time")) (void)duration(*limit, place.names, true);
+  }
+  made.arguments = data(settings, place.names);
+  if (const auto condition = member(with, "stop_when")) made.stop_when = expression(*condition, place.names, "`stop_when`");
+  if (const auto output = member(with, "output")) agent_output(made, *output);
+  made.turn = agent_step("model", "turn", reference + "/agent/turn", "llm", with, place);
+  // A turn is paid for: it begins when all that it follows from is durable, so that a crash repeats none but the one under way.
+  if (made.turn != kNoTask) {
+    auto& turn = std::get<CallTask>(plan_.tasks[made.turn].body);
+    turn.effect = EffectClass::idempotent;
+    turn.arguments = made.arguments;  // for those who read the plan: which model it asks
+  }
+  if (const auto tools = member(with, "tools")) agent_tools(made, *tools, reference, place);
+  if (const auto approval = member(with, "approval")) agent_approval(made, *approval, place);
+  if (const auto allowed = member(with, "allow_after_untrusted"); allowed && allowed->value.is_array()) {
+    for (std::size_t i = 0; i < allowed->value.size(); ++i) {
+      const Node one = item(*allowed, i);
+      const auto named = [&](const AgentTool& tool) { return one.value == json::Value(tool.name); };
+      const auto tool = std::find_if(made.tools.begin(), made.tools.end(), named);
+      if (tool != made.tools.end()) {
+        tool->allowed_after_untrusted = true;
+      } else if (one.value.is_string()) {
+        report_.error(one.pointer, "unknown-tool", "The agent has no tool `" + std::string(one.value.as_string().substr(0, 60)) + "`.");
+      }
+    }
+  }
+  const bool asks =
+      made.approval || with.value.get("after_untrusted") == json::Value("ask") ||
+      std::any_of(made.tools.begin(), made.tools.end(), [](const auto& tool) { return tool.needs_approval || tool.approval; });
+  if (asks && functions_.find("approval") != nullptr) {
+    made.approve = agent_step("approval", "approve", reference + "/agent/approve", "approval", with, place);
+  } else if (asks) {
+    report_.warning(with.pointer, "no-approval",
+                    "Nobody can be asked for approval: this program has no function `approval`. "
+                    "What needs it will be refused, and the model told so.");
+  }
+  return made;
+}
+
+TaskIndex Compiler::agent_step(std::string_view type, std::string name, std::string reference, std::string function, const Node& node,
+                               const Place& place) {
+  const TaskIndex index = reserve_task(node.pointer);
+  if (index == kNoTask) return kNoTask;
+  Task step;
+  step.index = index;
+  step.parent = place.parent;
+  step.name = std::move(name);
+  step.reference = std::move(reference);
+  step.type = type;
+  CallTask call;
+  call.function = std::move(function);
+  call.of_agent = true;
+  step.body = std::move(call);
+  plan_.tasks[index] = std::move(step);
+  return index;
+}
+
+void Compiler::agent_output(AgentTask& agent, const Node& node) {
+  const auto schema = member(node, "schema");
+  if (!schema || !schema->value.is_object()) return;
+  agent.output_schema = schema->value;
+  Result<Schema> compiled = Schema::compile(schema->value);
+  if (compiled.has_value()) {
+    agent.output = std::move(compiled).value();
+  } else {
+    const Error& error = compiled.error();
+    report_.error(schema->pointer + (error.findings.empty() ? std::string() : error.findings[0].pointer), "invalid-schema", error.message);
+  }
+}
+
+/// A list of tools, an expression over `{tool, arguments}`, or `true` for all.
+void Compiler::agent_approval(AgentTask& agent, const Node& node, const Place& place) {
+  if (node.value.is_string()) {
+    agent.approval = expression(node, place.names, "`approval`");
+  } else if (node.value.is_bool()) {
+    for (AgentTool& tool : agent.tools) tool.needs_approval = tool.needs_approval || node.value.as_bool();
+  } else if (node.value.is_array()) {
+    for (std::size_t i = 0; i < node.value.size(); ++i) {
+      const Node one = item(node, i);
+      const auto name = text(one, "The name of a tool");
+      const auto tool = std::find_if(agent.tools.begin(), agent.tools.end(), [&](const AgentTool& each) { return name == each.name; });
+      if (tool != agent.tools.end()) {
+        tool->needs_approval = true;
+      } else if (name) {
+        report_.error(one.pointer, "unknown-tool", "The agent has no tool `" + name->substr(0, 60) + "` to be approved.");
+      }
+    }
+  }
+}
+
+void Compiler::agent_tools(AgentTask& agent, const Node& list, const std::string& reference, const Place& place) {
+  if (!list.value.is_array()) return;
+  for (std::size_t i = 0; i < list.value.size(); ++i) {
+    const Node node = item(list, i);
+    auto tool = agent_tool(node, reference, place);
+    if (!tool) continue;
+    const auto same = [&](const AgentTool& other) { return other.name == tool->name; };
+    if (std::any_of(agent.tools.begin(), agent.tools.end(), same)) {
+      report_.error(node.pointer, "duplicate-tool", "There is a tool `" + tool->name + "` already: give this one a `name`.");
+      continue;
+    }
+    agent.tools.push_back(std::move(*tool));
+  }
+}
+
+std::optional<AgentTool> Compiler::agent_tool(const Node& node, const std::string& reference, const Place& place) {
+  if (!is_object(node, "A tool")) return std::nullopt;
+  check_shape(*call_shape("agent.tool"), node);
+  AgentTool tool;
+  tool.offer = json::Value::object();
+  if (const auto name = member(node, "name"); name && name->value.is_string()) tool.name = name->value.as_string();
+  const auto function = member(node, "function");
+  const auto workflow = member(node, "workflow");
+  const auto inner = member(node, "agent");
+  std::string called = "llm";
+  json::Value parameters = json::Value::object({{"type", "object"}});
+  json::Value description = node.value.get("description");
+  if (function && function->value.is_string()) {
+    if (!function_tool(tool, node, *function, place)) return std::nullopt;
+    const auto* signature = functions_.find(function->value.as_string());
+    called = signature->name;
+    parameters = tool.offer.take("parameters");
+    if (description.is_null()) description = signature->summary;
+  } else if (workflow && workflow->value.is_object()) {
+    if (!workflow_tool(tool, node, *workflow, place)) return std::nullopt;
+    called = "run.workflow";
+    if (node.value.get("parameters").is_object()) parameters = node.value.get("parameters");
+  } else if (inner && inner->value.is_object()) {
+    parameters = node.value.get("parameters").is_object()
+                     ? node.value.get("parameters")
+                     : json::Value::object({{"type", "object"},
+                                            {"properties", json::Value::object({{"task", json::Value::object({{"type", "string"}})}})},
+                                            {"required", json::Value::array({"task"})},
+                                            {"additionalProperties", false}});
+    if (tool.name.empty()) {
+      missing(node.pointer, "name", "An agent as a tool");
+      return std::nullopt;
+    }
+  } else {
+    return std::nullopt;
+  }
+  if (description.is_null()) description = "";
+  tool.offer = json::Value::object({{"name", tool.name}, {"description", std::move(description)}, {"parameters", parameters}});
+  Result<Schema> compiled = Schema::compile(parameters);
+  if (compiled.has_value()) {
+    tool.parameters = std::move(compiled).value();
+  } else {
+    report_.error(json::pointer_child(node.pointer, "parameters"), "invalid-schema", compiled.error().message);
+  }
+  if (node.value.get("trusted") == json::Value(true)) tool.reads_outside = false;
+  if (const auto approval = member(node, "approval")) {
+    if (approval->value.is_bool()) tool.needs_approval = approval->value.as_bool();
+    if (approval->value.is_string()) tool.approval = expression(*approval, place.names, "`approval`");
+  }
+  tool.task = agent_step("tool", tool.name, json::pointer_child(reference + "/agent/tool", tool.name), called, node, place);
+  if (tool.task == kNoTask) return std::nullopt;
+  if (!inner) {
+    auto& call = std::get<CallTask>(plan_.tasks[tool.task].body);
+    call.effect = effect_of(node.value.get("effect"));
+    call.arguments = tool.fixed;  // for those who read the plan: what the call can reach
+    return tool;
+  }
+  Place inside = place;
+  inside.parent = tool.task;
+  inside.names = task_names();
+  const std::string own = plan_.tasks[tool.task].reference;
+  std::size_t depth = 0;
+  for (auto at = own.find("/agent/tool/"); at != std::string::npos; at = own.find("/agent/tool/", at + 1)) ++depth;
+  if (depth >= kMaxAgentDepth) {
+    report_.error(inner->pointer, "agent-depth",
+                  "Agents are tools of agents more than " + std::to_string(kMaxAgentDepth) + " levels deep.");
+    return std::nullopt;
+  }
+  auto body = agent(*inner, own, inside, true);
+  // It judges its own tools by what it has read; for the one above it is as good a witness as they are.
+  tool.reads_outside =
+      tool.reads_outside && std::any_of(body.tools.begin(), body.tools.end(), [](const auto& each) { return each.reads_outside; });
+  tool.acts = false;
+  plan_.tasks[tool.task].body = std::move(body);
+  return tool;
+}
+
+bool Compiler::function_tool(AgentTool& tool, const Node& node, const Node& function, const Place& place) {
+  const std::string name(function.value.as_string());
+  const auto* signature = functions_.find(name);
+  if (signature == nullptr || name == "agent") {
+    report_.error(function.pointer, "unknown-function", "There is no function `" + name.substr(0, 80) + "` to be a tool.",
+                  nearest_function(name));
+    return false;
+  }
+  if (tool.name.empty()) tool.name = tool_name(signature->name);
+  json::Value fixed = json::Value::object();
+  if (const auto with = member(node, "with"); with && with->value.is_object()) {
+    fixed = with->value;
+    authentication_place_ = true;
+    tool.fixed = data(*with, place.names);
+    authentication_place_ = false;
+  } else {
+    tool.fixed = Template(fixed);
+  }
+  const json::Value& all = signature->parameters;
+  const json::Value& properties = all.get("properties");
+  for (const json::Member& given : fixed.members()) {
+    if (!properties.is_object() || properties.find(given.name()) != nullptr || all.get("additionalProperties").truthy()) continue;
+    report_.key_error(json::pointer_child(json::pointer_child(node.pointer, "with"), given.name()), "unknown-property",
+                      "`" + signature->name + "` has no parameter `" + std::string(given.name().substr(0, 60)) + "`.");
+  }
+  if (all.get("required").is_array()) {
+    for (const json::Value& needed : all.get("required").items()) {
+      if (!needed.is_string() || !is_one_of(needed.as_string(), kNeverOffered) || fixed.find(needed.as_string()) != nullptr) continue;
+      missing(json::pointer_child(node.pointer, "with"), needed.as_string(), "The tool, which cannot leave this to a model,");
+    }
+  }
+  tool.offer.set("parameters", node.value.get("parameters").is_object() ? node.value.get("parameters") : offered_parameters(all, fixed));
+  const auto reach = functions_.reach(signature->name, fixed);
+  tool.reads_outside = reach.reads_outside;
+  tool.acts = reach.acts;
+  return true;
+}
+
+bool Compiler::workflow_tool(AgentTool& tool, const Node& node, const Node& workflow, const Place& place) {
+  if (tool.name.empty() && workflow.value.get("name").is_string()) tool.name = tool_name(workflow.value.get("name").as_string());
+  tool.wraps_input = true;
+  Node call = workflow;
+  if (const auto with = member(node, "with"); with && with->value.is_object()) {
+    // What of the workflow's input is settled; the model's arguments are laid over it, and these over them.
+    call.value.set("input", with->value);
+  }
+  tool.fixed = data(call, place.names);
+  return !tool.name.empty();
+}
+
+}  // namespace pawl::dsl::detail

@@ -1,0 +1,165 @@
+#include "engine/machine/detail/agent_rules.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/utf8.hpp"
+#include "json/write.hpp"
+
+namespace pawl::engine::detail {
+namespace {
+
+/// What a message costs beside its text: role and separators in every known format.
+constexpr std::uint64_t kMessageTokens = 16;
+/// Of the first request: what providers put around instructions and tools.
+constexpr std::uint64_t kFrameTokens = 256;
+/// An answer of fewer tokens is none.
+constexpr std::uint64_t kLeastAnswer = 16;
+/// Where there is a budget and no `max_tokens`: an answer is cut here, or the first one would reserve everything.
+constexpr std::uint64_t kUsualAnswer = 4096;
+constexpr double kNano = 1e9;
+
+std::uint64_t count_of(const json::Value& usage, std::string_view name) {
+  const auto& value = usage.get(name);
+  return value.is_integer() && value.as_integer() > 0 ? static_cast<std::uint64_t>(value.as_integer()) : 0;
+}
+
+std::uint64_t message_tokens(const json::Value& messages) {
+  std::uint64_t most = 0;
+  for (const auto& message : messages.items()) most += json::to_text(message).size() + kMessageTokens;
+  return most;
+}
+
+}  // namespace
+
+std::uint64_t setting(const json::Value& settings, std::string_view name, std::uint64_t usual) {
+  const auto& value = settings.get(name);
+  return value.is_integer() && value.as_integer() >= 0 ? static_cast<std::uint64_t>(value.as_integer()) : usual;
+}
+
+std::uint64_t used_tokens(const AgentState& agent) { return agent.input_tokens + agent.output_tokens; }
+
+std::uint64_t most_input_tokens(const AgentState& agent, const dsl::AgentTask& body) {
+  const auto fresh = message_tokens(agent.news);
+  if (agent.known_tokens > 0) return agent.known_tokens + fresh;
+  auto most = kFrameTokens + fresh + message_tokens(agent.transcript) + text_of(agent.settings.get("instructions")).size();
+  for (const auto& tool : body.tools) most += json::to_text(tool.offer).size() + kMessageTokens;
+  if (!body.output_schema.is_null()) most += json::to_text(body.output_schema).size();
+  return most;
+}
+
+std::optional<std::uint64_t> answer_tokens(const AgentState& agent, const dsl::AgentTask& body) {
+  const auto wanted = setting(agent.settings, "max_tokens", 0);
+  if (agent.token_limit == 0) return wanted == 0 ? std::nullopt : std::optional(wanted);
+  const auto taken = used_tokens(agent) + most_input_tokens(agent, body);
+  if (taken + kLeastAnswer > agent.token_limit) return 0;
+  return std::min(agent.token_limit - taken, wanted == 0 ? kUsualAnswer : wanted);
+}
+
+TurnUsage usage_of_reply(const json::Value& reply) {
+  const auto& usage = reply.get("usage");
+  TurnUsage used;
+  used.input_tokens = count_of(usage, "input_tokens");
+  used.output_tokens = count_of(usage, "output_tokens");
+  used.cached_tokens = count_of(usage, "cached_tokens");
+  used.reasoning_tokens = count_of(usage, "reasoning_tokens");
+  const auto& cost = reply.get("cost");
+  if (cost.is_number() && std::abs(cost.as_double()) < kNano) used.cost = std::llround(cost.as_double() * kNano);
+  return used;
+}
+
+void add_usage(AgentState& agent, const TurnUsage& usage) {
+  agent.input_tokens += usage.input_tokens;
+  agent.output_tokens += usage.output_tokens;
+  agent.cached_tokens += usage.cached_tokens;
+  agent.reasoning_tokens += usage.reasoning_tokens;
+  agent.cost += usage.cost.value_or(0);
+  agent.is_cost_known = agent.is_cost_known && usage.cost.has_value();
+}
+
+std::uint64_t known_after(const TurnUsage& usage, const json::Value& reply, std::uint64_t most_input) {
+  const auto calls = reply.get("tool_calls").is_array() ? reply.get("tool_calls").size() : 0;
+  const auto said = usage.output_tokens > 0 ? usage.output_tokens : json::to_text(reply.get("content")).size();
+  return (usage.input_tokens > 0 ? usage.input_tokens : most_input) + std::max<std::uint64_t>(said, kLeastAnswer) +
+         (calls + 1) * kMessageTokens;
+}
+
+json::Value window_of(const AgentState& agent) {
+  auto messages = agent.transcript;
+  const auto window = setting(agent.settings.get("memory"), "window", 0);
+  if (window > 0 && messages.size() > window) {
+    const auto all = agent.transcript.items();
+    const auto is_reply = [](const json::Value& message) { return message.get("role") == json::Value("assistant"); };
+    const auto head = static_cast<std::size_t>(std::find_if(all.begin(), all.end(), is_reply) - all.begin());
+    auto from = std::max(head, all.size() - static_cast<std::size_t>(window));
+    // The answers of tools go with the reply that asked for them.
+    while (from > head && all[from].get("role") == json::Value("tool")) --from;
+    messages = json::Value::array();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i < head || i >= from) messages.push_back(all[i]);
+    }
+  }
+  for (const auto& message : agent.news.items()) messages.push_back(message);
+  return messages;
+}
+
+std::string text_of(const json::Value& value) {
+  if (value.is_null()) return {};
+  return value.is_string() ? std::string(value.as_string()) : json::to_text(value);
+}
+
+json::Value readable_call(const json::Value& call, std::uint32_t turn, std::size_t number) {
+  const auto& id = call.get("id");
+  const auto& name = call.get("name");
+  auto made = json::Value::object({{"id", id}, {"name", name.is_string() ? name : json::Value("")}, {"arguments", call.get("arguments")}});
+  if (!id.is_string() || id.empty()) made.set("id", "call_" + std::to_string(turn) + "_" + std::to_string(number));
+  return made;
+}
+
+std::string shown_to_model(const json::Value& output, std::size_t most) {
+  auto text = output.is_string() ? std::string(output.as_string()) : json::to_text(output);
+  if (text.size() <= most) return text;
+  const auto whole = text.size();
+  text.resize(most);
+  while (!text.empty() && !is_utf8(text)) text.pop_back();
+  return text + "\n[cut: " + std::to_string(whole) + " bytes in all, the first " + std::to_string(text.size()) + " are shown]";
+}
+
+json::Value told_error(std::string_view kind, std::string_view detail) {
+  return json::Value::object({{"error", json::Value::object({{"kind", kind}, {"detail", detail}})}});
+}
+
+const dsl::AgentTool* find_tool(const dsl::AgentTask& body, const json::Value& name) {
+  const auto found = std::find_if(body.tools.begin(), body.tools.end(), [&](const auto& tool) { return name == json::Value(tool.name); });
+  return found == body.tools.end() ? nullptr : &*found;
+}
+
+bool is_held_back(const AgentState& agent, const dsl::AgentTool& tool) {
+  return tool.acts && !tool.allowed_after_untrusted && !agent.untrusted.empty();
+}
+
+std::uint32_t remember_call(AgentState& agent, const json::Value& call, std::string_view answer) {
+  // 64 bits of FNV-1a: the key only has to tell a few hundred calls apart, and to be the same on every machine.
+  const auto text = json::to_text(json::Value::array({call.get("name"), call.get("arguments"), json::Value(answer)}), {.sort_keys = true});
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL;
+  return ++agent.seen[std::to_string(hash)];
+}
+
+void add_once(std::vector<std::string>& names, std::string_view name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
+}
+
+std::string wrong_with_messages(const json::Value& messages) {
+  if (!messages.is_array()) return "`messages` must be a list";
+  for (const auto& message : messages.items()) {
+    const auto& role = message.get("role");
+    const bool is_role =
+        role == json::Value("user") || role == json::Value("assistant") || role == json::Value("system") || role == json::Value("tool");
+    if (!is_role) return "each message needs a `role`: user, assistant, system or tool";
+    if (message.find("content") == nullptr && message.find("tool_calls") == nullptr) return "each message needs `content`";
+  }
+  return {};
+}
+
+}  // namespace pawl::engine::detail
