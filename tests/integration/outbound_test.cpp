@@ -51,6 +51,7 @@ class CurlOutboundTest : public ::testing::Test {
     {
       const std::lock_guard lock(mutex_);  // a request that nobody waited for may be arriving
       stalled_.clear();
+      dripping_.clear();
     }
     for (auto& server : servers_) server.reset();
     threads_.stop();
@@ -68,6 +69,12 @@ class CurlOutboundTest : public ::testing::Test {
     router.add(Method::get, "/endless", [](Request&&, Responder responder) {
       const auto stream = responder.stream();
       for (int i = 0; i < 20; ++i) stream->send(std::string(10'000, 'x'));
+    });
+    router.add(Method::get, "/drip", [this](Request&&, Responder responder) {
+      const auto stream = responder.stream();
+      stream->send("one ");
+      const std::lock_guard lock(mutex_);
+      dripping_.push_back(stream);
     });
     router.add(Method::get, "/stall", [this](Request&&, Responder responder) {
       const std::lock_guard lock(mutex_);
@@ -106,6 +113,7 @@ class CurlOutboundTest : public ::testing::Test {
   async::IoThreads threads_{1};
   std::mutex mutex_;
   std::vector<Responder> stalled_;
+  std::vector<std::shared_ptr<http::EventStream>> dripping_;
   std::atomic<int> stalled_count_ = 0;
   std::array<std::optional<http::Server>, 2> servers_;
 };
@@ -468,6 +476,61 @@ TEST_F(CurlOutboundTest, MapsHostsForTests) {
   const auto hop = fetch(outbound, {.url = "https://petstore.example/redirect/302?to=/echo"});
   EXPECT_EQ(hop->effective_url, "https://petstore.example/echo");
   EXPECT_EQ(code_of(fetch(outbound, {.url = "https://petstore.example/redirect/302?to=" + url("/echo")})), "net.refused_address");
+}
+
+TEST_F(CurlOutboundTest, GivesABodyOutAsItArrives) {
+  CurlOutbound outbound(open());
+  std::promise<void> first;
+  std::string seen;
+  OutboundRequest request{.url = url("/drip")};
+  request.on_body = [&](std::string_view piece) {
+    seen += piece;
+    if (seen == "one ") first.set_value();
+  };
+  std::promise<Result<OutboundResponse>> ended;
+  outbound.start(std::move(request), [&](Result<OutboundResponse> result) { ended.set_value(std::move(result)); });
+  first.get_future().wait();  // before the answer has ended
+  {
+    const std::lock_guard lock(mutex_);
+    dripping_.at(0)->send("two");
+    dripping_.at(0)->close();
+  }
+  const auto result = ended.get_future().get();
+  EXPECT_EQ(code_of(result), "status 200");
+  EXPECT_EQ(result->body, "");
+  EXPECT_EQ(seen, "one two");
+}
+
+TEST_F(CurlOutboundTest, GivesOutNothingButSuccess) {
+  CurlOutbound outbound(open());
+  OutboundRequest request{.url = url("/nowhere")};
+  request.on_body = [](std::string_view) { FAIL() << "a body that is no success"; };
+  const auto result = fetch(outbound, std::move(request));
+  EXPECT_EQ(code_of(result), "status 404");
+  EXPECT_NE(result->body, "");
+}
+
+TEST_F(CurlOutboundTest, HoldsTheLimitOfSizeForPiecesToo) {
+  CurlOutbound outbound(open());
+  OutboundRequest request{.url = url("/large"), .max_response_bytes = 50'000};
+  std::size_t seen = 0;
+  request.on_body = [&](std::string_view piece) { seen += piece.size(); };
+  EXPECT_EQ(code_of(fetch(outbound, std::move(request))), "net.too_large");
+  EXPECT_LE(seen, 50'000U);
+}
+
+TEST_F(CurlOutboundTest, GivesUpOnSilence) {
+  CurlOutbound outbound(open());
+  OutboundRequest silent{.url = url("/stall")};
+  silent.first_byte_timeout = 30ms;
+  auto result = fetch(outbound, std::move(silent));
+  EXPECT_EQ(code_of(result), "net.timeout");
+  EXPECT_THAT(result.error().message, HasSubstr("nothing came for 30 ms"));
+  OutboundRequest interrupted{.url = url("/drip")};
+  interrupted.idle_timeout = 30ms;
+  result = fetch(outbound, std::move(interrupted));
+  EXPECT_EQ(code_of(result), "net.timeout");
+  EXPECT_THAT(result.error().message, HasSubstr("nothing came for 30 ms"));
 }
 
 }  // namespace
