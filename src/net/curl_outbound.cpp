@@ -157,7 +157,7 @@ struct CurlOutbound::Impl {
       }
       curl_multi_add_handle(multi, transfer->easy());
       const auto handle = transfer->handle;
-      if (transfer->quiet_until()) watched.push_back(handle);
+      if (transfer->limits_silence()) watched.push_back(handle);
       running.emplace(handle, std::move(transfer));
     }
     const auto now = std::chrono::steady_clock::now();
@@ -203,7 +203,7 @@ struct CurlOutbound::Impl {
       const auto found = running.find(handle);
       if (found == running.end()) return true;
       const auto until = found->second->quiet_until();
-      if (!until) return false;  // it has begun to answer, and only the beginning has a limit
+      if (!until) return false;  // there is a limit for another part of the answer only
       if (*until > now) {
         next_quiet = next_quiet ? std::min(*next_quiet, *until) : *until;
         return false;

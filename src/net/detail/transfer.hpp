@@ -43,7 +43,10 @@ class Transfer {
   [[nodiscard]] Result<void> prepare(EasyHandle easy);
   /// The hop has ended. Nothing: another hop is prepared, add the handle again. Else the final answer.
   [[nodiscard]] std::optional<Result<OutboundResponse>> hop_ended(CURLcode code);
-  /// When the answer will have been silent for too long; nothing where no limit is set.
+  [[nodiscard]] bool limits_silence() const noexcept {
+    return request_.first_byte_timeout.count() > 0 || request_.idle_timeout.count() > 0;
+  }
+  /// When the answer will have been silent for too long; nothing while there is no limit.
   [[nodiscard]] std::optional<SteadyTime> quiet_until() const noexcept;
   /// The silence was too long: what `done` is to hear.
   [[nodiscard]] Error gone_quiet();
