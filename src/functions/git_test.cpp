@@ -77,7 +77,7 @@ TEST_F(GitFunction, WhatOverwritesIsDestructive) {
   EXPECT_FALSE(destroys(R"({"operation": "status"})"));
 }
 
-TEST_F(GitFunction, S4_H1_OnlyHttpsRemotesAreTakenAndTheirAddressIsGuarded) {
+TEST_F(GitFunction, S4_O10_OnlyHttpsRemotesAreTakenAndTheirAddressIsGuarded) {
   for (const char* url :
        {"ext::sh -c touch% pwned", "file:///etc", "ssh://host/x", "git@host:x", "http://host/x", "--upload-pack=touch pwned",
         "https://user:secret@host/x", "https://[::1]/x", "https://host/x y", "../origin.git"}) {
@@ -89,7 +89,7 @@ TEST_F(GitFunction, S4_H1_OnlyHttpsRemotesAreTakenAndTheirAddressIsGuarded) {
   EXPECT_FALSE(exists("to"));
 }
 
-TEST_F(GitFunction, S4_H2_WordsThatBeginWithADashAreNoOptions) {
+TEST_F(GitFunction, F3_WordsThatBeginWithADashAreNoOptions) {
   for (const char* value : {"--output=pwned", "-fpwned"}) {
     EXPECT_THAT(in("seed", "log", {{"revision", value}}), HasSubstr("validation"));
     EXPECT_THAT(in("seed", "checkout", {{"branch", value}}), HasSubstr("validation"));
@@ -98,7 +98,7 @@ TEST_F(GitFunction, S4_H2_WordsThatBeginWithADashAreNoOptions) {
   EXPECT_FALSE(exists("seed/pwned"));
 }
 
-TEST_F(GitFunction, S4_H2_HooksOfAHostileRepositoryDoNotRun) {
+TEST_F(GitFunction, F3_HooksOfAHostileRepositoryDoNotRun) {
   shell(
       "cd seed && for hook in pre-commit commit-msg post-commit post-checkout pre-push post-index-change reference-transaction; do"
       " printf '#!/bin/sh\\ntouch \"" +
@@ -112,7 +112,7 @@ TEST_F(GitFunction, S4_H2_HooksOfAHostileRepositoryDoNotRun) {
   EXPECT_TRUE(exists("pwned"));
 }
 
-TEST_F(GitFunction, S4_H2_ARepositoryThatConfiguresProgramsIsRefused) {
+TEST_F(GitFunction, F3_ARepositoryThatConfiguresProgramsIsRefused) {
   const std::string touch = "touch " + bench_.root() + "/pwned; cat";
   bench_.write("seed/.gitattributes", "* filter=evil diff=evil\n");
   for (const std::string& setting :
@@ -128,7 +128,7 @@ TEST_F(GitFunction, S4_H2_ARepositoryThatConfiguresProgramsIsRefused) {
   EXPECT_FALSE(exists("pwned"));
 }
 
-TEST_F(GitFunction, S4_H2_AFolderThatPointsElsewhereIsNoRepository) {
+TEST_F(GitFunction, F3_AFolderThatPointsElsewhereIsNoRepository) {
   bench_.write("pointer/.git", "gitdir: /etc\n");
   EXPECT_THAT(in("pointer", "status"), HasSubstr("git.repository"));
   std::filesystem::create_directory(bench_.root() + "/linked");

@@ -52,7 +52,7 @@ TEST_F(SqlQuery, RowsHaveTheirTypes) {
   EXPECT_THAT(query("select 1 as a, 2 as a"), HasSubstr(R"([{"a":1,"a_2":2}])"));
 }
 
-TEST_F(SqlQuery, ParametersAreValuesAndNeverText) {
+TEST_F(SqlQuery, S4_O3_ParametersAreValuesAndNeverText) {
   EXPECT_THAT(query("select name from products where price < :most", json::Value::object({{"most", 3}})), HasSubstr(R"([{"name":"tea"}])"));
   EXPECT_THAT(query("select name from products where name = $1", json::Value::array({"cup"})), HasSubstr(R"([{"name":"cup"}])"));
   EXPECT_THAT(query("select name from products where name = ?", json::Value::array({"' or 1=1 --"})), HasSubstr(R"("count":0)"));
@@ -65,7 +65,7 @@ TEST_F(SqlQuery, TheLimitEndsAReading) {
   EXPECT_EQ(call(some), R"({"rows":[{"i":1},{"i":2}],"columns":["i"],"count":2,"limited":true})");
 }
 
-TEST_F(SqlQuery, ReadOnlyIsKeptByTheDatabase) {
+TEST_F(SqlQuery, AI_C3_ReadOnlyIsKeptByTheDatabase) {
   make_database(bench_.root() + "/other.db", "create table t (a)");
   for (const char* sql :
        {"update products set price = 0", "delete from products", "insert into products (name) values ('x')", "drop table products",
@@ -102,7 +102,7 @@ TEST_F(SqlQuery, S4_M2_LongStatementsEndWithTheirTimeOrTheCall) {
   EXPECT_THAT(json::to_text(future.get().error), HasSubstr("cancelled"));
 }
 
-TEST_F(SqlQuery, OnlyFilesBelowTheRootsAreOpened) {
+TEST_F(SqlQuery, F3_OnlyFilesBelowTheRootsAreOpened) {
   make_database(bench_.root() + "/../outside.db", "create table secret (a)");
   std::filesystem::create_symlink(bench_.root() + "/../outside.db", bench_.root() + "/link.db");
   std::filesystem::create_directory_symlink(bench_.root() + "/..", bench_.root() + "/up");
@@ -212,7 +212,7 @@ TEST_F(SqlQueryPostgres, ParametersAreValues) {
   EXPECT_THAT(run("select $1::text as t", json::Value::array({"'; drop table x --"})), HasSubstr("drop table x"));
 }
 
-TEST_F(SqlQueryPostgres, ReadOnlyIsKeptByTheDatabase) {
+TEST_F(SqlQueryPostgres, AI_C3_ReadOnlyIsKeptByTheDatabase) {
   EXPECT_THAT(write("drop table if exists pawl_sql_test"), HasSubstr("rows_affected"));
   EXPECT_THAT(write("create table pawl_sql_test (a int)"), HasSubstr("rows_affected"));
   EXPECT_THAT(write("insert into pawl_sql_test values (1), (2)"), HasSubstr(R"("rows_affected":2)"));
@@ -248,7 +248,7 @@ TEST_F(SqlQueryPostgres, S4_M2_ACancelEndsTheStatementAtTheServer) {
   EXPECT_THAT(run("select pg_sleep(60)"), HasSubstr("sql.cancelled"));
 }
 
-TEST_F(SqlQueryPostgres, S4_H1_TheGuardLooksAtTheResolvedAddress) {
+TEST_F(SqlQueryPostgres, S4_O10_TheGuardLooksAtTheResolvedAddress) {
   policy_.allow_private = false;
   EXPECT_THAT(run("select 1"), HasSubstr("net.refused_address"));
   for (const char* host : {"localhost", "127.0.0.1", "::1", "169.254.169.254", "::ffff:127.0.0.1", "2130706433", "0x7f.1"}) {
