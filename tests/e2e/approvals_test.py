@@ -39,7 +39,9 @@ class ApprovalsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.server = Server(os.path.join(cls.folder.name, "data")).start()
+        cls.files = os.path.join(cls.folder.name, "files")
+        os.mkdir(cls.files)
+        cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment={"PAWL_FILE_ROOTS": cls.files, "PAWL_SANDBOX": "none"}).start()
         cls.mailbox = Mailbox(cls.server.data_dir)
         cls.people = {name: Person(cls.server, f"{name}@example.org") for name in ("owner", "admin", "member", "viewer", "stranger")}
         status, made = cls.people["owner"].call("POST", "/api/organizations", {"name": "Acme"})
@@ -232,7 +234,7 @@ do:
     # ---- dry run
 
     def test_W5_a_dry_run_shows_the_plan_of_every_kind_of_task(self):
-        target = os.path.join(self.folder.name, "must-not-exist")
+        target = os.path.join(self.files, "must-not-exist")
         body = f"""
 use:
   functions:
@@ -255,7 +257,7 @@ do:
   - try:
       try: [{{raise: {{raise: {{error: {{type: 'https://example.com/odd', status: 418, title: Odd}}}}}}}}]
       catch: {{do: [{{caught: {{call: log, with: {{message: c}}}}}}]}}
-  - write: {{call: file-write, with: {{path: {target}, content: x, allow_destructive: true}}}}
+  - write: {{call: file-write, with: {{path: must-not-exist, content: x, allow_destructive: true}}}}
 """
         run = self.start("everything", body, dry_run=True, wait=True)
         view = self.ended(run)
