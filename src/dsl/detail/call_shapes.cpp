@@ -344,7 +344,6 @@ $defs:
       approval: {type: [boolean, string]}
       effect: {type: string, enum: [pure, read, idempotent, once]}
       trusted: {type: boolean}
-    oneOf: [{required: [function]}, {required: [workflow]}, {required: [agent]}]
 )yaml";
 
 using Shapes = std::map<std::string, JsonSchema, std::less<>>;

@@ -204,6 +204,10 @@ std::optional<AgentTool> Compiler::agent_tool(const Node& node, const std::strin
   const auto function = member(node, "function");
   const auto workflow = member(node, "workflow");
   const auto inner = member(node, "agent");
+  const int kinds = (function ? 1 : 0) + (workflow ? 1 : 0) + (inner ? 1 : 0);
+  if (kinds == 0) missing(node.pointer, "function`, `workflow` or `agent", "A tool");
+  if (kinds > 1) report_.error(node.pointer, "excludes-each-other", "A tool is a function, a workflow or an agent: one of them.");
+  if (kinds != 1) return std::nullopt;
   std::string called = "llm";
   json::Value parameters = json::Value::object({{"type", "object"}});
   json::Value description = node.value.get("description");
