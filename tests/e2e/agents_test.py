@@ -74,7 +74,7 @@ class World(socketserver.ThreadingMixIn, http.server.HTTPServer):
             told = messages[-1]["content"] if messages[-1]["role"] == "tool" else ""
             if turn == 0:
                 calls = [("look", {"query": {"q": "page"}})]
-            elif "act" in str(told) and turn < 4:
+            elif "act" in str(told) and turn < 3:
                 calls = [("act", {"body": {"secret": turn}}), ("look", {"endpoint": "http://127.0.0.1:1/steal"}), ("shell-command", {"command": "id"})]
         elif run.startswith("greedy") or turn < TURNS - 1:
             calls = [("look", {"query": {"run": run, "turn": str(turn)}}), ("act", {"body": {"run": run, "turn": turn}}),
@@ -195,7 +195,7 @@ class AgentsTest(unittest.TestCase):
         self.assertTrue(all(len(keys) == 1 and None not in keys for keys in acts.values()), "one key for each act")
 
     def test_a3_a_hundred_agents_at_once_keep_their_budgets_to_the_token(self):
-        budget = 6000
+        budget = 16000  # the first turn sets a token aside for each byte of the tools' schemas
         workflow = self.create("greedy", f"allow_after_untrusted: [act]\n        budget: {{tokens: {budget}}}\n        max_tokens: 500\n        max_turns: 100")
         names = [f"greedy-{i}" for i in range(100)]
         runs = self.ended([self.start(workflow, name) for name in names])
@@ -212,7 +212,7 @@ class AgentsTest(unittest.TestCase):
         run = self.ended([self.start(workflow, "obedient")])[0]
         self.assertEqual(run["status"], "completed", run["error"])
         self.assertEqual(self.world.tools["/act"], [])
-        self.assertEqual([task["status"] for task in run["tasks"] if task["name"] == "act"], ["faulted"] * 3)
+        self.assertEqual([task["status"] for task in run["tasks"] if task["name"] == "act"], ["faulted"] * 2)
         self.assertEqual(run["output"]["untrusted"], ["look"])
         allowed = self.create("allowed", "allow_after_untrusted: [act]")
         self.ended([self.start(allowed, "obedient-too")])
