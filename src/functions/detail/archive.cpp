@@ -27,7 +27,10 @@ struct FreeReader {
   void operator()(archive* reader) const noexcept { archive_read_free(reader); }
 };
 struct FreeWriter {
-  void operator()(archive* writer) const noexcept { archive_write_free(writer); }
+  void operator()(archive* writer) const noexcept {
+    archive_write_fail(writer);  // closed or given up: freeing must not fill up the entry that was under way
+    archive_write_free(writer);
+  }
 };
 struct FreeEntry {
   void operator()(archive_entry* entry) const noexcept { archive_entry_free(entry); }
