@@ -48,7 +48,7 @@ struct PostgresAddress {
 
   /// For people: no password.
   [[nodiscard]] std::string display() const;
-  /// A URL or `key=value` text. Error `sql.connection`: a key other than those above (this machine's files and services among them), several
+  /// A URL or `key=value` text. Error `sql.connection`: another key than those above (files of this machine among them), several
   /// hosts, a socket of this machine.
   [[nodiscard]] static Result<PostgresAddress> parse(std::string_view connection_string);
 };
