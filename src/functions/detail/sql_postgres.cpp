@@ -209,6 +209,7 @@ class Session {
 
   Result<json::Value> query(const std::string& sql, const std::vector<std::optional<std::string>>& parameters) {
     std::vector<const char*> values;
+    values.reserve(parameters.size());
     for (const auto& parameter : parameters) values.push_back(parameter ? parameter->c_str() : nullptr);
     if (PQsendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0) ==
             0 ||
@@ -248,6 +249,7 @@ class Session {
  private:
   static std::vector<std::string> names_of(const PGresult* answer) {
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(PQnfields(answer)));
     for (int i = 0; i < PQnfields(answer); ++i) names.push_back(to_utf8(PQfname(answer, i)));
     return names;
   }

@@ -182,6 +182,7 @@ Result<json::Value> query_sqlite(const Place& file, const SqlStatement& statemen
 
   const int width = sqlite3_column_count(prepared.get());
   std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(width));
   for (int i = 0; i < width; ++i) names.emplace_back(sqlite3_column_name(prepared.get(), i));
   SqlRows rows(statement, std::move(names));
   const bool reads = sqlite3_stmt_readonly(prepared.get()) != 0;
@@ -193,6 +194,7 @@ Result<json::Value> query_sqlite(const Place& file, const SqlStatement& statemen
     }
     std::size_t bytes = 0;
     std::vector<json::Value> values;
+    values.reserve(static_cast<std::size_t>(width));
     for (int i = 0; i < width; ++i) values.push_back(column(prepared.get(), i, bytes));
     PAWL_TRY_VOID(rows.add(std::move(values), bytes));
   }
