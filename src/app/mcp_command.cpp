@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include "app/commands.hpp"
@@ -82,9 +83,11 @@ class Bridge {
     request.timeout = kLongestCall;
     request.max_response_bytes = kLargestAnswer;
     request.follow_redirects = false;
+    const auto arriving = std::make_shared<Arriving>();
+    request.on_body = [this, arriving](std::string_view piece) { take(*arriving, piece); };
     const std::lock_guard lock(mutex_);
-    const auto handle =
-        outbound_.start(std::move(request), [this, id](const Result<net::OutboundResponse>& response) { answered(id, response); });
+    const auto handle = outbound_.start(
+        std::move(request), [this, id, arriving](const Result<net::OutboundResponse>& response) { answered(id, response, *arriving); });
     open_[key_of(id)] = handle;
   }
 
@@ -94,38 +97,46 @@ class Bridge {
     if (found != open_.end()) outbound_.cancel(found->second);
   }
 
-  void answered(const json::Value& id, const Result<net::OutboundResponse>& response) {
-    say_answer(id, response);
+  /// A stream's events go on as they arrive; one body is collected.
+  struct Arriving {
+    std::string text;  ///< of an event stream: the line that has not ended
+  };
+  void take(Arriving& arriving, std::string_view piece) {
+    arriving.text += piece;
+    if (arriving.text.starts_with('{')) return;
+    constexpr std::string_view kData = "data: ";
+    std::size_t begin = 0;
+    for (auto end = arriving.text.find('\n'); end != std::string::npos; end = arriving.text.find('\n', begin)) {
+      const auto line = std::string_view(arriving.text).substr(begin, end - begin);
+      if (line.starts_with(kData)) say(line.substr(kData.size()));
+      begin = end + 1;
+    }
+    arriving.text.erase(0, begin);
+  }
+
+  void answered(const json::Value& id, const Result<net::OutboundResponse>& response, const Arriving& arriving) {
+    say_answer(id, response, arriving.text);
     const std::lock_guard lock(mutex_);
     open_.erase(key_of(id));
     idle_.notify_all();
   }
   static std::string key_of(const json::Value& id) { return json::to_text(id); }
 
-  void say_answer(const json::Value& id, const Result<net::OutboundResponse>& response) {
+  /// `body`: of a good answer that was no stream.
+  void say_answer(const json::Value& id, const Result<net::OutboundResponse>& response, const std::string& body) {
     if (response.has_error()) {
       if (response.error().code != "net.cancelled") say_error(id, response.error().message);
       return;
     }
     const auto type = net::find_header(response->headers, "Content-Type").value_or("");
-    if (type.starts_with("text/event-stream")) return say_events(response->body);
-    if (response->status == 202 || response->body.empty()) return;
-    if (json::parse(response->body).has_error() || type.starts_with("application/problem")) {
+    if (response->status == 202 || type.starts_with("text/event-stream")) return;
+    const auto& text = response->status >= 200 && response->status < 300 ? body : response->body;
+    if (type.starts_with("application/problem") || json::parse(text).has_error()) {
       return say_error(id, fmt::format("The server answered {}.", response->status));
     }
-    say(response->body);
+    say(text);
   }
 
-  void say_events(std::string_view body) {
-    constexpr std::string_view kData = "data: ";
-    while (!body.empty()) {
-      const auto end = body.find('\n');
-      const auto line = body.substr(0, end);
-      if (line.starts_with(kData)) say(line.substr(kData.size()));
-      if (end == std::string_view::npos) return;
-      body.remove_prefix(end + 1);
-    }
-  }
   void say_error(const json::Value& id, const std::string& message) {
     auto error = json::Value::object({{"code", -32603}, {"message", message}});
     say(json::to_text(json::Value::object({{"jsonrpc", "2.0"}, {"id", id}, {"error", std::move(error)}})));

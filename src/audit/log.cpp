@@ -174,6 +174,7 @@ struct Log::Impl {
   void gather();
   void written(Taken& taken, const Result<void>& result);
   void write_again();
+  void write_gathered();
   void report(std::string_view sentence) const {
     if (options.report) options.report(sentence);
   }
@@ -257,6 +258,16 @@ void Log::Impl::write_again() {
     scheduled = true;
   }
   schedule();
+}
+
+/// Where the time of those that gather has come.
+void Log::Impl::write_gathered() {
+  {
+    const std::lock_guard lock(file_mutex);
+    if (SteadyClock::now() < gathered) return;
+    gathered = SteadyClock::time_point::max();
+  }
+  write_again();
 }
 
 Result<void> Log::append(Record record) { return append(std::move(record), {}); }
@@ -453,6 +464,7 @@ Result<bool> Log::Impl::follow_from_database() {
 Result<void> Log::Impl::follow() {
   PAWL_TRY(from_memory, follow_from_memory());
   for (bool complete = from_memory; !complete;) {
+    write_gathered();  // a long way to catch up keeps no record waiting
     PAWL_TRY(page, follow_from_database());
     complete = page;
     if (!complete && out_of_time()) {

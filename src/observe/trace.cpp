@@ -78,11 +78,12 @@ struct Tracer::Impl {
   Report report;
   std::mutex mutex;
   std::condition_variable changed;
-  std::vector<Span> waiting;  // guarded by mutex
-  Statistics figures;         // guarded by mutex
-  bool sending = false;       // guarded by mutex: one batch is under way
-  bool failing = false;       // guarded by mutex
-  bool stopping = false;      // guarded by mutex
+  std::vector<Span> waiting;                           // guarded by mutex
+  Statistics figures;                                  // guarded by mutex
+  bool sending = false;                                // guarded by mutex: one batch is under way
+  bool failing = false;                                // guarded by mutex
+  bool stopping = false;                               // guarded by mutex
+  std::chrono::steady_clock::time_point stop_until{};  // guarded by mutex: set with `stopping`
   std::thread thread;
 
   void run(const std::shared_ptr<Impl>& self);
@@ -94,7 +95,7 @@ void Tracer::Impl::run(const std::shared_ptr<Impl>& self) {
   for (;;) {
     changed.wait(lock, [&] { return stopping || (!waiting.empty() && !sending); });
     if (!stopping) changed.wait_for(lock, options.linger, [&] { return stopping || waiting.size() >= options.max_batch; });
-    if (sending) changed.wait_for(lock, options.stop_patience, [&] { return !sending; });
+    if (sending) changed.wait_until(lock, stop_until, [&] { return !sending; });
     if (sending || (stopping && waiting.empty())) return;
     const auto count = std::min(waiting.size(), options.max_batch);
     const auto rest = waiting.begin() + static_cast<std::ptrdiff_t>(count);
@@ -129,12 +130,13 @@ Tracer::~Tracer() {
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->stopping = true;
+    impl_->stop_until = std::chrono::steady_clock::now() + impl_->options.stop_patience;
   }
   impl_->changed.notify_all();
   impl_->thread.join();
   // The last batch is on its way: its answer is waited for, once.
   std::unique_lock lock(impl_->mutex);
-  impl_->changed.wait_for(lock, impl_->options.stop_patience, [&] { return !impl_->sending; });
+  impl_->changed.wait_until(lock, impl_->stop_until, [&] { return !impl_->sending; });
 }
 
 bool Tracer::keeps(const TraceId& trace) const noexcept {

@@ -107,6 +107,20 @@ class Mcp(unittest.TestCase):
         run = self.server.request("GET", f"/api/runs/{result['_meta']['io.pawl/runId']}")[1]
         self.assertEqual((run["status"], run["trigger"]["via"]), ("completed", "mcp"))
 
+        def recorded():
+            records = self.server.request("GET", "/api/audit?action=mcp.callTool&limit=50")[1]["items"]
+            return [record for record in records if record["run_id"] == run["id"]]
+
+        record = poll(recorded, 10, "the record")[0]
+        self.assertEqual((record["resource_id"], record["details"]["tool"]), (self.ids["greet"], "greet"))
+
+    def test_a_result_that_no_stream_carries_is_named(self):
+        made = self.server.create_workflow(GREET.replace("name: greet", "name: large").replace('"Hello, " + .who', '"x" * 900000'))
+        self.addCleanup(self.server.request, "DELETE", f"/api/workflows/{made}")
+        last = self.stream("large", {"who": "Ada"})[-1]["result"]
+        self.assertIs(last["isError"], True)
+        self.assertIn(last["_meta"]["io.pawl/runId"], last["content"][0]["text"])
+
     def test_what_goes_wrong_in_a_tool_is_told_to_the_model(self):
         failed = self.call("broken")
         self.assertIs(failed["isError"], True)

@@ -16,6 +16,9 @@ bool waits_for_record(const Route& route) {
   return route.tag != "runs" && route.tag != "events" && route.tag != "mcp" && route.rate != RateClass::hook;
 }
 
+/// One address takes all methods of the protocol, most of which change nothing: the handler records what does.
+bool records_itself(const Route& route) { return route.tag == "mcp"; }
+
 /// A guessed address of a webhook: nothing of this installation was concerned.
 bool is_unknown_hook(const Route& route, int status) { return route.rate == RateClass::hook && status == 404; }
 
@@ -56,6 +59,7 @@ class TrailSink final : public http::ResponseSink {
   void send(http::Response response) override {
     if (is_unknown_hook(route_, response.status)) return inner_.send(std::move(response));
     const auto outcome = complete(response.status);
+    if (records_itself(route_) && outcome != audit::Outcome::refused) return inner_.send(std::move(response));
     const bool from_anybody = outcome == audit::Outcome::failure && witness_->principal.kind == Principal::Kind::anonymous;
     std::uint64_t left_out = 0;
     if ((outcome == audit::Outcome::refused || from_anybody) && !trail_.take_refusal(left_out)) return inner_.send(std::move(response));
@@ -73,7 +77,7 @@ class TrailSink final : public http::ResponseSink {
   }
   std::shared_ptr<http::EventStream> stream(http::Headers headers) override {
     complete(200);
-    static_cast<void>(trail_.log_->append(std::move(record_)));
+    if (!records_itself(route_)) static_cast<void>(trail_.log_->append(std::move(record_)));
     return inner_.stream(std::move(headers));
   }
   void upgrade(http::WebSocketUpgrade upgrade) override {

@@ -27,16 +27,15 @@ Result<std::vector<NamedWorkflow>> named_workflows(Context& context, const Organ
   catalog::WorkflowFilter filter;
   filter.active = true;
   filter.limit = kPage;
-  do {
+  do {  // newest first
     PAWL_TRY(page, context.d.catalog.list(organization, filter));
     filter.before = page.next;
     std::move(page.workflows.begin(), page.workflows.end(), std::back_inserter(all));
-  } while (filter.before);
+  } while (filter.before && all.size() < kMaxTools);
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   std::vector<NamedWorkflow> named;
   std::set<std::string> taken;
   for (auto& workflow : all) {
-    if (named.size() == kMaxTools) break;
     const auto executable = context.d.catalog.executable(organization, workflow.id);
     if (executable.has_error() || (*executable)->plan->metadata.get("mcp") == json::Value(false)) continue;
     const auto wish = wished_name(*(*executable)->plan);

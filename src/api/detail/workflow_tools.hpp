@@ -14,7 +14,7 @@ namespace pawl::api::detail {
 
 inline constexpr std::size_t kMaxTools = 1000;
 
-/// The organization's tools by name, at most `kMaxTools` of the oldest. Blocks: on the pool.
+/// The organization's tools by name, of at most `kMaxTools` workflows, the newest. Blocks: on the pool.
 [[nodiscard]] Result<std::vector<mcp::Tool>> workflow_tools(Context& context, const OrganizationId& organization);
 /// Error `mcp.unknown_tool`. Blocks: on the pool.
 [[nodiscard]] Result<catalog::ExecutablePtr> workflow_of_tool(Context& context, const OrganizationId& organization, std::string_view name);

@@ -11,6 +11,7 @@
 #include "api/detail/execution.hpp"
 #include "api/detail/gate.hpp"
 #include "api/detail/shown.hpp"
+#include "api/detail/trail.hpp"
 #include "api/detail/workflow_tools.hpp"
 #include "api/routes/theme.hpp"
 
@@ -19,6 +20,8 @@ namespace {
 
 /// A run that ends within this is answered with its result, also where the client takes tasks.
 constexpr Millis kMoment{1000};
+/// Of a stream's queue (1 MiB): one event must fit in beside what waits there.
+constexpr std::size_t kLargestEvent = 768U << 10U;
 
 http::Response json_of(int status, std::string text) { return http::Response::json(status, std::move(text)); }
 
@@ -70,6 +73,23 @@ mcp::TaskState task_of(const Context& context, const engine::RunView& view) {
   return task;
 }
 
+/// What was done, for the trail: the route's own record would name neither tool nor run.
+void record(Context& context, const Call& call, std::string action, audit::Resource resource, const std::optional<RunId>& run,
+            bool succeeded, json::Value details) {
+  if (context.d.audit == nullptr) return;
+  audit::Record record;
+  record.organization = call.organization;
+  record.actor = actor_of(call.principal);
+  record.action = std::move(action);
+  record.resource = std::move(resource);
+  record.outcome = succeeded ? audit::Outcome::success : audit::Outcome::failure;
+  record.address = call.request.remote_address;
+  record.request_id = call.request.request_id;
+  record.run = run;
+  record.details = std::move(details);
+  static_cast<void>(context.d.audit->append(std::move(record)));  // the gate has seen that the trail takes records
+}
+
 /// One call of a tool. Its callbacks come on the run's thread, the wait's on the connection's, the stream's end there too.
 class ToolCall : public std::enable_shared_from_this<ToolCall> {
  public:
@@ -86,6 +106,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
     start.trigger = trigger_of(context_, call_.principal);
     start.trigger.set("via", "mcp");
     if (context_.d.secrets) start.secrets = context_.d.secrets(workflow->organization, *workflow->plan);
+    workflow_ = workflow->id;
     start.id = run_ = RunId::make(context_.d.clock.now(), context_.d.random);
     if (request_.takes_tasks || !takes_streams(call_.request)) {
       wait(request_.takes_tasks ? kMoment : kMaxWait);
@@ -105,12 +126,20 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
       stop_waiting();
       return call_.reply(json_of(200, std::move(message)));
     }
+    if (message.size() > kLargestEvent) {
+      mcp::Outcome outcome;
+      outcome.failure = "The result is too large for an event stream; `GET /api/runs/" + run_.to_string() + "` has it.";
+      outcome.meta = meta_of(run_);
+      message = mcp::reply_text(request_, mcp::call_result(request_, std::move(outcome)));
+    }
     static_cast<void>(stream_->send(event_of(message)));
     stream_->close();
   }
   static std::string event_of(const std::string& message) { return "event: message\ndata: " + message + "\n\n"; }
 
   void started(const Result<RunId>& result) {
+    record(context_, call_, "mcp.callTool", {"workflow", workflow_.to_string()}, result.has_error() ? std::nullopt : std::optional(run_),
+           !result.has_error(), json::Value::object({{"tool", wish_.name}}));
     if (result.has_error()) {
       const auto& error = result.error();
       // What the tool was given is the model's business: it may try again with better arguments.
@@ -195,6 +224,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
   mcp::Request request_;
   mcp::CallTool wish_;
   RunId run_;
+  WorkflowId workflow_;
   std::shared_ptr<http::EventStream> stream_;  // set before the run starts, or never
   std::atomic<bool> answered_{false};
   std::mutex mutex_;
@@ -243,7 +273,8 @@ void cancel_task(Context& context, Call call, mcp::Request request, const std::s
   const auto organization = call.organization;
   const auto shared = std::make_shared<Call>(std::move(call));
   context.d.engine.cancel(organization, *run, "The client of the task cancelled it.",
-                          [shared, request = std::move(request)](const Result<void>& done) {
+                          [&context, shared, run = *run, request = std::move(request)](const Result<void>& done) {
+                            record(context, *shared, "mcp.cancelTask", {"run", run.to_string()}, run, !done.has_error(), {});
                             // Asked twice, or too late: that is an acknowledgement as well.
                             if (done.has_error() && done.error().kind != ErrorClass::conflict) {
                               return shared->reply(response_of(fault_of(done.error(), request)));
