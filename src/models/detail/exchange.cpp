@@ -263,6 +263,7 @@ void Exchange::send() {
   outgoing.headers.insert(outgoing.headers.end(), endpoint_.headers.begin(), endpoint_.headers.end());
   outgoing.body = std::move(wire.body);
   outgoing.timeout = std::max(left(), Millis(1));
+  outgoing.at_most_once = true;       // a repetition costs money: it is made here, where it is counted and shown
   outgoing.follow_redirects = false;  // the key goes to this address and no other
   outgoing.max_response_bytes = shared_->options.max_response;
   decoder_.reset();
