@@ -174,7 +174,7 @@ do:
         ids = [each["id"] for each in first["items"] + second["items"]]
         self.assertEqual(len(ids), len(set(ids)))
         self.assertLessEqual({run["id"] for run in runs}, {each["run_id"] for each in first["items"] + second["items"]})
-        self.call("admin", "GET", f"/api/approvals?organization_id={self.acme}&status=odd", expect=422)
+        self.call("admin", "GET", f"/api/approvals?organization_id={self.acme}&status=odd", expect=400)
         self.call("member", "POST", f"/api/runs/{runs[0]['id']}/cancel", {}, 202)
         self.ended(runs[0], "cancelled")
         self.assertEqual(self.inbox("admin", f"&status=all&run_id={runs[0]['id']}")[0]["status"], "withdrawn")
