@@ -113,10 +113,8 @@ class WebScraper final : public Builtin {
                      "screenshot": {"type": "boolean", "default": false, "description": "needs a browser, which this server does not run"},
                      "screenshot_path": {"type": "string", "minLength": 1},
                      "wait_for": {"type": "string", "minLength": 1, "description": "needs a browser, which this server does not run"},
-                     "headless": {"enum": [true]},
                      "headers": {"type": "object"},
                      "authentication": {"type": "object", "description": "as in the DSL"},
-                     "screenshot": {"enum": [false], "description": "there is no browser here: pages are read as they are served"},
                      "headless": {"type": "boolean", "description": "accepted for older documents: there is no window in any case"},
                      "timeout": {"description": "seconds, ISO 8601 text or a duration object; default 30 s"},
                      "dry_run": {"type": "boolean", "default": false}

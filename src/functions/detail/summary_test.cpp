@@ -9,8 +9,9 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 TEST(Summary, SentencesEndWhereTheyEnd) {
-  EXPECT_THAT(sentences_of("Dr. Ada Miller paid 3.50 Euro. \"Is that enough?\" Yes! It goes on e.g. here\nand there.\n\nHello world"),
-              ElementsAre("Dr. Ada Miller paid 3.50 Euro.", "\"Is that enough?\"", "Yes!", "It goes on e.g. here and there.", "Hello world"));
+  EXPECT_THAT(
+      sentences_of("Dr. Ada Miller paid 3.50 Euro. \"Is that enough?\" Yes! It goes on e.g. here\nand there.\n\nHello world"),
+      ElementsAre("Dr. Ada Miller paid 3.50 Euro.", "\"Is that enough?\"", "Yes!", "It goes on e.g. here and there.", "Hello world"));
   EXPECT_THAT(sentences_of(""), IsEmpty());
   EXPECT_THAT(sentences_of(" . ! ?\n\n--"), IsEmpty());
 }
