@@ -15,9 +15,11 @@ const INSIDE = [
   ({ run }) => `/runs/${run}`,
   ({ run }) => `/runs/${run}?task=/do/0/greet&view=timeline`,
   ({ run }) => `/runs/${run}?view=data`,
+  () => '/approvals',
+  ({ approval }) => `/approvals/${approval}?status=all`,
   ...['/schedules', '/dead-letters', '/functions', '/functions/http', '/integrations', '/audit', '/organization', '/admin', '/admin?tab=health', '/admin?tab=data', '/profile'].map((path) => () => path),
 ];
-const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'versions', 'runs', 'run', 'timeline', 'values', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'data', 'profile'];
+const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'versions', 'runs', 'run', 'timeline', 'values', 'approvals', 'approval', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'data', 'profile'];
 const SIZES = [
   { width: 1366, height: 850 },
   { width: 390, height: 844 },
@@ -51,14 +53,8 @@ export async function walk(page, axe, path) {
   assert.deepEqual(found, []);
 }
 
-export const pageTests = [
-  ...OUTSIDE.map((path) => [
-    `page ${path}`,
-    async (world) => {
-      world.stranger ??= await world.browser.person();
-      if (world.stranger.url() === 'about:blank') await world.stranger.goto('/login');
-      await walk(world.stranger, world.axe, path);
-    },
-  ]),
-  ...INSIDE.map((path, at) => [`page ${NAMES[at]}`, (world) => walk(world.page, world.axe, path(world))]),
+/** Who looks, and at what; each on a page of its own, so that they may be looked at side by side. */
+export const walks = [
+  ...OUTSIDE.map((path) => ({ name: `page ${path}`, who: 'stranger', path: () => path })),
+  ...INSIDE.map((path, at) => ({ name: `page ${NAMES[at]}`, who: 'page', path })),
 ];

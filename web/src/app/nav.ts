@@ -1,9 +1,9 @@
 // The navigation: pages that are there, nothing else.
-import { Blocks, Calendar, History, House, Inbox, type LucideIcon, Plug, ServerCog, ShieldCheck, UserRound, UsersRound, Workflow } from 'lucide-react';
+import { Blocks, Calendar, CircleCheckBig, History, House, Inbox, type LucideIcon, Plug, ServerCog, ShieldCheck, UserRound, UsersRound, Workflow } from 'lucide-react';
 import { t } from '@/i18n/en';
 import type { Role } from './session';
 
-export type NavItem = { to: '/' | '/workflows' | '/runs' | '/schedules' | '/dead-letters' | '/functions' | '/integrations' | '/audit' | '/organization' | '/admin' | '/profile'; label: string; icon: LucideIcon; role?: Role; superuser?: boolean };
+export type NavItem = { to: '/' | '/approvals' | '/workflows' | '/runs' | '/schedules' | '/dead-letters' | '/functions' | '/integrations' | '/audit' | '/organization' | '/admin' | '/profile'; label: string; icon: LucideIcon; role?: Role; superuser?: boolean };
 
 export const groups: { label: string; items: NavItem[] }[] = [
   {
@@ -12,6 +12,7 @@ export const groups: { label: string; items: NavItem[] }[] = [
       { to: '/', label: t.nav.home, icon: House },
       { to: '/workflows', label: t.nav.workflows, icon: Workflow },
       { to: '/runs', label: t.nav.runs, icon: History },
+      { to: '/approvals', label: t.approvals.title, icon: CircleCheckBig },
       { to: '/schedules', label: t.nav.schedules, icon: Calendar },
       { to: '/dead-letters', label: t.nav.deadLetters, icon: Inbox },
     ],

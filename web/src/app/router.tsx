@@ -76,6 +76,14 @@ const run = createRoute({
   validateSearch: only('task', 'view'),
   component: lazyRouteComponent(() => import('@/pages/runs/view'), 'RunPage'),
 });
+const approvals = createRoute({
+  getParentRoute: () => inside,
+  path: '/approvals',
+  validateSearch: only('status', 'mine'),
+  component: lazyRouteComponent(() => import('@/pages/approvals/approvals'), 'ApprovalsPage'),
+});
+// The list stays beside the one that is shown.
+const approval = createRoute({ getParentRoute: () => approvals, path: '/$approvalId' });
 const schedules = createRoute({ getParentRoute: () => inside, path: '/schedules', component: lazyRouteComponent(() => import('@/pages/more/schedules'), 'SchedulesPage') });
 const deadLetters = createRoute({ getParentRoute: () => inside, path: '/dead-letters', component: lazyRouteComponent(() => import('@/pages/more/dead-letters'), 'DeadLettersPage') });
 const functions = createRoute({
@@ -98,7 +106,7 @@ const profile = createRoute({ getParentRoute: () => inside, path: '/profile', co
 
 export const routeTree = root.addChildren([
   outside.addChildren([login, register, setup, forgot, reset, verify, invitation]),
-  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, versions]), runs, run, schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, profile]),
+  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, versions]), runs, run, approvals.addChildren([approval]), schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, profile]),
 ]);
 
 export const router = createRouter({ routeTree, defaultPreload: 'intent', scrollRestoration: true, defaultPreloadStaleTime: 0 });

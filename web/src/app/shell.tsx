@@ -2,9 +2,11 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { Building2, ChevronsUpDown, Menu as MenuIcon, Search, UserRound, WifiOff, X } from 'lucide-react';
 import { lazy, Suspense, useEffect, useState } from 'react';
+import { approvalsKey, waitingQuery } from '@/api/approvals';
 import { api, ask } from '@/api/client';
 import { t } from '@/i18n/en';
 import { useLive } from '@/live/socket';
+import { useFollow } from '@/live/use-follow';
 import { LoginForm } from '@/pages/auth/login-form';
 import { IconButton } from '@/ui/button';
 import { cx } from '@/ui/cx';
@@ -123,8 +125,26 @@ function NavLink({ item, onClick }: { item: NavItem; onClick: () => void }) {
       >
         <Icon className="size-4 text-muted" aria-hidden="true" />
         {item.label}
+        {item.to === '/approvals' && <Waiting />}
       </Link>
     </li>
+  );
+}
+
+/** How many approvals wait for the person; kept up to date by what the server tells. */
+function Waiting() {
+  const queries = useQueryClient();
+  const waiting = useQuery(waitingQuery());
+  const stale = () => void queries.invalidateQueries({ queryKey: approvalsKey() });
+  useFollow('approvals', stale, stale);
+  const number = waiting.data?.items.length ?? 0;
+  if (number === 0) return null;
+  const shown = waiting.data?.next_cursor ? `${number}+` : String(number);
+  return (
+    <span className="ml-auto rounded-full bg-accent px-1.5 text-xs font-medium text-on-accent">
+      <span aria-hidden="true">{shown}</span>
+      <span className="sr-only">{t.approvals.waiting(shown)}</span>
+    </span>
   );
 }
 

@@ -1,6 +1,8 @@
 // Every text of the interface. Another language is another file of this shape.
 import { account } from './en-account';
 import { admin } from './en-admin';
+import { agent } from './en-agent';
+import { approvals } from './en-approvals';
 import { build } from './en-build';
 import { home } from './en-home';
 import { pages } from './en-pages';
@@ -92,6 +94,8 @@ export const t = {
   },
   ...account,
   ...admin,
+  ...agent,
+  ...approvals,
   ...build,
   ...home,
   ...triggers,

@@ -1,6 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
+import { waitingQuery } from '@/api/approvals';
 import { api, ask, type Schemas } from '@/api/client';
 import { scope, useMay } from '@/app/session';
 import { t } from '@/i18n/en';
@@ -46,6 +47,7 @@ export function HomePage() {
       }
     >
       <Guide stats={stats.data} />
+      <Waiting />
       <Letters />
       {stats.isPending && <Loading rows={8} height={60} />}
       {stats.error && <ProblemView error={stats.error} retry={() => void stats.refetch()} />}
@@ -104,6 +106,17 @@ function Guide({ stats }: { stats: Statistics | undefined }) {
         {t.home.begin}
       </ButtonLink>
     </section>
+  );
+}
+
+function Waiting() {
+  const waiting = useQuery(waitingQuery());
+  const number = waiting.data?.items.length ?? 0;
+  if (number === 0) return null;
+  return (
+    <Link to="/approvals" search={{ mine: 'true' }} className="panel flex items-center gap-2 px-4 py-2 hover:bg-subtle">
+      <Status status="waiting" word={`${t.approvals.title}: ${t.approvals.waiting(String(number))}`} className="whitespace-normal!" />
+    </Link>
   );
 }
 

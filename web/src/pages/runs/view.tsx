@@ -1,6 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { runApprovalsQuery } from '@/api/approvals';
 import { api, ask, type Schemas } from '@/api/client';
 import { runQuery } from '@/api/runs';
 import { scope } from '@/app/session';
@@ -8,6 +9,7 @@ import { graphStore } from '@/graph/store';
 import type { Graph as GraphData } from '@/graph/layout';
 import { t } from '@/i18n/en';
 import { useFollow } from '@/live/use-follow';
+import { ButtonLink } from '@/ui/button';
 import { cx } from '@/ui/cx';
 import { JsonView } from '@/ui/json-view';
 import { PageTitle } from '@/ui/page';
@@ -21,10 +23,11 @@ import { keyOf, statesOf, type TaskRun } from './tasks';
 import { Timeline } from './timeline-view';
 import { withTask } from './with-task';
 
+const AgentView = lazy(() => import('./agent-view'));
 const Graph = lazy(() => import('@/graph/graph').then((module) => ({ default: module.Graph })));
 
 const OVER = ['completed', 'faulted', 'cancelled'];
-const VIEWS = ['graph', 'timeline', 'data'] as const;
+const VIEWS = ['graph', 'timeline', 'data', 'agent'] as const;
 
 /** The run as the server has it, brought up to date by what it tells: at once in small, then with all data. */
 function useLiveRun(id: string) {
@@ -145,8 +148,9 @@ export function RunPage() {
           </p>
         )}
       </div>
+      {data && !run.over && <Asked run={data} />}
       <div className="flex gap-4 border-b border-line px-4 md:px-6" role="group" aria-label={t.runs.views}>
-        {VIEWS.map((name) => (
+        {VIEWS.filter((name) => name !== 'agent' || tasks.some((task) => task.type === 'model')).map((name) => (
           <button
             key={name}
             type="button"
@@ -174,6 +178,11 @@ export function RunPage() {
                 <div className="p-4">{graph.isPending ? <Loading /> : graph.error ? <ProblemView error={graph.error} /> : <p className="text-muted">{t.runs.noGraph}</p>}</div>
               ))}
             {view === 'timeline' && <Timeline run={data} now={now} selected={selected} choose={choose} />}
+            {view === 'agent' && (
+              <Suspense fallback={<div className="p-4"><Loading /></div>}>
+                <AgentView run={data} />
+              </Suspense>
+            )}
             {view === 'data' && (
               <div className="flex flex-col gap-4 p-4 md:px-6">
                 <Value title={t.runs.input} value={data.input} />
@@ -186,6 +195,29 @@ export function RunPage() {
         </div>
       )}
     </div>
+  );
+}
+
+/** What the run asks people now; the place to decide is one click away. */
+function Asked({ run }: { run: Schemas['Run'] }) {
+  const asked = useQuery(runApprovalsQuery(run.id));
+  const queries = useQueryClient();
+  const stale = () => void queries.invalidateQueries({ queryKey: runApprovalsQuery(run.id).queryKey });
+  useFollow(`run:${run.id}`, stale, stale);
+  const open = asked.data?.items ?? [];
+  if (open.length === 0) return null;
+  return (
+    <ul className="border-b border-line bg-subtle px-4 py-1.5 md:px-6">
+      {open.map((one) => (
+        <li key={one.id} className="flex flex-wrap items-center gap-x-3 gap-y-1 py-1">
+          <Status status="waiting" word={t.approvals.asks} />
+          <span className="min-w-0 flex-1 font-medium break-words">{one.title}</span>
+          <ButtonLink to="/approvals/$approvalId" params={{ approvalId: one.id }} kind={one.can_decide ? 'primary' : 'plain'}>
+            {t.approvals.look}
+          </ButtonLink>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -1,0 +1,118 @@
+// Measures what docs/ui.md says about speed, on the real server; not part of the tests, whose machines are shared. `perf.mjs [RUNS]`.
+import { ADMIN } from './access.mjs';
+import { startBrowser } from './browser.mjs';
+import { startServer } from './server.mjs';
+import { call } from './work.mjs';
+
+const RUNS = Number(process.argv[2] ?? 10_000);
+const head = (name) => `document: {dsl: '1.0.3', namespace: perf, name: ${name}, version: '1.0.0'}\ndo:\n`;
+const many = (count, task) => Array.from({ length: count }, (_none, at) => `  - t${at}: ${task}\n`).join('');
+
+/** Frames while something happens: how many a second, the longest, and how long the main thread was blocked. */
+async function frames(page, act) {
+  await page.evaluate(() => {
+    window.seen = [];
+    window.blocked = 0;
+    window.watching = true;
+    window.longTasks = new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) window.blocked += entry.duration;
+    });
+    window.longTasks.observe({ type: 'longtask' });
+    const next = (time) => {
+      window.seen.push(time);
+      if (window.watching) requestAnimationFrame(next);
+    };
+    requestAnimationFrame(next);
+  });
+  await act();
+  return page.evaluate(() => {
+    window.watching = false;
+    window.longTasks.disconnect();
+    const gaps = window.seen.slice(1).map((time, at) => time - window.seen[at]);
+    const total = gaps.reduce((sum, gap) => sum + gap, 0);
+    gaps.sort((a, b) => a - b);
+    return {
+      fps: Math.round((gaps.length / total) * 10_000) / 10,
+      p95: Math.round(gaps[Math.floor(gaps.length * 0.95)] ?? 0),
+      worst: Math.round(gaps.at(-1) ?? 0),
+      blocked: Math.round(window.blocked),
+    };
+  });
+}
+
+const say = (what, { fps, p95, worst, blocked }) => console.log(`${what}: ${fps} frames/s, 95 % of frames within ${p95} ms, longest ${worst} ms, long tasks ${blocked} ms`);
+
+async function pan(page, seconds) {
+  const box = await page.locator('.react-flow').boundingBox();
+  const [x, y] = [box.x + box.width / 2, box.y + box.height - 12];
+  await page.mouse.move(x, y);
+  await page.mouse.down();
+  const until = Date.now() + seconds * 1000;
+  for (let step = 0; Date.now() < until; step += 1) {
+    await page.mouse.move(x + 120 * Math.sin(step / 12), y + 90 * Math.cos(step / 15));
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+  }
+  await page.mouse.up();
+}
+
+const server = await startServer();
+const browser = await startBrowser(server.base);
+try {
+  const page = await browser.person();
+  await page.goto(server.setupLink());
+  await page.getByLabel('Your name').fill(ADMIN.name);
+  await page.getByLabel('E-mail address').fill(ADMIN.email);
+  await page.getByLabel('Password').fill(ADMIN.password);
+  await page.getByRole('button', { name: 'Create the administrator' }).click();
+  await page.getByRole('heading', { name: 'Home', level: 1 }).waitFor();
+  const make = async (definition) => (await call(page, 'POST', '/api/workflows', { definition })).body.id;
+
+  const wide = await make(`${head('wide')}  - all:\n      fork:\n        branches:\n${Array.from({ length: 20 }, (_none, lane) => `          - lane${lane}: {do: [${Array.from({ length: 14 }, (_n, at) => `{t${at}: {set: {x: 1}}}`).join(', ')}]}\n`).join('')}`);
+  const opened = Date.now();
+  const run = (await call(page, 'POST', `/api/workflows/${wide}/execute`, { wait: true })).body.id;
+  await page.goto(`/runs/${run}`);
+  await page.locator('.react-flow__node').nth(20).waitFor();
+  console.log(`a run of 301 tasks is started and drawn after ${Date.now() - opened} ms, ${await page.locator('.react-flow__node').count()} nodes in the page`);
+  say('pan, all 301 tasks in view', await frames(page, () => pan(page, 4)));
+  for (let at = 0; at < 4; at += 1) await page.getByRole('button', { name: /zoom in/i }).click();
+  say('pan, zoomed in', await frames(page, () => pan(page, 4)));
+
+  const live = await make(head('live') + many(200, '{wait: {milliseconds: 15}}'));
+  const going = (await call(page, 'POST', `/api/workflows/${live}/execute`, {})).body.id;
+  await page.goto(`/runs/${going}`);
+  await page.locator('.react-flow__node').nth(20).waitFor();
+  say('a run of 200 tasks, live', await frames(page, () => page.waitForTimeout(4000)));
+
+  const small = await make(`${head('small')}  - a: {set: {x: 1}}\n`);
+  await page.evaluate(
+    async ([id, count]) => {
+      const token = document.cookie.split('; ').find((part) => part.includes('pawl_csrf='))?.split('=').slice(1).join('=') ?? '';
+      let left = count;
+      const worker = async () => {
+        while (left-- > 0) await fetch(`/api/workflows/${id}/execute`, { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': token }, body: '{}' });
+      };
+      await Promise.all(Array.from({ length: 6 }, worker));
+    },
+    [small, RUNS],
+  );
+  await page.goto('/runs');
+  await page.getByRole('list', { name: 'Runs' }).waitFor();
+  for (let more = page.getByRole('button', { name: 'Load more' }), rows = 50; rows < RUNS && (await more.isVisible()); rows += 50) {
+    await more.click();
+    await page.waitForFunction(() => ![...document.querySelectorAll('button')].some((button) => button.getAttribute('aria-busy')));
+  }
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  const scrolled = await frames(page, () =>
+    page.evaluate(async () => {
+      const end = performance.now() + 5000;
+      for (let y = 0; performance.now() < end; y += 180) {
+        scrollTo(0, y % document.documentElement.scrollHeight);
+        await new Promise(requestAnimationFrame);
+      }
+    }),
+  );
+  say(`scroll through ${Math.round(height / 56)} runs, ${await page.getByRole('listitem').count()} rows in the page`, scrolled);
+} finally {
+  await browser.stop();
+  await server.stop();
+}

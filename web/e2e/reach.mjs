@@ -1,0 +1,95 @@
+// What axe does not see: the keyboard alone, forced colours, a page at twice its size, focus that is seen and comes back.
+import assert from 'node:assert/strict';
+
+/** What has the focus, in words. */
+const focused = (page) => page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent?.trim() ?? '');
+
+/** Presses Tab until something of this name has the focus; each stop on the way has to be seen. */
+async function tabTo(page, name) {
+  for (let stop = 0; stop < 60; stop += 1) {
+    await page.keyboard.press('Tab');
+    const state = await page.evaluate(() => {
+      const element = document.activeElement;
+      const style = getComputedStyle(element);
+      const frame = element.closest('.cm-editor, .react-flow__node') ?? element;
+      const box = frame.getBoundingClientRect();
+      return { ring: style.outlineStyle !== 'none' || getComputedStyle(frame).outlineStyle !== 'none' || style.boxShadow !== 'none', seen: box.width > 0 && box.bottom > 0 && box.right > 0, what: element.outerHTML.slice(0, 120) };
+    });
+    if (state.what.startsWith('<body')) continue;
+    assert.ok(state.ring, `no ring: ${state.what}`);
+    assert.ok(state.seen, `not seen: ${state.what}`);
+    if ((await focused(page)).startsWith(name)) return;
+  }
+  assert.fail(`Tab does not come to ${name}`);
+}
+
+export const reachTests = [
+  [
+    'a workflow is run with the keyboard alone, and the focus comes back from a dialog',
+    async ({ page, workflow }) => {
+      await page.goto('/');
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await tabTo(page, 'Skip to the content');
+      await page.keyboard.press('Enter');
+      assert.equal(await page.evaluate(() => document.activeElement?.id), 'content');
+      await page.keyboard.press('Control+k');
+      await page.keyboard.type('greet-every', { delay: 10 });
+      await page.getByRole('option', { name: /greet-everybody/ }).waitFor();
+      await page.keyboard.press('Enter');
+      await page.waitForURL((url) => url.pathname === `/workflows/${workflow}`);
+      await page.getByText('No findings').waitFor();
+      await tabTo(page, 'Run');
+      await page.keyboard.press('Enter');
+      await page.getByRole('dialog').waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      assert.equal(await focused(page), 'Run');
+      await page.keyboard.press('Enter');
+      await page.getByRole('dialog').waitFor();
+      await tabTo(page, 'Run');
+      await page.keyboard.press('Enter');
+      await page.waitForURL(/\/runs\//);
+      await page.getByRole('main').getByText('Completed').first().waitFor();
+      // The heading of the page that one has come to.
+      assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'H1');
+    },
+  ],
+  [
+    'with forced colours the bars of charts and timelines stay to be seen',
+    async ({ page, run }) => {
+      await page.emulateMedia({ forcedColors: 'active' });
+      for (const path of ['/', `/runs/${run}?view=timeline`, '/workflows']) {
+        await page.goto(path);
+        await page.locator('.bar').first().waitFor();
+        const hidden = await page.locator('.bar').evaluateAll((bars) => bars.filter((bar) => getComputedStyle(bar).borderTopStyle === 'none' && getComputedStyle(bar).forcedColorAdjust !== 'none').length);
+        assert.equal(hidden, 0, path);
+      }
+      await page.emulateMedia({ forcedColors: 'none' });
+    },
+  ],
+  [
+    'at twice its size nothing sticks out, and what one came for is there',
+    async (world) => {
+      const { page } = world;
+      await page.setViewportSize({ width: 683, height: 425 });
+      for (const [path, name] of [
+        ['/', 'Last 24 hours'],
+        [`/workflows/${world.workflow}`, 'Save'],
+        [`/workflows/${world.nightly}/triggers`, 'Send'],
+        ['/integrations', 'New integration'],
+        ['/functions/http', 'Show the plan'],
+        ['/approvals', 'Show'],
+        ['/admin', 'Users'],
+      ]) {
+        await page.goto(path);
+        await page.getByRole('heading', { level: 1 }).waitFor();
+        await page.waitForFunction(() => document.querySelector('[aria-label="Loading"]') === null);
+        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0, path);
+        const found = page.getByRole('button', { name }).or(page.getByLabel(name)).or(page.getByText(name)).first();
+        await found.scrollIntoViewIfNeeded();
+        assert.ok(await found.isVisible(), `${path}: ${name}`);
+      }
+      await page.setViewportSize({ width: 1366, height: 850 });
+    },
+  ],
+];

@@ -1,0 +1,80 @@
+// What an agent did, out of the records of a run: its turns, the calls in each, what they took. See docs/agents.md, "Steps and records".
+import type { TaskRun } from './tasks';
+
+export type Message = { role: string; text: string };
+export type Call = { task: TaskRun; kind: 'tool' | 'approval' };
+export type Turn = { task: TaskRun; number: number; heard: Message[]; said: string; model: string; input: number; output: number; cost: number | null; stop: string; calls: Call[] };
+export type Agent = { reference: string; iteration: string; name: string; depth: number; status: string; turns: Turn[]; tokens: number; cost: number | null; calls: number };
+export type Budget = { tokens?: number; cost?: number };
+
+const TURN = /^(.*)\/agent\/turn\/(\d+)$/;
+const object = (value: unknown): Record<string, unknown> => (value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {});
+const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
+
+/** Text, or the text parts of a message. */
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return content === null || content === undefined ? '' : JSON.stringify(content);
+  return content.map((part) => (typeof part === 'string' ? part : String(object(part)['text'] ?? ''))).join('');
+}
+
+function turnOf(task: TaskRun, at: number): Turn {
+  const messages = object(task.input)['messages'];
+  const reply = object(task.output);
+  const usage = object(reply['usage']);
+  return {
+    task,
+    number: at,
+    // What a tool answered stands at its call.
+    heard: (Array.isArray(messages) ? messages.map(object) : []).filter((one) => one['role'] !== 'tool' && one['role'] !== 'assistant').map((one) => ({ role: String(one['role']), text: textOf(one['content']) })),
+    said: textOf(reply['content']),
+    model: typeof reply['model'] === 'string' ? reply['model'] : '',
+    input: number(usage['input_tokens']),
+    output: number(usage['output_tokens']),
+    cost: typeof reply['cost'] === 'number' ? reply['cost'] : null,
+    stop: typeof reply['finish_reason'] === 'string' ? reply['finish_reason'] : '',
+    calls: [],
+  };
+}
+
+/** The agents of a run in the order in which they began; those below another come after it. */
+export function agentsOf(tasks: readonly TaskRun[]): Agent[] {
+  const agents = new Map<string, Agent>();
+  const turns = new Map<string, Turn>();
+  for (const task of tasks) {
+    const match = task.type === 'model' ? TURN.exec(task.reference) : null;
+    if (!match) continue;
+    const [, reference = '', at = '0'] = match;
+    const iteration = task.iteration.slice(0, -1).join('.');
+    const key = `${reference}#${iteration}`;
+    const owner = tasks.find((one) => one.reference === reference && one.iteration.join('.') === iteration);
+    let agent = agents.get(key);
+    if (!agent) {
+      agent = { reference, iteration, name: owner?.name ?? reference.split('/').at(-1) ?? '', depth: reference.split('/agent/turn/').length - 1, status: owner?.status ?? task.status, turns: [], tokens: 0, cost: 0, calls: 0 };
+      agents.set(key, agent);
+    }
+    const turn = turnOf(task, Number(at));
+    turns.set(`${task.reference}#${task.iteration.join('.')}`, turn);
+    agent.turns.push(turn);
+    agent.tokens += turn.input + turn.output;
+    // One unknown price makes the sum unknown.
+    agent.cost = agent.cost === null || (turn.cost === null && turn.task.status === 'completed') ? null : agent.cost + (turn.cost ?? 0);
+  }
+  for (const task of tasks) {
+    if (task.type !== 'tool' && task.type !== 'approval') continue;
+    const match = /^(.*\/agent\/turn\/\d+)\/(tool|approval)\/\d+$/.exec(task.reference);
+    const turn = match && turns.get(`${match[1]}#${task.iteration.slice(0, -1).join('.')}`);
+    if (!turn) continue;
+    turn.calls.push({ task, kind: match[2] === 'approval' ? 'approval' : 'tool' });
+  }
+  for (const agent of agents.values()) agent.calls = agent.turns.reduce((sum, turn) => sum + turn.calls.filter((call) => call.kind === 'tool').length, 0);
+  return [...agents.values()];
+}
+
+/** The limits that the definition sets, where they are plain numbers. */
+export function budgetOf(definition: unknown, reference: string): Budget {
+  let at: unknown = definition;
+  for (const part of reference.split('/').slice(1)) at = Array.isArray(at) ? at[Number(part)] : object(at)[part.replaceAll('~1', '/').replaceAll('~0', '~')];
+  const { tokens, cost } = object(object(object(at)['with'])['budget']);
+  return { ...(typeof tokens === 'number' ? { tokens } : {}), ...(typeof cost === 'number' ? { cost } : {}) };
+}

@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+import type { TaskRun } from '@/pages/runs/tasks';
+import { agentsOf, budgetOf } from '@/pages/runs/trace';
+
+const task = (reference: string, type: string, iteration: number[], more: Partial<TaskRun> = {}): TaskRun => ({
+  reference,
+  iteration,
+  name: reference.split('/').at(-1) ?? '',
+  type,
+  status: 'completed',
+  attempt: 1,
+  input: {},
+  output: {},
+  error: null,
+  started_at: null,
+  ended_at: null,
+  logs: [],
+  ...more,
+});
+const reply = (content: string | null, cost: number | null) => ({ content, model: 'm-1', finish_reason: 'stop', cost, usage: { input_tokens: 100, output_tokens: 10 } });
+
+it('an agent is its turns with their calls, and those below it are its own', () => {
+  const agents = agentsOf([
+    task('/do/0/ask', 'call', []),
+    task('/do/0/ask/agent/turn/1', 'model', [1], { input: { messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: [{ type: 'text', text: 'How much?' }] }] }, output: reply(null, 0.25) }),
+    task('/do/0/ask/agent/turn/1/approval/0', 'approval', [1, 0]),
+    task('/do/0/ask/agent/turn/1/tool/0', 'tool', [1, 0], { name: 'add' }),
+    task('/do/0/ask/agent/turn/1/tool/0/agent/turn/1', 'model', [1, 0, 1], { output: reply('inner', null) }),
+    task('/do/0/ask/agent/turn/2', 'model', [2], { input: { messages: [{ role: 'tool', content: '3' }] }, output: reply('Three.', 0.5) }),
+  ]);
+  expect(agents.map(({ name, depth, tokens, cost, calls }) => ({ name, depth, tokens, cost, calls }))).toEqual([
+    { name: 'ask', depth: 0, tokens: 220, cost: 0.75, calls: 1 },
+    { name: 'add', depth: 1, tokens: 110, cost: null, calls: 0 },
+  ]);
+  const [first, second] = agents[0]?.turns ?? [];
+  expect(first?.heard).toEqual([
+    { role: 'system', text: 'Be brief.' },
+    { role: 'user', text: 'How much?' },
+  ]);
+  expect(first?.calls.map(({ kind }) => kind)).toEqual(['approval', 'tool']);
+  expect(second).toMatchObject({ heard: [], said: 'Three.', input: 100, output: 10, calls: [] });
+});
+
+it('rounds of a loop are agents of their own', () => {
+  const agents = agentsOf([task('/do/0/x/do/0/ask/agent/turn/1', 'model', [0, 1]), task('/do/0/x/do/0/ask/agent/turn/1', 'model', [1, 1])]);
+  expect(agents.map((agent) => agent.iteration)).toEqual(['0', '1']);
+});
+
+it('a budget is read out of the definition where it is plain numbers', () => {
+  const definition = { do: [{ ask: { call: 'agent', with: { budget: { tokens: 6000, cost: '${ .max }', time: 'PT5M' } } } }] };
+  expect(budgetOf(definition, '/do/0/ask')).toEqual({ tokens: 6000 });
+  expect(budgetOf(definition, '/do/7/other')).toEqual({});
+  expect(budgetOf(null, '/do/0/ask')).toEqual({});
+});
