@@ -13,6 +13,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Is the server healthy?
+         * @description Is the server healthy?
+         */
         get: operations["health"];
         put?: never;
         post?: never;
@@ -29,6 +33,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Does the process answer?
+         * @description Does the process answer?
+         */
         get: operations["liveness"];
         put?: never;
         post?: never;
@@ -45,6 +53,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Is it ready for work? Checks what it needs
+         * @description Is it ready for work? Checks what it needs
+         */
         get: operations["readiness"];
         put?: never;
         post?: never;
@@ -61,6 +73,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * State of the database's schema
+         * @description State of the database's schema
+         */
         get: operations["migrations"];
         put?: never;
         post?: never;
@@ -77,6 +93,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * All checks with details and figures
+         * @description All checks with details and figures
+         */
         get: operations["detailedHealth"];
         put?: never;
         post?: never;
@@ -93,6 +113,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Figures in Prometheus' text format
+         * @description Figures in Prometheus' text format
+         */
         get: operations["metrics"];
         put?: never;
         post?: never;
@@ -109,6 +133,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * The same as /health
+         * @description The same as /health
+         */
         get: operations["apiHealth"];
         put?: never;
         post?: never;
@@ -125,7 +153,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @deprecated */
+        /**
+         * The same as /health/readiness
+         * @deprecated
+         * @description The same as /health/readiness
+         */
         get: operations["apiReady"];
         put?: never;
         post?: never;
@@ -142,7 +174,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @deprecated */
+        /**
+         * The same as /health/liveness
+         * @deprecated
+         * @description The same as /health/liveness
+         */
         get: operations["apiLive"];
         put?: never;
         post?: never;
@@ -159,6 +195,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * This description, as OpenAPI 3.1
+         * @description This description, as OpenAPI 3.1
+         */
         get: operations["openapi"];
         put?: never;
         post?: never;
@@ -175,6 +215,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * This description as a page, with a way to try each route
+         * @description This description as a page, with a way to try each route
+         */
         get: operations["docsPage"];
         put?: never;
         post?: never;
@@ -191,6 +235,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Script of the page
+         * @description Script of the page
+         */
         get: operations["docsScript"];
         put?: never;
         post?: never;
@@ -207,6 +255,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Style of the page
+         * @description Style of the page
+         */
         get: operations["docsStyle"];
         put?: never;
         post?: never;
@@ -223,8 +275,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List workflows
+         * @description List workflows
+         */
         get: operations["listWorkflows"];
         put?: never;
+        /**
+         * Create a workflow
+         * @description Create a workflow
+         */
         post: operations["createWorkflow"];
         delete?: never;
         options?: never;
@@ -241,6 +301,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Check a definition without storing it
+         * @description Check a definition without storing it
+         */
         post: operations["validateWorkflow"];
         delete?: never;
         options?: never;
@@ -255,9 +319,21 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Read a workflow
+         * @description Read a workflow
+         */
         get: operations["getWorkflow"];
+        /**
+         * Change a workflow
+         * @description With `If-Match`, which takes the `ETag` of a read: 412 where the workflow was changed since.
+         */
         put: operations["updateWorkflow"];
         post?: never;
+        /**
+         * Remove a workflow
+         * @description Remove a workflow
+         */
         delete: operations["deleteWorkflow"];
         options?: never;
         head?: never;
@@ -271,6 +347,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List versions, newest first
+         * @description List versions, newest first
+         */
         get: operations["listVersions"];
         put?: never;
         post?: never;
@@ -287,6 +367,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Read a version
+         * @description Read a version
+         */
         get: operations["getVersion"];
         put?: never;
         post?: never;
@@ -303,6 +387,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Compare two versions, line by line and task by task
+         * @description Compare two versions, line by line and task by task
+         */
         get: operations["diffVersions"];
         put?: never;
         post?: never;
@@ -321,6 +409,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Make a new version of an old one's content
+         * @description Make a new version of an old one's content
+         */
         post: operations["rollBackWorkflow"];
         delete?: never;
         options?: never;
@@ -337,6 +429,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Give a workflow's webhook another address
+         * @description Give a workflow's webhook another address
+         */
         post: operations["rotateWebhook"];
         delete?: never;
         options?: never;
@@ -351,6 +447,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Download a workflow's document
+         * @description Download a workflow's document
+         */
         get: operations["exportWorkflow"];
         put?: never;
         post?: never;
@@ -369,6 +469,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Take in a workflow of another product
+         * @description Nothing is executed or fetched. What cannot be translated is named in `findings` and becomes a task that raises an error saying so. An imported workflow is inactive unless asked otherwise. 200 with `dry_run`.
+         */
         post: operations["importWorkflow"];
         delete?: never;
         options?: never;
@@ -385,6 +489,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Start a run
+         * @description 200 with the outcome where the run has ended within `wait`, else 202 with `id`, `status` and `Location`.
+         */
         post: operations["executeWorkflow"];
         delete?: never;
         options?: never;
@@ -399,6 +507,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List a workflow's runs
+         * @description List a workflow's runs
+         */
         get: operations["listExecutions"];
         put?: never;
         post?: never;
@@ -415,6 +527,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List runs, newest first
+         * @description List runs, newest first
+         */
         get: operations["listRuns"];
         put?: never;
         post?: never;
@@ -431,6 +547,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Read a run with its tasks
+         * @description Read a run with its tasks
+         */
         get: operations["getRun"];
         put?: never;
         post?: never;
@@ -447,8 +567,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Follow a run (server-sent events)
+         * @description Follow a run (server-sent events)
+         */
         get: operations["followRun"];
         put?: never;
+        /**
+         * Send a CloudEvent to a run
+         * @description Send a CloudEvent to a run
+         */
         post: operations["deliverEvent"];
         delete?: never;
         options?: never;
@@ -465,6 +593,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Cancel a run
+         * @description Cancel a run
+         */
         post: operations["cancelRun"];
         delete?: never;
         options?: never;
@@ -481,6 +613,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Suspend a run
+         * @description Suspend a run
+         */
         post: operations["suspendRun"];
         delete?: never;
         options?: never;
@@ -497,6 +633,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Resume a suspended run
+         * @description Resume a suspended run
+         */
         post: operations["resumeRun"];
         delete?: never;
         options?: never;
@@ -513,6 +653,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Run a faulted run again from a task
+         * @description Run a faulted run again from a task
+         */
         post: operations["retryRun"];
         delete?: never;
         options?: never;
@@ -529,6 +673,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Start a new run from a task of this one, with edited input
+         * @description Takes over what the run has done before it first came to `from`; the run itself is left alone. Answers the new run.
+         */
         post: operations["forkRun"];
         delete?: never;
         options?: never;
@@ -543,6 +691,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Figures of the runs of a window
+         * @description By the time of their creation, without dry runs. `open` is what is open now; `times` of completed runs, from creation to end.
+         */
         get: operations["getStatistics"];
         put?: never;
         post?: never;
@@ -559,6 +711,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List starts that came to nothing, newest first
+         * @description List starts that came to nothing, newest first
+         */
         get: operations["listDeadLetters"];
         put?: never;
         post?: never;
@@ -575,9 +731,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Read a dead letter
+         * @description Read a dead letter
+         */
         get: operations["getDeadLetter"];
         put?: never;
         post?: never;
+        /**
+         * Discard a dead letter
+         * @description Discard a dead letter
+         */
         delete: operations["discardDeadLetter"];
         options?: never;
         head?: never;
@@ -593,6 +757,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Start a new run with a dead letter's input
+         * @description Repeated, it answers the same run.
+         */
         post: operations["replayDeadLetter"];
         delete?: never;
         options?: never;
@@ -609,6 +777,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Publish a CloudEvent
+         * @description Publish a CloudEvent
+         */
         post: operations["publishEvent"];
         delete?: never;
         options?: never;
@@ -623,6 +795,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List schedules
+         * @description List schedules
+         */
         get: operations["listSchedules"];
         put?: never;
         post?: never;
@@ -639,6 +815,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * When schedules fire next
+         * @description At most 200 times of each of the newest 200 schedules; `more` where there are others within the time.
+         */
         get: operations["listUpcoming"];
         put?: never;
         post?: never;
@@ -655,8 +835,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Read a schedule
+         * @description Read a schedule
+         */
         get: operations["getSchedule"];
         put?: never;
+        /**
+         * Pause or resume a schedule
+         * @description Pause or resume a schedule
+         */
         post: operations["changeSchedule"];
         delete?: never;
         options?: never;
@@ -671,12 +859,32 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Start the workflow of a webhook
+         * @description 200 with the run's output where the trigger waits for it, else 202.
+         */
         get: operations["hookGet"];
+        /**
+         * Start the workflow of a webhook
+         * @description 200 with the run's output where the trigger waits for it, else 202.
+         */
         put: operations["hookPut"];
+        /**
+         * Start the workflow of a webhook
+         * @description 200 with the run's output where the trigger waits for it, else 202.
+         */
         post: operations["hookPost"];
+        /**
+         * Start the workflow of a webhook
+         * @description 200 with the run's output where the trigger waits for it, else 202.
+         */
         delete: operations["hookDelete"];
         options?: never;
         head?: never;
+        /**
+         * Start the workflow of a webhook
+         * @description 200 with the run's output where the trigger waits for it, else 202.
+         */
         patch: operations["hookPatch"];
         trace?: never;
     };
@@ -687,6 +895,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List the functions that workflows may call
+         * @description List the functions that workflows may call
+         */
         get: operations["listPlugins"];
         put?: never;
         post?: never;
@@ -703,6 +915,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Read a function: schemas and examples
+         * @description Read a function: schemas and examples
+         */
         get: operations["getPlugin"];
         put?: never;
         post?: never;
@@ -721,6 +937,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Say what a call would do, and do nothing
+         * @description A dry run of one call: it may read, and changes nothing. Secrets are not there.
+         */
         post: operations["testPlugin"];
         delete?: never;
         options?: never;
@@ -735,6 +955,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Live events by WebSocket
+         * @description Subprotocol `pawl.v1`; the access token may be offered as `pawl.bearer.<token>`. See docs/live.md.
+         */
         get: operations["openSocket"];
         put?: never;
         post?: never;
@@ -751,6 +975,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Live events (server-sent events)
+         * @description Resumes from `Last-Event-ID`.
+         */
         get: operations["streamEvents"];
         put?: never;
         post?: never;
@@ -767,8 +995,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List the organizations that you belong to
+         * @description List the organizations that you belong to
+         */
         get: operations["listOrganizations"];
         put?: never;
+        /**
+         * Create an organization; you become its owner
+         * @description Create an organization; you become its owner
+         */
         post: operations["createOrganization"];
         delete?: never;
         options?: never;
@@ -783,9 +1019,21 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Read an organization
+         * @description Read an organization
+         */
         get: operations["getOrganization"];
+        /**
+         * Change an organization
+         * @description The slug stays when the name changes; name a new one to change it.
+         */
         put: operations["updateOrganization"];
         post?: never;
+        /**
+         * Delete an organization and everything that belongs to it
+         * @description Running runs are cancelled; what has ended stays readable to nobody until retention removes it. Personal organizations live as long as their user.
+         */
         delete: operations["deleteOrganization"];
         options?: never;
         head?: never;
@@ -799,8 +1047,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List the members
+         * @description List the members
+         */
         get: operations["listMembers"];
         put?: never;
+        /**
+         * Make a user a member
+         * @description By `user_id` or by `email`; whoever has no account can be invited.
+         */
         post: operations["addMember"];
         delete?: never;
         options?: never;
@@ -816,8 +1072,16 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
+        /**
+         * Change a member's role
+         * @description Only owners make, change or remove owners; the last one stays.
+         */
         put: operations["changeMember"];
         post?: never;
+        /**
+         * Remove a member, or leave
+         * @description Every member may leave; removing others needs the permission `manage`.
+         */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
@@ -831,8 +1095,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List open invitations
+         * @description List open invitations
+         */
         get: operations["listInvitations"];
         put?: never;
+        /**
+         * Invite somebody by e-mail
+         * @description The token travels in the mail only. It is worth one acceptance within seven days.
+         */
         post: operations["createInvitation"];
         delete?: never;
         options?: never;
@@ -849,6 +1121,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Send an invitation again, with a new token
+         * @description Send an invitation again, with a new token
+         */
         post: operations["resendInvitation"];
         delete?: never;
         options?: never;
@@ -866,6 +1142,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
+        /**
+         * Take an invitation back
+         * @description Take an invitation back
+         */
         delete: operations["revokeInvitation"];
         options?: never;
         head?: never;
@@ -881,6 +1161,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * What an invitation's token invites to
+         * @description What an invitation's token invites to
+         */
         post: operations["previewInvitation"];
         delete?: never;
         options?: never;
@@ -897,6 +1181,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Accept an invitation
+         * @description Your account's e-mail address must be verified and the one that was invited.
+         */
         post: operations["acceptInvitation"];
         delete?: never;
         options?: never;
@@ -911,6 +1199,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List users
+         * @description List users
+         */
         get: operations["listUsers"];
         put?: never;
         post?: never;
@@ -927,9 +1219,21 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Read a user
+         * @description Read a user
+         */
         get: operations["getUser"];
+        /**
+         * Change a user
+         * @description Deactivating ends all sessions. At least one administrator remains.
+         */
         put: operations["updateUser"];
         post?: never;
+        /**
+         * Delete a user and what names them
+         * @description The personal organization goes with the user. Refused while the user is the last owner of a shared one.
+         */
         delete: operations["deleteUser"];
         options?: never;
         head?: never;
@@ -943,6 +1247,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Check that no audit record was changed, removed or moved
+         * @description Check that no audit record was changed, removed or moved
+         */
         get: operations["verifyAudit"];
         put?: never;
         post?: never;
@@ -959,6 +1267,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Count audit records by action, outcome, resource and day
+         * @description Count audit records by action, outcome, resource and day
+         */
         get: operations["auditStats"];
         put?: never;
         post?: never;
@@ -975,6 +1287,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Export audit records, oldest first
+         * @description A reply ends after about 8 MiB; then `X-Next-Cursor` is the `cursor` that goes on.
+         */
         get: operations["exportAudit"];
         put?: never;
         post?: never;
@@ -991,6 +1307,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List audit records, newest first
+         * @description List audit records, newest first
+         */
         get: operations["listAudit"];
         put?: never;
         post?: never;
@@ -1007,6 +1327,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Read an audit record
+         * @description Read an audit record
+         */
         get: operations["getAuditRecord"];
         put?: never;
         post?: never;
@@ -1023,6 +1347,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List audit records, newest first
+         * @description List audit records, newest first
+         */
         get: operations["listAuditLogs"];
         put?: never;
         post?: never;
@@ -1039,6 +1367,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Read an audit record
+         * @description Read an audit record
+         */
         get: operations["getAuditLog"];
         put?: never;
         post?: never;
@@ -1055,6 +1387,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Take along everything that is kept about oneself
+         * @description Take along everything that is kept about oneself
+         */
         get: operations["exportMyData"];
         put?: never;
         post?: never;
@@ -1074,6 +1410,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
+        /**
+         * Erase one's account and everything that is kept about oneself, irreversibly
+         * @description Organizations in which nobody else is go too, with all that they hold; their runs must have ended. 409 where an organization with other members would be left without an owner.
+         */
         delete: operations["eraseMyData"];
         options?: never;
         head?: never;
@@ -1087,6 +1427,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * How long each kind of data is kept
+         * @description How long each kind of data is kept
+         */
         get: operations["retentionPolicy"];
         put?: never;
         post?: never;
@@ -1105,6 +1449,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Remove what is older than the policy says
+         * @description Remove what is older than the policy says
+         */
         post: operations["cleanUpData"];
         delete?: never;
         options?: never;
@@ -1121,6 +1469,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Make an account and sign in
+         * @description With the header `X-Pawl-Session: cookie` the tokens come as httpOnly cookies instead of in the reply; unsafe requests then need the `csrf_token` in the header `X-CSRF-Token`.
+         */
         post: operations["register"];
         delete?: never;
         options?: never;
@@ -1137,6 +1489,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Make the first administrator, with the link of the first start
+         * @description Only while there are no users.
+         */
         post: operations["setup"];
         delete?: never;
         options?: never;
@@ -1153,6 +1509,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Sign in
+         * @description With the header `X-Pawl-Session: cookie` the tokens come as httpOnly cookies instead of in the reply; unsafe requests then need the `csrf_token` in the header `X-CSRF-Token`.
+         */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -1169,6 +1529,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Exchange a refresh token for new tokens
+         * @description Each token works once. One that was used before ends its session, except within ten seconds, when it gives the same next token again.
+         */
         post: operations["refresh"];
         delete?: never;
         options?: never;
@@ -1185,6 +1549,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * End this session
+         * @description End this session
+         */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -1199,6 +1567,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * The CSRF token of this session
+         * @description The CSRF token of this session
+         */
         get: operations["getCsrfToken"];
         put?: never;
         post?: never;
@@ -1217,6 +1589,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Ask for a link to choose a new password
+         * @description The answer is the same whether or not there is such an account.
+         */
         post: operations["forgotPassword"];
         delete?: never;
         options?: never;
@@ -1233,6 +1609,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Choose a new password with the link
+         * @description Ends all sessions.
+         */
         post: operations["resetPassword"];
         delete?: never;
         options?: never;
@@ -1249,6 +1629,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Confirm an address with the link
+         * @description Confirm an address with the link
+         */
         post: operations["verifyEmail"];
         delete?: never;
         options?: never;
@@ -1263,6 +1647,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Who am I?
+         * @description Who am I?
+         */
         get: operations["getMe"];
         put?: never;
         post?: never;
@@ -1280,6 +1668,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
+        /**
+         * Change one's name
+         * @description Change one's name
+         */
         put: operations["changeProfile"];
         post?: never;
         delete?: never;
@@ -1297,6 +1689,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Change one's password
+         * @description Ends all other sessions.
+         */
         post: operations["changePassword"];
         delete?: never;
         options?: never;
@@ -1313,6 +1709,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Ask for a new link to confirm one's address
+         * @description Ask for a new link to confirm one's address
+         */
         post: operations["resendVerification"];
         delete?: never;
         options?: never;
@@ -1327,9 +1727,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Where one is signed in
+         * @description Where one is signed in
+         */
         get: operations["listSessions"];
         put?: never;
         post?: never;
+        /**
+         * End all other sessions
+         * @description End all other sessions
+         */
         delete: operations["revokeSessions"];
         options?: never;
         head?: never;
@@ -1346,6 +1754,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
+        /**
+         * End a session
+         * @description End a session
+         */
         delete: operations["revokeSession"];
         options?: never;
         head?: never;
@@ -1361,6 +1773,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * A new secret for an authenticator app
+         * @description Not in force until it is enabled with a code.
+         */
         post: operations["setupTotp"];
         delete?: never;
         options?: never;
@@ -1377,6 +1793,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Ask for a code at every sign-in from now on
+         * @description The backup codes are shown only now; each works once.
+         */
         post: operations["enableTotp"];
         delete?: never;
         options?: never;
@@ -1393,6 +1813,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Ask for no code any more
+         * @description Needs the password and a code.
+         */
         post: operations["disableTotp"];
         delete?: never;
         options?: never;
@@ -1407,8 +1831,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List one's API keys
+         * @description List one's API keys
+         */
         get: operations["listApiKeys"];
         put?: never;
+        /**
+         * Make an API key
+         * @description The key acts in one organization and never may more than the one who made it.
+         */
         post: operations["createApiKey"];
         delete?: never;
         options?: never;
@@ -1423,9 +1855,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Read an API key
+         * @description Read an API key
+         */
         get: operations["getApiKey"];
         put?: never;
         post?: never;
+        /**
+         * Revoke an API key
+         * @description Revoke an API key
+         */
         delete: operations["revokeApiKey"];
         options?: never;
         head?: never;
@@ -1439,6 +1879,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List the providers that people can sign in with
+         * @description List the providers that people can sign in with
+         */
         get: operations["listSignInProviders"];
         put?: never;
         post?: never;
@@ -1455,6 +1899,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Go to a provider and sign in there
+         * @description For browsers: redirects to the provider.
+         */
         get: operations["beginProviderSignIn"];
         put?: never;
         post?: never;
@@ -1471,6 +1919,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Come back from a provider
+         * @description Sets the session's cookies and redirects to `/`, or to `/login?error=CODE`. No token stands in an address.
+         */
         get: operations["finishProviderSignIn"];
         put?: never;
         post?: never;
@@ -1487,6 +1939,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List the services that credentials can be kept for
+         * @description List the services that credentials can be kept for
+         */
         get: operations["listConnectors"];
         put?: never;
         post?: never;
@@ -1503,8 +1959,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * List integrations, secrets masked
+         * @description List integrations, secrets masked
+         */
         get: operations["listIntegrations"];
         put?: never;
+        /**
+         * Keep credentials for a service
+         * @description Keep credentials for a service
+         */
         post: operations["createIntegration"];
         delete?: never;
         options?: never;
@@ -1519,9 +1983,21 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Read an integration, secrets masked
+         * @description Read an integration, secrets masked
+         */
         get: operations["getIntegration"];
+        /**
+         * Change an integration
+         * @description Change an integration
+         */
         put: operations["updateIntegration"];
         post?: never;
+        /**
+         * Forget the credentials
+         * @description Forget the credentials
+         */
         delete: operations["deleteIntegration"];
         options?: never;
         head?: never;
@@ -1537,7 +2013,131 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Ask the service whether it accepts the credentials
+         * @description Ask the service whether it accepts the credentials
+         */
         post: operations["testIntegration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List starts that came to nothing, newest first
+         * @description List starts that came to nothing, newest first
+         */
+        get: operations["listApprovals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{approval_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List starts that came to nothing, newest first
+         * @description List starts that came to nothing, newest first
+         */
+        get: operations["getApproval"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{approval_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what a call would do, and do nothing
+         * @description A dry run of one call: it may read, and changes nothing. Secrets are not there.
+         */
+        post: operations["approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{approval_id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what a call would do, and do nothing
+         * @description A dry run of one call: it may read, and changes nothing. Secrets are not there.
+         */
+        post: operations["reject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/llm/generate-workflow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what a call would do, and do nothing
+         * @description A dry run of one call: it may read, and changes nothing. Secrets are not there.
+         */
+        post: operations["draftWorkflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/llm/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the functions that workflows may call
+         * @description List the functions that workflows may call
+         */
+        get: operations["listModelProviders"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1623,6 +2223,7 @@ export interface components {
             name: string;
             description: string;
             version: number;
+            /** @description A workflow document: text in YAML or JSON, or an object. */
             definition: unknown;
             is_active: boolean;
             triggers: components["schemas"]["Trigger"][];
@@ -1641,6 +2242,7 @@ export interface components {
             next_cursor: string | null;
         };
         NewWorkflow: {
+            /** @description A workflow document: text in YAML or JSON, or an object. */
             definition: unknown;
             name?: string;
             description?: string;
@@ -1650,6 +2252,7 @@ export interface components {
             organization_id?: string;
         };
         DefinitionToCheck: {
+            /** @description A workflow document: text in YAML or JSON, or an object. */
             definition: unknown;
         };
         DefinitionFinding: {
@@ -1665,14 +2268,17 @@ export interface components {
         Diagnosis: {
             valid: boolean;
             findings: components["schemas"]["DefinitionFinding"][];
+            /** @description Tasks and edges for drawing; null for an invalid definition. */
             graph: unknown;
         };
         WorkflowChanges: {
+            /** @description A workflow document: text in YAML or JSON, or an object. */
             definition?: unknown;
             name?: string;
             description?: string;
             is_active?: boolean;
             change_summary?: string;
+            /** @description 409 where another version is current. */
             expected_version?: number;
             /** Format: uuid */
             organization_id?: string;
@@ -1680,6 +2286,7 @@ export interface components {
         WorkflowVersion: {
             version: number;
             change_summary: string;
+            /** @description A workflow document: text in YAML or JSON, or an object. */
             definition: unknown;
             /** Format: uuid */
             created_by: string | null;
@@ -1725,15 +2332,18 @@ export interface components {
         Rollback: {
             version: number;
             change_summary?: string;
+            /** @description 409 where another version is current. */
             expected_version?: number;
         };
         WebhookRotation: Record<string, never>;
         WorkflowImport: {
+            /** @description The document of the other product: text, or an object. */
             source: unknown;
             /** @enum {string} */
             format?: "auto" | "owf" | "tasks" | "steps" | "n8n";
             name?: string;
             is_active?: boolean;
+            /** @description Convert without storing. */
             dry_run?: boolean;
             /** Format: uuid */
             organization_id?: string;
@@ -1747,14 +2357,20 @@ export interface components {
         };
         Execution: {
             input?: unknown;
+            /** @description false: answer when the run is accepted; true or seconds up to 60: wait for its end. */
             wait?: unknown;
             dry_run?: boolean;
             version?: number;
             idempotency_key?: string;
+            /** @description Runs with this key take turns: no more of them are active than `concurrency_limit` says. */
             concurrency_key?: string;
             concurrency_limit?: number;
-            /** @enum {string} */
+            /**
+             * @description What to do where no place is free: wait as `pending`, answer 409, or cancel the others.
+             * @enum {string}
+             */
             concurrency_policy?: "queue" | "skip" | "replace";
+            /** @description Of what waits the highest goes first. */
             priority?: number;
         };
         RunOutcome: {
@@ -1874,6 +2490,7 @@ export interface components {
             cancelled: number;
         };
         RunTimes: {
+            /** @description That the times are made of: the newest of the window. */
             runs: number;
             p50_ms: number | null;
             p95_ms: number | null;
@@ -1987,7 +2604,9 @@ export interface components {
             name: string;
             version: string;
             description: string;
+            /** @description Needs `allow_destructive: true` to do anything but plan. */
             destructive: boolean;
+            /** @description The classes that its calls can have. */
             effects: ("read" | "pure" | "idempotent" | "once")[];
             parameters: unknown;
             output: unknown;
@@ -1998,13 +2617,16 @@ export interface components {
             next_cursor: string | null;
         };
         PluginTest: {
+            /** @description As the function's `parameters` say. */
             params?: unknown;
+            /** @description The task's input. */
             input?: unknown;
         };
         PluginPlan: {
             dry_run: boolean;
             /** @enum {string} */
             effect: "read" | "pure" | "idempotent" | "once";
+            /** @description What a call would do, step by step. */
             plan: unknown;
         };
         Organization: {
@@ -2036,6 +2658,7 @@ export interface components {
             slug?: string;
         };
         OrganizationRemoval: {
+            /** @description Nothing was removed: this is what would be. */
             dry_run: boolean;
             removed: {
                 [key: string]: number;
@@ -2134,12 +2757,16 @@ export interface components {
             detail: string;
         };
         AuditVerification: {
+            /** @description Whether every record is as it was written. */
             valid: boolean;
             records: number;
             first: number;
             last: number;
+            /** @description Sequence up to which retention has removed records. */
             removed: number;
+            /** @description Lines of the file that were compared. */
             file_lines: number;
+            /** @description Hash of the newest record: note it elsewhere, and give it to `pawl audit verify --expect`. */
             head: string;
             problem: components["schemas"]["AuditProblem"] | null;
         };
@@ -2252,9 +2879,11 @@ export interface components {
         NewAccount: {
             /** Format: email */
             email: string;
+            /** @description At least 10 characters, none of the commonest, not the address. */
             password: string;
             name: string;
             organization?: string;
+            /** @description Token of an invitation to an organization. */
             invitation?: string;
         };
         User: {
@@ -2274,17 +2903,23 @@ export interface components {
         };
         SignedIn: {
             user: components["schemas"]["User"];
+            /** @description Left out where the session is in cookies. */
             access_token?: string;
+            /** @description Works once; left out where the session is in cookies. */
             refresh_token?: string;
             /** @enum {string} */
             token_type: "bearer" | "cookie";
+            /** @description Seconds. */
             expires_in: number;
+            /** @description Only where the session is in cookies. */
             csrf_token?: string;
         };
         FirstAccount: {
+            /** @description What stands behind `#` in the link. */
             token: string;
             /** Format: email */
             email: string;
+            /** @description At least 10 characters, none of the commonest, not the address. */
             password: string;
             name: string;
         };
@@ -2294,6 +2929,7 @@ export interface components {
             otp?: string;
         };
         Refresh: {
+            /** @description Left out: the one in the cookie. */
             refresh_token?: string;
         };
         CsrfToken: {
@@ -2306,10 +2942,13 @@ export interface components {
             message: string;
         };
         ResetPassword: {
+            /** @description What stands behind `#` in the link. */
             token: string;
+            /** @description At least 10 characters, none of the commonest, not the address. */
             new_password: string;
         };
         VerifyEmail: {
+            /** @description What stands behind `#` in the link. */
             token: string;
         };
         OwnMembership: {
@@ -2333,7 +2972,10 @@ export interface components {
             /** Format: date-time */
             last_login_at: string | null;
             organizations: components["schemas"]["OwnMembership"][];
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Where requests that name no organization act.
+             */
             organization_id: string | null;
         };
         ProfileChange: {
@@ -2341,6 +2983,7 @@ export interface components {
         };
         PasswordChange: {
             old_password: string;
+            /** @description At least 10 characters, none of the commonest, not the address. */
             new_password: string;
         };
         Session: {
@@ -2368,6 +3011,7 @@ export interface components {
             uri: string;
         };
         TotpCode: {
+            /** @description Six digits of the app, or a backup code. */
             code: string;
         };
         BackupCodes: {
@@ -2375,6 +3019,7 @@ export interface components {
         };
         TotpDisable: {
             password: string;
+            /** @description Six digits of the app, or a backup code. */
             code: string;
         };
         ApiKey: {
@@ -2418,6 +3063,7 @@ export interface components {
             expires_at: string | null;
             /** Format: date-time */
             last_used_at: string | null;
+            /** @description Shown only now. */
             key: string;
         };
         SignInProvider: {
@@ -2441,6 +3087,7 @@ export interface components {
             id: string;
             connector: string;
             name: string;
+            /** @description Secret fields show as `********`. */
             config: unknown;
             is_active: boolean;
             /** Format: uuid */
@@ -2460,10 +3107,12 @@ export interface components {
         NewIntegration: {
             connector: string;
             name: string;
+            /** @description As the connector's `config_schema` says. */
             config: unknown;
         };
         IntegrationChange: {
             name?: string;
+            /** @description The whole configuration; `********` keeps a secret. */
             config?: unknown;
             is_active?: boolean;
         };
@@ -2493,61 +3142,321 @@ export interface components {
             request_id: string;
             errors?: components["schemas"]["Finding"][];
         };
+        Approval: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            run_id: string;
+            /** Format: uuid */
+            workflow_id: string;
+            workflow_name: string;
+            version: number;
+            task: string;
+            title: string;
+            message: string;
+            data: unknown;
+            form: unknown;
+            roles: string[];
+            users: string[];
+            exclude_starter: boolean;
+            started_by: string | null;
+            /** Format: date-time */
+            deadline: string | null;
+            /** @enum {string} */
+            on_deadline: "reject" | "approve" | "fault";
+            digest: string;
+            /** @enum {string} */
+            status: "open" | "approved" | "rejected" | "expired" | "withdrawn";
+            can_decide: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            decided_at: string | null;
+            /** Format: uuid */
+            decided_by: string | null;
+            comment: string;
+            answer: unknown;
+        };
+        ApprovalPage: {
+            items: components["schemas"]["Approval"][];
+            next_cursor: string | null;
+        };
+        ApprovalDecision: {
+            digest: string;
+            comment?: string;
+            data?: unknown;
+        };
+        ApprovalDecided: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            run_id: string;
+            /** @enum {string} */
+            status: "approved" | "rejected";
+        };
+        ModelProvider: {
+            name: string;
+            available: boolean;
+            model: string | null;
+            source: string | null;
+            error: string | null;
+            scripted: boolean;
+        };
+        ModelProviders: {
+            /** @enum {string} */
+            status: "success";
+            providers: components["schemas"]["ModelProvider"][];
+        };
+        ModelUsage: {
+            input_tokens: number;
+            output_tokens: number;
+            cached_tokens: number;
+            reasoning_tokens: number;
+        };
+        ModelAttempt: {
+            model: string;
+            error: string | null;
+        };
+        DraftRequest: {
+            description: string;
+            provider?: string;
+            model?: string;
+        };
+        DraftReply: {
+            /** @enum {string} */
+            status: "success" | "given_up";
+            provider: string;
+            model: string;
+            tokens_used: number;
+            usage: components["schemas"]["ModelUsage"];
+            cost: number | null;
+            attempts: components["schemas"]["ModelAttempt"][];
+            scripted: boolean;
+            valid: boolean;
+            workflow: unknown;
+            definition: string | null;
+            rejected: string | null;
+            explanation: unknown;
+            findings: components["schemas"]["DefinitionFinding"][];
+            rounds: number;
+            prompt: string;
+        };
     };
     responses: {
+        /** @description The request is malformed: not JSON, or a query parameter that is not known. */
         BadRequest: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:pawl:error:run.not_found",
+                 *       "title": "Not found",
+                 *       "status": 404,
+                 *       "detail": "There is no run of this id.",
+                 *       "instance": "/api/runs/0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "code": "run.not_found",
+                 *       "request_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "/definition/do/0",
+                 *           "message": "is not known here",
+                 *           "severity": "error",
+                 *           "line": 3,
+                 *           "column": 5,
+                 *           "rule": "unknown-property",
+                 *           "suggestion": "definition"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description Nobody is signed in, or the token is not valid. */
         Unauthorized: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:pawl:error:run.not_found",
+                 *       "title": "Not found",
+                 *       "status": 404,
+                 *       "detail": "There is no run of this id.",
+                 *       "instance": "/api/runs/0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "code": "run.not_found",
+                 *       "request_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "/definition/do/0",
+                 *           "message": "is not known here",
+                 *           "severity": "error",
+                 *           "line": 3,
+                 *           "column": 5,
+                 *           "rule": "unknown-property",
+                 *           "suggestion": "definition"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The caller's role does not permit this. */
         Forbidden: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:pawl:error:run.not_found",
+                 *       "title": "Not found",
+                 *       "status": 404,
+                 *       "detail": "There is no run of this id.",
+                 *       "instance": "/api/runs/0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "code": "run.not_found",
+                 *       "request_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "/definition/do/0",
+                 *           "message": "is not known here",
+                 *           "severity": "error",
+                 *           "line": 3,
+                 *           "column": 5,
+                 *           "rule": "unknown-property",
+                 *           "suggestion": "definition"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description There is no such thing, or it belongs to an organization that the caller is no member of. */
         NotFound: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:pawl:error:run.not_found",
+                 *       "title": "Not found",
+                 *       "status": 404,
+                 *       "detail": "There is no run of this id.",
+                 *       "instance": "/api/runs/0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "code": "run.not_found",
+                 *       "request_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "/definition/do/0",
+                 *           "message": "is not known here",
+                 *           "severity": "error",
+                 *           "line": 3,
+                 *           "column": 5,
+                 *           "rule": "unknown-property",
+                 *           "suggestion": "definition"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The body has problems; all of them are listed. */
         Unprocessable: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:pawl:error:run.not_found",
+                 *       "title": "Not found",
+                 *       "status": 404,
+                 *       "detail": "There is no run of this id.",
+                 *       "instance": "/api/runs/0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "code": "run.not_found",
+                 *       "request_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "/definition/do/0",
+                 *           "message": "is not known here",
+                 *           "severity": "error",
+                 *           "line": 3,
+                 *           "column": 5,
+                 *           "rule": "unknown-property",
+                 *           "suggestion": "definition"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description Too many requests; `Retry-After` says when to come back. */
         TooManyRequests: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:pawl:error:run.not_found",
+                 *       "title": "Not found",
+                 *       "status": 404,
+                 *       "detail": "There is no run of this id.",
+                 *       "instance": "/api/runs/0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "code": "run.not_found",
+                 *       "request_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "/definition/do/0",
+                 *           "message": "is not known here",
+                 *           "severity": "error",
+                 *           "line": 3,
+                 *           "column": 5,
+                 *           "rule": "unknown-property",
+                 *           "suggestion": "definition"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description Something else is in the way; `code` says what. */
         Failure: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:pawl:error:run.not_found",
+                 *       "title": "Not found",
+                 *       "status": 404,
+                 *       "detail": "There is no run of this id.",
+                 *       "instance": "/api/runs/0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "code": "run.not_found",
+                 *       "request_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "errors": [
+                 *         {
+                 *           "pointer": "/definition/do/0",
+                 *           "message": "is not known here",
+                 *           "severity": "error",
+                 *           "line": 3,
+                 *           "column": 5,
+                 *           "rule": "unknown-property",
+                 *           "suggestion": "definition"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2568,19 +3477,37 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Is the server healthy? */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "healthy",
+                     *       "version": "0.1.0",
+                     *       "environment": "production",
+                     *       "timestamp": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description The database has failed for good. */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "healthy",
+                     *       "version": "0.1.0",
+                     *       "environment": "production",
+                     *       "timestamp": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
@@ -2596,11 +3523,18 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Does the process answer? */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "alive",
+                     *       "timestamp": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Liveness"];
                 };
             };
@@ -2616,19 +3550,39 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Is it ready for work? Checks what it needs */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ready",
+                     *       "timestamp": "2026-01-31T12:00:00.000Z",
+                     *       "checks": {
+                     *         "database": "ok"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
+            /** @description Not ready; `checks` says why. */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ready",
+                     *       "timestamp": "2026-01-31T12:00:00.000Z",
+                     *       "checks": {
+                     *         "database": "ok"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
@@ -2644,19 +3598,37 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description State of the database's schema */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "up_to_date",
+                     *       "current_revision": 2,
+                     *       "head_revision": 2,
+                     *       "pending_migrations": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["MigrationState"];
                 };
             };
+            /** @description The schema is not what this program needs, or nobody knows. */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "pending",
+                     *       "current_revision": 1,
+                     *       "head_revision": 2,
+                     *       "pending_migrations": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["MigrationProblem"];
                 };
             };
@@ -2672,11 +3644,25 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description All checks with details and figures */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ready",
+                     *       "version": "0.1.0",
+                     *       "checks": [
+                     *         {
+                     *           "name": "database",
+                     *           "status": "ok",
+                     *           "detail": ""
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DetailedHealth"];
                 };
             };
@@ -2695,11 +3681,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Figures in Prometheus' text format */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example # HELP pawl_runs_started_total Runs started */
                     "text/plain": string;
                 };
             };
@@ -2718,19 +3706,37 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The same as /health */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "healthy",
+                     *       "version": "0.1.0",
+                     *       "environment": "production",
+                     *       "timestamp": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description The database has failed for good. */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "healthy",
+                     *       "version": "0.1.0",
+                     *       "environment": "production",
+                     *       "timestamp": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
@@ -2746,19 +3752,39 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The same as /health/readiness */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ready",
+                     *       "timestamp": "2026-01-31T12:00:00.000Z",
+                     *       "checks": {
+                     *         "database": "ok"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
+            /** @description Not ready; `checks` says why. */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ready",
+                     *       "timestamp": "2026-01-31T12:00:00.000Z",
+                     *       "checks": {
+                     *         "database": "ok"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
@@ -2774,11 +3800,18 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The same as /health/liveness */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "alive",
+                     *       "timestamp": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Liveness"];
                 };
             };
@@ -2794,11 +3827,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description This description, as OpenAPI 3.1 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "openapi": "3.1.0"
+                     *     }
+                     */
                     "application/json": {
                         openapi: string;
                     } & {
@@ -2818,11 +3857,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description This description as a page, with a way to try each route */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example <!doctype html> */
                     "text/html": string;
                 };
             };
@@ -2838,11 +3879,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Script of the page */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example 'use strict'; */
                     "text/javascript": string;
                 };
             };
@@ -2858,11 +3901,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Style of the page */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example :root {} */
                     "text/css": string;
                 };
             };
@@ -2872,12 +3917,40 @@ export interface operations {
     listWorkflows: {
         parameters: {
             query?: {
+                /**
+                 * @description Part of the name or the description, in any case.
+                 * @example hello
+                 */
                 q?: string;
+                /**
+                 * @description Only active ones, or only others.
+                 * @example true
+                 */
                 is_active?: boolean;
+                /**
+                 * @description Newest, or last changed, first; or by name.
+                 * @example created
+                 */
                 sort?: "created" | "updated" | "name";
+                /**
+                 * @description Also how the newest finished run of each ended.
+                 * @example last_run
+                 */
                 include?: "last_run";
+                /**
+                 * @description Most items in the reply.
+                 * @example 50
+                 */
                 limit?: number;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 cursor?: string;
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -2886,11 +3959,43 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List workflows */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "name": "hello",
+                     *           "description": "Says hello.",
+                     *           "version": 1,
+                     *           "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n",
+                     *           "is_active": true,
+                     *           "triggers": [
+                     *             {
+                     *               "type": "schedule"
+                     *             }
+                     *           ],
+                     *           "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "updated_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "created_at": "2026-01-31T12:00:00.000Z",
+                     *           "updated_at": "2026-01-31T12:00:00.000Z",
+                     *           "last_run": {
+                     *             "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *             "status": "completed",
+                     *             "created_at": "2026-01-31T12:00:00.000Z",
+                     *             "ended_at": "2026-01-31T12:00:00.000Z"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WorkflowPage"];
                 };
             };
@@ -2904,6 +4009,10 @@ export interface operations {
     createWorkflow: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -2912,15 +4021,52 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n",
+                 *       "name": "hello",
+                 *       "description": "Says hello.",
+                 *       "is_active": true,
+                 *       "change_summary": "First version",
+                 *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewWorkflow"];
             };
         };
         responses: {
+            /** @description Create a workflow */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "name": "hello",
+                     *       "description": "Says hello.",
+                     *       "version": 1,
+                     *       "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n",
+                     *       "is_active": true,
+                     *       "triggers": [
+                     *         {
+                     *           "type": "schedule"
+                     *         }
+                     *       ],
+                     *       "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "updated_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_run": {
+                     *         "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "status": "completed",
+                     *         "created_at": "2026-01-31T12:00:00.000Z",
+                     *         "ended_at": "2026-01-31T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workflow"];
                 };
             };
@@ -2935,6 +4081,10 @@ export interface operations {
     validateWorkflow: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -2943,15 +4093,38 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DefinitionToCheck"];
             };
         };
         responses: {
+            /** @description Check a definition without storing it */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "valid": false,
+                     *       "findings": [
+                     *         {
+                     *           "severity": "error",
+                     *           "pointer": "/do/0/greet",
+                     *           "line": 7,
+                     *           "column": 5,
+                     *           "message": "is not a task",
+                     *           "rule": "unknown-task-keyword",
+                     *           "suggestion": "set"
+                     *         }
+                     *       ],
+                     *       "graph": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Diagnosis"];
                 };
             };
@@ -2966,24 +4139,60 @@ export interface operations {
     getWorkflow: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Read a workflow */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "name": "hello",
+                     *       "description": "Says hello.",
+                     *       "version": 1,
+                     *       "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n",
+                     *       "is_active": true,
+                     *       "triggers": [
+                     *         {
+                     *           "type": "schedule"
+                     *         }
+                     *       ],
+                     *       "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "updated_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_run": {
+                     *         "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "status": "completed",
+                     *         "created_at": "2026-01-31T12:00:00.000Z",
+                     *         "ended_at": "2026-01-31T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workflow"];
                 };
             };
+            /** @description It is as `If-None-Match` says. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -3001,25 +4210,71 @@ export interface operations {
     updateWorkflow: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n",
+                 *       "name": "hello",
+                 *       "description": "Says hello.",
+                 *       "is_active": true,
+                 *       "change_summary": "A better greeting",
+                 *       "expected_version": 1,
+                 *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WorkflowChanges"];
             };
         };
         responses: {
+            /** @description Change a workflow */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "name": "hello",
+                     *       "description": "Says hello.",
+                     *       "version": 1,
+                     *       "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n",
+                     *       "is_active": true,
+                     *       "triggers": [
+                     *         {
+                     *           "type": "schedule"
+                     *         }
+                     *       ],
+                     *       "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "updated_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_run": {
+                     *         "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "status": "completed",
+                     *         "created_at": "2026-01-31T12:00:00.000Z",
+                     *         "ended_at": "2026-01-31T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workflow"];
                 };
             };
@@ -3035,16 +4290,25 @@ export interface operations {
     deleteWorkflow: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3062,23 +4326,54 @@ export interface operations {
     listVersions: {
         parameters: {
             query?: {
+                /**
+                 * @description Most items in the reply.
+                 * @example 50
+                 */
                 limit?: number;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 3
+                 */
                 cursor?: string;
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description List versions, newest first */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "version": 1,
+                     *           "change_summary": "First version",
+                     *           "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n",
+                     *           "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "created_at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WorkflowVersionPage"];
                 };
             };
@@ -3093,22 +4388,44 @@ export interface operations {
     getVersion: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id: string;
+                /**
+                 * @description Part of the path.
+                 * @example 1
+                 */
                 version: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Read a version */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "version": 1,
+                     *       "change_summary": "First version",
+                     *       "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n",
+                     *       "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "created_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WorkflowVersion"];
                 };
             };
@@ -3123,23 +4440,78 @@ export interface operations {
     diffVersions: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id: string;
+                /**
+                 * @description Part of the path.
+                 * @example 1
+                 */
                 version: number;
+                /**
+                 * @description Part of the path.
+                 * @example example
+                 */
                 other: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Compare two versions, line by line and task by task */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "from": 1,
+                     *       "to": 2,
+                     *       "hunks": [
+                     *         {
+                     *           "old_start": 6,
+                     *           "old_count": 3,
+                     *           "new_start": 6,
+                     *           "new_count": 4,
+                     *           "lines": [
+                     *             {
+                     *               "kind": "context",
+                     *               "text": "- greet:"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "tasks": [
+                     *         {
+                     *           "change": "added",
+                     *           "path": "/greet",
+                     *           "reference": "/do/0/greet",
+                     *           "type": "set"
+                     *         }
+                     *       ],
+                     *       "triggers": [
+                     *         {
+                     *           "type": "schedule",
+                     *           "before": null,
+                     *           "after": {
+                     *             "kind": "cron",
+                     *             "cron": "0 2 * * *"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["VersionDiff"];
                 };
             };
@@ -3154,25 +4526,67 @@ export interface operations {
     rollBackWorkflow: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "version": 1,
+                 *       "change_summary": "Back to what worked",
+                 *       "expected_version": 3
+                 *     }
+                 */
                 "application/json": components["schemas"]["Rollback"];
             };
         };
         responses: {
+            /** @description Make a new version of an old one's content */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "name": "hello",
+                     *       "description": "Says hello.",
+                     *       "version": 1,
+                     *       "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n",
+                     *       "is_active": true,
+                     *       "triggers": [
+                     *         {
+                     *           "type": "schedule"
+                     *         }
+                     *       ],
+                     *       "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "updated_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_run": {
+                     *         "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "status": "completed",
+                     *         "created_at": "2026-01-31T12:00:00.000Z",
+                     *         "ended_at": "2026-01-31T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workflow"];
                 };
             };
@@ -3188,25 +4602,61 @@ export interface operations {
     rotateWebhook: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id: string;
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["WebhookRotation"];
             };
         };
         responses: {
+            /** @description Give a workflow's webhook another address */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "name": "hello",
+                     *       "description": "Says hello.",
+                     *       "version": 1,
+                     *       "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n",
+                     *       "is_active": true,
+                     *       "triggers": [
+                     *         {
+                     *           "type": "schedule"
+                     *         }
+                     *       ],
+                     *       "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "updated_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_run": {
+                     *         "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "status": "completed",
+                     *         "created_at": "2026-01-31T12:00:00.000Z",
+                     *         "ended_at": "2026-01-31T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workflow"];
                 };
             };
@@ -3222,23 +4672,41 @@ export interface operations {
     exportWorkflow: {
         parameters: {
             query?: {
+                /**
+                 * @description `yaml` where left out.
+                 * @example yaml
+                 */
                 format?: "yaml" | "json";
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Download a workflow's document */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example document:
+                     *       dsl: '1.0.3'
+                     */
                     "application/yaml": string;
+                    /** @example {} */
                     "application/json": unknown;
                 };
             };
@@ -3253,6 +4721,10 @@ export interface operations {
     importWorkflow: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -3261,23 +4733,117 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "source": "name: Tidy\ntasks:\n  - id: sort\n    type: file_organizer\n    params: {target: ./inbox}\n",
+                 *       "format": "auto",
+                 *       "name": "Tidy",
+                 *       "is_active": false,
+                 *       "dry_run": false,
+                 *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WorkflowImport"];
             };
         };
         responses: {
+            /** @description What would come of it; nothing was stored. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "format": "owf",
+                     *       "definition": "name: Tidy\n",
+                     *       "findings": [
+                     *         {
+                     *           "severity": "error",
+                     *           "pointer": "/do/0/greet",
+                     *           "line": 7,
+                     *           "column": 5,
+                     *           "message": "is not a task",
+                     *           "rule": "unknown-task-keyword",
+                     *           "suggestion": "set"
+                     *         }
+                     *       ],
+                     *       "workflow": {
+                     *         "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "name": "hello",
+                     *         "description": "Says hello.",
+                     *         "version": 1,
+                     *         "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n",
+                     *         "is_active": true,
+                     *         "triggers": [
+                     *           {
+                     *             "type": "schedule"
+                     *           }
+                     *         ],
+                     *         "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "updated_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "created_at": "2026-01-31T12:00:00.000Z",
+                     *         "updated_at": "2026-01-31T12:00:00.000Z",
+                     *         "last_run": {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "status": "completed",
+                     *           "created_at": "2026-01-31T12:00:00.000Z",
+                     *           "ended_at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ImportedWorkflow"];
                 };
             };
+            /** @description Take in a workflow of another product */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "format": "owf",
+                     *       "definition": "name: Tidy\n",
+                     *       "findings": [
+                     *         {
+                     *           "severity": "error",
+                     *           "pointer": "/do/0/greet",
+                     *           "line": 7,
+                     *           "column": 5,
+                     *           "message": "is not a task",
+                     *           "rule": "unknown-task-keyword",
+                     *           "suggestion": "set"
+                     *         }
+                     *       ],
+                     *       "workflow": {
+                     *         "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "name": "hello",
+                     *         "description": "Says hello.",
+                     *         "version": 1,
+                     *         "definition": "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n      set: {text: Hello}\n",
+                     *         "is_active": true,
+                     *         "triggers": [
+                     *           {
+                     *             "type": "schedule"
+                     *           }
+                     *         ],
+                     *         "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "updated_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "created_at": "2026-01-31T12:00:00.000Z",
+                     *         "updated_at": "2026-01-31T12:00:00.000Z",
+                     *         "last_run": {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "status": "completed",
+                     *           "created_at": "2026-01-31T12:00:00.000Z",
+                     *           "ended_at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ImportedWorkflow"];
                 };
             };
@@ -3292,33 +4858,82 @@ export interface operations {
     executeWorkflow: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id: string;
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "input": {
+                 *         "people": [
+                 *           "Ada"
+                 *         ]
+                 *       },
+                 *       "wait": true,
+                 *       "dry_run": false,
+                 *       "version": 1,
+                 *       "idempotency_key": "order-4711",
+                 *       "concurrency_key": "customer-17",
+                 *       "concurrency_limit": 1,
+                 *       "concurrency_policy": "queue",
+                 *       "priority": 0
+                 *     }
+                 */
                 "application/json": components["schemas"]["Execution"];
             };
         };
         responses: {
+            /** @description Start a run */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "workflow_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "version": 1,
+                     *       "status": "pending",
+                     *       "output": {
+                     *         "text": "Hello"
+                     *       },
+                     *       "error": null,
+                     *       "dry_run": false,
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "started_at": "2026-01-31T12:00:00.000Z",
+                     *       "ended_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunOutcome"];
                 };
             };
+            /** @description Started; `Location` is the run. */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "status": "pending"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunStatus"];
                 };
             };
@@ -3334,27 +4949,79 @@ export interface operations {
     listExecutions: {
         parameters: {
             query?: {
+                /**
+                 * @description Phases, comma separated.
+                 * @example running,waiting
+                 */
                 status?: string;
+                /**
+                 * @description Created at this time or later.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
                 since?: string;
+                /**
+                 * @description Created before this time.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
                 until?: string;
+                /**
+                 * @description Part of the workflow's name or of the run's id.
+                 * @example hello
+                 */
                 q?: string;
+                /**
+                 * @description Most items in the reply.
+                 * @example 50
+                 */
                 limit?: number;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 cursor?: string;
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description List a workflow's runs */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "workflow_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "workflow_name": "hello",
+                     *           "version": 1,
+                     *           "status": "pending",
+                     *           "waiting_reason": "waits for an event",
+                     *           "dry_run": false,
+                     *           "created_at": "2026-01-31T12:00:00.000Z",
+                     *           "started_at": "2026-01-31T12:00:00.000Z",
+                     *           "ended_at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunPage"];
                 };
             };
@@ -3369,13 +5036,45 @@ export interface operations {
     listRuns: {
         parameters: {
             query?: {
+                /**
+                 * @description Phases, comma separated.
+                 * @example running,waiting
+                 */
                 status?: string;
+                /**
+                 * @description Created at this time or later.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
                 since?: string;
+                /**
+                 * @description Created before this time.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
                 until?: string;
+                /**
+                 * @description Part of the workflow's name or of the run's id.
+                 * @example hello
+                 */
                 q?: string;
+                /**
+                 * @description Of this workflow.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id?: string;
+                /**
+                 * @description Most items in the reply.
+                 * @example 50
+                 */
                 limit?: number;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 cursor?: string;
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -3384,11 +5083,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List runs, newest first */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "workflow_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "workflow_name": "hello",
+                     *           "version": 1,
+                     *           "status": "pending",
+                     *           "waiting_reason": "waits for an event",
+                     *           "dry_run": false,
+                     *           "created_at": "2026-01-31T12:00:00.000Z",
+                     *           "started_at": "2026-01-31T12:00:00.000Z",
+                     *           "ended_at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunPage"];
                 };
             };
@@ -3402,21 +5121,79 @@ export interface operations {
     getRun: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 run_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Read a run with its tasks */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "workflow_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "workflow_name": "hello",
+                     *       "version": 1,
+                     *       "status": "pending",
+                     *       "waiting_reason": "waits for an event",
+                     *       "dry_run": false,
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "started_at": "2026-01-31T12:00:00.000Z",
+                     *       "ended_at": "2026-01-31T12:00:00.000Z",
+                     *       "input": {},
+                     *       "output": {
+                     *         "text": "Hello"
+                     *       },
+                     *       "error": null,
+                     *       "trigger": {
+                     *         "type": "manual"
+                     *       },
+                     *       "tasks": [
+                     *         {
+                     *           "reference": "/do/0/greet",
+                     *           "iteration": [
+                     *             0
+                     *           ],
+                     *           "name": "greet",
+                     *           "type": "set",
+                     *           "status": "completed",
+                     *           "attempt": 1,
+                     *           "input": {},
+                     *           "output": {
+                     *             "text": "Hello"
+                     *           },
+                     *           "error": null,
+                     *           "started_at": "2026-01-31T12:00:00.000Z",
+                     *           "ended_at": "2026-01-31T12:00:00.000Z",
+                     *           "logs": [
+                     *             {
+                     *               "at": "2026-01-31T12:00:00.000Z",
+                     *               "level": "info",
+                     *               "text": "sent"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "tasks_dropped": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Run"];
                 };
             };
@@ -3431,21 +5208,35 @@ export interface operations {
     followRun: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 run_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Follow a run (server-sent events) */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example id: 7
+                     *     event: task
+                     *     data: {}
+                     */
                     "text/event-stream": string;
                 };
             };
@@ -3460,25 +5251,51 @@ export interface operations {
     deliverEvent: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 run_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "specversion": "1.0",
+                 *       "id": "4711",
+                 *       "source": "/orders",
+                 *       "type": "com.example.order.paid",
+                 *       "data": {
+                 *         "order": 4711
+                 *       }
+                 *     }
+                 */
                 "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
+            /** @description Send a CloudEvent to a run */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "accepted",
+                     *       "id": "4711"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EventAccepted"];
                 };
             };
@@ -3494,25 +5311,45 @@ export interface operations {
     cancelRun: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 run_id: string;
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "no longer needed"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Cancellation"];
             };
         };
         responses: {
+            /** @description Cancel a run */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "status": "pending"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunStatus"];
                 };
             };
@@ -3528,25 +5365,41 @@ export interface operations {
     suspendRun: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 run_id: string;
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["Suspension"];
             };
         };
         responses: {
+            /** @description Suspend a run */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "status": "pending"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunStatus"];
                 };
             };
@@ -3562,25 +5415,41 @@ export interface operations {
     resumeRun: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 run_id: string;
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["Resumption"];
             };
         };
         responses: {
+            /** @description Resume a suspended run */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "status": "pending"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunStatus"];
                 };
             };
@@ -3596,25 +5465,46 @@ export interface operations {
     retryRun: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 run_id: string;
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "from": "/do/1/send",
+                 *       "input": {}
+                 *     }
+                 */
                 "application/json": components["schemas"]["Retry"];
             };
         };
         responses: {
+            /** @description Run a faulted run again from a task */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "status": "pending"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunStatus"];
                 };
             };
@@ -3630,25 +5520,46 @@ export interface operations {
     forkRun: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 run_id: string;
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "from": "/do/1/send",
+                 *       "input": {}
+                 *     }
+                 */
                 "application/json": components["schemas"]["Fork"];
             };
         };
         responses: {
+            /** @description Start a new run from a task of this one, with edited input */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "status": "pending"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunStatus"];
                 };
             };
@@ -3664,7 +5575,15 @@ export interface operations {
     getStatistics: {
         parameters: {
             query?: {
+                /**
+                 * @description How far back.
+                 * @example 24h
+                 */
                 window?: "24h" | "1h" | "7d" | "30d";
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -3673,11 +5592,51 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Figures of the runs of a window */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "window": "1h",
+                     *       "since": "2026-01-31T12:00:00.000Z",
+                     *       "until": "2026-01-31T12:00:00.000Z",
+                     *       "slice_seconds": 1800,
+                     *       "open": {
+                     *         "pending": 0,
+                     *         "running": 4,
+                     *         "waiting": 2,
+                     *         "suspended": 0
+                     *       },
+                     *       "ended": {
+                     *         "completed": 120,
+                     *         "faulted": 3,
+                     *         "cancelled": 1
+                     *       },
+                     *       "times": {
+                     *         "runs": 120,
+                     *         "p50_ms": 180,
+                     *         "p95_ms": 950,
+                     *         "p99_ms": 2400
+                     *       },
+                     *       "slices": [
+                     *         {
+                     *           "at": "2026-01-31T12:00:00.000Z",
+                     *           "completed": 120,
+                     *           "faulted": 3,
+                     *           "cancelled": 1,
+                     *           "times": {
+                     *             "runs": 120,
+                     *             "p50_ms": 180,
+                     *             "p95_ms": 950,
+                     *             "p99_ms": 2400
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunStatistics"];
                 };
             };
@@ -3691,10 +5650,30 @@ export interface operations {
     listDeadLetters: {
         parameters: {
             query?: {
+                /**
+                 * @description Of this workflow.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id?: string;
+                /**
+                 * @description `waiting` where left out.
+                 * @example waiting
+                 */
                 status?: "waiting" | "replayed";
+                /**
+                 * @description Most items in the reply.
+                 * @example 50
+                 */
                 limit?: number;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 cursor?: string;
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -3703,11 +5682,38 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List starts that came to nothing, newest first */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "workflow_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "workflow_name": "nightly",
+                     *           "version": 1,
+                     *           "kind": "run",
+                     *           "run_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "trigger": {
+                     *             "type": "schedule"
+                     *           },
+                     *           "input": {},
+                     *           "error": {
+                     *             "title": "Timeout",
+                     *             "status": 408
+                     *           },
+                     *           "created_at": "2026-01-31T12:00:00.000Z",
+                     *           "replayed_at": "2026-01-31T12:00:00.000Z",
+                     *           "replay_run_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeadLetterPage"];
                 };
             };
@@ -3721,21 +5727,51 @@ export interface operations {
     getDeadLetter: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 dead_letter_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Read a dead letter */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "workflow_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "workflow_name": "nightly",
+                     *       "version": 1,
+                     *       "kind": "run",
+                     *       "run_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "trigger": {
+                     *         "type": "schedule"
+                     *       },
+                     *       "input": {},
+                     *       "error": {
+                     *         "title": "Timeout",
+                     *         "status": 408
+                     *       },
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "replayed_at": "2026-01-31T12:00:00.000Z",
+                     *       "replay_run_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeadLetter"];
                 };
             };
@@ -3750,16 +5786,25 @@ export interface operations {
     discardDeadLetter: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 dead_letter_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3777,25 +5822,41 @@ export interface operations {
     replayDeadLetter: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 dead_letter_id: string;
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["Replay"];
             };
         };
         responses: {
+            /** @description Start a new run with a dead letter's input */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "status": "running"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReplayedRun"];
                 };
             };
@@ -3811,6 +5872,10 @@ export interface operations {
     publishEvent: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -3819,15 +5884,33 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "specversion": "1.0",
+                 *       "id": "4711",
+                 *       "source": "/orders",
+                 *       "type": "com.example.order.paid",
+                 *       "data": {
+                 *         "order": 4711
+                 *       }
+                 *     }
+                 */
                 "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
+            /** @description Publish a CloudEvent */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "accepted",
+                     *       "id": "4711"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EventAccepted"];
                 };
             };
@@ -3842,9 +5925,25 @@ export interface operations {
     listSchedules: {
         parameters: {
             query?: {
+                /**
+                 * @description Of this workflow.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 workflow_id?: string;
+                /**
+                 * @description Most items in the reply.
+                 * @example 50
+                 */
                 limit?: number;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 cursor?: string;
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -3853,11 +5952,29 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List schedules */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "workflow_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "workflow_name": "nightly",
+                     *           "kind": "cron",
+                     *           "enabled": true,
+                     *           "next_due": "2026-01-31T12:00:00.000Z",
+                     *           "last_fired": "2026-01-31T12:00:00.000Z",
+                     *           "skipped": 0
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SchedulePage"];
                 };
             };
@@ -3871,7 +5988,15 @@ export interface operations {
     listUpcoming: {
         parameters: {
             query?: {
+                /**
+                 * @description How far ahead.
+                 * @example 30
+                 */
                 days?: number;
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -3880,11 +6005,29 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description When schedules fire next */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "until": "2026-01-31T12:00:00.000Z",
+                     *       "items": [
+                     *         {
+                     *           "schedule_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "workflow_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "workflow_name": "nightly",
+                     *           "more": false,
+                     *           "times": [
+                     *             "2026-01-31T12:00:00.000Z"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next_cursor": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpcomingPage"];
                 };
             };
@@ -3898,21 +6041,42 @@ export interface operations {
     getSchedule: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 schedule_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Read a schedule */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "workflow_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "workflow_name": "nightly",
+                     *       "kind": "cron",
+                     *       "enabled": true,
+                     *       "next_due": "2026-01-31T12:00:00.000Z",
+                     *       "last_fired": "2026-01-31T12:00:00.000Z",
+                     *       "skipped": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Schedule"];
                 };
             };
@@ -3927,25 +6091,51 @@ export interface operations {
     changeSchedule: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 schedule_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "enabled": true
+                 *     }
+                 */
                 "application/json": components["schemas"]["ScheduleChange"];
             };
         };
         responses: {
+            /** @description Pause or resume a schedule */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "workflow_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "workflow_name": "nightly",
+                     *       "kind": "cron",
+                     *       "enabled": true,
+                     *       "next_due": "2026-01-31T12:00:00.000Z",
+                     *       "last_fired": "2026-01-31T12:00:00.000Z",
+                     *       "skipped": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Schedule"];
                 };
             };
@@ -3963,25 +6153,42 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example example
+                 */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Start the workflow of a webhook */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "answer": 42
+                     *     }
+                     */
                     "application/json": unknown;
                 };
             };
+            /** @description Started; nobody waits for its end. */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "status": "pending"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunStatus"];
                 };
             };
@@ -3996,25 +6203,42 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example example
+                 */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Start the workflow of a webhook */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "answer": 42
+                     *     }
+                     */
                     "application/json": unknown;
                 };
             };
+            /** @description Started; nobody waits for its end. */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "status": "pending"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunStatus"];
                 };
             };
@@ -4029,25 +6253,42 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example example
+                 */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Start the workflow of a webhook */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "answer": 42
+                     *     }
+                     */
                     "application/json": unknown;
                 };
             };
+            /** @description Started; nobody waits for its end. */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "status": "pending"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunStatus"];
                 };
             };
@@ -4062,25 +6303,42 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example example
+                 */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Start the workflow of a webhook */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "answer": 42
+                     *     }
+                     */
                     "application/json": unknown;
                 };
             };
+            /** @description Started; nobody waits for its end. */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "status": "pending"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunStatus"];
                 };
             };
@@ -4095,25 +6353,42 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example example
+                 */
                 token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Start the workflow of a webhook */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "answer": 42
+                     *     }
+                     */
                     "application/json": unknown;
                 };
             };
+            /** @description Started; nobody waits for its end. */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "status": "pending"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunStatus"];
                 };
             };
@@ -4126,6 +6401,10 @@ export interface operations {
     listPlugins: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -4134,11 +6413,35 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List the functions that workflows may call */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "http",
+                     *           "version": "1.0.0",
+                     *           "description": "Calls an HTTP service.",
+                     *           "destructive": false,
+                     *           "effects": [
+                     *             "read"
+                     *           ],
+                     *           "parameters": {
+                     *             "type": "object"
+                     *           },
+                     *           "output": {
+                     *             "type": "object"
+                     *           },
+                     *           "examples": []
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PluginPage"];
                 };
             };
@@ -4152,21 +6455,48 @@ export interface operations {
     getPlugin: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example example
+                 */
                 name: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Read a function: schemas and examples */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "name": "http",
+                     *       "version": "1.0.0",
+                     *       "description": "Calls an HTTP service.",
+                     *       "destructive": false,
+                     *       "effects": [
+                     *         "read"
+                     *       ],
+                     *       "parameters": {
+                     *         "type": "object"
+                     *       },
+                     *       "output": {
+                     *         "type": "object"
+                     *       },
+                     *       "examples": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["Plugin"];
                 };
             };
@@ -4181,25 +6511,56 @@ export interface operations {
     testPlugin: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example example
+                 */
                 name: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "params": {
+                 *         "method": "get",
+                 *         "endpoint": "https://petstore.example/pet/7"
+                 *       },
+                 *       "input": {}
+                 *     }
+                 */
                 "application/json": components["schemas"]["PluginTest"];
             };
         };
         responses: {
+            /** @description Say what a call would do, and do nothing */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "dry_run": true,
+                     *       "effect": "read",
+                     *       "plan": [
+                     *         {
+                     *           "action": "request",
+                     *           "method": "GET",
+                     *           "uri": "https://petstore.example/pet/7"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PluginPlan"];
                 };
             };
@@ -4215,6 +6576,10 @@ export interface operations {
     openSocket: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -4223,6 +6588,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Live events by WebSocket */
             101: {
                 headers: {
                     [name: string]: unknown;
@@ -4239,7 +6605,15 @@ export interface operations {
     streamEvents: {
         parameters: {
             query?: {
+                /**
+                 * @description Topics to follow, separated by commas
+                 * @example runs
+                 */
                 topics?: string;
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -4248,6 +6622,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Live events (server-sent events) */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4266,7 +6641,15 @@ export interface operations {
     listOrganizations: {
         parameters: {
             query?: {
+                /**
+                 * @description Most items in the reply.
+                 * @example 50
+                 */
                 limit?: number;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 cursor?: string;
             };
             header?: never;
@@ -4275,11 +6658,30 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List the organizations that you belong to */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "name": "Acme",
+                     *           "slug": "acme",
+                     *           "description": "Makes everything",
+                     *           "personal": false,
+                     *           "role": "viewer",
+                     *           "members": 3,
+                     *           "created_at": "2026-01-31T12:00:00.000Z",
+                     *           "updated_at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OrganizationPage"];
                 };
             };
@@ -4299,15 +6701,35 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Acme",
+                 *       "description": "Makes everything"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewOrganization"];
             };
         };
         responses: {
+            /** @description Create an organization; you become its owner */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "name": "Acme",
+                     *       "slug": "acme",
+                     *       "description": "Makes everything",
+                     *       "personal": false,
+                     *       "role": "viewer",
+                     *       "members": 3,
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Organization"];
                 };
             };
@@ -4324,17 +6746,35 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 org_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Read an organization */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "name": "Acme",
+                     *       "slug": "acme",
+                     *       "description": "Makes everything",
+                     *       "personal": false,
+                     *       "role": "viewer",
+                     *       "members": 3,
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Organization"];
                 };
             };
@@ -4351,21 +6791,46 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 org_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Acme",
+                 *       "description": "Makes everything",
+                 *       "slug": "acme"
+                 *     }
+                 */
                 "application/json": components["schemas"]["OrganizationChanges"];
             };
         };
         responses: {
+            /** @description Change an organization */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "name": "Acme",
+                     *       "slug": "acme",
+                     *       "description": "Makes everything",
+                     *       "personal": false,
+                     *       "role": "viewer",
+                     *       "members": 3,
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Organization"];
                 };
             };
@@ -4381,21 +6846,38 @@ export interface operations {
     deleteOrganization: {
         parameters: {
             query?: {
+                /**
+                 * @description Only count what would be removed.
+                 * @example true
+                 */
                 dry_run?: boolean;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 org_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Delete an organization and everything that belongs to it */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "dry_run": true,
+                     *       "removed": {
+                     *         "workflows": 3
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["OrganizationRemoval"];
                 };
             };
@@ -4410,22 +6892,49 @@ export interface operations {
     listMembers: {
         parameters: {
             query?: {
+                /**
+                 * @description Most items in the reply.
+                 * @example 50
+                 */
                 limit?: number;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 cursor?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 org_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description List the members */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "user_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "email": "ada@example.org",
+                     *           "name": "Ada",
+                     *           "role": "viewer",
+                     *           "joined_at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["MemberPage"];
                 };
             };
@@ -4442,21 +6951,41 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 org_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.org",
+                 *       "role": "member"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewMember"];
             };
         };
         responses: {
+            /** @description Make a user a member */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "user_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "email": "ada@example.org",
+                     *       "name": "Ada",
+                     *       "role": "viewer",
+                     *       "joined_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Member"];
                 };
             };
@@ -4474,22 +7003,45 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 org_id: string;
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "role": "viewer"
+                 *     }
+                 */
                 "application/json": components["schemas"]["MemberChange"];
             };
         };
         responses: {
+            /** @description Change a member's role */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "user_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "email": "ada@example.org",
+                     *       "name": "Ada",
+                     *       "role": "viewer",
+                     *       "joined_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Member"];
                 };
             };
@@ -4507,13 +7059,22 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 org_id: string;
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -4533,17 +7094,37 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 org_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description List open invitations */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "email": "bob@example.org",
+                     *           "role": "viewer",
+                     *           "invited_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "created_at": "2026-01-31T12:00:00.000Z",
+                     *           "expires_at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["InvitationPage"];
                 };
             };
@@ -4560,21 +7141,42 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 org_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "bob@example.org",
+                 *       "role": "viewer"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewInvitation"];
             };
         };
         responses: {
+            /** @description Invite somebody by e-mail */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "email": "bob@example.org",
+                     *       "role": "viewer",
+                     *       "invited_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "expires_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Invitation"];
                 };
             };
@@ -4592,18 +7194,37 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 org_id: string;
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 invitation_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Send an invitation again, with a new token */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "email": "bob@example.org",
+                     *       "role": "viewer",
+                     *       "invited_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "expires_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Invitation"];
                 };
             };
@@ -4620,13 +7241,22 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 org_id: string;
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 invitation_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -4650,15 +7280,29 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "................"
+                 *     }
+                 */
                 "application/json": components["schemas"]["InvitationToken"];
             };
         };
         responses: {
+            /** @description What an invitation's token invites to */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "organization": "Acme",
+                     *       "email": "bob@example.org",
+                     *       "role": "viewer",
+                     *       "expires_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["InvitationPreview"];
                 };
             };
@@ -4677,15 +7321,34 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "................"
+                 *     }
+                 */
                 "application/json": components["schemas"]["InvitationToken"];
             };
         };
         responses: {
+            /** @description Accept an invitation */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "name": "Acme",
+                     *       "slug": "acme",
+                     *       "description": "Makes everything",
+                     *       "personal": false,
+                     *       "role": "viewer",
+                     *       "members": 3,
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Organization"];
                 };
             };
@@ -4700,8 +7363,20 @@ export interface operations {
     listUsers: {
         parameters: {
             query?: {
+                /**
+                 * @description Part of the address or the name.
+                 * @example ada
+                 */
                 q?: string;
+                /**
+                 * @description Most items in the reply.
+                 * @example 50
+                 */
                 limit?: number;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 cursor?: string;
             };
             header?: never;
@@ -4710,11 +7385,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List users */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "email": "ada@example.org",
+                     *           "name": "Ada",
+                     *           "is_active": true,
+                     *           "is_superuser": false,
+                     *           "email_verified": true,
+                     *           "totp_enabled": false,
+                     *           "created_at": "2026-01-31T12:00:00.000Z",
+                     *           "last_login_at": "2026-01-31T12:00:00.000Z",
+                     *           "updated_at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ManagedUserPage"];
                 };
             };
@@ -4730,17 +7425,36 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Read a user */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "email": "ada@example.org",
+                     *       "name": "Ada",
+                     *       "is_active": true,
+                     *       "is_superuser": false,
+                     *       "email_verified": true,
+                     *       "totp_enabled": false,
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_login_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ManagedUser"];
                 };
             };
@@ -4757,21 +7471,47 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Ada",
+                 *       "is_active": true,
+                 *       "is_superuser": false
+                 *     }
+                 */
                 "application/json": components["schemas"]["ManagedUserChanges"];
             };
         };
         responses: {
+            /** @description Change a user */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "email": "ada@example.org",
+                     *       "name": "Ada",
+                     *       "is_active": true,
+                     *       "is_superuser": false,
+                     *       "email_verified": true,
+                     *       "totp_enabled": false,
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_login_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ManagedUser"];
                 };
             };
@@ -4789,12 +7529,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -4818,11 +7563,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Check that no audit record was changed, removed or moved */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "valid": true,
+                     *       "records": 17,
+                     *       "first": 1,
+                     *       "last": 17,
+                     *       "removed": 0,
+                     *       "file_lines": 17,
+                     *       "head": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "problem": {
+                     *         "sequence": 7,
+                     *         "kind": "altered",
+                     *         "detail": "..."
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditVerification"];
                 };
             };
@@ -4836,9 +7598,16 @@ export interface operations {
     auditStats: {
         parameters: {
             query?: {
+                /** @example 2026-01-31T12:00:00.000Z */
                 since?: string;
+                /** @example 2026-01-31T12:00:00.000Z */
                 until?: string;
+                /** @example true */
                 all?: "true" | "false";
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -4847,11 +7616,29 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Count audit records by action, outcome, resource and day */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "total": 3,
+                     *       "by_action": {
+                     *         "auth.login": 3
+                     *       },
+                     *       "by_outcome": {
+                     *         "success": 3
+                     *       },
+                     *       "by_resource_type": {
+                     *         "user": 3
+                     *       },
+                     *       "by_day": {
+                     *         "2026-11-25": 3
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditStats"];
                 };
             };
@@ -4865,18 +7652,55 @@ export interface operations {
     exportAudit: {
         parameters: {
             query?: {
+                /**
+                 * @description Of this user.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 actor?: string;
+                /**
+                 * @description This action, or all below it: `auth` also means `auth.login`.
+                 * @example auth
+                 */
                 action?: string;
+                /** @example function */
                 resource_type?: string;
+                /** @example http */
                 resource_id?: string;
+                /** @example success */
                 outcome?: "success" | "failure" | "dry_run" | "refused";
+                /** @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d */
                 run_id?: string;
+                /**
+                 * @description At this time or later.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
                 since?: string;
+                /**
+                 * @description Before this time.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
                 until?: string;
+                /**
+                 * @description Part of action, resource, task or details.
+                 * @example http
+                 */
                 q?: string;
+                /**
+                 * @description Of all organizations and of the installation; for its administrators.
+                 * @example true
+                 */
                 all?: "true" | "false";
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 cursor?: string;
+                /** @example json */
                 format?: "json" | "csv";
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -4885,11 +7709,39 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Export audit records, oldest first */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "time": "2026-01-31T12:00:00.000Z",
+                     *         "sequence": 17,
+                     *         "action": "function.executed",
+                     *         "outcome": "success",
+                     *         "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "actor": "system",
+                     *         "user_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "api_key_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "resource_type": "function",
+                     *         "resource_id": "http",
+                     *         "network": "192.0.2.0/24",
+                     *         "request_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "run_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "task": "/do/0/get",
+                     *         "duration_ms": 12,
+                     *         "details": {
+                     *           "params": {}
+                     *         },
+                     *         "previous_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["ExportedAuditRecord"][];
                     "text/csv": string;
                 };
@@ -4904,18 +7756,58 @@ export interface operations {
     listAudit: {
         parameters: {
             query?: {
+                /**
+                 * @description Of this user.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 actor?: string;
+                /**
+                 * @description This action, or all below it: `auth` also means `auth.login`.
+                 * @example auth
+                 */
                 action?: string;
+                /** @example function */
                 resource_type?: string;
+                /** @example http */
                 resource_id?: string;
+                /** @example success */
                 outcome?: "success" | "failure" | "dry_run" | "refused";
+                /** @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d */
                 run_id?: string;
+                /**
+                 * @description At this time or later.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
                 since?: string;
+                /**
+                 * @description Before this time.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
                 until?: string;
+                /**
+                 * @description Part of action, resource, task or details.
+                 * @example http
+                 */
                 q?: string;
+                /**
+                 * @description Of all organizations and of the installation; for its administrators.
+                 * @example true
+                 */
                 all?: "true" | "false";
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 cursor?: string;
+                /**
+                 * @description Most items in the reply.
+                 * @example 50
+                 */
                 limit?: number;
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -4924,11 +7816,41 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List audit records, newest first */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "time": "2026-01-31T12:00:00.000Z",
+                     *           "sequence": 17,
+                     *           "action": "function.executed",
+                     *           "outcome": "success",
+                     *           "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "actor": "system",
+                     *           "user_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "api_key_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "resource_type": "function",
+                     *           "resource_id": "http",
+                     *           "network": "192.0.2.0/24",
+                     *           "request_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "run_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "task": "/do/0/get",
+                     *           "duration_ms": 12,
+                     *           "details": {
+                     *             "params": {}
+                     *           },
+                     *           "address": "192.0.2.7"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
@@ -4942,21 +7864,54 @@ export interface operations {
     getAuditRecord: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 audit_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Read an audit record */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "time": "2026-01-31T12:00:00.000Z",
+                     *       "sequence": 17,
+                     *       "action": "function.executed",
+                     *       "outcome": "success",
+                     *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "actor": "system",
+                     *       "user_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "api_key_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "resource_type": "function",
+                     *       "resource_id": "http",
+                     *       "network": "192.0.2.0/24",
+                     *       "request_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "run_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "task": "/do/0/get",
+                     *       "duration_ms": 12,
+                     *       "details": {
+                     *         "params": {}
+                     *       },
+                     *       "address": "192.0.2.7"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditRecord"];
                 };
             };
@@ -4971,18 +7926,58 @@ export interface operations {
     listAuditLogs: {
         parameters: {
             query?: {
+                /**
+                 * @description Of this user.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 actor?: string;
+                /**
+                 * @description This action, or all below it: `auth` also means `auth.login`.
+                 * @example auth
+                 */
                 action?: string;
+                /** @example function */
                 resource_type?: string;
+                /** @example http */
                 resource_id?: string;
+                /** @example success */
                 outcome?: "success" | "failure" | "dry_run" | "refused";
+                /** @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d */
                 run_id?: string;
+                /**
+                 * @description At this time or later.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
                 since?: string;
+                /**
+                 * @description Before this time.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
                 until?: string;
+                /**
+                 * @description Part of action, resource, task or details.
+                 * @example http
+                 */
                 q?: string;
+                /**
+                 * @description Of all organizations and of the installation; for its administrators.
+                 * @example true
+                 */
                 all?: "true" | "false";
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 cursor?: string;
+                /**
+                 * @description Most items in the reply.
+                 * @example 50
+                 */
                 limit?: number;
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -4991,11 +7986,41 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List audit records, newest first */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "time": "2026-01-31T12:00:00.000Z",
+                     *           "sequence": 17,
+                     *           "action": "function.executed",
+                     *           "outcome": "success",
+                     *           "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "actor": "system",
+                     *           "user_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "api_key_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "resource_type": "function",
+                     *           "resource_id": "http",
+                     *           "network": "192.0.2.0/24",
+                     *           "request_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "run_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "task": "/do/0/get",
+                     *           "duration_ms": 12,
+                     *           "details": {
+                     *             "params": {}
+                     *           },
+                     *           "address": "192.0.2.7"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
@@ -5009,21 +8034,54 @@ export interface operations {
     getAuditLog: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 audit_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Read an audit record */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "time": "2026-01-31T12:00:00.000Z",
+                     *       "sequence": 17,
+                     *       "action": "function.executed",
+                     *       "outcome": "success",
+                     *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "actor": "system",
+                     *       "user_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "api_key_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "resource_type": "function",
+                     *       "resource_id": "http",
+                     *       "network": "192.0.2.0/24",
+                     *       "request_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "run_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "task": "/do/0/get",
+                     *       "duration_ms": 12,
+                     *       "details": {
+                     *         "params": {}
+                     *       },
+                     *       "address": "192.0.2.7"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditRecord"];
                 };
             };
@@ -5044,11 +8102,21 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Take along everything that is kept about oneself */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account": [
+                     *         {
+                     *           "email": "ada@example.org"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PersonalData"];
                 };
             };
@@ -5068,10 +8136,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "password": "................",
+                 *       "confirm": "erase"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Erasure"];
             };
         };
         responses: {
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5095,11 +8170,25 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description How long each kind of data is kept */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "type": "runs",
+                     *           "setting": "RETENTION_SESSIONS_DAYS",
+                     *           "age_of": "the end of the run",
+                     *           "keep_hours": 4320
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RetentionPolicy"];
                 };
             };
@@ -5113,6 +8202,10 @@ export interface operations {
     cleanUpData: {
         parameters: {
             query?: {
+                /**
+                 * @description Only count.
+                 * @example true
+                 */
                 dry_run?: "true" | "false";
             };
             header?: never;
@@ -5121,11 +8214,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Remove what is older than the policy says */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "dry_run": true,
+                     *       "items": [
+                     *         {
+                     *           "type": "runs",
+                     *           "before": "2026-01-31T12:00:00.000Z",
+                     *           "count": 12
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RetentionResult"];
                 };
             };
@@ -5145,15 +8251,45 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.org",
+                 *       "password": "................",
+                 *       "name": "Ada",
+                 *       "organization": "Engines",
+                 *       "invitation": "................"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewAccount"];
             };
         };
         responses: {
+            /** @description Make an account and sign in */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "user": {
+                     *         "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "email": "ada@example.org",
+                     *         "name": "Ada",
+                     *         "is_active": true,
+                     *         "is_superuser": false,
+                     *         "email_verified": true,
+                     *         "totp_enabled": false,
+                     *         "created_at": "2026-01-31T12:00:00.000Z",
+                     *         "last_login_at": "2026-01-31T12:00:00.000Z"
+                     *       },
+                     *       "access_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
+                     *       "refresh_token": "pawr_AZjF8noQfD6dSy9qjhs8XQ",
+                     *       "token_type": "bearer",
+                     *       "expires_in": 900,
+                     *       "csrf_token": "dGhpcyBpcyBhbiBleGFtcGxl"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
@@ -5172,15 +8308,44 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "................",
+                 *       "email": "root@example.org",
+                 *       "password": "................",
+                 *       "name": "Root"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FirstAccount"];
             };
         };
         responses: {
+            /** @description Make the first administrator, with the link of the first start */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "user": {
+                     *         "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "email": "ada@example.org",
+                     *         "name": "Ada",
+                     *         "is_active": true,
+                     *         "is_superuser": false,
+                     *         "email_verified": true,
+                     *         "totp_enabled": false,
+                     *         "created_at": "2026-01-31T12:00:00.000Z",
+                     *         "last_login_at": "2026-01-31T12:00:00.000Z"
+                     *       },
+                     *       "access_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
+                     *       "refresh_token": "pawr_AZjF8noQfD6dSy9qjhs8XQ",
+                     *       "token_type": "bearer",
+                     *       "expires_in": 900,
+                     *       "csrf_token": "dGhpcyBpcyBhbiBleGFtcGxl"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
@@ -5199,15 +8364,43 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.org",
+                 *       "password": "................",
+                 *       "otp": "................"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Login"];
             };
         };
         responses: {
+            /** @description Sign in */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "user": {
+                     *         "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "email": "ada@example.org",
+                     *         "name": "Ada",
+                     *         "is_active": true,
+                     *         "is_superuser": false,
+                     *         "email_verified": true,
+                     *         "totp_enabled": false,
+                     *         "created_at": "2026-01-31T12:00:00.000Z",
+                     *         "last_login_at": "2026-01-31T12:00:00.000Z"
+                     *       },
+                     *       "access_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
+                     *       "refresh_token": "pawr_AZjF8noQfD6dSy9qjhs8XQ",
+                     *       "token_type": "bearer",
+                     *       "expires_in": 900,
+                     *       "csrf_token": "dGhpcyBpcyBhbiBleGFtcGxl"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
@@ -5226,15 +8419,41 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "refresh_token": "................"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Refresh"];
             };
         };
         responses: {
+            /** @description Exchange a refresh token for new tokens */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "user": {
+                     *         "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *         "email": "ada@example.org",
+                     *         "name": "Ada",
+                     *         "is_active": true,
+                     *         "is_superuser": false,
+                     *         "email_verified": true,
+                     *         "totp_enabled": false,
+                     *         "created_at": "2026-01-31T12:00:00.000Z",
+                     *         "last_login_at": "2026-01-31T12:00:00.000Z"
+                     *       },
+                     *       "access_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
+                     *       "refresh_token": "pawr_AZjF8noQfD6dSy9qjhs8XQ",
+                     *       "token_type": "bearer",
+                     *       "expires_in": 900,
+                     *       "csrf_token": "dGhpcyBpcyBhbiBleGFtcGxl"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
@@ -5253,6 +8472,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5275,11 +8495,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The CSRF token of this session */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "csrf_token": "dGhpcyBpcyBhbiBleGFtcGxl"
+                     *     }
+                     */
                     "application/json": components["schemas"]["CsrfToken"];
                 };
             };
@@ -5299,15 +8525,26 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.org"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ForgotPassword"];
             };
         };
         responses: {
+            /** @description Ask for a link to choose a new password */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "It is done."
+                     *     }
+                     */
                     "application/json": components["schemas"]["Message"];
                 };
             };
@@ -5326,15 +8563,27 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "................",
+                 *       "new_password": "................"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ResetPassword"];
             };
         };
         responses: {
+            /** @description Choose a new password with the link */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "It is done."
+                     *     }
+                     */
                     "application/json": components["schemas"]["Message"];
                 };
             };
@@ -5353,15 +8602,26 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "................"
+                 *     }
+                 */
                 "application/json": components["schemas"]["VerifyEmail"];
             };
         };
         responses: {
+            /** @description Confirm an address with the link */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "It is done."
+                     *     }
+                     */
                     "application/json": components["schemas"]["Message"];
                 };
             };
@@ -5380,11 +8640,32 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Who am I? */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "email": "ada@example.org",
+                     *       "name": "Ada",
+                     *       "is_active": true,
+                     *       "is_superuser": false,
+                     *       "email_verified": true,
+                     *       "totp_enabled": false,
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_login_at": "2026-01-31T12:00:00.000Z",
+                     *       "organizations": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "role": "viewer"
+                     *         }
+                     *       ],
+                     *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -5404,15 +8685,34 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Ada"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProfileChange"];
             };
         };
         responses: {
+            /** @description Change one's name */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "email": "ada@example.org",
+                     *       "name": "Ada",
+                     *       "is_active": true,
+                     *       "is_superuser": false,
+                     *       "email_verified": true,
+                     *       "totp_enabled": false,
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_login_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -5433,15 +8733,27 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "old_password": "................",
+                 *       "new_password": "................"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PasswordChange"];
             };
         };
         responses: {
+            /** @description Change one's password */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "It is done."
+                     *     }
+                     */
                     "application/json": components["schemas"]["Message"];
                 };
             };
@@ -5462,11 +8774,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Ask for a new link to confirm one's address */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "It is done."
+                     *     }
+                     */
                     "application/json": components["schemas"]["Message"];
                 };
             };
@@ -5486,11 +8804,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Where one is signed in */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "user_agent": "Mozilla/5.0",
+                     *           "address": "192.0.2.7",
+                     *           "current": true,
+                     *           "created_at": "2026-01-31T12:00:00.000Z",
+                     *           "last_used_at": "2026-01-31T12:00:00.000Z",
+                     *           "expires_at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SessionPage"];
                 };
             };
@@ -5510,6 +8845,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5528,12 +8864,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 session_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5557,15 +8898,27 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "password": "................"
+                 *     }
+                 */
                 "application/json": components["schemas"]["TotpSetupRequest"];
             };
         };
         responses: {
+            /** @description A new secret for an authenticator app */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+                     *       "uri": "otpauth://totp/Pawl:ada@example.org?secret=GEZDGNBVGY3TQOJQ"
+                     *     }
+                     */
                     "application/json": components["schemas"]["TotpSetup"];
                 };
             };
@@ -5586,15 +8939,28 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "................"
+                 *     }
+                 */
                 "application/json": components["schemas"]["TotpCode"];
             };
         };
         responses: {
+            /** @description Ask for a code at every sign-in from now on */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "backup_codes": [
+                     *         "ABCD-EFGH-IJKL-MNOP"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["BackupCodes"];
                 };
             };
@@ -5615,15 +8981,27 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "password": "................",
+                 *       "code": "................"
+                 *     }
+                 */
                 "application/json": components["schemas"]["TotpDisable"];
             };
         };
         responses: {
+            /** @description Ask for no code any more */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "It is done."
+                     *     }
+                     */
                     "application/json": components["schemas"]["Message"];
                 };
             };
@@ -5638,7 +9016,15 @@ export interface operations {
     listApiKeys: {
         parameters: {
             query?: {
+                /**
+                 * @description Most items in the reply.
+                 * @example 50
+                 */
                 limit?: number;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 cursor?: string;
             };
             header?: never;
@@ -5647,11 +9033,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List one's API keys */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "name": "deploy",
+                     *           "prefix": "pawl_Zx8vQ2",
+                     *           "scopes": [
+                     *             "account"
+                     *           ],
+                     *           "created_at": "2026-01-31T12:00:00.000Z",
+                     *           "expires_at": "2026-01-31T12:00:00.000Z",
+                     *           "last_used_at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiKeyPage"];
                 };
             };
@@ -5671,15 +9077,41 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "deploy",
+                 *       "scopes": [
+                 *         "account"
+                 *       ],
+                 *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                 *       "expires_at": "2026-01-31T12:00:00.000Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewApiKey"];
             };
         };
         responses: {
+            /** @description Make an API key */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "name": "deploy",
+                     *       "prefix": "pawl_Zx8vQ2",
+                     *       "scopes": [
+                     *         "account"
+                     *       ],
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "expires_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_used_at": "2026-01-31T12:00:00.000Z",
+                     *       "key": "pawl_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
+                     *     }
+                     */
                     "application/json": components["schemas"]["IssuedApiKey"];
                 };
             };
@@ -5696,17 +9128,36 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 key_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Read an API key */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "organization_id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "name": "deploy",
+                     *       "prefix": "pawl_Zx8vQ2",
+                     *       "scopes": [
+                     *         "account"
+                     *       ],
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "expires_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_used_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiKey"];
                 };
             };
@@ -5723,12 +9174,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 key_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5752,11 +9208,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List the providers that people can sign in with */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "google",
+                     *           "login": "/api/auth/google/login"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignInProviders"];
                 };
             };
@@ -5769,12 +9236,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example google
+                 */
                 provider: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Go to a provider and sign in there */
             302: {
                 headers: {
                     [name: string]: unknown;
@@ -5791,12 +9263,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example google
+                 */
                 provider: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Come back from a provider */
             302: {
                 headers: {
                     [name: string]: unknown;
@@ -5811,6 +9288,10 @@ export interface operations {
     listConnectors: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -5819,11 +9300,26 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List the services that credentials can be kept for */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "github",
+                     *           "title": "GitHub",
+                     *           "summary": "Repositories, issues and actions",
+                     *           "config_schema": {
+                     *             "type": "object"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConnectorList"];
                 };
             };
@@ -5837,6 +9333,10 @@ export interface operations {
     listIntegrations: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -5845,11 +9345,34 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description List integrations, secrets masked */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "connector": "github",
+                     *           "name": "our-github",
+                     *           "config": {
+                     *             "access_token": "********",
+                     *             "repository": "acme/site"
+                     *           },
+                     *           "is_active": true,
+                     *           "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *           "last_tested_at": "2026-01-31T12:00:00.000Z",
+                     *           "last_error": "GitHub did not answer in time.",
+                     *           "created_at": "2026-01-31T12:00:00.000Z",
+                     *           "updated_at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["IntegrationPage"];
                 };
             };
@@ -5863,6 +9386,10 @@ export interface operations {
     createIntegration: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
@@ -5871,15 +9398,43 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "connector": "github",
+                 *       "name": "our-github",
+                 *       "config": {
+                 *         "access_token": "********",
+                 *         "repository": "acme/site"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewIntegration"];
             };
         };
         responses: {
+            /** @description Keep credentials for a service */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "connector": "github",
+                     *       "name": "our-github",
+                     *       "config": {
+                     *         "access_token": "********",
+                     *         "repository": "acme/site"
+                     *       },
+                     *       "is_active": true,
+                     *       "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "last_tested_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_error": "GitHub did not answer in time.",
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Integration"];
                 };
             };
@@ -5894,24 +9449,51 @@ export interface operations {
     getIntegration: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 integration_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Read an integration, secrets masked */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "connector": "github",
+                     *       "name": "our-github",
+                     *       "config": {
+                     *         "access_token": "********",
+                     *         "repository": "acme/site"
+                     *       },
+                     *       "is_active": true,
+                     *       "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "last_tested_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_error": "GitHub did not answer in time.",
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Integration"];
                 };
             };
+            /** @description It is as `If-None-Match` says. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -5929,25 +9511,61 @@ export interface operations {
     updateIntegration: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 integration_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "our-github",
+                 *       "config": {
+                 *         "access_token": "********",
+                 *         "repository": "acme/site"
+                 *       },
+                 *       "is_active": true
+                 *     }
+                 */
                 "application/json": components["schemas"]["IntegrationChange"];
             };
         };
         responses: {
+            /** @description Change an integration */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "connector": "github",
+                     *       "name": "our-github",
+                     *       "config": {
+                     *         "access_token": "********",
+                     *         "repository": "acme/site"
+                     *       },
+                     *       "is_active": true,
+                     *       "created_by": "0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d",
+                     *       "last_tested_at": "2026-01-31T12:00:00.000Z",
+                     *       "last_error": "GitHub did not answer in time.",
+                     *       "created_at": "2026-01-31T12:00:00.000Z",
+                     *       "updated_at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Integration"];
                 };
             };
@@ -5963,16 +9581,25 @@ export interface operations {
     deleteIntegration: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 integration_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5990,21 +9617,37 @@ export interface operations {
     testIntegration: {
         parameters: {
             query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
                 organization_id?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description Part of the path.
+                 * @example 0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d
+                 */
                 integration_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Ask the service whether it accepts the credentials */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ok",
+                     *       "detail": "GitHub accepts the token.",
+                     *       "latency_ms": 182
+                     *     }
+                     */
                     "application/json": components["schemas"]["IntegrationTest"];
                 };
             };
@@ -6012,6 +9655,221 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Failure"];
+        };
+    };
+    listApprovals: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
+                organization_id?: string;
+                status?: "open" | "approved" | "rejected" | "expired" | "withdrawn" | "all";
+                mine?: "true" | "false";
+                run_id?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Failure"];
+        };
+    };
+    getApproval: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
+                organization_id?: string;
+            };
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Failure"];
+        };
+    };
+    approve: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
+                organization_id?: string;
+            };
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovalDecision"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalDecided"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Failure"];
+        };
+    };
+    reject: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
+                organization_id?: string;
+            };
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovalDecision"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalDecided"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Failure"];
+        };
+    };
+    draftWorkflow: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
+                organization_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftRequest"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftReply"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Failure"];
+        };
+    };
+    listModelProviders: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The organization to act in; the caller's own where it is left out.
+                 * @example 0198c5f2-0000-7000-8000-000000000001
+                 */
+                organization_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelProviders"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
             default: components["responses"]["Failure"];
         };

@@ -102,11 +102,12 @@ const audit = createRoute({
 });
 const organization = createRoute({ getParentRoute: () => inside, path: '/organization', component: lazyRouteComponent(() => import('@/pages/organization/organization'), 'OrganizationPage') });
 const admin = createRoute({ getParentRoute: () => inside, path: '/admin', validateSearch: only('tab', 'q'), component: lazyRouteComponent(() => import('@/pages/admin/admin'), 'AdminPage') });
+const assistant = createRoute({ getParentRoute: () => inside, path: '/assistant', component: lazyRouteComponent(() => import('@/pages/assistant/assistant'), 'AssistantPage') });
 const profile = createRoute({ getParentRoute: () => inside, path: '/profile', component: lazyRouteComponent(() => import('@/pages/profile/profile'), 'ProfilePage') });
 
 export const routeTree = root.addChildren([
   outside.addChildren([login, register, setup, forgot, reset, verify, invitation]),
-  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, versions]), runs, run, approvals.addChildren([approval]), schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, profile]),
+  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, versions]), runs, run, approvals.addChildren([approval]), schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, assistant, profile]),
 ]);
 
 export const router = createRouter({ routeTree, defaultPreload: 'intent', scrollRestoration: true, defaultPreloadStaleTime: 0 });

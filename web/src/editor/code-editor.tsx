@@ -26,7 +26,7 @@ export type EditorHandle = {
   replaceAt: (line: number, column: number, text: string) => void;
 };
 
-const look = HighlightStyle.define([
+export const look = HighlightStyle.define([
   { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: 'var(--accent)' },
   { tag: tags.comment, color: 'var(--fg-muted)', fontStyle: 'italic' },
   { tag: [tags.string, tags.special(tags.string)], color: 'var(--st-ok)' },
@@ -34,7 +34,7 @@ const look = HighlightStyle.define([
   { tag: [tags.separator, tags.punctuation, tags.squareBracket, tags.brace], color: 'var(--fg-muted)' },
 ]);
 
-const theme = EditorView.theme({
+export const theme = EditorView.theme({
   '&': { height: '100%', fontSize: '13px', backgroundColor: 'var(--bg)', color: 'var(--fg)' },
   '&.cm-focused': { outline: '2px solid var(--focus)', outlineOffset: '-2px' },
   '.cm-scroller': { fontFamily: 'var(--font-mono)', lineHeight: '20px' },

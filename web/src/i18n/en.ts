@@ -3,6 +3,7 @@ import { account } from './en-account';
 import { admin } from './en-admin';
 import { agent } from './en-agent';
 import { approvals } from './en-approvals';
+import { assistant } from './en-assistant';
 import { build } from './en-build';
 import { home } from './en-home';
 import { pages } from './en-pages';
@@ -96,6 +97,7 @@ export const t = {
   ...admin,
   ...agent,
   ...approvals,
+  ...assistant,
   ...build,
   ...home,
   ...triggers,
