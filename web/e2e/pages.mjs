@@ -15,11 +15,13 @@ const INSIDE = [
   ({ run }) => `/runs/${run}`,
   ({ run }) => `/runs/${run}?task=/do/0/greet&view=timeline`,
   ({ run }) => `/runs/${run}?view=data`,
+  ({ agentRun }) => `/runs/${agentRun}?view=agent`,
+  () => '/assistant',
   () => '/approvals',
   ({ approval }) => `/approvals/${approval}?status=all`,
   ...['/schedules', '/dead-letters', '/functions', '/functions/http', '/integrations', '/audit', '/organization', '/admin', '/admin?tab=health', '/admin?tab=data', '/profile'].map((path) => () => path),
 ];
-const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'versions', 'runs', 'run', 'timeline', 'values', 'approvals', 'approval', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'data', 'profile'];
+const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'versions', 'runs', 'run', 'timeline', 'values', 'agent', 'assistant', 'approvals', 'approval', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'data', 'profile'];
 const SIZES = [
   { width: 1366, height: 850 },
   { width: 390, height: 844 },

@@ -4,6 +4,10 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Models that answer out of files. */
+const MODELS = { LLM_SCRIPTS: fileURLToPath(new URL('models', import.meta.url)), LLM_PROVIDER: 'scripted', LLM_MODEL: 'draft' };
 
 function freePort() {
   return new Promise((resolve, reject) => {
@@ -23,7 +27,7 @@ export async function startServer(environment = {}) {
   const log = openSync(join(folder, 'serve.log'), 'a');
   const binary = process.env.PAWL_BINARY ?? new URL('../../build/release/pawl', import.meta.url).pathname;
   const child = spawn(binary, ['serve', '--port', String(port), '--data-dir', join(folder, 'data')], {
-    env: { PATH: process.env.PATH, RATE_LIMIT_ENABLED: 'false', PAWL_ALLOW_PRIVATE_ADDRESSES: 'true', LOG_LEVEL: 'warning', ...environment },
+    env: { PATH: process.env.PATH, RATE_LIMIT_ENABLED: 'false', PAWL_ALLOW_PRIVATE_ADDRESSES: 'true', LOG_LEVEL: 'warning', ...MODELS, ...environment },
     stdio: ['ignore', log, log],
   });
   closeSync(log);

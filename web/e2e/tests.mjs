@@ -1,5 +1,6 @@
 // The journeys, in order. A test gets the world of run.mjs and may leave things in it for later ones.
 import { accessTests } from './access.mjs';
+import { agentTests } from './agents.mjs';
 import { approvalTests } from './approvals.mjs';
 import { functionTests } from './functions.mjs';
 import { homeTests } from './home.mjs';
@@ -8,4 +9,4 @@ import { reachTests } from './reach.mjs';
 import { servingTests } from './serving.mjs';
 import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...servingTests, ...workTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...reachTests];
+export const tests = [...accessTests, ...servingTests, ...workTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...reachTests];

@@ -8,7 +8,7 @@ export const assistant = {
     start: 'Begin with',
     blank: 'A new workflow',
     model: 'Provider',
-    anyModel: 'The first that is there',
+    anyModel: 'As the installation sets it',
     draft: 'Draft it',
     drafting: 'The model is writing. This may take a minute.',
     none: 'No language model is set up',

@@ -1,0 +1,61 @@
+// Agents and the assistant, with a model out of a file: what was said and called, turn by turn; a draft that is looked at before it is saved.
+import assert from 'node:assert/strict';
+import { call } from './work.mjs';
+
+export const agentTests = [
+  [
+    'a run shows what its agent said, called and took, against its budget',
+    async (world) => {
+      const { page, server } = world;
+      const definition = `document: {dsl: '1.0.3', namespace: test, name: looks, version: '1.0.0'}
+do:
+  - ask:
+      call: agent
+      with:
+        model: scripted/helper
+        instructions: Be brief.
+        prompt: Is the service well?
+        budget: {tokens: 60000}
+        tools:
+          - {function: http, name: look, with: {method: get, endpoint: '${server.base}/health'}}
+`;
+      const made = await call(page, 'POST', '/api/workflows', { definition });
+      assert.equal(made.status, 201, JSON.stringify(made.body));
+      world.agentRun = (await call(page, 'POST', `/api/workflows/${made.body.id}/execute`, { wait: true })).body.id;
+      await page.goto(`/runs/${world.agentRun}`);
+      await page.getByRole('button', { name: 'Agent' }).click();
+      const agent = page.getByRole('region', { name: 'Agent ask' });
+      await agent.getByText('Is the service well?').waitFor();
+      await agent.getByText('The service is healthy.').waitFor();
+      await agent.getByText(/2 turns, 1 tool calls/).waitFor();
+      await agent.getByRole('meter', { name: 'Tokens' }).waitFor();
+      await agent.getByText('look', { exact: true }).click();
+      await agent.getByText('"healthy"').first().waitFor();
+    },
+  ],
+  [
+    'the assistant drafts a workflow, shows it, and saves it when it is told to',
+    async (world) => {
+      const { page, workflow } = world;
+      const before = (await call(page, 'GET', '/api/workflows?limit=200')).body.items.length;
+      await page.goto('/assistant');
+      await page.getByLabel('What should happen?').fill('Greet politely.');
+      await page.getByRole('button', { name: 'Draft it' }).click();
+      await page.getByText('Says hello, politely.').waitFor();
+      await page.getByText('from a file, not from a model').waitFor();
+      assert.equal((await call(page, 'GET', '/api/workflows?limit=200')).body.items.length, before);
+      await page.getByRole('button', { name: 'Create the workflow' }).click();
+      await page.getByRole('heading', { name: 'polite-hello' }).waitFor();
+      // Against a workflow that is there: what goes and what comes.
+      await page.goto('/assistant');
+      await page.getByLabel('What should happen?').fill('Be polite.');
+      await page.getByLabel('Begin with').selectOption(workflow);
+      await page.getByRole('button', { name: 'Draft it' }).click();
+      const changes = page.getByRole('textbox', { name: 'Changes of the draft' });
+      await changes.locator('.cm-deletedLine').first().waitFor();
+      await changes.locator('.cm-changedLine').first().waitFor();
+      const found = await world.axe(page);
+      assert.deepEqual(found, []);
+    },
+  ],
+];
