@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { useLayoutEffect, useRef, useState } from 'react';
+import { memo, useLayoutEffect, useRef, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { type RunFilter, runsQuery } from '@/api/runs';
 import { scope } from '@/app/session';
@@ -92,25 +92,29 @@ function Rows({ items, ofOne }: { items: Schemas['RunItem'][]; ofOne: boolean })
     <ul ref={place} aria-label={t.runs.title} className="panel relative overflow-hidden" style={{ height: rows.getTotalSize() + 2 }}>
       {rows.getVirtualItems().map((row) => {
         const run = items[row.index];
-        if (!run) return null;
-        return (
-          <li key={row.key} className="absolute inset-x-0 border-b border-line last:border-0" style={{ top: row.start - rows.options.scrollMargin, height: ROW }}>
-            <Link to="/runs/$runId" params={{ runId: run.id }} className="flex h-full items-center gap-3 px-3 -outline-offset-2 hover:bg-subtle">
-              <Status status={run.status} className="w-28 shrink-0" />
-              <span className="min-w-0 flex-1">
-                <span className="flex items-center gap-2">
-                  <span className="truncate font-medium">{ofOne ? shortId(run.id) : run.workflow_name}</span>
-                  <span className="shrink-0 text-sm text-muted">v{run.version}</span>
-                  {run.dry_run && <Badge>{t.runs.dry}</Badge>}
-                </span>
-                <span className="block truncate text-sm text-muted">{run.waiting_reason ?? (ofOne ? '' : shortId(run.id))}</span>
-              </span>
-              <Took start={run.started_at} end={run.ended_at} className="w-20 shrink-0 text-right text-sm" />
-              <Time at={run.created_at} className="w-32 shrink-0 text-right text-sm text-muted max-sm:hidden" />
-            </Link>
-          </li>
-        );
+        return run && <Row key={row.key} run={run} ofOne={ofOne} top={row.start - rows.options.scrollMargin} />;
       })}
     </ul>
   );
 }
+
+/** Stays as it is while others come into view. */
+const Row = memo(function Row({ run, ofOne, top }: { run: Schemas['RunItem']; ofOne: boolean; top: number }) {
+  return (
+    <li className="absolute inset-x-0 border-b border-line last:border-0" style={{ top, height: ROW }}>
+      <Link to="/runs/$runId" params={{ runId: run.id }} className="flex h-full items-center gap-3 px-3 -outline-offset-2 hover:bg-subtle">
+        <Status status={run.status} className="w-28 shrink-0" />
+        <span className="min-w-0 flex-1">
+          <span className="flex items-center gap-2">
+            <span className="truncate font-medium">{ofOne ? shortId(run.id) : run.workflow_name}</span>
+            <span className="shrink-0 text-sm text-muted">v{run.version}</span>
+            {run.dry_run && <Badge>{t.runs.dry}</Badge>}
+          </span>
+          <span className="block truncate text-sm text-muted">{run.waiting_reason ?? (ofOne ? '' : shortId(run.id))}</span>
+        </span>
+        <Took start={run.started_at} end={run.ended_at} className="w-20 shrink-0 text-right text-sm" />
+        <Time at={run.created_at} className="w-32 shrink-0 text-right text-sm text-muted max-sm:hidden" />
+      </Link>
+    </li>
+  );
+});
