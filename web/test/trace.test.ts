@@ -22,11 +22,11 @@ const reply = (content: string | null, cost: number | null) => ({ content, model
 it('an agent is its turns with their calls, and those below it are its own', () => {
   const agents = agentsOf([
     task('/do/0/ask', 'call', []),
-    task('/do/0/ask/agent/turn/1', 'model', [1], { input: { messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: [{ type: 'text', text: 'How much?' }] }] }, output: reply(null, 0.25) }),
-    task('/do/0/ask/agent/turn/1/approval/0', 'approval', [1, 0]),
-    task('/do/0/ask/agent/turn/1/tool/0', 'tool', [1, 0], { name: 'add' }),
-    task('/do/0/ask/agent/turn/1/tool/0/agent/turn/1', 'model', [1, 0, 1], { output: reply('inner', null) }),
-    task('/do/0/ask/agent/turn/2', 'model', [2], { input: { messages: [{ role: 'tool', content: '3' }] }, output: reply('Three.', 0.5) }),
+    task('/do/0/ask/agent/turn/0', 'model', [0], { input: { messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: [{ type: 'text', text: 'How much?' }] }] }, output: reply(null, 0.25) }),
+    task('/do/0/ask/agent/turn/0/approval/0', 'approval', [0, 0]),
+    task('/do/0/ask/agent/turn/0/tool/0', 'tool', [0, 0], { name: 'add' }),
+    task('/do/0/ask/agent/turn/0/tool/0/agent/turn/0', 'model', [0, 0, 0], { output: reply('inner', null) }),
+    task('/do/0/ask/agent/turn/1', 'model', [1], { input: { messages: [{ role: 'tool', content: '3' }] }, output: reply('Three.', 0.5) }),
   ]);
   expect(agents.map(({ name, depth, tokens, cost, calls }) => ({ name, depth, tokens, cost, calls }))).toEqual([
     { name: 'ask', depth: 0, tokens: 220, cost: 0.75, calls: 1 },
@@ -42,7 +42,7 @@ it('an agent is its turns with their calls, and those below it are its own', () 
 });
 
 it('rounds of a loop are agents of their own', () => {
-  const agents = agentsOf([task('/do/0/x/do/0/ask/agent/turn/1', 'model', [0, 1]), task('/do/0/x/do/0/ask/agent/turn/1', 'model', [1, 1])]);
+  const agents = agentsOf([task('/do/0/x/do/0/ask/agent/turn/0', 'model', [0, 0]), task('/do/0/x/do/0/ask/agent/turn/0', 'model', [1, 0])]);
   expect(agents.map((agent) => agent.iteration)).toEqual(['0', '1']);
 });
 

@@ -53,7 +53,7 @@ export function agentsOf(tasks: readonly TaskRun[]): Agent[] {
       agent = { reference, iteration, name: owner?.name ?? reference.split('/').at(-1) ?? '', depth: reference.split('/agent/turn/').length - 1, status: owner?.status ?? task.status, turns: [], tokens: 0, cost: 0, calls: 0 };
       agents.set(key, agent);
     }
-    const turn = turnOf(task, Number(at));
+    const turn = turnOf(task, Number(at) + 1);
     turns.set(`${task.reference}#${task.iteration.join('.')}`, turn);
     agent.turns.push(turn);
     agent.tokens += turn.input + turn.output;
