@@ -43,7 +43,7 @@ export const reachTests = [
       await page.getByRole('dialog').waitFor();
       await page.keyboard.press('Escape');
       await page.getByRole('dialog').waitFor({ state: 'detached' });
-      assert.equal(await focused(page), 'Run');
+      await page.waitForFunction(() => document.activeElement?.textContent?.trim() === 'Run');
       await page.keyboard.press('Enter');
       await page.getByRole('dialog').waitFor();
       await tabTo(page, 'Run');
