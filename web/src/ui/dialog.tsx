@@ -1,6 +1,6 @@
 import { X } from 'lucide-react';
 import { Dialog as Base } from 'radix-ui';
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import { t } from '@/i18n/en';
 import { cx } from './cx';
 
@@ -24,12 +24,17 @@ export function Dialog({
   children: ReactNode;
   footer?: ReactNode;
 }) {
+  const [opener] = useState(() => document.activeElement);
   return (
     <Base.Root open={open} onOpenChange={(now) => !now && closable && onClose()}>
       <Base.Portal>
         <Base.Overlay className="fixed inset-0 z-30 bg-scrim" />
         <Base.Content
           {...(description ? {} : { 'aria-describedby': undefined })}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+          }}
           onInteractOutside={(event) => !closable && event.preventDefault()}
           className={cx(
             'fixed top-[8vh] left-1/2 z-30 flex max-h-[84vh] w-[calc(100vw-24px)] -translate-x-1/2 flex-col rounded-lg border border-line',
