@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""proves: A1, A2, A4, A6
+
+Language models over HTTP and as steps of runs, against mock servers that others wrote (npm `@copilotkit/aimock`, version pinned in
+aimock/package-lock.json) and against our own scripts. The wire formats themselves are proven in src/models/codec_test.cpp.
+"""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from packages import install  # noqa: E402
+from pawl_server import API_KEY, Server, free_port, poll  # noqa: E402
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "aimock")
+
+GOOD = """document: {dsl: '1.0.3', namespace: default, name: nightly-sort, version: '1.0.0'}
+do:
+  - sort: {call: file-organizer, with: {target: inbox}}
+"""
+BAD = """document: {dsl: '1.0.3', namespace: default, name: nightly-sort, version: '1.0.0'}
+do:
+  - sort: {call: file-organiser, with: {target: inbox}}
+"""
+PLAN = {"execution_strategy": "sequential", "task_order": ["fetch", "store"], "parallel_groups": [], "estimated_duration": "a second",
+        "llm_suggestions": "none", "risks": ["no timeout"], "optimizations": [], "explanation": "Gets and keeps."}
+RECOVERY = {"recovery_strategy": "retry", "root_cause": "It was down.", "actions": ["wait"], "modified_params": {}, "confidence": "high",
+            "preventive_measures": [], "llm_analysis": "{{user}}"}
+SCRIPTS = {
+    "drafter": [{"match": {"instructions": "You write workflow documents", "turn": 1},
+                 "content": {"document": BAD, "explanation": "Sorts."}},
+                {"match": {"contains": "file-organizer"}, "content": {"document": GOOD, "explanation": "Sorts."}}],
+    "hopeless": [{"content": {"document": BAD, "explanation": "Sorts."}}],
+    "planner": [{"match": {"turn": 1}, "content": {**PLAN, "task_order": ["fetch", "invented"]}},
+                {"match": {"contains": "invented"}, "content": PLAN}],
+    "reviewer": [{"content": {"issues": [{"severity": "warning", "field": "/do/0", "message": "m", "fix": "f"}], "suggestions": ["s"],
+                              "fixed_document": GOOD}}],
+    "doctor": [{"content": RECOVERY}],
+    "echo": [{"content": "You said {{user}}"}],
+}
+TWO_TASKS = {"document": {"dsl": "1.0.3", "namespace": "t", "name": "two", "version": "1.0.0"},
+             "do": [{"fetch": {"set": {"a": 1}}}, {"store": {"set": {"b": 2}}}]}
+
+
+class Base(unittest.TestCase):
+    @classmethod
+    def begin(cls, environment):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        scripts = os.path.join(cls.folder.name, "scripts")
+        os.mkdir(scripts)
+        for name, replies in SCRIPTS.items():
+            with open(os.path.join(scripts, name + ".json"), "w", encoding="utf-8") as file:
+                json.dump({"replies": replies}, file)
+        cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment={"LLM_SCRIPTS": scripts, **environment}).start()
+        cls.addClassCleanup(cls.server.stop)
+
+    def post(self, route, body, status=200):
+        got, reply, _ = self.server.request("POST", f"/api/llm/{route}", body)
+        self.assertEqual(got, status, reply)
+        return reply
+
+    def events(self, route, body):
+        """-> [(event, data)] of a streamed answer"""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        connection.request("POST", f"/api/llm/{route}", json.dumps({**body, "stream": True}),
+                           {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"})
+        text = connection.getresponse().read().decode()
+        connection.close()
+        events = []
+        for block in text.split("\n\n"):
+            fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and not line.startswith(":"))
+            if "data" in fields:
+                events.append((fields["event"], json.loads(fields["data"])))
+        return events
+
+    def run_of(self, task, expected="completed"):
+        workflow = self.server.create_workflow({
+            "document": {"dsl": "1.0.3", "namespace": "t", "name": f"n{os.urandom(6).hex()}", "version": "1.0.0"}, "do": [{"ask": task}]})
+        status, run, _ = self.server.request("POST", f"/api/workflows/{workflow}/execute", {"wait": 30})
+        self.assertEqual((status, run["status"]), (200, expected), run)
+        return run
+
+
+class ScriptedTest(Base):
+    @classmethod
+    def setUpClass(cls):
+        cls.begin({})
+
+    def test_a6_without_a_provider_there_is_no_answer(self):
+        for route, body in (("generate", {"prompt": "x"}), ("chat", {"message": "x"}), ("plan", {"workflow_spec": TWO_TASKS}),
+                            ("validate", {"workflow_spec": TWO_TASKS}), ("recover", {"task_id": "a", "error_message": "b"}),
+                            ("generate-workflow", {"description": "x"})):
+            self.assertEqual(self.post(route, body, 409)["code"], "llm.not_configured", route)
+        self.assertEqual(self.post("generate", {"prompt": "x", "model": "openai/gpt-4o"}, 409)["code"], "llm.not_configured")
+        self.assertEqual(self.post("generate", {"prompt": "x", "provider": "dummy"}, 400)["code"], "llm.unknown_provider")
+        providers = {each["name"]: each for each in self.server.request("GET", "/api/llm/providers")[1]["providers"]}
+        self.assertEqual([name for name, each in providers.items() if each["available"]], ["scripted"])
+        self.assertIn("OPENAI_API_KEY", providers["openai"]["error"])
+
+    def test_nobody_asks_without_a_key(self):
+        for method, route in (("POST", "generate"), ("POST", "plan"), ("GET", "providers")):
+            status, _, _ = self.server.request(method, f"/api/llm/{route}", {} if method == "POST" else None, headers={"Authorization": ""})
+            self.assertEqual(status, 401)
+
+    def test_scripts_say_that_they_are_scripts(self):
+        reply = self.post("generate", {"prompt": "hi", "model": "scripted/echo"})
+        self.assertEqual((reply["response"], reply["scripted"], reply["provider"]), ("You said hi", True, "scripted"))
+        events = self.events("chat", {"message": "hi there", "model": "scripted/echo"})
+        self.assertEqual("".join(data["text"] for name, data in events if name == "chunk"), "You said hi there")
+        self.assertEqual((events[-1][0], events[-1][1]["prompt"]), ("done", "chat@1"))
+        self.assertEqual(self.events("chat", {"message": "x", "model": "scripted/nobody"})[-1][1]["code"], "llm.invalid_request")
+
+    def test_a4_a_draft_is_repaired_until_it_compiles(self):
+        reply = self.post("generate-workflow", {"description": "sort the inbox every night", "model": "scripted/drafter"})
+        self.assertEqual((reply["status"], reply["valid"], reply["rounds"], reply["prompt"]), ("success", True, 2, "generate-workflow@1"))
+        self.assertEqual(reply["definition"], GOOD)
+        self.assertEqual(reply["workflow"]["do"][0]["sort"]["call"], "file-organizer")
+        self.assertEqual(self.server.request("POST", "/api/workflows/validate", {"definition": reply["definition"]})[1]["valid"], True)
+        self.assertEqual(self.server.request("GET", "/api/workflows")[1]["items"], [], "nothing was saved")
+
+    def test_a4_or_it_is_given_up_with_the_reasons(self):
+        reply = self.post("generate-workflow", {"description": "x", "model": "scripted/hopeless"})
+        self.assertEqual((reply["status"], reply["valid"], reply["workflow"], reply["definition"]), ("given_up", False, None, None))
+        self.assertIn("file-organiser", json.dumps(reply["findings"]))
+
+    def test_a_plan_names_tasks_that_exist(self):
+        reply = self.post("plan", {"workflow_spec": TWO_TASKS, "model": "scripted/planner"})
+        self.assertEqual(reply["plan"]["task_order"], ["fetch", "store"])
+        self.assertEqual((reply["explanation"], reply["prompt"]), ("Gets and keeps.", "plan@1"))
+        self.assertEqual(self.post("plan", {"workflow_spec": BAD, "model": "scripted/planner"}, 422)["code"], "workflow.invalid")
+
+    def test_a_review_has_the_findings_of_the_compiler(self):
+        reply = self.post("validate", {"workflow_spec": BAD, "auto_fix": True, "model": "scripted/reviewer"})
+        self.assertFalse(reply["is_valid"])
+        self.assertEqual({each["source"] for each in reply["issues"]}, {"compiler", "model"})
+        self.assertEqual(reply["fixed_spec"], GOOD)
+        reply = self.post("validate", {"workflow_spec": GOOD, "model": "scripted/reviewer"})
+        self.assertTrue(reply["is_valid"], "a model's opinion does not make it wrong")
+        self.assertIsNone(reply["fixed_spec"])
+
+    def test_a_failure_is_explained_without_its_secrets(self):
+        reply = self.post("recover", {"task_id": "fetch", "error_message": "refused", "model": "scripted/doctor",
+                                      "task_context": {"params": {"url": "http://x", "password": "canary-4711"}}})
+        self.assertEqual(reply["recovery_plan"]["recovery_strategy"], "retry")
+        self.assertIn("http://x", reply["recovery_plan"]["llm_analysis"])
+        self.assertNotIn("canary-4711", json.dumps(reply))
+        run = self.run_of({"call": "llm", "with": {"model": "scripted/nobody", "prompt": "x"}}, expected="faulted")
+        reply = self.post("recover", {"run_id": run["id"], "model": "scripted/doctor"})
+        self.assertEqual(reply["recovery_plan"]["task_id"], "ask")
+        self.assertIn("no script", json.dumps(reply["recovery_plan"]["original_error"]))
+
+
+class ProvidersTest(Base):
+    @classmethod
+    def setUpClass(cls):
+        scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(scratch.cleanup)
+        packages = os.path.join(os.environ.get("PAWL_BINARY_DIR", scratch.name), "tests", "aimock")
+        install(SOURCE, packages, os.path.join("@copilotkit", "aimock"))
+        port = free_port()
+        cls.mock_url = f"http://127.0.0.1:{port}"
+        program = os.path.join(packages, "node_modules", "@copilotkit", "aimock", "dist", "cli.js")
+        cls.mock = subprocess.Popen(["node", program, "-p", str(port),
+                                     "-f", os.path.join(SOURCE, "fixtures.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        cls.addClassCleanup(cls.end_mock)
+        poll(cls.mock_is_there, 20, "the mock server")
+        cls.begin({"OPENAI_API_KEY": "sk-canary-0815", "OPENAI_BASE_URL": cls.mock_url + "/v1", "ANTHROPIC_API_KEY": "ant-canary-0815",
+                   "ANTHROPIC_BASE_URL": cls.mock_url, "GEMINI_API_KEY": "gem-canary-0815", "GEMINI_BASE_URL": cls.mock_url,
+                   "OLLAMA_BASE_URL": cls.mock_url, "LLM_PROVIDER": "openai", "LLM_MODEL": "gpt-4o-mini"})
+
+    @classmethod
+    def mock_is_there(cls):
+        try:
+            return cls.journal() is not None
+        except OSError:
+            return None
+
+    @classmethod
+    def end_mock(cls):
+        cls.mock.terminate()
+        cls.mock.wait(timeout=20)
+
+    @classmethod
+    def journal(cls):
+        with urllib.request.urlopen(f"{cls.mock_url}/__aimock/journal", timeout=10) as reply:
+            return json.loads(reply.read())
+
+    MODELS = ("openai/gpt-4o-mini", "openai-responses/gpt-4o-mini", "openai-compatible/gpt-4o-mini", "anthropic/claude-sonnet-4-5",
+              "gemini/gemini-2.5-flash", "ollama/llama3")
+
+    def test_a1_every_provider_answers_whole_and_streamed(self):
+        for model in self.MODELS:
+            with self.subTest(model):
+                reply = self.post("generate", {"prompt": "hello", "model": model, "temperature": 0, "max_tokens": 100})
+                self.assertEqual(reply["response"], "Hi from the mock, with ümlauts.")
+                self.assertEqual((reply["finish_reason"], reply["scripted"]), ("stop", False))
+                self.assertEqual(reply["attempts"], [{"model": model, "error": None}])
+                events = self.events("generate", {"prompt": "hello", "model": model})
+                chunks = [data["text"] for name, data in events if name == "chunk"]
+                self.assertEqual("".join(chunks), "Hi from the mock, with ümlauts.", events)
+                self.assertGreater(len(chunks), 1)
+                self.assertEqual(events[-1][0], "done")
+                self.assertEqual(events[-1][1]["response"], "Hi from the mock, with ümlauts.")
+        reply = self.post("generate", {"prompt": "hello"})
+        self.assertEqual((reply["provider"], reply["model"], reply["tokens_used"]), ("openai", "gpt-4o-mini", 1100))
+        self.assertAlmostEqual(reply["cost"], (1000 * 0.15 + 100 * 0.6) / 1e6)
+
+    def test_a2_a_run_gets_tool_calls_from_every_provider(self):
+        tool = {"name": "get_weather", "description": "The weather",
+                "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
+        for model in self.MODELS:
+            with self.subTest(model):
+                run = self.run_of({"call": "llm", "with": {"model": model, "prompt": "weather", "tools": [tool]}})
+                output = run["output"]
+                self.assertEqual(output["finish_reason"], "tool_calls")
+                self.assertEqual([(call["name"], call["arguments"]) for call in output["tool_calls"]], [("get_weather", {"city": "Bonn"})])
+                self.assertTrue(output["tool_calls"][0]["id"])
+
+    def test_a1_a_busy_server_is_asked_again_when_it_says(self):
+        reply = self.post("generate", {"prompt": "busy", "model": "openai/gpt-4o"})
+        self.assertEqual(reply["response"], "Here I am.")
+        self.assertEqual(len(reply["attempts"]), 2)
+        self.assertIn("llm.rate_limited", reply["attempts"][0]["error"])
+
+    def test_a_stream_that_breaks_off_is_void(self):
+        events = self.events("generate", {"prompt": "broken off", "model": "anthropic/claude-sonnet-4-5"})
+        self.assertEqual(events[-1][1]["response"], "This one is whole.")
+        self.assertEqual(len(events[-1][1]["attempts"]), 2, "nobody asks again in secret")
+
+    def test_a2_an_answer_is_repaired(self):
+        schema = {"type": "object", "properties": {"urgent": {"type": "boolean"}}, "required": ["urgent"]}
+        run = self.run_of({"call": "llm", "with": {"model": "openai/gpt-4o", "prompt": "structured", "output": {"schema": schema}}})
+        self.assertEqual(run["output"]["output"], {"urgent": True})
+        self.assertEqual(len(run["output"]["attempts"]), 2)
+
+    def test_keys_show_nowhere_and_tokens_are_counted(self):
+        self.post("generate", {"prompt": "hello"})
+        self.assertTrue(all(each["available"] for each in self.server.request("GET", "/api/llm/providers")[1]["providers"]))
+        metrics = self.server.request("GET", "/metrics")[1]
+        self.assertRegex(metrics, r'gen_ai_client_token_usage_total\{[^}]*gpt-4o-mini[^}]*input[^}]*\} \d{4}')
+        self.assertNotIn("canary-0815", metrics + self.server.tail())
+
+
+if __name__ == "__main__":
+    unittest.main()
