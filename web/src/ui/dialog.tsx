@@ -1,6 +1,6 @@
 import { X } from 'lucide-react';
 import { Dialog as Base } from 'radix-ui';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { t } from '@/i18n/en';
 import { cx } from './cx';
 
@@ -24,16 +24,19 @@ export function Dialog({
   children: ReactNode;
   footer?: ReactNode;
 }) {
-  const [opener] = useState(() => document.activeElement);
+  const opener = useRef<Element>(null);
   return (
     <Base.Root open={open} onOpenChange={(now) => !now && closable && onClose()}>
       <Base.Portal>
         <Base.Overlay className="fixed inset-0 z-30 bg-scrim" />
         <Base.Content
           {...(description ? {} : { 'aria-describedby': undefined })}
+          onOpenAutoFocus={() => {
+            opener.current = document.activeElement;
+          }}
           onCloseAutoFocus={(event) => {
             event.preventDefault();
-            if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+            if (opener.current instanceof HTMLElement) opener.current.focus();
           }}
           onInteractOutside={(event) => !closable && event.preventDefault()}
           className={cx(
