@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kPiece = 8U << 20U;  // S3 wants parts of 5 MiB and more
 constexpr std::size_t kMaxAnswer = kPiece + (1U << 20U);
+constexpr std::size_t kAnySize = std::size_t{1} << 62U;
 constexpr std::size_t kPage = 1'000;
 constexpr std::size_t kMaxPages = 1'000;
 constexpr std::chrono::milliseconds kLook{20};
@@ -107,7 +108,8 @@ Result<net::OutboundResponse> S3Client::exchange(Call call) {
   request.body = std::move(call.body);
   request.timeout = left;
   request.follow_redirects = false;
-  request.max_response_bytes = kMaxAnswer;
+  // Of a HEAD nothing comes but the size of the object, which may be any.
+  request.max_response_bytes = call.method == "HEAD" ? kAnySize : kMaxAnswer;
   request.at_most_once = settings_.at_most_once;
   // The secret key signs and is not sent; that it signs for its own hosts only is checked as if it were.
   request.credentials = net::BasicCredentials{settings_.keys.access_key_id, settings_.keys.secret_access_key};
