@@ -518,10 +518,12 @@ void Application::stop(Millis patience) {
   if (impl.scheduler) impl.scheduler->stop();
   impl.people->stop();
   impl.engine->stop(left());
+  impl.outbound.stop();  // who waits for an answer (a model's) hears of the end while all that it reports to is still there
   impl.sign_ins->pool.stop();
   impl.integrations->stop();
   impl.pool.stop();
   impl.threads.stop();
+  impl.outbound.stop();  // what was started meanwhile
   impl.server.reset();
   impl.health.reset();  // its checks use the database
 }

@@ -58,6 +58,8 @@ struct CurlOutbound::Impl {
   std::vector<RequestHandle> cancels;
   bool polling = false;  ///< asleep in curl_multi_poll: needs a wake-up
   bool stopping = false;
+  bool ended = false;             ///< the thread takes no messages any more
+  std::vector<std::thread> late;  ///< answer what was started after that
 
   // Curl's thread only.
   std::deque<std::unique_ptr<Transfer>> queue;
@@ -66,6 +68,25 @@ struct CurlOutbound::Impl {
   std::optional<detail::SteadyTime> next_quiet;  ///< when the first of them has been
   std::vector<EasyHandle> pool;
   std::vector<std::pair<std::unique_ptr<Transfer>, Result<OutboundResponse>>> finished;
+
+  /// After the thread's end a thread of its own says so: callers rely on an answer that comes, and not inside `start`. Needs the mutex.
+  void answer_late(Done done) {
+    late.emplace_back([done = std::move(done)]() noexcept { done(cancelled_error()); });
+  }
+
+  /// Joins the late answers too, and those to what their callbacks start.
+  void join() {
+    if (thread.joinable()) thread.join();
+    for (;;) {
+      std::vector<std::thread> left;
+      {
+        const std::lock_guard lock(mutex);
+        left.swap(late);
+      }
+      if (left.empty()) return;
+      for (auto& answer : left) answer.join();
+    }
+  }
 
   template <class Change>
   void tell(const Change& change) {
@@ -101,11 +122,12 @@ struct CurlOutbound::Impl {
       queue.clear();
       deliver();
       const std::lock_guard lock(mutex);
-      if (inbox.empty()) return false;
+      ended = inbox.empty();
+      if (ended) return false;
     }
   }
 
-  /// True when the client is being destroyed.
+  /// True when the client is being stopped.
   bool take_messages_once() {
     std::vector<std::unique_ptr<Transfer>> arrived;
     std::vector<RequestHandle> to_cancel;
@@ -249,15 +271,20 @@ CurlOutbound::CurlOutbound(CurlOptions options) : impl_(std::make_unique<Impl>(s
   impl_->thread = std::thread([impl = impl_.get()]() noexcept { impl->run(); });
 }
 
-CurlOutbound::~CurlOutbound() {
+CurlOutbound::~CurlOutbound() { stop(); }
+
+void CurlOutbound::stop() {
   impl_->tell([this] { impl_->stopping = true; });
-  impl_->thread.join();
+  impl_->join();
 }
 
 RequestHandle CurlOutbound::start(OutboundRequest request, Done done) {
   const auto handle = impl_->next_handle.fetch_add(1);
   auto transfer = std::make_unique<Transfer>(handle, std::move(request), std::move(done), impl_->options, impl_->host_breakers);
-  impl_->tell([&] { impl_->inbox.push_back(std::move(transfer)); });
+  impl_->tell([&] {
+    if (impl_->ended) return impl_->answer_late(std::move(transfer->done));
+    impl_->inbox.push_back(std::move(transfer));
+  });
   return handle;
 }
 

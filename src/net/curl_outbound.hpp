@@ -31,8 +31,13 @@ class CurlOutbound final : public Outbound {
  public:
   /// Starts the thread.
   explicit CurlOutbound(CurlOptions options);
-  /// Ends what is left with `net.cancelled` (every `done` has run when this returns) and joins.
+  /// Stops it.
   ~CurlOutbound() override;
+
+  /// Ends what is left with `net.cancelled` (every `done` has run when this returns) and joins. For whoever must not be called back any
+  /// more while the client itself lives on. What is started later ends with `net.cancelled` too; another `stop` waits for those answers.
+  /// Not from a `done`, and from one thread at a time.
+  void stop();
 
   RequestHandle start(OutboundRequest request, Done done) override;
   void cancel(RequestHandle handle) override;
