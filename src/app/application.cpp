@@ -348,7 +348,7 @@ Result<void> Application::Impl::build() {
   function_options.sandbox = sandbox_mode(config.sandbox);
   function_options.ca_file = config.ca_file;
   PAWL_TRY_VOID(functions::add_builtin_functions(functions, {outbound, pool, clock, random, &policy}, function_options));
-  PAWL_TRY(model_parts, ModelParts::make({config.models, *integrations, organization, outbound, threads, clock, random, figures}));
+  PAWL_TRY(model_parts, ModelParts::make({config.models, *integrations, organization, outbound, pool, threads, clock, random, figures}));
   models = std::move(model_parts);
   functions.add(pawl::models::make_llm_function({models->client(), functions}));
   functions.wrap([this](std::unique_ptr<engine::Function> function) { return metered(std::move(function), figures); });

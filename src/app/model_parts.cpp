@@ -162,7 +162,9 @@ Result<std::unique_ptr<ModelParts>> ModelParts::make(const Dependencies& depende
           .after = std::move(after),
           .prices = std::move(prices),
           .scripts = std::move(scripts),
-          .measure = [&figures = dependencies.figures](const models::Measured& measured) { figures.model(measured); }},
+          .measure = [&figures = dependencies.figures](const models::Measured& measured) { figures.model(measured); },
+          .work = [&pool = dependencies.pool](std::function<void()> job) { return pool.try_post(std::move(job)); },
+          .steady = [] { return std::chrono::steady_clock::now(); }},
       options);
   return parts;
 }

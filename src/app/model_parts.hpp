@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "app/figures.hpp"
+#include "async/blocking_pool.hpp"
 #include "async/io_threads.hpp"
 #include "base/error.hpp"
 #include "config/model_settings.hpp"
@@ -38,6 +39,7 @@ class ModelParts {
     const integrations::Integrations& integrations;
     const OrganizationId& installation;
     net::Outbound& outbound;
+    async::BlockingPool& pool;  ///< decodes and checks answers
     async::IoThreads& threads;  ///< whose timers end waits; nothing waits before they run and after they have stopped
     const Clock& clock;
     Random& random;

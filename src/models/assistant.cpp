@@ -198,7 +198,10 @@ class Rounds : public std::enable_shared_from_this<Rounds<Work>> {
  private:
   void answered(Answer answer) {
     add(answer);
-    if (answer.reply.has_error()) return finish(std::move(answer), answer.reply.error());
+    if (answer.reply.has_error()) {
+      auto error = answer.reply.error();  // the parameter takes the answer away
+      return finish(std::move(answer), std::move(error));
+    }
     ++assisted_.rounds;
     assisted_.draft = answer.output;
     if (answer.output.is_null()) {

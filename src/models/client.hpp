@@ -11,7 +11,8 @@
 ///   longer than what is left of the call's time it fails at once, so that the workflow's own retry can wait durably. Then the models of
 ///   `fallback` have their turn, in order, and never another one. Every attempt is listed in the answer.
 /// - **Places.** At most `max_concurrent` calls to one provider address are under way; more wait in order, up to `max_waiting`.
-/// - **Breaker.** Five server failures in a row and a model is left alone for half a minute (base/circuit_breaker.hpp).
+/// - **Breaker.** Five server failures in a row and a model is left alone for half a minute (base/circuit_breaker.hpp), for the
+///   organization whose key it was where the key is its own. What was refused or ended on this side does not count.
 /// - **Stream.** With `on_chunk` the answer is streamed; a new attempt sends a `reset` first.
 /// - **Cache.** Where the call asks for it, the same request of the same organization gets the same answer for a while, from memory.
 ///
@@ -20,7 +21,8 @@
 /// `llm.cancelled`, `llm.protocol`, `llm.output_invalid`, `llm.overloaded`, and those of `net::Outbound` that say the address is refused.
 /// Sentences never hold a key.
 ///
-/// Threads: any. `on_chunk` and the end come on a thread of the network client or of the timer, or inside `ask`; they must not block.
+/// Threads: any. `on_chunk` comes on a thread of the network client, the end there, on one of `work` or of the timer; both perhaps inside
+/// `ask`. They must not block.
 #pragma once
 
 #include <cstdint>
@@ -151,6 +153,10 @@ class Client {
     Prices prices{};
     Scripts scripts{};
     std::function<void(const Measured&)> measure{};  ///< may be empty
+    /// Runs a job where it may take its time; false: not taken. Answers are decoded and `done` comes there. Empty: on the network's thread.
+    std::function<bool(std::function<void()> job)> work{};
+    /// Time of the breakers, which no change of the wall clock moves. Empty: the clock.
+    std::function<CircuitBreaker::Time()> steady{};
   };
   explicit Client(Dependencies dependencies, ClientOptions options = ClientOptions());
   ~Client();

@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "json/write.hpp"
+#include "models/detail/gate.hpp"
 #include "models/testing/bench.hpp"
 
 namespace pawl::models {
@@ -261,6 +264,246 @@ TEST_F(Models, ABrokenModelIsLeftAlone) {
   EXPECT_EQ(bench_.outbound.requests().size(), 2U);
   bench_.clock.advance(std::chrono::minutes(1));
   EXPECT_TRUE(bench_.ask(call).reply.has_value());
+}
+
+TEST_F(Models, WhoGivesUpWaitingLeavesTheLine) {
+  bench_.options.max_concurrent = 1;
+  bench_.options.max_waiting = 1;
+  answer_with({said("hi")});
+  std::vector<std::string> ends;
+  const auto ask = [&](Millis timeout) {
+    auto call = question("openai/gpt-4o");
+    call.timeout = timeout;
+    return bench_.client().ask(
+        std::move(call), [&ends](const Answer& answer) { ends.push_back(answer.reply.has_value() ? "ok" : answer.reply.error().code); });
+  };
+  ask(std::chrono::minutes(1));
+  const auto cancel = ask(std::chrono::minutes(1));
+  cancel();
+  ask(std::chrono::minutes(1));
+  EXPECT_THAT(ends, ElementsAre("llm.cancelled"));
+  bench_.run();
+  EXPECT_THAT(ends, ElementsAre("llm.cancelled", "ok", "ok"));
+}
+
+TEST(Gate, ALongLineIsNoDeepStack) {
+  constexpr int kWaiting = 10'000;
+  detail::Gate gate(1, kWaiting);
+  ASSERT_TRUE(gate.enter(gate.ticket(), [] {}));
+  int depth = 0;
+  int deepest = 0;
+  std::vector<int> entered;
+  for (int i = 0; i < kWaiting; ++i) {
+    ASSERT_TRUE(gate.enter(gate.ticket(), [&, i] {
+      deepest = std::max(deepest, ++depth);
+      entered.push_back(i);
+      gate.leave();
+      --depth;
+    }));
+  }
+  EXPECT_FALSE(gate.enter(gate.ticket(), [] {}));
+  gate.leave();
+  EXPECT_EQ(entered.size(), static_cast<std::size_t>(kWaiting));
+  EXPECT_TRUE(std::is_sorted(entered.begin(), entered.end()));
+  EXPECT_EQ(deepest, 1);
+  bool again = false;
+  EXPECT_TRUE(gate.enter(gate.ticket(), [&again] { again = true; }));
+  EXPECT_TRUE(again) << "the place is free";
+}
+
+TEST_F(Models, WhatSaysNothingAboutTheServerDoesNotCloseTheModel) {
+  struct Case {
+    std::string what;
+    std::function<Result<net::OutboundResponse>(ModelBench&)> answer;
+    bool stream = false;
+  };
+  const auto error = [](ErrorClass kind, std::string code) {
+    return [kind, code](ModelBench&) -> Result<net::OutboundResponse> { return Error(kind, code, "no"); };
+  };
+  const auto in_stream = [](const std::string& code) {
+    return [code](ModelBench&) -> Result<net::OutboundResponse> {
+      return net::OutboundResponse{.status = 200, .body = "data: {\"error\":{\"message\":\"m\",\"code\":\"" + code + "\"}}\n\n"};
+    };
+  };
+  const std::vector<Case> cases = {
+      {"a queue of ours", error(ErrorClass::limited, "net.overloaded")},
+      {"a breaker of ours", error(ErrorClass::unavailable, "net.circuit_open")},
+      {"too little time",
+       [](ModelBench& bench) -> Result<net::OutboundResponse> {
+         bench.clock.advance(Millis(100));
+         return Error(ErrorClass::timeout, "net.timeout", "no");
+       }},
+      {"tokens", in_stream("context_length_exceeded"), true},
+      {"an image", in_stream("invalid_image_format"), true},
+      {"a name", in_stream("model_not_found"), true},
+      {"policy", in_stream("content_policy_violation"), true},
+  };
+  for (const auto& item : cases) {
+    ModelBench bench;
+    bench.options.breaker.failures_to_open = 1;
+    auto call = question("openai/gpt-4o");
+    call.max_retries = 0;
+    call.timeout = Millis(100);
+    if (item.stream) call.on_chunk = [](const Chunk&) {};
+    bench.outbound.on("POST", std::string(kChat), [&](const net::OutboundRequest&) { return item.answer(bench); });
+    EXPECT_TRUE(bench.ask(call).reply.has_error()) << item.what;
+    bench.outbound.on("POST", std::string(kChat), in_turn({said("hi")}));
+    call.on_chunk = {};
+    EXPECT_TRUE(bench.ask(call).reply.has_value()) << item.what;
+  }
+}
+
+TEST_F(Models, ABrokenKeyOfOneOrganizationClosesNoModelForOthers) {
+  bench_.options.breaker.failures_to_open = 1;
+  for (const auto* const source : {"configuration", "openai"}) {
+    bench_.providers.endpoints["openai"].source = source;
+    answer_with({{.status = 500, .body = {}}});
+    auto call = question("openai/gpt-4o");
+    call.max_retries = 0;
+    EXPECT_TRUE(bench_.ask(call).reply.has_error());
+    answer_with({said("hi")});
+    call.organization = OrganizationId{Uuid{{1}}};
+    EXPECT_EQ(bench_.ask(call).reply.has_value(), source == std::string_view("openai")) << source;
+  }
+}
+
+TEST_F(Models, WhatAProviderCannotCarryIsRefusedAndNotLeftOut) {
+  struct Case {
+    std::string provider;
+    Wire wire;
+    Role role;
+    Part part;
+    bool carried;
+  };
+  const Part image{.kind = Part::Kind::image, .media_type = "image/png", .data = "QUJD"};
+  const Part image_url{.kind = Part::Kind::image, .url = "http://a.test/x.png"};
+  const Part file{.kind = Part::Kind::file, .media_type = "application/pdf", .data = "QUJD"};
+  const Part file_url{.kind = Part::Kind::file, .url = "http://a.test/x.pdf"};
+  const Part path{.kind = Part::Kind::image, .path = "x.png"};
+  const Case cases[] = {
+      {"ollama", Wire::ollama, Role::user, image, true},
+      {"ollama", Wire::ollama, Role::user, image_url, false},
+      {"ollama", Wire::ollama, Role::user, file, false},
+      {"ollama", Wire::ollama, Role::system, image, false},
+      {"openai", Wire::chat, Role::user, image_url, true},
+      {"openai", Wire::chat, Role::user, file, true},
+      {"openai", Wire::chat, Role::user, file_url, false},
+      {"openai", Wire::chat, Role::user, path, false},
+      {"openai", Wire::chat, Role::tool, image, false},
+      {"openai", Wire::chat, Role::assistant, image, false},
+      {"openai-responses", Wire::responses, Role::user, file_url, true},
+      {"openai-responses", Wire::responses, Role::tool, file, false},
+      {"anthropic", Wire::anthropic, Role::user, file_url, true},
+      {"anthropic", Wire::anthropic, Role::system, image, false},
+      {"gemini", Wire::gemini, Role::user, file_url, true},
+      {"gemini", Wire::gemini, Role::tool, image, false},
+      {"gemini", Wire::gemini, Role::user, path, false},
+  };
+  for (std::size_t i = 0; i < std::size(cases); ++i) {
+    const auto& item = cases[i];
+    ModelBench bench;
+    bench.providers.endpoints[item.provider] = {.wire = item.wire, .base_url = "http://any.test"};
+    auto call = question(item.provider + "/m");
+    call.max_retries = 0;
+    Message message;
+    message.role = item.role;
+    message.tool_call_id = item.role == Role::tool ? "a" : "";
+    message.parts = {{.text = "see"}, item.part};
+    call.request.messages.push_back(std::move(message));
+    const auto answer = bench.ask(call);
+    EXPECT_EQ(bench.outbound.requests().size(), item.carried ? 1U : 0U) << i;
+    EXPECT_EQ(answer.reply.error().code == "llm.arguments", !item.carried) << i;
+  }
+}
+
+TEST_F(Models, ASecretIsTakenOutBeforeASentenceIsCut) {
+  const auto padding = std::string(390, 'x');
+  answer_with({{.status = 400, .body = R"({"error":{"message":")" + padding + R"(sk-test-key-123456 is what you sent"}})"}});
+  const auto answer = bench_.ask(question("openai/gpt-4o"));
+  EXPECT_THAT(answer.reply.error().message, HasSubstr(padding));
+  EXPECT_THAT(answer.reply.error().message, Not(HasSubstr("sk-test")));
+  EXPECT_LT(answer.reply.error().message.size(), 450U);
+}
+
+TEST_F(Models, TheCostOfAnAnswerThatBrokeOffIsUnknown) {
+  const std::string broken = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"}}]}\n\n";
+  const std::string whole =
+      "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello\"},\"finish_reason\":\"stop\"}],"
+      "\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":1}}\n\ndata: [DONE]\n\n";
+  auto call = question("openai/gpt-4o");
+  call.on_chunk = [](const Chunk&) {};
+  answer_with({{.status = 200, .body = whole}});
+  EXPECT_TRUE(bench_.ask(call).cost.has_value());
+  answer_with({{.status = 200, .body = broken}, {.status = 200, .body = whole}});
+  EXPECT_FALSE(bench_.ask(call).cost.has_value());
+  for (const auto& request : bench_.outbound.requests()) EXPECT_TRUE(request.at_most_once) << "nothing is made and paid twice unseen";
+}
+
+/// Decoding, checking and what callers do then is not for the network's only thread.
+TEST_F(Models, AnswersAreWorkedOnElsewhereWhereThatIsPossible) {
+  answer_with({said("hi")});
+  std::vector<std::function<void()>> jobs;
+  bool takes = true;
+  TestRandom random;
+  Client client({.outbound = bench_.outbound,
+                 .providers = bench_.providers,
+                 .clock = bench_.clock,
+                 .random = random,
+                 .after = [](Millis, const std::function<void()>&) {},
+                 .work =
+                     [&](std::function<void()> job) {
+                       if (takes) jobs.push_back(std::move(job));
+                       return takes;
+                     }});
+  std::vector<std::string> ends;
+  const auto ask = [&] {
+    return client.ask(question("openai/gpt-4o"), [&ends](const Answer& answer) {
+      ends.push_back(answer.reply.has_value() ? answer.reply->content : answer.reply.error().code);
+    });
+  };
+  ask();
+  bench_.outbound.deliver();
+  EXPECT_TRUE(ends.empty());
+  ASSERT_EQ(jobs.size(), 1U);
+  jobs[0]();
+  EXPECT_THAT(ends, ElementsAre("hi"));
+  const auto cancel = ask();
+  bench_.outbound.deliver();
+  cancel();
+  jobs[1]();
+  EXPECT_EQ(ends.size(), 2U) << "one end, whoever is first";
+  takes = false;
+  ask();
+  bench_.outbound.deliver();
+  EXPECT_EQ(ends.size(), 3U) << "a pool that takes nothing loses no answer";
+}
+
+TEST_F(Models, AChangeOfTheWallClockDoesNotMoveTheBreaker) {
+  auto steady = CircuitBreaker::Time(std::chrono::hours(1));
+  TestRandom random;
+  ClientOptions options;
+  options.breaker.failures_to_open = 1;
+  Client client({.outbound = bench_.outbound,
+                 .providers = bench_.providers,
+                 .clock = bench_.clock,
+                 .random = random,
+                 .after = [](Millis, const std::function<void()>&) {},
+                 .steady = [&steady] { return steady; }},
+                options);
+  answer_with({{.status = 500, .body = {}}, said("hi")});
+  const auto ask = [&] {
+    auto call = question("openai/gpt-4o");
+    call.max_retries = 0;
+    bool answered = false;
+    client.ask(std::move(call), [&answered](const Answer& answer) { answered = answer.reply.has_value(); });
+    bench_.outbound.deliver();
+    return answered;
+  };
+  EXPECT_FALSE(ask());
+  bench_.clock.advance(std::chrono::hours(1));
+  EXPECT_FALSE(ask());
+  steady += std::chrono::minutes(1);
+  EXPECT_TRUE(ask());
 }
 
 TEST_F(Models, A1ScriptsAnswerTheSameAlwaysAndSayThatTheyAreScripts) {

@@ -65,7 +65,7 @@ struct Failure {
   FailureClass kind = FailureClass::protocol;
   int status = 0;       ///< HTTP, 0: there was none
   std::string code;     ///< the provider's word, short
-  std::string message;  ///< the provider's sentence, cut to a few hundred characters; may repeat what it was sent
+  std::string message;  ///< the provider's sentence, as long as it is; may repeat what it was sent
   std::optional<Millis> retry_after{};
   std::optional<bool> should_retry{};  ///< what the server itself asks for
 };

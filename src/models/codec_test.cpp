@@ -372,7 +372,7 @@ TEST(Codecs, WriteConversationsAsEachProviderWantsThem) {
       R"({"model":"m","stream":false,"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"order 7?"},)"
       R"({"role":"assistant","content":"","tool_calls":[{"function":{"name":"look","arguments":{"q":1}}},{"function":{"name":"go","arguments":{}}}]},)"
       R"({"role":"tool","tool_name":"look","content":"{\"ok\":true}"},{"role":"tool","tool_name":"go","content":"{\"ok\":true}"}],)"
-      R"("tools":[{"type":"function","function":{"name":"look","description":"looks","parameters":{"type":"object"}}}],"options":{"temperature":0,"num_predict":50}})");
+      R"("tools":[{"type":"function","function":{"name":"look","description":"looks","parameters":{"type":"object"}}}],"options":{"num_ctx":4096,"temperature":0,"num_predict":50}})");
 }
 
 TEST(Codecs, A1WhatAProviderSaidGoesBackUnchangedToItAndInNeutralFormToOthers) {
@@ -392,6 +392,57 @@ TEST(Codecs, A1WhatAProviderSaidGoesBackUnchangedToItAndInNeutralFormToOthers) {
       EXPECT_THAT(body, HasSubstr("look"));
     }
   }
+}
+
+TEST(Codecs, OllamaIsToldHowLongTheConversationIs) {
+  struct Case {
+    std::size_t bytes;
+    std::string expected;
+  };
+  for (const auto& [bytes, expected] : {Case{10, "4096"}, Case{30'000, "16384"}, Case{10'000'000, "131072"}}) {
+    Request request;
+    request.model = "m";
+    request.messages = {Message::of(Role::user, std::string(bytes, 'x'))};
+    EXPECT_THAT(codec_of(Wire::ollama).encode(request, false).body, HasSubstr("\"num_ctx\":" + expected + "}")) << bytes;
+  }
+}
+
+/// A copy of all that came before for each piece would take minutes here.
+TEST(Codecs, ALongAnswerInManyPiecesCostsNoMoreThanItsLength) {
+  constexpr std::size_t kPieces = 100'000;
+  const auto decoder = codec_of(Wire::anthropic).stream();
+  decoder->feed(R"(data: {"type":"message_start","message":{"id":"a","model":"m"}})"
+                "\n\n"
+                R"(data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":"so: "}})"
+                "\n\n",
+                {});
+  for (std::size_t i = 0; i < kPieces; ++i) {
+    decoder->feed(R"(data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"0123456789"}})"
+                  "\n\n",
+                  {});
+  }
+  decoder->feed("data: {\"type\":\"message_stop\"}\n\n", {});
+  const auto reply = decoder->finish();
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(reply->content.size(), 4 + 10 * kPieces);
+  EXPECT_EQ(reply->raw.get("message").at(0).get("text"), json::Value(reply->content));
+}
+
+TEST(Codecs, ACallIsNotExecutedWhereTheAnswerEndedInTheMiddleForWhateverReason) {
+  const auto decoded = [](std::string_view reason) {
+    return codec_of(Wire::chat)
+        .decode(R"({"choices":[{"message":{"tool_calls":[{"id":"a","function":{"name":"pay","arguments":"{}"}}]},"finish_reason":")" +
+                std::string(reason) + R"("}]})")
+        .value();
+  };
+  for (const auto* const reason : {"length", "content_filter"}) {
+    EXPECT_NE(decoded(reason).tool_calls.at(0).arguments_error, "") << reason;
+  }
+  for (const auto* const reason : {"stop", "tool_calls"}) EXPECT_EQ(decoded(reason).tool_calls.at(0).arguments_error, "") << reason;
+  const auto full = codec_of(Wire::anthropic)
+                        .decode(R"({"content":[{"type":"tool_use","id":"a","name":"pay","input":{}}],)"
+                                R"("stop_reason":"model_context_window_exceeded"})");
+  EXPECT_NE(full->tool_calls.at(0).arguments_error, "");
 }
 
 TEST(Codecs, ImagesAndFilesGoAsEachProviderWantsThem) {

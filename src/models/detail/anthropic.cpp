@@ -121,7 +121,9 @@ class AnthropicStream final : public GrowingReply {
     if (!over_) return truncated();
     collect_calls(true);
     auto content = json::Value::array();
-    for (auto& [index, block] : blocks_) {
+    for (auto& [index, growing] : blocks_) {
+      auto& block = growing.value;
+      for (auto& [member, grown] : growing.texts) block.set(member, std::move(grown));
       if (text_of(block, "type") == "tool_use") {
         ToolCall call;
         read_arguments(call, calls_[index].arguments);
@@ -169,7 +171,7 @@ class AnthropicStream final : public GrowingReply {
 
   void start_block(std::int64_t index, const json::Value& block, const OnChunk& on_chunk) {
     if (!block.is_object()) return fail(protocol_failure("a block of the answer is no object"));
-    blocks_[index] = block;
+    blocks_[index] = {.value = block, .texts = {}};
     const auto type = text_of(block, "type");
     if (type == "text") text(text_of(block, "text"), on_chunk);
     if (type == "thinking") reasoning(text_of(block, "thinking"), on_chunk);
@@ -182,7 +184,10 @@ class AnthropicStream final : public GrowingReply {
     const auto type = text_of(delta, "type");
     const auto grow = [&](std::string_view member) {
       auto piece = text_of(delta, member);
-      found->second.set(member, text_of(found->second, member) + piece);
+      auto& block = found->second;
+      auto at = block.texts.find(member);
+      if (at == block.texts.end()) at = block.texts.emplace(member, text_of(block.value, member)).first;
+      at->second += piece;
       return piece;
     };
     if (type == "text_delta") text(grow("text"), on_chunk);
@@ -191,9 +196,14 @@ class AnthropicStream final : public GrowingReply {
     if (type == "input_json_delta") call_goes_on(index, text_of(delta, "partial_json"), on_chunk);
   }
 
+  /// As it began, and what its deltas made of its texts: they become JSON once, at the end.
+  struct Block {
+    json::Value value;
+    std::map<std::string, std::string, std::less<>> texts;
+  };
   static constexpr std::size_t kMostBlocks = 10'000;
   EventStream events_;
-  std::map<std::int64_t, json::Value> blocks_;
+  std::map<std::int64_t, Block> blocks_;
   std::int64_t plain_input_ = 0;
 };
 

@@ -18,8 +18,6 @@ constexpr Millis kLongestWait{8'000};
 constexpr std::size_t kShortestSecret = 6;  // shorter ones occur in honest text
 constexpr std::string_view kScripted = "scripted";
 
-CircuitBreaker::Time steady(TimePoint time) { return CircuitBreaker::Time(time.time_since_epoch()); }
-
 /// Providers that hold a model to a strict schema themselves.
 bool holds_to_schema(std::string_view provider) {
   return provider == "openai" || provider == "openai-responses" || provider == "anthropic" || provider == "gemini";
@@ -117,6 +115,8 @@ Result<void> Exchange::prepare() {
 // ---- who takes the next step ----------------------------------------------------------------------------------------------------
 
 void Exchange::stop(Stop why) {
+  std::shared_ptr<Gate> gate;
+  Gate::Ticket ticket = 0;
   {
     const std::lock_guard lock(mutex_);
     if (phase_ == Phase::over || stop_ != Stop::none) return;
@@ -127,7 +127,10 @@ void Exchange::stop(Stop why) {
       return;
     }
     phase_ = Phase::stepping;
+    ticket = std::exchange(ticket_, 0);
+    if (ticket != 0) gate = gate_;
   }
+  if (gate) gate->give_up(ticket);
   give_up({});
 }
 
@@ -140,6 +143,7 @@ bool Exchange::resume() {
   const std::lock_guard lock(mutex_);
   if (phase_ != Phase::waiting) return false;
   phase_ = Phase::stepping;
+  ticket_ = 0;
   return true;
 }
 
@@ -156,6 +160,7 @@ Result<void> Exchange::choose(const Candidate& candidate) {
   if (candidate_.model.empty()) {
     return Error(ErrorClass::invalid, "llm.arguments", fmt::format("No model is named, and {} has no default model.", candidate_.provider));
   }
+  PAWL_TRY_VOID(check_parts(endpoint_.wire, call_.request));
   if (endpoint_.wire == Wire::responses && !call_.request.stop.empty()) {
     return Error(ErrorClass::invalid, "llm.arguments", fmt::format("{} knows no `stop`.", candidate_.provider));
   }
@@ -172,7 +177,9 @@ Result<void> Exchange::choose(const Candidate& candidate) {
     }
   }
   gate_ = shared_->gate(candidate_.provider + " " + endpoint_.base_url);
-  breaker_ = shared_->breaker(candidate_.name() + " " + endpoint_.base_url);
+  // An organization's own key must not close the model for others.
+  const auto owner = endpoint_.source == "configuration" ? std::string() : call_.organization.to_string();
+  breaker_ = shared_->breaker(candidate_.name() + " " + endpoint_.base_url + " " + owner);
   retries_ = 0;
   return {};
 }
@@ -225,15 +232,22 @@ void Exchange::ask_script() {
 }
 
 void Exchange::enter_gate() {
+  const auto gate = gate_;
+  const auto ticket = gate->ticket();
   {
     const std::lock_guard lock(mutex_);
     phase_ = Phase::waiting;
+    ticket_ = ticket;
   }
-  const bool accepted = gate_->enter([self = shared_from_this(), gate = gate_] {
+  const bool accepted = gate->enter(ticket, [self = shared_from_this(), gate] {
     if (self->resume()) return self->send();
     gate->leave();
   });
-  if (accepted || !resume()) return;
+  if (accepted) {
+    if (stopped()) gate->give_up(ticket);  // before it stood in the line
+    return;
+  }
+  if (!resume()) return;
   failed({.kind = FailureClass::transient,
           .status = 0,
           .code = "llm.overloaded",
@@ -243,7 +257,7 @@ void Exchange::enter_gate() {
 }
 
 void Exchange::send() {
-  permit_ = breaker_->try_acquire(steady(shared_->dependencies.clock.now()));
+  permit_ = breaker_->try_acquire(steady_now());
   if (!permit_) {
     gate_->leave();
     return failed({.kind = FailureClass::transient,
@@ -265,6 +279,7 @@ void Exchange::send() {
   outgoing.timeout = std::max(left(), Millis(1));
   outgoing.at_most_once = true;       // a repetition costs money: it is made here, where it is counted and shown
   outgoing.follow_redirects = false;  // the key goes to this address and no other
+  outgoing.at_most_once = true;       // or a kept connection that breaks has the answer made, and paid, twice
   outgoing.max_response_bytes = shared_->options.max_response;
   decoder_.reset();
   if (stream) {
@@ -284,24 +299,39 @@ void Exchange::send() {
   if (stop_ != Stop::none) shared_->dependencies.outbound.cancel(current_);
 }
 
+/// On the network client's only thread: what takes time (decoding megabytes, schemas, what `done` makes of an answer) is for another one.
 void Exchange::received(Result<net::OutboundResponse> answer) {
+  const auto& work = shared_->dependencies.work;
+  if (!work || answer.has_error()) return answered(std::move(answer));
+  const auto kept = std::make_shared<Result<net::OutboundResponse>>(std::move(answer));
+  if (!work([self = shared_from_this(), kept] { self->answered(std::move(*kept)); })) answered(std::move(*kept));
+}
+
+void Exchange::answered(Result<net::OutboundResponse> answer) {
   {
     const std::lock_guard lock(mutex_);
     phase_ = Phase::stepping;
     current_ = 0;
   }
   auto outcome = outcome_of(std::move(answer));
-  const auto now = steady(shared_->dependencies.clock.now());
-  const bool bad = outcome.has_error() && server_failed(outcome.error());
-  const bool told = outcome.has_value() || outcome.error().kind != FailureClass::cancelled;
-  breaker_->report(*permit_,
-                   bad    ? CircuitBreaker::Outcome::failure
-                   : told ? CircuitBreaker::Outcome::success
-                          : CircuitBreaker::Outcome::ignored,
-                   now);
+  breaker_->report(*permit_, verdict(outcome), steady_now());
   gate_->leave();
   if (outcome.has_error()) return failed(std::move(outcome).error());
   succeeded(std::move(outcome).value());
+}
+
+/// What the attempt says about the model's server.
+CircuitBreaker::Outcome Exchange::verdict(const Outcome<Reply>& outcome) const {
+  if (outcome.has_value()) return CircuitBreaker::Outcome::success;
+  const auto& failure = outcome.error();
+  if (failure.kind == FailureClass::cancelled) return CircuitBreaker::Outcome::ignored;
+  // Decided on this side: the server has not been asked, or was given less time than it may need.
+  if (failure.code == "net.overloaded" || failure.code == "net.circuit_open" || failure.code == "net.refused_address" ||
+      failure.code == "net.invalid_request") {
+    return CircuitBreaker::Outcome::ignored;
+  }
+  if (failure.code == "net.timeout" && call_.timeout.count() > 0 && left().count() == 0) return CircuitBreaker::Outcome::ignored;
+  return server_failed(failure) ? CircuitBreaker::Outcome::failure : CircuitBreaker::Outcome::success;
 }
 
 Outcome<Reply> Exchange::outcome_of(Result<net::OutboundResponse> answer) {
@@ -316,7 +346,10 @@ Outcome<Reply> Exchange::outcome_of(Result<net::OutboundResponse> answer) {
 // ---- what came of it ------------------------------------------------------------------------------------------------------------
 
 void Exchange::failed(Failure failure) {
-  if (decoder_) count(decoder_->usage());
+  if (decoder_) {
+    count(decoder_->usage());
+    if (decoder_->begun() && decoder_->usage().empty()) cost_known_ = false;  // it is paid for, and nobody said how much
+  }
   decoder_.reset();
   last_error_ = error_of(failure);
   answer_.attempts.push_back({candidate_.name(), last_error_.code + ": " + last_error_.message});
@@ -438,9 +471,11 @@ Result<void> Exchange::check_content(std::string_view body) const {
 Error Exchange::error_of(const Failure& failure) const {
   // What a provider says about a key may repeat it.
   const bool quiet = failure.kind == FailureClass::auth;
-  const auto what = fmt::format("{}: {}{}{}", candidate_.name(), failure.status == 0 ? "" : fmt::format("{} ", failure.status),
-                                failure.code, quiet || failure.message.empty() ? "" : ": " + failure.message);
-  const auto make = [&](ErrorClass kind, std::string_view code) { return Error(kind, std::string(code), redacted(what)); };
+  // Cut after the secrets are out: half of one is not found any more.
+  const auto what =
+      fmt::format("{}: {}{}{}", candidate_.name(), failure.status == 0 ? "" : fmt::format("{} ", failure.status),
+                  shortened(redacted(failure.code)), quiet || failure.message.empty() ? "" : ": " + shortened(redacted(failure.message)));
+  const auto make = [&](ErrorClass kind, std::string_view code) { return Error(kind, std::string(code), what); };
   switch (failure.kind) {
     case FailureClass::transient:
       if (failure.status == 429) return make(ErrorClass::limited, "llm.rate_limited");
@@ -473,6 +508,11 @@ std::string Exchange::redacted(std::string text) const {
 }
 
 Millis Exchange::left() const { return std::max(Millis(0), deadline_ - shared_->dependencies.clock.now()); }
+
+CircuitBreaker::Time Exchange::steady_now() const {
+  const auto& dependencies = shared_->dependencies;
+  return dependencies.steady ? dependencies.steady() : CircuitBreaker::Time(dependencies.clock.now().time_since_epoch());
+}
 
 Millis Exchange::backoff() const {
   const auto wait = std::min(kLongestWait, kFirstWait * (std::int64_t{1} << std::min(retries_, 10U)));

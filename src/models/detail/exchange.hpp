@@ -65,6 +65,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void enter_gate();
   void send();
   void received(Result<net::OutboundResponse> answer);
+  void answered(Result<net::OutboundResponse> answer);
+  [[nodiscard]] CircuitBreaker::Outcome verdict(const Outcome<Reply>& outcome) const;
   [[nodiscard]] Outcome<Reply> outcome_of(Result<net::OutboundResponse> answer);
   void failed(Failure failure);
   void succeeded(Reply reply);
@@ -79,6 +81,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   [[nodiscard]] std::string redacted(std::string text) const;
   [[nodiscard]] Millis left() const;
   [[nodiscard]] Millis backoff() const;
+  [[nodiscard]] CircuitBreaker::Time steady_now() const;
 
   const std::shared_ptr<Shared> shared_;
   Call call_;
@@ -94,7 +97,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Candidate candidate_;
   Endpoint endpoint_;
   Request request_;
-  std::shared_ptr<Gate> gate_;
+  std::shared_ptr<Gate> gate_;  // changes while this steps only
   std::shared_ptr<CircuitBreaker> breaker_;
   std::string cache_key_;
 
@@ -111,6 +114,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Phase phase_ = Phase::stepping;  // guarded, as the next two
   Stop stop_ = Stop::none;
   net::RequestHandle current_ = 0;
+  Gate::Ticket ticket_ = 0;  // while it waits for a place; guarded
 };
 
 }  // namespace pawl::models::detail

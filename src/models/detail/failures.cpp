@@ -15,16 +15,6 @@ namespace {
 
 using detail::text_of;
 
-constexpr std::size_t kMostMessage = 400;
-
-std::string shortened(std::string text) {
-  if (text.size() <= kMostMessage) return text;
-  auto end = kMostMessage;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  text.resize(end);
-  return text + "...";
-}
-
 std::optional<std::string_view> field(const Fields& fields, std::string_view name) {
   for (const auto& [key, value] : fields) {
     if (key.size() == name.size() && std::equal(key.begin(), key.end(), name.begin(), [](char a, char b) {
@@ -98,10 +88,13 @@ FailureClass kind_by_status(int status) {
 int status_by_code(std::string_view code) {
   if (is_one_of(code, {"overloaded_error"})) return 529;
   if (is_one_of(code, {"rate_limit_error", "rate_limit_exceeded", "RESOURCE_EXHAUSTED", "slow_down"})) return 429;
-  if (is_one_of(code, {"authentication_error"})) return 401;
+  if (is_one_of(code, {"authentication_error", "invalid_api_key", "invalid_authentication", "UNAUTHENTICATED"})) return 401;
   if (is_one_of(code, {"permission_error", "PERMISSION_DENIED"})) return 403;
   if (is_one_of(code, {"billing_error"})) return 402;
   if (is_one_of(code, {"invalid_request_error", "invalid_prompt", "INVALID_ARGUMENT", "not_found_error"})) return 400;
+  if (is_one_of(code, {"context_length_exceeded", "model_not_found", "NOT_FOUND", "FAILED_PRECONDITION"})) return 400;
+  // `invalid_image_format`, `content_policy_violation`, `content_filter`: about the request, not about the server.
+  if (code.starts_with("invalid_") || code.starts_with("content_")) return 400;
   if (is_one_of(code, {"request_too_large"})) return 413;
   return 500;
 }
@@ -152,6 +145,15 @@ const Codec& codec_of(Wire wire) {
 
 namespace detail {
 
+std::string shortened(std::string text) {
+  constexpr std::size_t kMost = 400;
+  if (text.size() <= kMost) return text;
+  auto end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  text.resize(end);
+  return text + "...";
+}
+
 Failure failure_in(Wire wire, int status, const json::Value& body) {
   const auto& error = body.get("error");
   Failure failure;
@@ -165,8 +167,6 @@ Failure failure_in(Wire wire, int status, const json::Value& body) {
     failure.retry_after = retry_delay_of(error);
   }
   if (failure.message.empty()) failure.message = text_of(body, "message");
-  failure.message = shortened(std::move(failure.message));
-  failure.code = shortened(std::move(failure.code));
   const bool in_stream = status == 0;
   failure.status = in_stream ? status_by_code(failure.code) : status;
   failure.kind = kind_by_status(failure.status);

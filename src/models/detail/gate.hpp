@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 
 namespace pawl::models::detail {
@@ -11,15 +11,22 @@ namespace pawl::models::detail {
 class Gate {
  public:
   using Entered = std::function<void()>;
+  /// A place in the line. Never 0.
+  using Ticket = std::uint64_t;
   Gate(std::uint32_t most, std::uint32_t most_waiting) : most_(most), most_waiting_(most_waiting) {}
 
+  [[nodiscard]] Ticket ticket() {
+    const std::lock_guard lock(mutex_);
+    return ++tickets_;
+  }
+
   /// `entered` runs when there is a place, perhaps inside of this call. False: too many wait already, and it never runs.
-  [[nodiscard]] bool enter(Entered entered) {
+  [[nodiscard]] bool enter(Ticket ticket, Entered entered) {
     {
       const std::lock_guard lock(mutex_);
-      if (inside_ >= most_) {
+      if (inside_ >= most_ || !waiting_.empty()) {
         if (waiting_.size() >= most_waiting_) return false;
-        waiting_.push_back(std::move(entered));
+        waiting_.emplace(ticket, std::move(entered));
         return true;
       }
       ++inside_;
@@ -28,19 +35,29 @@ class Gate {
     return true;
   }
 
-  /// Gives the place to the next one.
+  /// Leaves the line, without having entered. Nothing happens where the ticket is not in it.
+  void give_up(Ticket ticket) {
+    decltype(waiting_)::node_type gone;  // dies without the lock: it may hold the last reference to whoever waited
+    const std::lock_guard lock(mutex_);
+    gone = waiting_.extract(ticket);
+  }
+
+  /// Gives the place to the next one. Who enters and leaves at once gets here again, inside of `next`: the loop that runs already takes
+  /// care of those behind, so that a long line is no deep stack.
   void leave() {
-    Entered next;
-    {
-      const std::lock_guard lock(mutex_);
-      if (waiting_.empty()) {
-        --inside_;
-        return;
-      }
-      next = std::move(waiting_.front());
-      waiting_.pop_front();
+    std::unique_lock lock(mutex_);
+    --inside_;
+    if (admitting_) return;
+    admitting_ = true;
+    while (inside_ < most_ && !waiting_.empty()) {
+      ++inside_;
+      auto next = waiting_.extract(waiting_.begin());
+      lock.unlock();
+      next.mapped()();
+      next = {};
+      lock.lock();
     }
-    next();
+    admitting_ = false;
   }
 
  private:
@@ -48,7 +65,9 @@ class Gate {
   const std::uint32_t most_waiting_;
   std::mutex mutex_;
   std::uint32_t inside_ = 0;
-  std::deque<Entered> waiting_;
+  bool admitting_ = false;
+  Ticket tickets_ = 0;
+  std::map<Ticket, Entered> waiting_;
 };
 
 }  // namespace pawl::models::detail

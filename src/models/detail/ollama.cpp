@@ -42,6 +42,27 @@ json::Value message_of(const Message& message, const std::vector<Message>& all) 
   return value;
 }
 
+/// Without a number Ollama cuts the conversation to a few thousand tokens and says nothing. Steps of two, so that the server keeps its
+/// model loaded from one turn to the next; images count by themselves there.
+std::int64_t context_of(const Request& request) {
+  constexpr std::size_t kBytesPerToken = 3;
+  constexpr std::int64_t kLeast = 4'096;
+  constexpr std::int64_t kMost = 131'072;
+  constexpr std::int64_t kAnswer = 1'024;
+  constexpr std::size_t kImage = 4'096;
+  std::size_t bytes = request.instructions.size();
+  for (const auto& message : request.messages) {
+    bytes += message.text().size();
+    for (const auto& part : message.parts) bytes += part.kind == Part::Kind::text ? 0 : kImage;
+    for (const auto& call : message.tool_calls) bytes += json::to_text(call.arguments).size();
+  }
+  for (const auto& tool : request.tools) bytes += tool.description.size() + json::to_text(tool.parameters).size();
+  const auto wanted = static_cast<std::int64_t>(bytes / kBytesPerToken) + request.max_tokens.value_or(kAnswer);
+  auto context = kLeast;
+  while (context < wanted && context < kMost) context *= 2;
+  return context;
+}
+
 Usage usage_of(const json::Value& value) {
   Usage usage;
   usage.input = integer_of(value, "prompt_eval_count");
@@ -137,7 +158,7 @@ class OllamaCodec final : public Codec {
       body.set("tools", std::move(tools));
     }
     if (request.output) body.set("format", request.output->schema);
-    auto options = json::Value::object();
+    auto options = object_of({{"num_ctx", context_of(request)}});
     if (request.temperature) options.set("temperature", *request.temperature);
     if (request.max_tokens) options.set("num_predict", *request.max_tokens);
     if (!request.stop.empty()) {
@@ -145,7 +166,7 @@ class OllamaCodec final : public Codec {
       for (const auto& word : request.stop) stop.push_back(word);
       options.set("stop", std::move(stop));
     }
-    if (!options.empty()) body.set("options", std::move(options));
+    body.set("options", std::move(options));
     return {.path = "/api/chat", .headers = {{"Content-Type", "application/json"}}, .body = json::to_text(body)};
   }
 

@@ -75,13 +75,38 @@ json::Value replay_of(const Message& message, Wire wire) {
   return message.raw.get("message");
 }
 
+Result<void> check_parts(Wire wire, const Request& request) {
+  for (std::size_t i = 0; i < request.messages.size(); ++i) {
+    const auto& message = request.messages[i];
+    const auto refuse = [&](std::string_view what) {
+      return Error(ErrorClass::invalid, "llm.arguments", fmt::format("/messages/{}: {}", i, what));
+    };
+    const bool replayed = message.role == Role::assistant && !replay_of(message, wire).is_null();
+    if (replayed) continue;
+    for (const auto& part : message.parts) {
+      if (part.kind == Part::Kind::text) continue;
+      if (!part.path.empty()) return refuse("a part by `path` is read in workflows only; send its `data`");
+      const bool carries = message.role == Role::user || (message.role == Role::system && wire == Wire::responses) ||
+                           (message.role == Role::assistant && (wire == Wire::anthropic || wire == Wire::gemini));
+      if (!carries) return refuse("this provider takes images and files in messages of the user only");
+      if (wire == Wire::ollama && part.kind == Part::Kind::file) return refuse("this provider takes no files");
+      if (wire == Wire::ollama && part.data.empty()) return refuse("this provider takes images as `data` only");
+      if (wire == Wire::chat && part.kind == Part::Kind::file && part.data.empty())
+        return refuse("this provider takes files as `data` only");
+    }
+  }
+  return {};
+}
+
 void settle(Reply& reply) {
   if (reply.tool_calls.empty()) return;
   if (reply.finish == FinishReason::stop) reply.finish = FinishReason::tool_calls;
-  if (reply.finish != FinishReason::length) return;
+  if (reply.finish == FinishReason::tool_calls || reply.finish == FinishReason::paused) return;
+  // Which one was under way when the answer ended is not told: it can only be the last.
   auto& last = reply.tool_calls.back();
   last.arguments = {};
-  last.arguments_error = "the call was cut off by the limit of tokens";
+  last.arguments_error =
+      reply.finish == FinishReason::length ? "the call was cut off by the limit of tokens" : "the call was cut off before its end";
 }
 
 void GrowingReply::text(std::string_view piece, const OnChunk& on_chunk) {

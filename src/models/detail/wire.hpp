@@ -66,6 +66,12 @@ class GrowingReply : public StreamDecoder {
   bool over_ = false;  ///< the terminal event has come
 };
 
+/// A provider's words, for a sentence: a few hundred characters.
+[[nodiscard]] std::string shortened(std::string text);
+
+/// Error `llm.arguments` where a part of a message could not be sent in this format: nothing is left out in silence.
+[[nodiscard]] Result<void> check_parts(Wire wire, const Request& request);
+
 /// The error that a provider sends as the body of an answer or in the middle of a stream.
 [[nodiscard]] Failure failure_in(Wire wire, int status, const json::Value& body);
 
