@@ -6,6 +6,7 @@
 
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
+#include "api/detail/gate.hpp"
 #include "api/detail/render.hpp"
 #include "api/detail/shown.hpp"
 #include "api/routes/theme.hpp"
@@ -192,6 +193,16 @@ void plan(Context& context, Call call) {
   });
 }
 
+/// The document as a model may see it. Values that stand under the name of a secret are found in the document that the text means: where
+/// there is one, that document is sent, and the text with its comments is not.
+std::string shown_text(const Context& context, const std::string& text) {
+  if (const auto document = yaml::parse(text); document.ok()) {
+    const auto redacted = without_secrets(context, document.value->value);
+    if (redacted != document.value->value) return json::to_text(redacted, {.indent = 1});
+  }
+  return context.d.redactor == nullptr ? audit::Redactor().text(text) : context.d.redactor->text(text);
+}
+
 json::Value issue(std::string_view severity, const json::Value& field, const json::Value& message, const json::Value& fix,
                   std::string_view source) {
   return json::Value::object({{"severity", severity}, {"field", field}, {"message", message}, {"fix", fix}, {"source", source}});
@@ -204,7 +215,7 @@ void validate(Context& context, Call call) {
   const bool valid = compiled.ok();
   const bool auto_fix = call.body.get("auto_fix").truthy();
   const auto asker = asker_of(call);
-  const auto redacted = context.d.redactor == nullptr ? text : context.d.redactor->text(text);
+  const auto redacted = shown_text(context, text);
   const auto shared = std::make_shared<Call>(std::move(call));
   const models::Assistant assistant(*context.d.models, context.d.functions);
   assistant.review(
@@ -267,6 +278,8 @@ void recover(Context& context, Call call) {
   const auto& body = call.body;
   const auto task = text_of(body, "task_id");
   if (!body.get("run_id").is_null()) {
+    // The row asks for no more than `execute`; what a run was is for those who may look at runs.
+    if (!call.principal.permits(Permission::read, call.organization)) return call.fail(forbidden(Permission::read));
     const auto run = RunId::parse(text_of(body, "run_id"));
     if (!run) return call.fail(Error(ErrorClass::not_found, "run.not_found", "There is no run of this id."));
     const auto shared = std::make_shared<Call>(std::move(call));
