@@ -41,6 +41,7 @@ SCRIPTS = {
                 {"match": {"contains": "invented"}, "content": PLAN}],
     "reviewer": [{"content": {"issues": [{"severity": "warning", "field": "/do/0", "message": "m", "fix": "f"}], "suggestions": ["s"],
                               "fixed_document": GOOD}}],
+    "reader": [{"content": {"issues": [], "suggestions": ["{{user}}"], "fixed_document": None}}],
     "doctor": [{"content": RECOVERY}],
     "echo": [{"content": "You said {{user}}"}],
 }
@@ -144,6 +145,31 @@ class ScriptedTest(Base):
         reply = self.post("validate", {"workflow_spec": GOOD, "model": "scripted/reviewer"})
         self.assertTrue(reply["is_valid"], "a model's opinion does not make it wrong")
         self.assertIsNone(reply["fixed_spec"])
+
+    def test_a_review_sends_no_value_under_the_name_of_a_secret(self):
+        text = GOOD.replace("target: inbox", "target: inbox, password: canary-0816")
+        for spec in (text, {**TWO_TASKS, "do": [{"fetch": {"set": {"api_key": "canary-0816"}}}]}):
+            reply = self.post("validate", {"workflow_spec": spec, "model": "scripted/reader"})
+            self.assertIn("redacted", reply["suggestions"][0])
+            self.assertNotIn("canary-0816", json.dumps(reply["suggestions"]))
+        reply = self.post("validate", {"workflow_spec": "# mine\n" + GOOD, "model": "scripted/reader"})
+        self.assertIn("# mine", reply["suggestions"][0], "else it is the text as it was written")
+
+    def test_a_run_is_explained_to_those_who_may_look_at_it(self):
+        person = {"email": "ada@example.org", "password": "correct-horse-battery", "name": "Ada"}
+        _, session, _ = self.server.request("POST", "/api/auth/register", person, {"Authorization": ""})
+        for scopes, expected in ((["execute"], (403, "auth.forbidden")), (["execute", "read"], (404, "run.not_found"))):
+            status, key, _ = self.server.request("POST", "/api/api-keys", {"name": "k", "scopes": scopes},
+                                                 {"Authorization": f"Bearer {session['access_token']}"})
+            self.assertEqual(status, 201, key)
+            run = {"run_id": "00000000-0000-7000-8000-000000000001", "model": "scripted/doctor"}
+            status, reply, _ = self.server.request("POST", "/api/llm/recover", run, {"Authorization": f"Bearer {key['key']}"})
+            self.assertEqual((status, reply["code"]), expected, scopes)
+
+    def test_what_cannot_be_sent_is_refused(self):
+        image = {"role": "user", "content": [{"type": "image", "path": "x.png"}]}
+        reply = self.post("generate", {"prompt": "see", "messages": [image], "model": "scripted/echo"}, 400)
+        self.assertEqual(reply["code"], "llm.arguments")
 
     def test_a_failure_is_explained_without_its_secrets(self):
         reply = self.post("recover", {"task_id": "fetch", "error_message": "refused", "model": "scripted/doctor",
