@@ -1,4 +1,5 @@
-# What an installation consists of, and the Debian package of it: `scripts/package`. Debian's tools find the libraries that the program needs.
+# What an installation consists of, and the Debian package of it: `scripts/package`. Debian's tools find the libraries that the program
+# needs.
 include(GNUInstallDirs)
 # Packing packs what was built; it does not build the tests.
 set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)
@@ -15,7 +16,7 @@ set(CPACK_PACKAGE_VENDOR "Pawl")
 set(CPACK_PACKAGE_CONTACT "The Pawl maintainers <maintainers@pawl.invalid>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "durable workflow engine with web interface")
 set(CPACK_PACKAGE_DESCRIPTION
-  "Workflows in YAML whose finished steps stay finished: engine, scheduler, HTTP API\n and web interface in one program, on SQLite or PostgreSQL.")
+  "Workflows in YAML whose finished steps stay finished: engine, scheduler,\n HTTP API and web interface in one program.")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)

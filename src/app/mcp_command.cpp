@@ -1,7 +1,7 @@
 // pawl mcp: the Model Context Protocol on standard input and output, carried to a server's `/mcp` and back.
 //
-// One message a line in both directions; requests go side by side. A notification that cancels a request ends its exchange, which is how the
-// protocol cancels over HTTP. The end of standard input ends the command; what is under way then has a few seconds.
+// One message a line in both directions; requests go side by side. A notification that cancels a request ends its exchange, which is how
+// the protocol cancels over HTTP. The end of standard input ends the command; what is under way then has a few seconds.
 #include <fmt/core.h>
 
 #include <condition_variable>

@@ -132,7 +132,7 @@ struct LogOptions {
   std::uint64_t rotate_bytes = 64U << 20U;         ///< a larger file is put aside as `<file>.<last sequence>`
   std::size_t max_queue = 10'000;                  ///< records of `append(Record)` that wait for the writer
   std::function<void(std::string_view)> report{};  ///< a sentence for the operator's log; may be empty
-  /// Asked about every record that this process writes, on the writer thread and on the file's: is `appended` to be told of it? May be empty.
+  /// Asked about every record of this process, on the writer thread and on the file's: is `appended` to be told of it? May be empty.
   std::function<bool(const Entry&)> watched{};
   /// Told on the file's thread once the record is durable and in the file.
   std::function<void(const Entry&)> appended{};

@@ -8,7 +8,7 @@
 ///
 /// References of copies: the task of function `f` called by the task at `/do/0/x` is `/do/0/x/call/f`, what is below it goes on from there
 /// (`/do/0/x/call/f/do/1/y`); tasks of the extension at position 2, named `e`, of that task are `/do/0/x/extensions/2/e/before/0/z` and
-/// `.../after/0/z`; the turn of an agent is `/do/0/x/agent/turn`, its tools are `/do/0/x/agent/tool/t`. All other references are JSON pointers into the document; in a task list `/tasks/0`, below the root task `/tasks`.
+/// `.../after/0/z`; an agent's turn is `/do/0/x/agent/turn`, a tool `.../agent/tool/t`. Others are JSON pointers; of task lists `/tasks/0`.
 ///
 /// The task-list form compiles to the same plan: one root `GraphTask`.
 #pragma once

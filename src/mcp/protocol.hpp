@@ -1,7 +1,7 @@
 /// The Model Context Protocol, server side: messages in, decisions out; results in, messages out.
 ///
-/// Revisions: 2026-07-28 (no sessions; each request names its protocol version and the client's capabilities in `params._meta`, and its HTTP
-/// fields repeat what a proxy may want to know) and 2025-11-25, 2025-06-18, 2025-03-26 (`initialize` first). Offered: tools, and for
+/// Revisions: 2026-07-28 (no sessions; each request names its protocol version and the client's capabilities in `params._meta`, and its
+/// HTTP fields repeat what a proxy may want to know) and 2025-11-25, 2025-06-18, 2025-03-26 (`initialize` first). Offered: tools, and for
 /// clients of the first that declare it the extension `io.modelcontextprotocol/tasks`, under which a long call becomes a task to ask for.
 ///
 /// Pure and total: any text gives an `Act` or a `Fault`. Thread-safe.

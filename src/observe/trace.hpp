@@ -1,7 +1,7 @@
 /// Traces: what took how long, beneath what, as OpenTelemetry's spans, sent to a collector by OTLP over HTTP with JSON.
 ///
-/// https://opentelemetry.io/docs/specs/otlp/#otlphttp and its JSON mapping: ids in lower-case hexadecimal, 64-bit integers as text. Spans carry names,
-/// times and figures, never inputs, outputs or addresses of people.
+/// https://opentelemetry.io/docs/specs/otlp/#otlphttp and its JSON mapping: ids in lower-case hexadecimal, 64-bit integers as text. Spans
+/// carry names, times and figures, never inputs, outputs or addresses of people.
 #pragma once
 
 #include <array>

@@ -33,7 +33,7 @@ do:
         prompt: ${{ .run }}
         {more}
         tools:
-          - {{function: http, name: look, with: {{method: get, endpoint: '{base}/look', output: raw}}}}
+          - {{function: http, name: look, with: {{method: get, endpoint: '{base}/look', output: content}}}}
           - {{function: http, name: act, with: {{method: post, endpoint: '{base}/act', output: raw}}}}
 """
 

@@ -1,7 +1,7 @@
 // The tool calls of an agent's turn.
 //
-// - A call is a task of its own: `/do/2/agent/turn/3/tool/0`. Calls of one turn run side by side, at most `parallel_tool_calls` at once; the
-//   model gets the answers together, in the order of its calls.
+// - A call is a task of its own: `/do/2/agent/turn/3/tool/0`. Calls of one turn run side by side, at most `parallel_tool_calls` at once;
+//   the model gets the answers together, in the order of its calls.
 // - What is wrong with a call goes back to the model as an answer: an unknown tool, arguments that do not fit, a tool that failed, a call
 //   that is not allowed. Only `max_repairs` turns in a row of which nothing came fail the agent.
 // - Nothing but the listed tools can be called, and of these nothing that their `with` settles can be changed: the model's arguments are

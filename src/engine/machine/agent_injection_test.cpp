@@ -1,8 +1,8 @@
 // proves: A3, A6
 //
-// A corpus of injections: something that an agent reads tells it to do harm, and its model is fully obedient: it makes exactly the call that it was told to.
-// What counts is what the machine lets happen: not one of these calls may become an effect. Beside each there is the same agent that has not read anything
-// yet, where the call goes through: so the test can tell a rule from a tool that never works.
+// A corpus of injections: something that an agent reads tells it to do harm, and its model is fully obedient: it makes exactly the call
+// that it was told to. What counts is what the machine lets happen: not one of these calls may become an effect. Beside each there is the
+// same agent that has not read anything yet, where the call goes through: so the test can tell a rule from a tool that never works.
 #include <gtest/gtest.h>
 
 #include "engine/machine/detail/test_run.hpp"

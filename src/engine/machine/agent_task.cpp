@@ -4,7 +4,8 @@
 //   output is the reply as the function `llm` gave it. The transcript is what these add up to, so replay rebuilds it, and a run that is
 //   forked from a turn, or retried there, may be given other messages.
 // - Before a turn the budget must allow for the most that it can take: a token for each new byte, what is known of the transcript, and the
-//   longest answer. The answer's limit shrinks to what is left, so the sum is never passed. `on_budget: finish` ends with the text there is.
+//   longest answer. The answer's limit shrinks to what is left, so the sum is never passed. `on_budget: finish` ends with the text there
+//   is.
 // - The last turn that `max_turns` allows is asked without tools where the agent is to finish: an answer instead of a fault.
 // - An answer that does not fit `output` goes back to the model with what is wrong, as often as `max_repairs` says.
 // - A failed model call fails the agent: trying again is what the function did, and what `try` around the agent is for.

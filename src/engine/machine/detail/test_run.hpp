@@ -23,8 +23,8 @@ inline json::Value parsed(std::string_view text) {
   return result.has_value() ? std::move(result).value() : json::Value();
 }
 
-/// Knows the functions that tests call: `fetch`, `charge`, `noop`, `approval`, and those of agents: `llm`, `add` (stays within the run), `look-up` (reads
-/// outside), `send` (acts).
+/// Knows the functions that tests call: `fetch`, `charge`, `noop`, `approval`, and those of agents: `llm`, `add` (stays within the run),
+/// `look-up` (reads outside), `send` (acts).
 class TestCatalog : public dsl::FunctionCatalog {
  public:
   TestCatalog() {
