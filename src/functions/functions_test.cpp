@@ -7,6 +7,7 @@
 #include "dsl/schema.hpp"
 #include "functions/testing/bench.hpp"
 #include "json/write.hpp"
+#include "net/address_policy.hpp"
 #include "net/scripted_outbound.hpp"
 
 namespace pawl::functions {
@@ -100,6 +101,35 @@ TEST_F(Functions, F3PlansChangeNothing) {
   }
   EXPECT_EQ(tree(), before);
   EXPECT_TRUE(outbound_.requests().empty());
+}
+
+// Whoever may give a parameter must not give the sandbox its options.
+TEST(SandboxedFunctions, F4_ANulInAParameterStartsNothing) {
+  net::ScriptedOutbound outbound;
+  const net::AddressPolicy policy{.allow_private = true};
+  Bench bench(outbound, {}, &policy);
+  std::filesystem::create_directories(bench.root() + "/seed/.git/refs");
+  std::filesystem::create_directories(bench.root() + "/seed/.git/objects");
+  bench.write("seed/.git/HEAD", "ref: refs/heads/main\n");
+  bench.write("seed/.git/config", "[core]\n\tbare = false\n");
+  const std::string evil = R"(x\u0000--bind\u0000/\u0000/)";
+  const std::vector<std::pair<const char*, std::string>> calls = {
+      {"git", R"({"operation": "commit", "repo_path": "seed", "commit_message": "m", "author": {"name": "EVIL", "email": "a@b"}})"},
+      {"git", R"({"operation": "commit", "repo_path": "seed", "commit_message": "m", "author": {"name": "a", "email": "EVIL"}})"},
+      {"git", R"({"operation": "commit", "repo_path": "seed", "commit_message": "EVIL"})"},
+      {"database-backup", R"({"target": "t", "connection": {"host": "127.0.0.1", "database": "d", "username": "u", "password": "EVIL"}})"},
+      {"database-backup", R"({"target": "t", "connection": {"host": "127.0.0.1", "database": "d", "username": "EVIL"}})"},
+      {"database-backup", R"({"target": "t", "connection": {"host": "127.0.0.1", "database": "EVIL", "username": "u"}})"},
+      {"run.shell", R"({"command": "true", "environment": {"A": "EVIL"}})"},
+      {"run.shell", R"({"command": "true", "arguments": ["EVIL"]})"},
+      {"run.script", R"({"language": "python", "code": "pass", "environment": {"A": "EVIL"}})"},
+  };
+  for (auto [function, arguments] : calls) {
+    arguments.replace(arguments.find("EVIL"), 4, evil);
+    const auto outcome = bench.call(function, arguments);
+    ASSERT_FALSE(outcome.ok()) << arguments;
+    EXPECT_THAT(json::to_text(outcome.error), HasSubstr("NUL")) << function << arguments;
+  }
 }
 
 // proves: S4-H3

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -69,6 +70,38 @@ class Sandbox : public testing::TestWithParam<SandboxMode> {
 INSTANTIATE_TEST_SUITE_P(F4, Sandbox, testing::Values(SandboxMode::bubblewrap, SandboxMode::landlock), [](const auto& one) {
   return one.param == SandboxMode::bubblewrap ? std::string("Bubblewrap") : std::string("Landlock");
 });
+
+// bubblewrap's options end with a NUL each: what follows one in a value would be options of the sandbox.
+TEST_P(Sandbox, F4_NothingThatIsGivenBecomesAnOptionOfTheSandbox) {
+  ProcessRunner runner(options_);
+  const std::string evil = std::string("x") + '\0' + "--bind" + '\0' + outside() + '\0' + outside();
+  const std::string look = "cat " + outside() + "/secret";
+  const std::vector<std::pair<const char*, std::function<void(ProcessSpec&)>>> ways = {
+      {"value",
+       [&](ProcessSpec& spec) {
+         spec.environment = {{"NAME", evil}};
+       }},
+      {"name",
+       [&](ProcessSpec& spec) {
+         spec.environment = {{evil, "x"}};
+       }},
+      {"folder", [&](ProcessSpec& spec) { spec.working_directory = root() + '\0' + evil; }},
+      {"file",
+       [&](ProcessSpec& spec) {
+         spec.files = {{evil, "x"}};
+       }},
+      {"word", [&](ProcessSpec& spec) {
+         spec.command = [&](const std::string&) { return std::vector<std::string>{"sh", "-c", look, evil}; };
+       }}};
+  for (const auto& [what, change] : ways) {
+    ProcessSpec spec = shell(look);
+    change(spec);
+    const ProcessResult result = run(runner, std::move(spec));
+    EXPECT_EQ(result.ending, Ending::not_started) << what;
+    EXPECT_THAT(result.message, HasSubstr("contains a NUL")) << what;
+    EXPECT_EQ(result.output, "") << what;
+  }
+}
 
 TEST_P(Sandbox, GivesOutputErrorAndExitCode) {
   const ProcessResult result = run_shell("echo out; echo err >&2; exit 3");

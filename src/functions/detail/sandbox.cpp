@@ -13,6 +13,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/assert.hpp"
 #include "functions/detail/landlock.hpp"
 #include "functions/detail/seccomp_filter.hpp"
 
@@ -96,11 +97,15 @@ class BubblewrapArguments {
  public:
   template <class... Texts>
   void add(const Texts&... texts) {
-    ((text_.append(texts), text_.push_back('\0')), ...);
+    (add_one(texts), ...);
   }
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
+  void add_one(std::string_view text) {
+    PAWL_ASSERT(text.find('\0') == std::string_view::npos, "a NUL would end the option and begin another one");
+    text_.append(text).push_back('\0');
+  }
   std::string text_;  // NUL after each: the form of `--args FD`
 };
 
@@ -246,6 +251,30 @@ Result<PreparedProcess> prepare_landlock(const ProcessSpec& spec, const Function
 
 // ---- choice -------------------------------------------------------------------------------------------------------------------------
 
+bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
+// A NUL ends a word, a name or a path for the kernel, and an option for bubblewrap: what follows it would be an option of the sandbox.
+Result<void> refuse_nul(const ProcessSpec& spec) {
+  const auto nul = [](std::string_view where) {
+    return Error(ErrorClass::invalid, "process.arguments", fmt::format("{} of the process contains a NUL", where));
+  };
+  const std::vector<std::string> words = spec.command(kInnerScratch);
+  if (words.empty()) return failure("there is no command");
+  if (std::any_of(words.begin(), words.end(), has_nul)) return nul("an argument");
+  for (const auto& [name, value] : spec.environment) {
+    if (has_nul(name) || name.empty() || name.find('=') != std::string::npos) {
+      return Error(ErrorClass::invalid, "process.arguments",
+                   "an environment variable of the process has a name that contains a NUL or a =");
+    }
+    if (has_nul(value)) return nul("an environment variable");
+  }
+  if (has_nul(spec.working_directory)) return nul("the working directory");
+  for (const ScratchFile& file : spec.files) {
+    if (has_nul(file.name)) return nul("the name of a file");
+  }
+  return boost::system::in_place_value;
+}
+
 // Runs `true` in the sandbox, waiting for it: some milliseconds, once per process.
 Result<void> try_out(SandboxKind kind, const FunctionsOptions& options) {
   ProcessSpec spec;
@@ -302,6 +331,7 @@ Result<SandboxKind> choose_sandbox(const FunctionsOptions& options) {
 }
 
 Result<PreparedProcess> prepare(SandboxKind kind, const ProcessSpec& spec, const FunctionsOptions& options) {
+  PAWL_TRY_VOID(refuse_nul(spec));
   if (!spec.contained) return prepare_plain(spec, options);
   switch (kind) {
     case SandboxKind::bubblewrap: return prepare_bubblewrap(spec, options);
