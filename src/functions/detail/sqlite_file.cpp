@@ -8,12 +8,54 @@
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <string_view>
 
 namespace pawl::functions {
 namespace {
 
+bool all_digits(std::string_view text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos; }
+
+// `/proc/self/fd/N/name`: a file of the folder whose handle is N.
+bool beside_the_database(std::string_view path) {
+  constexpr std::string_view kHandles = "/proc/self/fd/";
+  if (!path.starts_with(kHandles)) return false;
+  path.remove_prefix(kHandles.size());
+  const std::size_t slash = path.find('/');
+  if (slash == std::string_view::npos || !all_digits(path.substr(0, slash))) return false;
+  const std::string_view name = path.substr(slash + 1);
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos;
+}
+
+bool helper_file(const char* path) {
+  const std::string_view text(path == nullptr ? "" : path);
+  return beside_the_database(text) && (text.ends_with("-journal") || text.ends_with("-wal") || text.ends_with("-shm"));
+}
+
+sqlite3_vfs* unix_vfs() { return sqlite3_vfs_find("unix"); }
+
+// A journal may name another file, the super-journal, which SQLite reads and then deletes, whatever it is. Databases here are never
+// attached to each other, so there is none that is meant.
+int open_contained(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int flags, int* flags_out) {
+  const bool main = (flags & SQLITE_OPEN_MAIN_DB) != 0 && name != nullptr && beside_the_database(name);
+  const bool helper = (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0 && helper_file(name);
+  if (name != nullptr && !main && !helper) {
+    file->pMethods = nullptr;
+    return SQLITE_CANTOPEN;
+  }
+  return unix_vfs()->xOpen(unix_vfs(), name, file, flags, flags_out);
+}
+int delete_contained(sqlite3_vfs* /*vfs*/, const char* name, int sync) {
+  return helper_file(name) ? unix_vfs()->xDelete(unix_vfs(), name, sync) : SQLITE_IOERR_DELETE_NOENT;
+}
+int access_contained(sqlite3_vfs* /*vfs*/, const char* name, int flags, int* result) {
+  if (helper_file(name)) return unix_vfs()->xAccess(unix_vfs(), name, flags, result);
+  *result = 0;
+  return SQLITE_OK;
+}
+
 // SQLite makes every path canonical by reading links and opens the result as a text, which leaves a gap. Under this name paths are taken as
-// they are: `/proc/self/fd/N/name`, with N the handle of the folder. The last component is opened with O_NOFOLLOW by SQLite itself.
+// they are: `/proc/self/fd/N/name`, with N the handle of the folder. The last component is opened with O_NOFOLLOW by SQLite itself. Only
+// the database itself, what SQLite lays beside it, and temporary files without a name are opened.
 const char* contained_vfs() {
   static std::once_flag once;
   static sqlite3_vfs vfs{};
@@ -21,6 +63,9 @@ const char* contained_vfs() {
     vfs = *sqlite3_vfs_find("unix");
     vfs.pNext = nullptr;
     vfs.zName = "pawl-contained";
+    vfs.xOpen = open_contained;
+    vfs.xDelete = delete_contained;
+    vfs.xAccess = access_contained;
     vfs.xFullPathname = [](sqlite3_vfs*, const char* name, int size, char* out) {
       const std::size_t length = std::strlen(name);  // Flawfinder: ignore (SQLite ends it)
       if (length >= static_cast<std::size_t>(size)) return SQLITE_CANTOPEN;
