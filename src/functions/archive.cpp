@@ -12,6 +12,7 @@ namespace pawl::functions {
 namespace {
 
 constexpr std::size_t kShown = 1'000;
+constexpr Millis kDefaultTime{600'000};
 
 Existing existing_of(const json::Value& arguments) {
   const std::string existing = text_or(arguments, "existing", flag_or(arguments, "overwrite", false) ? "overwrite" : "fail");
@@ -20,6 +21,9 @@ Existing existing_of(const json::Value& arguments) {
 
 ArchiveLimits limits_of(const FunctionsOptions& options, const json::Value& arguments) {
   ArchiveLimits limits{options.max_archive_entries, options.max_archive_bytes, options.max_archive_ratio};
+  const auto time = duration_argument(arguments, "timeout");
+  const Millis given = time.has_value() ? time->value_or(kDefaultTime) : kDefaultTime;
+  limits.deadline = std::chrono::steady_clock::now() + std::min(given, options.process_timeout);
   if (const json::Value& most = arguments.get("max_bytes"); most.is_integer()) {
     limits.max_bytes = std::min(limits.max_bytes, static_cast<std::uint64_t>(most.as_integer()));
   }
@@ -149,6 +153,7 @@ class Archive final : public Builtin {
                                   "description": "files that exist already; overwrite needs allow_destructive"},
                      "overwrite": {"type": "boolean", "default": false, "description": "the same as existing: overwrite"},
                      "max_bytes": {"type": "integer", "minimum": 1, "description": "unpacked at most; the server has a limit of its own"},
+                     "timeout": {"description": "seconds, ISO 8601 text or a duration object; default 10 minutes"},
                      "allow_destructive": {"type": "boolean", "default": false},
                      "dry_run": {"type": "boolean", "default": false}
                    },
@@ -196,6 +201,10 @@ class Archive final : public Builtin {
     return ArchiveWork(parts_, call.arguments, never).plan();
   }
   engine::Cancel run(engine::Invocation call, engine::Done done) override {
+    if (const auto time = duration_argument(call.arguments, "timeout"); time.has_error()) {
+      done(failed(time.error()));
+      return {};
+    }
     auto work = [parts = parts_, arguments = std::move(call.arguments)](const std::atomic<bool>& cancelled) {
       auto output = ArchiveWork(parts, arguments, cancelled).run();
       return output.has_value() ? engine::Outcome::success(std::move(output).value()) : failed(output.error());

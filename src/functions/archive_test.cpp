@@ -103,6 +103,8 @@ TEST_F(ArchiveFunction, F3_NothingLeavesTheFolder) {
       {"symbolic link", {{"link", "", AE_IFLNK, "/tmp"}, {"link/slipped", "x"}}},
       {"link inside", {{"good", "x"}, {"link", "", AE_IFLNK, "good"}}},
       {"hard link", {{"hard", "", AE_IFREG, "../../etc/passwd"}}},
+      {"repository", {{"good", "x"}, {"site/.git/config", "x"}}},
+      {"repository in capitals", {{".GiT/hooks/x", "x"}}},
       {"pipe", {{"pipe", "", AE_IFIFO}}},
       {"device", {{"device", "", AE_IFCHR}}},
   };
@@ -136,6 +138,37 @@ TEST_F(ArchiveFunction, F3_BombsAreRefusedBeforeTheyUnpack) {
   EXPECT_THAT(call(R"({"operation": "extract", "archive": "large.tar.gz", "target": "to", "max_bytes": 5})"),
               HasSubstr("more than 5 bytes"));
   EXPECT_FALSE(std::filesystem::exists(bench_.root() + "/to"));
+}
+
+// Unfolding them would take place while the archive is opened, before anything is counted.
+TEST_F(ArchiveFunction, F3_ACompressionInsideOfACompressionIsNotUnfolded) {
+  for (const auto add : {archive_write_add_filter_gzip, archive_write_add_filter_xz, archive_write_add_filter_zstd}) {
+    archive* writer = archive_write_new();
+    archive_write_set_format_pax_restricted(writer);
+    archive_write_add_filter_gzip(writer);
+    add(writer);
+    ASSERT_EQ(archive_write_open_filename(writer, (bench_.root() + "/nested").c_str()), ARCHIVE_OK);
+    archive_entry* entry = archive_entry_new();
+    archive_entry_set_pathname(entry, "inner");
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_size(entry, 0);
+    archive_write_header(writer, entry);
+    archive_entry_free(entry);
+    archive_write_free(writer);
+    EXPECT_THAT(call(R"({"operation": "list", "archive": "nested"})"), testing::Not(HasSubstr("inner")));
+  }
+}
+
+TEST_F(ArchiveFunction, ItsTimeIsBoundedByTheServers) {
+  FunctionsOptions options;
+  options.process_timeout = Millis(0);
+  Bench bench(outbound_, options);
+  plant(bench.root() + "/a.tar.gz", {{"a", "x"}});
+  for (const std::string operation : {"list", "extract"}) {
+    const auto outcome =
+        bench.call("archive", R"({"archive": "a.tar.gz", "timeout": 60, "target": "to", "operation": ")" + operation + "\"}");
+    EXPECT_THAT(json::to_text(outcome.error), HasSubstr("the time for this call is up"));
+  }
 }
 
 TEST_F(ArchiveFunction, WhatIsNoArchiveIsSaidSo) {

@@ -39,7 +39,13 @@ struct CloseFolder {
   void operator()(DIR* folder) const noexcept { closedir(folder); }
 };
 
-Error cancelled_error() { return {ErrorClass::unavailable, "archive.cancelled", "the call was cancelled"}; }
+Result<void> go_on(const ArchiveLimits& limits, const std::atomic<bool>& cancelled) {
+  if (cancelled.load(std::memory_order_relaxed)) return Error(ErrorClass::unavailable, "archive.cancelled", "the call was cancelled");
+  if (std::chrono::steady_clock::now() >= limits.deadline) {
+    return Error(ErrorClass::timeout, "archive.timeout", "the time for this call is up");
+  }
+  return boost::system::in_place_value;
+}
 Error too_large(std::string what) { return {ErrorClass::too_large, "archive.too_large", std::move(what)}; }
 
 Error format_error(const Place& place, archive* handle) {
@@ -50,9 +56,54 @@ Error format_error(const Place& place, archive* handle) {
 
 // ---- reading ------------------------------------------------------------------------------------------------------------------------
 
+// The bytes of the archive. The library asks for them in places where it does not come back for long (headers, what is skipped): the call's
+// end is seen here.
+struct Source {
+  Fd fd;
+  const ArchiveLimits& limits;
+  const std::atomic<bool>& cancelled;
+  std::array<char, kPiece> piece{};
+
+  static la_ssize_t read(archive* handle, void* data, const void** buffer) {
+    auto& source = *static_cast<Source*>(data);
+    *buffer = source.piece.data();
+    if (go_on(source.limits, source.cancelled).has_error()) {
+      archive_set_error(handle, ECANCELED, "ended");
+      return ARCHIVE_FATAL;
+    }
+    while (true) {
+      const ssize_t length = ::read(source.fd.get(), source.piece.data(), source.piece.size());
+      if (length >= 0) return length;
+      if (errno == EINTR) continue;
+      archive_set_error(handle, errno, "cannot be read");
+      return ARCHIVE_FATAL;
+    }
+  }
+  static la_int64_t seek(archive* handle, void* data, la_int64_t offset, int whence) {
+    const off_t at = lseek(static_cast<Source*>(data)->fd.get(), offset, whence);
+    if (at >= 0) return at;
+    archive_set_error(handle, errno, "cannot be read");
+    return ARCHIVE_FATAL;
+  }
+};
+
+// By the first bytes. The library itself would look for further compressions inside of the first, and unpack all of them to do so.
+int compression_of(int fd) {
+  std::array<char, 6> bytes{};
+  const ssize_t length = pread(fd, bytes.data(), bytes.size(), 0);
+  const std::string_view begin(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+  if (begin.starts_with("\x1F\x8B")) return ARCHIVE_FILTER_GZIP;
+  if (begin.starts_with(std::string_view("\xFD"
+                                         "7zXZ\0",
+                                         6)))
+    return ARCHIVE_FILTER_XZ;
+  if (begin.starts_with("\x28\xB5\x2F\xFD")) return ARCHIVE_FILTER_ZSTD;
+  return ARCHIVE_FILTER_NONE;
+}
+
 class Reader {
  public:
-  static Result<Reader> open(const Place& place) {
+  static Result<Reader> open(const Place& place, const ArchiveLimits& limits, const std::atomic<bool>& cancelled) {
     Reader reader;
     PAWL_TRY(fd, open_place(place, O_RDONLY | O_NONBLOCK | O_NOCTTY));
     struct stat status {};
@@ -60,25 +111,41 @@ class Reader {
     if (!S_ISREG(status.st_mode))
       return Error(ErrorClass::invalid, "file.not_regular", fmt::format("{} is not a regular file", place.display()));
     reader.size_ = static_cast<std::uint64_t>(status.st_size);
-    reader.fd_ = std::move(fd);
+    const int compression = compression_of(fd.get());
+    reader.source_ = std::unique_ptr<Source>(new Source{std::move(fd), limits, cancelled});
     reader.archive_.reset(archive_read_new());
     archive* handle = reader.archive_.get();
-    archive_read_support_format_zip_seekable(handle);
+    if (compression == ARCHIVE_FILTER_NONE) archive_read_support_format_zip_seekable(handle);
     archive_read_support_format_tar(handle);
-    archive_read_support_filter_gzip(handle);
-    archive_read_support_filter_xz(handle);
-    archive_read_support_filter_zstd(handle);
-    if (archive_read_open_fd(handle, reader.fd_.get(), kPiece) != ARCHIVE_OK) return format_error(place, handle);
+    if (compression != ARCHIVE_FILTER_NONE && archive_read_append_filter(handle, compression) != ARCHIVE_OK) {
+      return format_error(place, handle);
+    }
+    archive_read_set_read_callback(handle, Source::read);
+    archive_read_set_seek_callback(handle, Source::seek);
+    archive_read_set_callback_data(handle, reader.source_.get());
+    if (archive_read_open1(handle) != ARCHIVE_OK) return reader.failure(place);
     return reader;
   }
+  // What went wrong: the call's end, or what the library says.
+  [[nodiscard]] Error failure(const Place& place) const {
+    const auto ended = go_on(source_->limits, source_->cancelled);
+    return ended.has_error() ? ended.error() : format_error(place, archive_.get());
+  }
+  [[nodiscard]] Result<void> go_on_reading() const { return go_on(source_->limits, source_->cancelled); }
   [[nodiscard]] archive* get() const { return archive_.get(); }
   [[nodiscard]] std::uint64_t size() const { return size_; }
 
  private:
-  Fd fd_;
-  std::unique_ptr<archive, FreeReader> archive_;
+  std::unique_ptr<Source> source_;
+  std::unique_ptr<archive, FreeReader> archive_;  // reads from the source
   std::uint64_t size_ = 0;
 };
+
+bool is_git_folder(std::string_view part) {
+  constexpr std::string_view kGit = ".git";
+  return std::equal(part.begin(), part.end(), kGit.begin(), kGit.end(),
+                    [](char left, char right) { return (left >= 'A' && left <= 'Z' ? static_cast<char>(left + 32) : left) == right; });
+}
 
 // Why an entry of that name is refused; empty: it is a plain path below the folder. `name` becomes normal.
 std::string check_name(std::string& name) {
@@ -93,6 +160,7 @@ std::string check_name(std::string& name) {
     const std::string_view part = rest.substr(0, slash);
     rest.remove_prefix(std::min(slash + 1, rest.size()));
     if (part.empty() || part == ".") continue;
+    if (is_git_folder(part)) return "it lies in a folder .git, whose content git would obey";
     if (part == "..") return "its name leads out of the folder";
     if (++depth > kMaxDepth || part.size() > 255) return "its name is too long or too deep";
     if (!normal.empty()) normal += '/';
@@ -148,23 +216,22 @@ class Budget {
 };
 
 // Nothing: the end.
-Result<archive_entry*> next_entry(const Reader& reader, const Place& place, Budget& budget, const std::atomic<bool>& cancelled) {
-  if (cancelled.load(std::memory_order_relaxed)) return cancelled_error();
+Result<archive_entry*> next_entry(const Reader& reader, const Place& place, Budget& budget) {
+  PAWL_TRY_VOID(reader.go_on_reading());
   archive_entry* entry = nullptr;
   const int code = archive_read_next_header(reader.get(), &entry);
   if (code == ARCHIVE_EOF) return static_cast<archive_entry*>(nullptr);
-  if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return format_error(place, reader.get());
+  if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return reader.failure(place);
   PAWL_TRY_VOID(budget.entry());
   return entry;
 }
 
-Result<void> copy_content(const Reader& reader, const Place& place, StagedFile& file, Budget& budget, std::uint64_t& bytes,
-                          const std::atomic<bool>& cancelled) {
+Result<void> copy_content(const Reader& reader, const Place& place, StagedFile& file, Budget& budget, std::uint64_t& bytes) {
   std::array<char, kPiece> piece{};
   while (true) {
-    if (cancelled.load(std::memory_order_relaxed)) return cancelled_error();
+    PAWL_TRY_VOID(reader.go_on_reading());
     const la_ssize_t length = archive_read_data(reader.get(), piece.data(), piece.size());
-    if (length < 0) return format_error(place, reader.get());
+    if (length < 0) return reader.failure(place);
     if (length == 0) return boost::system::in_place_value;
     PAWL_TRY_VOID(budget.bytes(static_cast<std::uint64_t>(length)));
     PAWL_TRY_VOID(file.write({piece.data(), static_cast<std::size_t>(length)}));
@@ -192,7 +259,7 @@ class Walker {
       : list_(list), except_(except), limits_(limits), cancelled_(cancelled) {}
 
   Result<void> visit(const Place& place, const std::string& name, std::size_t depth) {
-    if (cancelled_.load(std::memory_order_relaxed)) return cancelled_error();
+    PAWL_TRY_VOID(go_on(limits_, cancelled_));
     if (list_.items.size() >= limits_.max_entries) return too_large(fmt::format("there are more than {} files", limits_.max_entries));
     if (depth > kMaxDepth) return too_large("the folders are too deep");
     if (place.root == except_.root && place.relative == except_.relative) return boost::system::in_place_value;
@@ -254,7 +321,7 @@ void choose(archive* writer, ArchiveFormat format) {
 }
 
 Result<std::uint64_t> pack(archive* writer, const Packing& item, const Place& archive_place, std::uint64_t left,
-                           const std::atomic<bool>& cancelled) {
+                           const ArchiveLimits& limits, const std::atomic<bool>& cancelled) {
   PAWL_TRY(fd, open_place(item.place, (item.folder ? O_RDONLY | O_DIRECTORY : O_RDONLY) | O_NONBLOCK | O_NOCTTY));
   struct stat status {};
   if (fstat(fd.get(), &status) != 0) return file_error(errno, item.place.display());
@@ -273,7 +340,7 @@ Result<std::uint64_t> pack(archive* writer, const Packing& item, const Place& ar
   std::array<char, kPiece> piece{};
   std::uint64_t done = 0;
   while (done < size) {
-    if (cancelled.load(std::memory_order_relaxed)) return cancelled_error();
+    PAWL_TRY_VOID(go_on(limits, cancelled));
     const ssize_t length = read(fd.get(), piece.data(), std::min<std::uint64_t>(piece.size(), size - done));
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return file_error(errno, item.place.display());
@@ -299,11 +366,11 @@ std::optional<ArchiveFormat> archive_format(std::string_view name) {
 
 Result<std::vector<ArchiveEntry>> list_archive(const Place& archive_place, const ArchiveLimits& limits,
                                                const std::atomic<bool>& cancelled) {
-  PAWL_TRY(reader, Reader::open(archive_place));
+  PAWL_TRY(reader, Reader::open(archive_place, limits, cancelled));
   Budget budget(limits, reader.size());
   std::vector<ArchiveEntry> entries;
   while (true) {
-    PAWL_TRY(entry, next_entry(reader, archive_place, budget, cancelled));
+    PAWL_TRY(entry, next_entry(reader, archive_place, budget));
     if (entry == nullptr) return entries;
     entries.push_back(describe(entry));
     PAWL_TRY_VOID(budget.bytes(entries.back().size));
@@ -322,11 +389,11 @@ Result<Unpacked> extract_archive(const Place& archive_place, const Place& folder
       return file_error(EEXIST, folder.child(entry.name).display());
     }
   }
-  PAWL_TRY(reader, Reader::open(archive_place));
+  PAWL_TRY(reader, Reader::open(archive_place, limits, cancelled));
   Budget budget(limits, reader.size());
   Unpacked unpacked;
   while (true) {
-    PAWL_TRY(raw, next_entry(reader, archive_place, budget, cancelled));
+    PAWL_TRY(raw, next_entry(reader, archive_place, budget));
     if (raw == nullptr) return unpacked;
     // Looked at again: the archive may have been changed meanwhile.
     const ArchiveEntry entry = describe(raw);
@@ -343,7 +410,7 @@ Result<Unpacked> extract_archive(const Place& archive_place, const Place& folder
       continue;
     }
     PAWL_TRY(file, StagedFile::open(place, existing == Existing::replace, entry.executable ? 0755 : 0644));
-    PAWL_TRY_VOID(copy_content(reader, archive_place, file, budget, unpacked.bytes, cancelled));
+    PAWL_TRY_VOID(copy_content(reader, archive_place, file, budget, unpacked.bytes));
     PAWL_TRY_VOID(file.commit());
     ++unpacked.files;
   }
@@ -366,7 +433,7 @@ Result<Packed> create_archive(const Place& archive_place, ArchiveFormat format, 
   if (archive_write_open_fd(writer.get(), file.fd()) != ARCHIVE_OK) return format_error(archive_place, writer.get());
   Packed packed;
   for (const Packing& item : items) {
-    PAWL_TRY(bytes, pack(writer.get(), item, archive_place, limits.max_bytes - packed.bytes, cancelled));
+    PAWL_TRY(bytes, pack(writer.get(), item, archive_place, limits.max_bytes - packed.bytes, limits, cancelled));
     packed.bytes += bytes;
     ++packed.entries;
   }

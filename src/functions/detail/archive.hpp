@@ -2,11 +2,12 @@
 ///
 /// An archive is somebody else's file. Before the first byte is written all its entries are read: a name that leads out of the folder, a
 /// link, a device, or more than the limits refuses the whole archive. While unpacking, real bytes are counted: headers lie.
-/// Files appear through `Place`. Errors: `archive.format`, `archive.entry` (denied), `archive.too_large`, `archive.cancelled`, those of
-/// contained_path.hpp.
+/// Around the archive there is one compression at most. Files appear through `Place`. Errors: `archive.format`, `archive.entry` (denied),
+/// `archive.too_large`, `archive.cancelled`, `archive.timeout`, those of contained_path.hpp.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@ struct ArchiveLimits {
   std::uint32_t max_entries = 10'000;
   std::uint64_t max_bytes = 1ULL << 30U;  ///< of all entries, unpacked
   std::uint64_t max_ratio = 200;          ///< unpacked to packed; small archives are not asked
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
 struct ArchiveEntry {
