@@ -114,6 +114,10 @@ engine::Outcome parse(const Roots& roots, const FunctionsOptions& options, const
     text = std::move(content->bytes);
   }
   const CsvFormat format = format_of(arguments);
+  if (arguments.get("types").is_object() && !format.header && format.columns.empty()) {
+    return failed(Error(ErrorClass::invalid, "csv.columns",
+                        "`types` goes by the names of columns, and without `header` or `columns` there are none"));
+  }
   auto parsed = parse_csv(text, format);
   if (parsed.has_error()) return failed(parsed.error());
   const bool limited = parsed->size() == format.max_rows;

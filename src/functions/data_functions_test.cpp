@@ -36,6 +36,13 @@ TEST_F(DataFunctions, CsvIsReadWithTypes) {
   EXPECT_THAT(rows(R"({"text": "a,b\n1\n"})"), HasSubstr("line 2"));
 }
 
+TEST_F(DataFunctions, CsvLosesNoColumnAndNoType) {
+  EXPECT_THAT(rows(R"({"text": "a,b,a\n1,2,3\n"})"), HasSubstr("'a' is there twice"));
+  EXPECT_THAT(rows(R"({"text": "1,2\n", "header": false, "columns": ["x", "x"]})"), HasSubstr("'x' is there twice"));
+  EXPECT_EQ(rows(R"({"text": "a,a\n1,2\n", "columns": ["x", "y"]})"), R"([{"x":"1","y":"2"}])");
+  EXPECT_THAT(rows(R"({"text": "1,2\n", "header": false, "types": {"a": "integer"}})"), HasSubstr("`types` goes by the names"));
+}
+
 TEST_F(DataFunctions, CsvStopsAtTheLimitAndSaysSo) {
   EXPECT_EQ(call("csv", R"({"text": "a\n1\n2\n3\n", "limit": 2})"),
             R"({"rows":[{"a":"1"},{"a":"2"}],"columns":["a"],"count":2,"limited":true})");

@@ -7,12 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 
 #include "functions/detail/builtins.hpp"
 #include "functions/detail/encoding.hpp"
 #include "functions/detail/process_call.hpp"
+#include "functions/detail/secret_hosts.hpp"
 #include "functions/detail/sql_target.hpp"
 #include "functions/detail/sqlite_file.hpp"
 #include "functions/detail/staged_file.hpp"
@@ -123,10 +125,12 @@ class DumpCall : public std::enable_shared_from_this<DumpCall> {
 
  private:
   Result<void> prepare() {
+    PAWL_TRY_VOID(hold_to_host(call_.arguments, address_.host, call_.secrets));
     const net::AddressPolicy policy = parts_.dependencies.policy != nullptr ? *parts_.dependencies.policy : net::AddressPolicy{};
     PAWL_TRY(addresses, net::permitted_addresses(address_.host, policy));
     PAWL_TRY(staged, StagedFile::open(target_, replaces(call_.arguments)));
     host_address_ = addresses.front();
+    sslmode_ = address_.sslmode_for(addresses);
     staged_ = std::make_unique<StagedFile>(std::move(staged));
     return boost::system::in_place_value;
   }
@@ -139,7 +143,7 @@ class DumpCall : public std::enable_shared_from_this<DumpCall> {
     spec.command = [words = std::move(words)](const std::string&) { return words; };
     spec.environment = {{"PGHOST", address_.host},         {"PGHOSTADDR", host_address_}, {"PGPORT", address_.port},
                         {"PGDATABASE", address_.database}, {"PGUSER", address_.user},     {"PGPASSWORD", address_.password},
-                        {"PGSSLMODE", address_.sslmode},   {"PGPASSFILE", "/dev/null"},   {"PGAPPNAME", "pawl"},
+                        {"PGSSLMODE", sslmode_},           {"PGPASSFILE", "/dev/null"},   {"PGAPPNAME", "pawl"},
                         {"PGGSSENCMODE", "disable"},       {"PGSYSCONFDIR", "/dev/null"}};
     spec.timeout = time_;
     spec.network = true;
@@ -182,6 +186,7 @@ class DumpCall : public std::enable_shared_from_this<DumpCall> {
   const Millis time_;
   const engine::Done done_;
   std::string host_address_;
+  std::string sslmode_;
   std::unique_ptr<StagedFile> staged_;
   std::mutex mutex_;
   engine::Cancel current_;
@@ -251,15 +256,16 @@ class DatabaseBackup final : public Builtin {
       done(failed(source.has_error() ? source.error() : target.has_error() ? target.error() : time.error()));
       return {};
     }
+    const Millis limit = std::min(time->value_or(kDefaultTime), parts_.options.process_timeout);
     if (source->file) {
-      auto work = [from = *source->file, to = *target, replace = replaces(call.arguments), time = time->value_or(kDefaultTime),
+      auto work = [from = *source->file, to = *target, replace = replaces(call.arguments), time = limit,
                    roots = parts_.roots](const std::atomic<bool>& cancelled) {
         auto output = back_up_sqlite(from, to, replace, time, cancelled);
         return output.has_value() ? engine::Outcome::success(std::move(output).value()) : failed(output.error());
       };
       return run_on_pool(parts_.dependencies.pool, std::move(work), std::move(done));
     }
-    auto dump = std::make_shared<DumpCall>(parts_, std::move(call), source->server, *target, time->value_or(kDefaultTime), std::move(done));
+    auto dump = std::make_shared<DumpCall>(parts_, std::move(call), source->server, *target, limit, std::move(done));
     dump->begin();
     return [dump] { dump->cancel(); };
   }

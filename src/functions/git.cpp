@@ -17,6 +17,7 @@
 #include "functions/detail/encoding.hpp"
 #include "functions/detail/git_config.hpp"
 #include "functions/detail/process_call.hpp"
+#include "functions/detail/secret_hosts.hpp"
 #include "net/address_policy.hpp"
 #include "net/permitted_addresses.hpp"
 
@@ -137,9 +138,10 @@ std::vector<std::vector<std::string>> steps_of(const json::Value& arguments, con
     return {with(std::move(words), {"--", url, path}), {"-C", path, "rev-parse", "HEAD"}};
   }
   if (operation == "pull") {
-    std::vector<std::string> words = {"pull", "--quiet", "--ff-only", "--no-recurse-submodules", "--", "origin"};
+    // Not `git pull`, which overwrites files that are ignored.
+    std::vector<std::string> words = {"fetch", "--quiet", "--no-recurse-submodules", "--", "origin"};
     if (!branch.empty()) words.push_back(branch);
-    return {std::move(words), {"rev-parse", "HEAD"}};
+    return {std::move(words), {"merge", "--quiet", "--ff-only", "--no-overwrite-ignore", "FETCH_HEAD"}, {"rev-parse", "HEAD"}};
   }
   if (operation == "push") {
     std::vector<std::string> words = {"push", "--quiet", "--no-verify", "--no-recurse-submodules", "--no-signed"};
@@ -153,7 +155,7 @@ std::vector<std::vector<std::string>> steps_of(const json::Value& arguments, con
             {"rev-parse", "HEAD"}};
   }
   if (operation == "checkout") {
-    std::vector<std::string> words = {"checkout", "--quiet", "--no-recurse-submodules"};
+    std::vector<std::string> words = {"checkout", "--quiet", "--no-recurse-submodules", "--no-overwrite-ignore"};
     if (force) words.emplace_back("--force");
     if (flag_or(arguments, "create", false)) words.emplace_back("-b");
     return {with(std::move(words), {branch.empty() ? revision : branch, "--"}), {"rev-parse", "HEAD"}};
@@ -277,7 +279,10 @@ class GitCall : public std::enable_shared_from_this<GitCall> {
       PAWL_TRY(remote, read_remote(url, *parts_.roots, parts_.options));
       url = remote.url;
       local_ = remote.host.empty();
-      if (!local_) PAWL_TRY_VOID(guard(remote, told));
+      if (!local_) {
+        PAWL_TRY_VOID(hold_to_host(arguments, remote.host, call_.secrets));
+        PAWL_TRY_VOID(guard(remote, told));
+      }
     }
     PAWL_TRY_VOID(add_credentials(told));
     if (const json::Value& author = arguments.get("author"); author.is_object() || !names_committer) {
@@ -285,6 +290,11 @@ class GitCall : public std::enable_shared_from_this<GitCall> {
       told.emplace_back("user.email", text_or(author, "email", "pawl@localhost"));
     }
     environment_ = environment(told, local_);
+    if (operation_ != "clone") {
+      // Said and not searched for: git must take the repository whose configuration was looked at, or none.
+      environment_.insert(environment_.end(),
+                          {{"GIT_DIR", folder_ + "/.git"}, {"GIT_COMMON_DIR", folder_ + "/.git"}, {"GIT_WORK_TREE", folder_}});
+    }
     steps_ = steps_of(arguments, place.display(), url);
     PAWL_TRY(time, duration_argument(arguments, "timeout"));
     time_ = time.value_or(Millis(120'000));

@@ -137,6 +137,44 @@ TEST_F(GitFunction, F3_AFolderThatPointsElsewhereIsNoRepository) {
   EXPECT_THAT(in("..", "status"), HasSubstr("authorization"));
 }
 
+TEST_F(GitFunction, F3_TheRepositoryThatIsLookedAtIsTheOneThatIsUsed) {
+  const std::string evil =
+      "printf '[core]\\n\\trepositoryformatversion = 0\\n\\tbare = false\\n\\tfsmonitor = touch " + bench_.root() + "/pwned\\n'";
+  // Another folder's configuration, named by a file of two lines that git knows.
+  shell("cp -r seed common && cp -r seed/.git elsewhere && " + evil +
+        " > elsewhere/config && echo ../../elsewhere > common/.git/commondir");
+  EXPECT_THAT(in("common", "status"), HasSubstr("git.config"));
+  shell("cp -r seed tree && " + evil + " > tree/.git/config.worktree");
+  EXPECT_THAT(in("tree", "status"), HasSubstr("git.config"));
+  // What is no repository makes git look in the folders above.
+  shell("cp -r seed above && mkdir -p above/inner/.git && cp seed/.git/config above/inner/.git/config");
+  EXPECT_THAT(in("above/inner", "status"), HasSubstr("not a git repository"));
+  EXPECT_THAT(in("above/inner", "commit", {{"commit_message", "x"}}), HasSubstr("not a git repository"));
+  // A bare repository beside a `.git` that only looks like one.
+  shell("cp -r origin.git decoy && mkdir decoy/.git && cp seed/.git/config decoy/.git/config");
+  EXPECT_THAT(in("decoy", "log"), HasSubstr("not a git repository"));
+  EXPECT_FALSE(exists("pwned"));
+}
+
+TEST_F(GitFunction, IgnoredFilesAreNotOverwritten) {
+  const json::Value origin(bench_.root() + "/origin.git");
+  ASSERT_THAT(in("work", "clone", {{"remote_url", origin}, {"branch", "main"}}), HasSubstr("\"commit\""));
+  shell(
+      "cd seed && git checkout -q -b topic && echo theirs > notes && git add -f notes && git -c user.name=x -c user.email=x@y commit -qm "
+      "notes"
+      " && git push -q ../origin.git topic topic:main");
+  bench_.write("work/.git/info/exclude", "notes\n");
+  bench_.write("work/notes", "mine\n");
+  EXPECT_THAT(in("work", "pull", {{"branch", "main"}}), HasSubstr("would be overwritten"));
+  EXPECT_EQ(bench_.read("work/notes"), "mine\n");
+  shell("cd work && git fetch -q origin topic:topic");
+  EXPECT_THAT(in("work", "checkout", {{"branch", "topic"}}), HasSubstr("would be overwritten"));
+  EXPECT_EQ(bench_.read("work/notes"), "mine\n");
+  std::filesystem::remove(bench_.root() + "/work/notes");
+  EXPECT_THAT(in("work", "pull"), HasSubstr("\"commit\""));
+  EXPECT_EQ(bench_.read("work/notes"), "theirs\n");
+}
+
 TEST(GitConfig, OnlyWhatIsKnownToBeHarmlessIsTaken) {
   const auto config = read_git_config(
       "[core]\n\trepositoryformatversion = 0\n\tbare = false\n[remote \"origin\"]\n\turl = https://x/y.git\n"

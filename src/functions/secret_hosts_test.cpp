@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "functions/detail/encoding.hpp"
+#include "functions/testing/bench.hpp"
 #include "json/parse.hpp"
+#include "json/write.hpp"
+#include "net/address_policy.hpp"
+#include "net/scripted_outbound.hpp"
 
 namespace pawl::functions {
 namespace {
@@ -55,6 +59,43 @@ TEST(SecretHosts, F6_ASecretGoesToTheHostsOfItsIntegrationOnly) {
     auto by_password = to(url);
     by_password.credentials = net::BasicCredentials{"me", secret};
     EXPECT_EQ(judge(by_password), expected) << host;
+  }
+}
+
+TEST(SecretHosts, F6_SoItIsWithDatabasesAndRepositories) {
+  const auto secrets = json::parse(kSecrets).value();
+  const auto held = [&](const std::string& arguments, std::string_view host) {
+    return hold_to_host(json::parse(arguments).value(), host, secrets).has_error();
+  };
+  for (const std::string carrying :
+       {R"({"password": "canary/secret+4711"})", R"({"connection": {"password": "canary/secret+4711"}})",
+        R"({"connection_string": "postgresql://me:canary%2Fsecret%2B4711@x/y"})", R"({"parameters": ["x", "canary/secret+4711"]})"}) {
+    EXPECT_FALSE(held(carrying, "API.github.com")) << carrying;
+    EXPECT_FALSE(held(carrying, "x.github.example")) << carrying;
+    EXPECT_TRUE(held(carrying, "evil.example")) << carrying;
+    EXPECT_TRUE(held(carrying, "")) << carrying;
+  }
+  EXPECT_FALSE(held(R"({"password": "operators-own-secret"})", "evil.example"));
+}
+
+TEST(SecretHosts, F6_TheFunctionsAskBeforeTheyConnect) {
+  net::ScriptedOutbound outbound;
+  const net::AddressPolicy policy{.allow_private = true};
+  Bench bench(outbound, {}, &policy);
+  std::filesystem::create_directories(bench.root() + "/seed/.git");
+  bench.write("seed/.git/config", "[remote \"origin\"]\n\turl = https://127.0.0.1:1/x.git\n");
+  for (const auto& [function, arguments] : std::vector<std::pair<std::string, std::string>>{
+           {"git",
+            R"({"operation": "clone", "remote_url": "https://127.0.0.1:1/x.git", "repo_path": "to", "password": "canary/secret+4711"})"},
+           {"git", R"({"operation": "pull", "repo_path": "seed", "token": "canary/secret+4711"})"},
+           {"git", R"({"operation": "push", "repo_path": "seed", "password": "canary/secret+4711"})"},
+           {"sql-query", R"({"query": "select 1", "connection": {"host": "127.0.0.1", "port": 1, "database": "d", "username": "u", )"
+                         R"("password": "canary/secret+4711"}})"},
+           {"sql-query", R"({"query": "select 1", "connection_string": "postgresql://u:canary%2Fsecret%2B4711@127.0.0.1:1/d"})"},
+           {"database-backup", R"({"target": "t", "connection": {"host": "127.0.0.1", "port": 1, "database": "d", "username": "u", )"
+                               R"("password": "canary/secret+4711"}})"}}) {
+    const auto outcome = bench.call(function, arguments, "{}", kSecrets);
+    EXPECT_NE(json::to_text(outcome.error).find("http.secret_host"), std::string::npos) << arguments << json::to_text(outcome.error);
   }
 }
 

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <mutex>
 
 #include "async/blocking_pool.hpp"
 #include "base/utf8.hpp"
 #include "functions/detail/builtins.hpp"
 #include "functions/detail/encoding.hpp"
+#include "functions/detail/secret_hosts.hpp"
 #include "functions/detail/sql.hpp"
 #include "functions/detail/sql_target.hpp"
 
@@ -93,6 +95,12 @@ class SqlQuery final : public Builtin {
       done(failed(target.has_error() ? target.error() : time.error()));
       return {};
     }
+    if (!target->file) {
+      if (const auto held = hold_to_host(call.arguments, target->server.host, call.secrets); held.has_error()) {
+        done(failed(held.error()));
+        return {};
+      }
+    }
     SqlStatement statement;
     statement.text = text_or(call.arguments, "query", "");
     statement.parameters = call.arguments.get("parameters");
@@ -100,7 +108,7 @@ class SqlQuery final : public Builtin {
     const json::Value& limit = call.arguments.get("limit");
     statement.limit = static_cast<std::size_t>(limit.is_integer() ? limit.as_integer() : kDefaultLimit);
     statement.max_bytes = parts_.options.max_response;
-    statement.deadline = std::chrono::steady_clock::now() + time->value_or(Millis(30'000));
+    statement.deadline = std::chrono::steady_clock::now() + std::min(time->value_or(Millis(30'000)), parts_.options.process_timeout);
     const net::AddressPolicy policy = parts_.dependencies.policy != nullptr ? *parts_.dependencies.policy : net::AddressPolicy{};
     auto work = [target = std::move(target).value(), statement = std::move(statement), policy, secrets = std::move(call.secrets),
                  roots = parts_.roots](const std::atomic<bool>& cancelled) {

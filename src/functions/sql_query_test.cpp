@@ -102,6 +102,29 @@ TEST_F(SqlQuery, S4_M2_LongStatementsEndWithTheirTimeOrTheCall) {
   EXPECT_THAT(json::to_text(future.get().error), HasSubstr("cancelled"));
 }
 
+// A journal left by a crash may name a super-journal, which SQLite would read and delete once it has rolled back.
+TEST_F(SqlQuery, F3_AJournalThatIsLaidBesideADatabaseDeletesNothingElse) {
+  const std::string victim = bench_.root() + "/../victim";
+  std::ofstream(victim) << "precious";
+  const auto number = [](std::uint32_t value) {
+    return std::string{static_cast<char>(value >> 24U), static_cast<char>(value >> 16U), static_cast<char>(value >> 8U),
+                       static_cast<char>(value)};
+  };
+  const auto size = std::filesystem::file_size(bench_.root() + "/shop.db");
+  constexpr std::uint32_t kPage = 4096;
+  constexpr std::uint32_t kSector = 512;
+  const std::string magic = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
+  std::uint32_t sum = 0;
+  for (const char c : victim) sum += static_cast<std::uint32_t>(c);
+  std::string journal = magic + number(0) + number(1) + number(static_cast<std::uint32_t>(size / kPage)) + number(kSector) + number(kPage);
+  journal.resize(kSector);
+  journal += number(0x40000000U / kPage + 1) + victim + number(static_cast<std::uint32_t>(victim.size())) + number(sum) + magic;
+  bench_.write("shop.db-journal", journal);
+  EXPECT_THAT(write("update products set price = 1"), HasSubstr(R"("rows_affected":2)"));
+  EXPECT_TRUE(std::filesystem::exists(victim));
+  EXPECT_FALSE(std::filesystem::exists(bench_.root() + "/shop.db-journal"));  // it was taken for one, and is done with
+}
+
 TEST_F(SqlQuery, F3_OnlyFilesBelowTheRootsAreOpened) {
   make_database(bench_.root() + "/../outside.db", "create table secret (a)");
   std::filesystem::create_symlink(bench_.root() + "/../outside.db", bench_.root() + "/link.db");
@@ -169,6 +192,15 @@ TEST(SqlConnection, StringsNameOneServerAndNoFilesOfThisMachine) {
   }
 }
 
+TEST(SqlConnection, EncryptionIsRequiredInThePublicInternetUnlessSaidOtherwise) {
+  PostgresAddress address;
+  EXPECT_EQ(address.sslmode_for({"8.8.8.8"}), "require");
+  EXPECT_EQ(address.sslmode_for({"10.0.0.1", "2001:4860:4860::8888"}), "require");
+  EXPECT_EQ(address.sslmode_for({"10.0.0.1", "::1"}), "prefer");
+  address.sslmode = "disable";
+  EXPECT_EQ(address.sslmode_for({"8.8.8.8"}), "disable");
+}
+
 // ---- PostgreSQL -----------------------------------------------------------------------------------------------------------------------
 
 class SqlQueryPostgres : public testing::Test {
@@ -228,6 +260,10 @@ TEST_F(SqlQueryPostgres, AI_C3_ReadOnlyIsKeptByTheDatabase) {
   EXPECT_THAT(run("set transaction read write"), HasSubstr("sql."));
   EXPECT_THAT(run("select count(*) as n from pawl_sql_test"), HasSubstr(R"([{"n":2}])"));
   EXPECT_THAT(write("drop table pawl_sql_test"), HasSubstr("rows_affected"));
+}
+
+TEST_F(SqlQueryPostgres, AnExpressionOfManyMegabytesIsSent) {
+  EXPECT_THAT(run("select length($1) as n", json::Value::array({std::string(20'000'000, 'x')})), HasSubstr(R"([{"n":20000000}])"));
 }
 
 TEST_F(SqlQueryPostgres, TheLimitEndsAReading) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "functions/detail/builtins.hpp"
 #include "jq/jq.hpp"
@@ -51,10 +52,14 @@ class Work {
     if (!each_) return all_ ? results(*expression_, std::move(input)) : first(*expression_, std::move(input));
     if (!input.is_array()) return Error(ErrorClass::invalid, "transform.input", "the input is no array, so it has no items");
     const TimePoint deadline = clock.now() + time;
-    std::vector<json::Value> items;
-    for (const json::Value& item : input.items()) {
+    const GoOn go_on = [&]() -> Result<void> {
       if (cancelled.load(std::memory_order_relaxed)) return Error(ErrorClass::unavailable, "transform.cancelled", "the call was cancelled");
       if (clock.now() >= deadline) return Error(ErrorClass::timeout, "transform.timeout", "the time for this call is up");
+      return boost::system::in_place_value;
+    };
+    std::vector<json::Value> items;
+    for (const json::Value& item : input.items()) {
+      PAWL_TRY_VOID(go_on());
       if (filter_) {
         PAWL_TRY(wanted, first(*filter_, item));
         if (!wanted.truthy()) continue;
@@ -62,12 +67,14 @@ class Work {
       PAWL_TRY_VOID(add(items, item));
       if (items.size() > kMaxItems) return Error(ErrorClass::too_large, "transform.items", "there are too many results");
     }
-    if (sort_by_) PAWL_TRY_VOID(sort(items));
+    if (sort_by_) PAWL_TRY_VOID(sort(items, go_on));
     if (limit_ && items.size() > *limit_) items.resize(*limit_);
-    return group_by_ ? grouped(items) : json::Value::array(std::move(items));
+    return group_by_ ? grouped(items, go_on) : json::Value::array(std::move(items));
   }
 
  private:
+  using GoOn = std::function<Result<void>()>;  // an error where the call is over
+
   [[nodiscard]] jq::Context context() const { return {.variables = variables_, .now = now_}; }
   [[nodiscard]] Result<json::Value> first(const jq::Program& program, json::Value input) const {
     return jq::first(program, std::move(input), context());
@@ -94,10 +101,11 @@ class Work {
     }
     return boost::system::in_place_value;
   }
-  [[nodiscard]] Result<void> sort(std::vector<json::Value>& items) const {
+  [[nodiscard]] Result<void> sort(std::vector<json::Value>& items, const GoOn& go_on) const {
     std::vector<std::pair<json::Value, json::Value>> keyed;
     keyed.reserve(items.size());
     for (json::Value& item : items) {
+      PAWL_TRY_VOID(go_on());
       PAWL_TRY(key, first(*sort_by_, item));
       keyed.emplace_back(std::move(key), std::move(item));
     }
@@ -109,10 +117,11 @@ class Work {
     return boost::system::in_place_value;
   }
   // Groups in the order of their keys, items in the order they had.
-  [[nodiscard]] Result<json::Value> grouped(const std::vector<json::Value>& items) const {
+  [[nodiscard]] Result<json::Value> grouped(const std::vector<json::Value>& items, const GoOn& go_on) const {
     std::vector<std::pair<json::Value, json::Value>> keyed;
     keyed.reserve(items.size());
     for (const json::Value& item : items) {
+      PAWL_TRY_VOID(go_on());
       PAWL_TRY(key, first(*group_by_, item));
       keyed.emplace_back(std::move(key), item);
     }
@@ -192,7 +201,8 @@ class Transform final : public Builtin {
     }
     json::Value input = call.arguments.find("input") != nullptr ? call.arguments.get("input") : call.input;
     // A heavy expression takes a second: not on a shard.
-    auto job = [work = std::move(work).value(), input = std::move(input), time = time->value_or(Millis(30'000)),
+    auto job = [work = std::move(work).value(), input = std::move(input),
+                time = std::min(time->value_or(Millis(30'000)), parts_.options.process_timeout),
                 &clock = parts_.dependencies.clock](const std::atomic<bool>& cancelled) {
       auto result = work.run(input, clock, time, cancelled);
       return result.has_value() ? engine::Outcome::success(std::move(result).value()) : failed(result.error());

@@ -109,6 +109,13 @@ Result<json::Value> parse_csv(std::string_view text, const CsvFormat& format) {
     PAWL_TRY(header, reader.record());
     if (columns.empty()) columns.assign(header.begin(), header.end());
   }
+  std::unordered_set<std::string_view> seen;
+  for (const json::Value& column : columns) {
+    if (!seen.insert(column.as_string()).second) {
+      return Error(ErrorClass::invalid, "csv.columns",
+                   fmt::format("the column '{}' is there twice: give other names as `columns`", column.as_string()));
+    }
+  }
   std::size_t width = columns.size();
   while (!reader.at_end() && rows.size() < format.max_rows) {
     const std::size_t line = reader.line();

@@ -112,6 +112,11 @@ Result<GitConfig> check_repository(const Place& folder) {
     if (inner.error().code != "file.not_found") return inner.error();
     return Error(ErrorClass::not_found, "git.repository", fmt::format("{} is not the top folder of a Git repository", folder.display()));
   }
+  // Both name further configuration: that of another folder, and that of this working folder alone.
+  for (const char* other : {"commondir", "config.worktree"}) {
+    const auto found = open_place(folder.child(".git").child(other), O_PATH);
+    if (found.has_value() || found.error().code != "file.not_found") return refused(fmt::format("the file {}", other));
+  }
   PAWL_TRY(content, read_whole(folder.child(".git").child("config"), kMaxConfig));
   return read_git_config(content.bytes);
 }

@@ -293,6 +293,7 @@ Result<std::vector<Move>> plan_moves(const Place& target, const OrganizeOptions&
   std::vector<Move> moves;
   std::set<std::string> taken;
   for (const Found& file : files) {
+    if (cancelled.load(std::memory_order_relaxed)) return cancelled_error();
     std::string name = file.path.substr(file.path.rfind('/') + 1);
     if (options.normalise_names) name = normalised(name);
     const bool duplicate = duplicates.contains(file.path);

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "functions/detail/encoding.hpp"
 #include "net/uri.hpp"
 
@@ -34,7 +36,18 @@ bool carries(const net::OutboundRequest& request, std::string_view secret) {
   return false;
 }
 
-bool carries_one_of(const net::OutboundRequest& request, const json::Value& secret) {
+bool carries(const json::Value& arguments, std::string_view secret) {
+  if (arguments.is_string()) return has(arguments.as_string(), secret) || has(arguments.as_string(), net::percent_encode(secret));
+  if (arguments.is_array()) {
+    return std::any_of(arguments.items().begin(), arguments.items().end(), [&](const json::Value& item) { return carries(item, secret); });
+  }
+  if (!arguments.is_object()) return false;
+  return std::any_of(arguments.members().begin(), arguments.members().end(),
+                     [&](const json::Member& member) { return carries(member.value, secret); });
+}
+
+template <class Carrier>
+bool carries_one_of(const Carrier& request, const json::Value& secret) {
   for (const auto& field : secret.get("secret_fields").items()) {
     const auto& value = field.is_string() ? secret.get(field.as_string()) : field;
     if (value.is_string() && value.size() >= kShortest && carries(request, value.as_string())) return true;
@@ -56,6 +69,21 @@ bool host_allowed(std::string_view host, const json::Value& allowed) {
     }
   }
   return false;
+}
+
+Result<void> hold_to_host(const json::Value& arguments, std::string_view host, const json::Value& secrets) {
+  if (!secrets.is_object()) return {};
+  std::string lower(host);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  for (const auto& member : secrets.members()) {
+    const auto& allowed = member.value.get("allowed_hosts");
+    if (!allowed.is_array() || !member.value.get("secret_fields").is_array() || !carries_one_of(arguments, member.value)) continue;
+    if (!host_allowed(lower, allowed)) {
+      return Error(ErrorClass::denied, "http.secret_host",
+                   fmt::format("the call carries a secret of the integration \"{}\" to a host that is not one of its own", member.name()));
+    }
+  }
+  return {};
 }
 
 Result<void> hold_to_hosts(net::OutboundRequest& request, const json::Value& secrets) {

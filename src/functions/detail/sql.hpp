@@ -44,8 +44,10 @@ struct PostgresAddress {
   std::string database;
   std::string user;
   std::string password;
-  std::string sslmode = "prefer";
+  std::string sslmode{};  ///< empty: not said
 
+  /// As it was said; else encryption is required of a server in the public internet, and elsewhere used where it is offered.
+  [[nodiscard]] std::string sslmode_for(const std::vector<std::string>& addresses) const;
   /// For people: no password.
   [[nodiscard]] std::string display() const;
   /// A URL or `key=value` text. Error `sql.connection`: another key than those above (files of this machine among them), several

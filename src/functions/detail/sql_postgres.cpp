@@ -5,7 +5,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <memory>
@@ -23,15 +22,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr int kLook = 50;  // milliseconds between two looks at the cancel flag
+constexpr Millis kTimeToCancel{2'000};
 
 struct CloseConnection {
   void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
 };
 struct ClearResult {
   void operator()(PGresult* result) const noexcept { PQclear(result); }
-};
-struct FreeCancel {
-  void operator()(PGcancel* cancel) const noexcept { PQfreeCancel(cancel); }
 };
 struct FreeOptions {
   void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
@@ -52,13 +49,6 @@ Result<void> wait_for(PGconn* connection, short events, const SqlStatement& stat
   }
 }
 
-// The server goes on with a statement whose client has left: it has to be told.
-void stop_statement(PGconn* connection) {
-  const std::unique_ptr<PGcancel, FreeCancel> cancel(PQgetCancel(connection));
-  std::array<char, 256> ignored{};
-  if (cancel) PQcancel(cancel.get(), ignored.data(), ignored.size());
-}
-
 // ---- connecting ---------------------------------------------------------------------------------------------------------------------
 
 // In a connection string an empty value counts as given, so nothing comes from the environment or from files of this machine.
@@ -71,7 +61,7 @@ void add(std::string& to, std::string_view keyword, std::string_view value) {
   to.append("' ");
 }
 
-Result<Connection> begin(const PostgresAddress& address, const std::string& host_address) {
+Result<Connection> begin(const PostgresAddress& address, const std::string& host_address, const std::string& sslmode) {
   constexpr std::string_view kNoFile = "/dev/null/none";
   std::string wanted;
   add(wanted, "host", address.host);
@@ -80,11 +70,11 @@ Result<Connection> begin(const PostgresAddress& address, const std::string& host
   add(wanted, "dbname", address.database);
   add(wanted, "user", address.user);
   add(wanted, "password", address.password);
-  add(wanted, "sslmode", address.sslmode);
+  add(wanted, "sslmode", sslmode);
   add(wanted, "passfile", "/dev/null");
   add(wanted, "sslcert", kNoFile);
   add(wanted, "sslkey", kNoFile);
-  if (!address.sslmode.starts_with("verify")) add(wanted, "sslrootcert", kNoFile);
+  if (!sslmode.starts_with("verify")) add(wanted, "sslrootcert", kNoFile);
   add(wanted, "application_name", "pawl");
   add(wanted, "gssencmode", "disable");
   add(wanted, "target_session_attrs", "any");
@@ -115,15 +105,20 @@ Error refused(PGconn* connection, const PostgresAddress& address) {
 Result<Connection> connect(const PostgresAddress& address, const net::AddressPolicy& policy, const SqlStatement& statement,
                            const std::atomic<bool>& cancelled) {
   PAWL_TRY(addresses, net::permitted_addresses(address.host, policy));
+  const std::string sslmode = address.sslmode_for(addresses);
   std::optional<Error> last;
   for (const std::string& each : addresses) {
-    PAWL_TRY(connection, begin(address, each));
+    PAWL_TRY(connection, begin(address, each, sslmode));
     auto wanted = PGRES_POLLING_WRITING;
     while (wanted != PGRES_POLLING_OK && wanted != PGRES_POLLING_FAILED) {
       PAWL_TRY_VOID(wait_for(connection.get(), wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT, statement, cancelled));
       wanted = PQconnectPoll(connection.get());
     }
-    if (wanted == PGRES_POLLING_OK) return connection;
+    if (wanted == PGRES_POLLING_OK) {
+      // Else sending would wait for a server that does not read.
+      if (PQsetnonblocking(connection.get(), 1) == 0) return connection;
+      return Error(ErrorClass::unavailable, "sql.unavailable", fmt::format("{} cannot be connected to", address.display()));
+    }
     last = refused(connection.get(), address);
     if (last->code != "sql.unavailable") break;
   }
@@ -193,8 +188,9 @@ json::Value typed(Oid type, std::string_view text) {
 
 class Session {
  public:
-  Session(Connection connection, const SqlStatement& statement, const std::atomic<bool>& cancelled)
-      : connection_(std::move(connection)), statement_(statement), cancelled_(cancelled) {}
+  Session(Connection connection, const PostgresAddress& address, const net::AddressPolicy& policy, const SqlStatement& statement,
+          const std::atomic<bool>& cancelled)
+      : connection_(std::move(connection)), address_(address), policy_(policy), statement_(statement), cancelled_(cancelled) {}
 
   // A statement of ours.
   Result<void> control(const char* sql) {
@@ -221,14 +217,14 @@ class Session {
     while (true) {
       auto next_answer = next();
       if (next_answer.has_error()) {
-        stop_statement(connection_.get());
+        stop_statement();
         return next_answer.error();
       }
       const Answer answer = std::move(next_answer).value();
       if (!answer) break;
       const auto status = PQresultStatus(answer.get());
       if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH) {
-        stop_statement(connection_.get());
+        stop_statement();
         return Error(ErrorClass::invalid, "sql.statement", "copy is not possible here");
       }
       if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) return error_of(answer.get());
@@ -256,7 +252,7 @@ class Session {
   // False: enough, and the statement has been stopped. One that writes is let through to its end.
   Result<bool> keep(SqlRows& rows, const PGresult* answer) {
     if (!rows.wants_more()) {
-      if (statement_.read_only) stop_statement(connection_.get());
+      // The server ends a statement whose rows it cannot send any more: the connection is closed with the session.
       return !statement_.read_only;
     }
     std::size_t bytes = 0;
@@ -268,23 +264,43 @@ class Session {
     }
     auto added = rows.add(std::move(values), bytes);
     if (added.has_error()) {
-      stop_statement(connection_.get());
+      stop_statement();
       return std::move(added).error();
     }
     return true;
   }
   // Null: the statement has ended.
   Result<Answer> next() {
-    while (PQflush(connection_.get()) == 1) PAWL_TRY_VOID(wait_for(connection_.get(), POLLOUT | POLLIN, statement_, cancelled_));
-    while (PQisBusy(connection_.get()) != 0) {
-      PAWL_TRY_VOID(wait_for(connection_.get(), POLLIN, statement_, cancelled_));
+    while (true) {
+      const int unsent = PQflush(connection_.get());
+      if (unsent < 0) return lost();
+      if (unsent == 0 && PQisBusy(connection_.get()) == 0) break;
+      PAWL_TRY_VOID(wait_for(connection_.get(), static_cast<short>(unsent != 0 ? POLLOUT | POLLIN : POLLIN), statement_, cancelled_));
       if (PQconsumeInput(connection_.get()) == 0) return lost();
     }
     return Answer(PQgetResult(connection_.get()));
   }
+  // The server goes on with a statement whose client has left: it has to be told. `PQcancel` would wait without a limit, and unencrypted;
+  // a role may cancel what it runs itself by a statement.
+  void stop_statement() {
+    const int process = PQbackendPID(connection_.get());
+    SqlStatement cancel;
+    cancel.deadline = Clock::now() + kTimeToCancel;
+    const std::atomic<bool> never{false};
+    auto other = connect(address_, policy_, cancel, never);
+    if (other.has_error()) return;
+    Session session(std::move(other).value(), address_, policy_, cancel, never);
+    static_cast<void>(
+        session.control(fmt::format("select pg_cancel_backend(pid) from pg_stat_activity where pid = {} and usename = current_user "
+                                    "and application_name = 'pawl'",
+                                    process)
+                            .c_str()));
+  }
   static Error lost() { return {ErrorClass::unavailable, "sql.unavailable", "the connection to the database broke off"}; }
 
   Connection connection_;
+  const PostgresAddress& address_;
+  const net::AddressPolicy& policy_;
   const SqlStatement& statement_;
   const std::atomic<bool>& cancelled_;
 };
@@ -307,6 +323,15 @@ Result<std::vector<std::optional<std::string>>> values_of(const json::Value& par
 }
 
 }  // namespace
+
+std::string PostgresAddress::sslmode_for(const std::vector<std::string>& addresses) const {
+  if (!sslmode.empty()) return sslmode;
+  const bool far = std::any_of(addresses.begin(), addresses.end(), [](const std::string& text) {
+    const auto address = net::IpAddress::parse(text);
+    return !address || net::is_public(*address);
+  });
+  return far ? "require" : "prefer";
+}
 
 std::string PostgresAddress::display() const { return fmt::format("postgresql://{}:{}/{}", host, port, database); }
 
@@ -358,13 +383,15 @@ Result<json::Value> query_postgres(const PostgresAddress& address, const net::Ad
   if (numbered.text.find('\0') != std::string::npos) return Error(ErrorClass::invalid, "sql.statement", "the statement contains a NUL");
   PAWL_TRY(values, values_of(statement.parameters, numbered.names));
   PAWL_TRY(connection, connect(address, policy, statement, cancelled));
-  Session session(std::move(connection), statement, cancelled);
+  Session session(std::move(connection), address, policy, statement, cancelled);
   if (!statement.read_only) return session.query(numbered.text, values);
-  // The second statement takes a snapshot: after it `set transaction read write` is refused. Should the transaction be ended, what could
-  // follow would be read-only too.
-  PAWL_TRY_VOID(session.control("set default_transaction_read_only to on"));
+  // The second statement takes a snapshot: after it `set transaction read write` is refused. Should the statement end the transaction, none
+  // can follow. Nothing is set outside of the transaction: a pooler gives the connection to others afterwards.
+  const auto left = std::chrono::ceil<Millis>(statement.deadline - Clock::now()).count();
+  const std::string snapshot =
+      fmt::format("select set_config('statement_timeout', '{}', true)", std::clamp<std::int64_t>(left, 1, 2'000'000'000));
   PAWL_TRY_VOID(session.control("begin transaction read only"));
-  PAWL_TRY_VOID(session.control("select 1"));
+  PAWL_TRY_VOID(session.control(snapshot.c_str()));
   return session.query(numbered.text, values);
 }
 
