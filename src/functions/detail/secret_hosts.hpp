@@ -17,8 +17,8 @@ namespace pawl::functions {
 /// may follows no redirects.
 [[nodiscard]] Result<void> hold_to_hosts(net::OutboundRequest& request, const json::Value& secrets);
 
-/// The same for calls that are no HTTP requests: the values of `arguments` are looked through. `host` in any case; empty: none that a secret
-/// may go to.
+/// The same for calls that are no HTTP requests: the values of `arguments` are looked through. `host` in any case; empty: none that a
+/// secret may go to.
 [[nodiscard]] Result<void> hold_to_host(const json::Value& arguments, std::string_view host, const json::Value& secrets);
 
 /// Is `host` (lower case) one of `allowed`, names or `*.` and a name?
