@@ -150,6 +150,9 @@ class Writer {
       if (!contents.is_object()) contents = Value::object();
       const auto added = content_of(reply.type, reply.shape);
       contents.set(reply.type, added.get(reply.type));
+      // The gate in front of the route answers with problems.
+      constexpr std::string_view kProblem = "application/problem+json";
+      if (reply.status >= 400) contents.set(kProblem, content(kProblem, problem_shape()).get(kProblem));
       response.set("content", std::move(contents));
     }
     all.set(status, std::move(response));
@@ -160,13 +163,7 @@ class Writer {
     add_reply(all, {route.status, route.status == 204 ? "Done." : route.summary, route.reply_type, route.reply});
     for (const auto& other : route.other_replies) add_reply(all, other);
     const auto refer = [&](std::string_view status, std::string_view name) {
-      if (const auto* own = all.find(status); own != nullptr) {  // the route answers so itself, beside the problems of all routes
-        auto reply = *own;
-        auto media = reply.get("content");
-        media.set("application/problem+json", content("application/problem+json", problem_shape()).get("application/problem+json"));
-        reply.set("content", std::move(media));
-        return all.set(status, std::move(reply));
-      }
+      if (all.find(status) != nullptr) return;  // the route answers so itself, beside the problems of all routes
       all.set(status, Value::object({{"$ref", "#/components/responses/" + std::string(name)}}));
     };
     const bool open = route.permission == Permission::open;

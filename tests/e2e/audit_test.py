@@ -99,7 +99,7 @@ def cases(site, smtp):
                             "refused": call("database-backup", path="shop.db", target="copy.db", overwrite=True)},
         "git": {"success": call("git", operation="status", repo_path="repository"), "failure": call("git", operation="status", repo_path="nowhere"),
                 "refused": call("git", operation="push", repo_path="repository", force=True)},
-        "file-organizer": {"success": call("file-organizer", target=".", allow_destructive=True),
+        "file-organizer": {"success": call("file-organizer", target="inbox", allow_destructive=True),
                            "failure": call("file-organizer", target="no-such-folder", allow_destructive=True),
                            "refused": call("file-organizer", target=".")},
         "slack": {"success": call("slack", webhook_url=url + "/slack", message="x"),
@@ -138,7 +138,8 @@ class AuditTest(unittest.TestCase):
         database.close()
         subprocess.run(["git", "init", "--quiet", os.path.join(cls.files, "repository")], check=True,
                        env={"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent"})
-        for name, content in {"here.pdf": pdf("Here", ["a page"]), "here.png": png(8, 8)}.items():
+        os.mkdir(os.path.join(cls.files, "inbox"))
+        for name, content in {"inbox/paper.txt": b"x", "here.pdf": pdf("Here", ["a page"]), "here.png": png(8, 8)}.items():
             with open(os.path.join(cls.files, name), "wb") as file:
                 file.write(content)
         cls.smtp = SmtpServer()

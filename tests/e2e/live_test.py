@@ -130,7 +130,7 @@ class WebSockets(LiveTest):
             made = must(member, "POST", "/api/api-keys", {"name": "streams", "scopes": ["read"]})
             return made["key"] if "key" in made else made["secret"], made["id"]
 
-        organization, second, third = team(), team(), team()
+        organization, second = team(), team()
         secret, key_id = key()
         session = login()["access_token"]
         cases = [
@@ -142,8 +142,6 @@ class WebSockets(LiveTest):
             ("the member is removed", member.access_token, organization, lambda: must(
                 owner, "DELETE", f"/api/organizations/{organization}/members/{member.id}")),
             ("the organization is deleted", member.access_token, second, lambda: must(owner, "DELETE", f"/api/organizations/{second}")),
-            ("the organization is deleted, and an administrator listens", API_KEY, third, lambda: must(
-                owner, "DELETE", f"/api/organizations/{third}")),
             ("the user is deactivated", member.access_token, None, lambda: admin("PUT", f"/api/admin/users/{member.id}", {"is_active": False})),
         ]
         for name, token, where, act in cases:

@@ -16,7 +16,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from pawl_server import Server, binary  # noqa: E402
+from pawl_server import Server, binary, poll  # noqa: E402
 from people import PASSWORD, Mailbox, Person  # noqa: E402
 
 
@@ -67,6 +67,12 @@ class PersonTest(unittest.TestCase):
             "document: {dsl: '1.0.3', namespace: test, name: mine, version: '1.0.0'}\n"
             f"do:\n  - a: {{set: {{who: '{self.NAME}', mail: '{self.EMAIL}'}}}}\n")})
         self.call("POST", f"/api/workflows/{workflow['id']}/execute", {"input": {"from": self.EMAIL}, "wait": 30})
+        asking = self.call("POST", "/api/workflows", {"name": f"question of {self.NAME}", "definition": (
+            "document: {dsl: '1.0.3', namespace: test, name: asking, version: '1.0.0'}\n"
+            f"do:\n  - ask: {{call: approval, with: {{title: 'Is {self.NAME} right?'}}}}\n")})
+        self.call("POST", f"/api/workflows/{asking['id']}/execute", {"input": {}})
+        asked = poll(lambda: self.call("GET", "/api/approvals")["items"], 10, "the question")[0]
+        self.call("POST", f"/api/approvals/{asked['id']}/approve", {"digest": asked["digest"], "comment": f"says {self.NAME}"})
         team = self.other.call("POST", "/api/organizations", {"name": "Team"})[1]["id"]
         self.other.call("POST", f"/api/organizations/{team}/invitations", {"email": self.EMAIL, "role": "member"})
         self.call("POST", "/api/invitations/accept", {"token": self.mailbox.token(self.EMAIL, "invitation")})

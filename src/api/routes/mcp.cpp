@@ -319,14 +319,6 @@ void message(Context& context, Call call) {
 
 // ---- rows -------------------------------------------------------------------------------------------------------------------------
 
-Shape message_shape() {
-  return Shape::object("McpMessage", {{"jsonrpc", Shape::text("2.0")},
-                                      {"id", Shape::any(json::Value(1)), Shape::kOptional},
-                                      {"method", Shape::text("tools/list"), Shape::kOptional},
-                                      {"params", Shape::any(json::Value::object()), Shape::kOptional}})
-      .open();
-}
-
 Shape answer_shape() {
   return Shape::object("McpAnswer", {{"jsonrpc", Shape::text("2.0")},
                                      {"id", Shape::any(json::Value(1))},
@@ -352,7 +344,6 @@ std::vector<Route> mcp_routes() {
        .handler = message,
        .runs = Runs::pool,
        .body = Body::raw,
-       .request = message_shape(),
        .reply = answer_shape(),
        .other_replies = {{200, "The answer as the last event of a stream, after progress.", "text/event-stream",
                           Shape::text("event: message\ndata: {}\n\n", 1U << 20U)},
