@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "catalog/catalog.hpp"
+#include "engine/approval.hpp"
 #include "engine/engine.hpp"
 #include "json/parse.hpp"
 #include "storage/database.hpp"
@@ -92,7 +93,8 @@ Result<void> DeadLetters::discard(const OrganizationId& organization, const RunI
   });
 }
 
-void DeadLetters::replay(const OrganizationId& organization, const RunId& id, std::function<void(Result<RunId>)> done) {
+void DeadLetters::replay(const OrganizationId& organization, const RunId& id, const json::Value& requester,
+                         std::function<void(Result<RunId>)> done) {
   auto run = RunId::make(d_.clock.now(), d_.random);
   const auto claim = [&](storage::Transaction& transaction) -> Result<void> {
     // The first one to ask names the run.
@@ -106,16 +108,18 @@ void DeadLetters::replay(const OrganizationId& organization, const RunId& id, st
   if (view.has_error()) return done(view.error());
   const bool is_first = view->replay_run == run;
   run = view->replay_run.value_or(run);
-  if (is_first) return start(*view, run, std::move(done));
+  if (is_first) return start(*view, run, requester, std::move(done));
   // Asked again: perhaps it was never started.
-  d_.engine.view(organization, run, false, [this, view = std::move(*view), run, done = std::move(done)](Result<engine::RunView> known) {
-    if (known.has_error() && known.error().kind == ErrorClass::not_found) return start(view, run, done);
-    if (known.has_error()) return done(known.error());
-    done(run);
-  });
+  d_.engine.view(organization, run, false,
+                 [this, view = std::move(*view), run, requester, done = std::move(done)](Result<engine::RunView> known) {
+                   if (known.has_error() && known.error().kind == ErrorClass::not_found) return start(view, run, requester, done);
+                   if (known.has_error()) return done(known.error());
+                   done(run);
+                 });
 }
 
-void DeadLetters::start(const DeadLetterView& view, const RunId& run, std::function<void(Result<RunId>)> done) {
+void DeadLetters::start(const DeadLetterView& view, const RunId& run, const json::Value& requester,
+                        std::function<void(Result<RunId>)> done) {
   const auto& letter = view.letter;
   auto executable = d_.catalog.executable(letter.organization, letter.workflow);
   if (executable.has_error()) return done(executable.error());
@@ -126,6 +130,7 @@ void DeadLetters::start(const DeadLetterView& view, const RunId& run, std::funct
   request.version = (*executable)->version;
   request.input = letter.input;
   request.trigger = json::Value::object({{"type", "replay"}, {"dead_letter_id", letter.id.to_string()}, {"cause", letter.trigger}});
+  engine::set_starters(request.trigger, requester, letter.trigger);
   if (d_.secrets) request.secrets = d_.secrets(letter.organization, *(*executable)->plan);
   request.id = run;
   d_.engine.start_run(std::move(request),

@@ -70,11 +70,11 @@ class DeadLetters {
   [[nodiscard]] Result<DeadLetterView> get(const OrganizationId& organization, const RunId& id);
   /// The run itself stays where it is.
   [[nodiscard]] Result<void> discard(const OrganizationId& organization, const RunId& id);
-  /// `done` gets the new run's id when its start is durable.
-  void replay(const OrganizationId& organization, const RunId& id, std::function<void(Result<RunId>)> done);
+  /// `done` gets the new run's id when its start is durable. `requester`: members `user` and `api_key`, as in `Engine::ForkRequest`.
+  void replay(const OrganizationId& organization, const RunId& id, const json::Value& requester, std::function<void(Result<RunId>)> done);
 
  private:
-  void start(const DeadLetterView& view, const RunId& run, std::function<void(Result<RunId>)> done);
+  void start(const DeadLetterView& view, const RunId& run, const json::Value& requester, std::function<void(Result<RunId>)> done);
 
   Dependencies d_;
 };

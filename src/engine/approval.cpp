@@ -148,7 +148,31 @@ int least_rank(const ApprovalRequest& request) {
 
 std::string starter_of(const json::Value& trigger) {
   if (const auto user = text_in(trigger, "user"); !user.empty()) return user;
-  return text_in(trigger, "type") == "manual" ? std::string(kAdministrator) : std::string();
+  const auto type = text_in(trigger, "type");
+  return type == "manual" || type == "fork" || type == "replay" ? std::string(kAdministrator) : std::string();
+}
+
+std::vector<std::string> starters_of(const json::Value& trigger) {
+  std::vector<std::string> starters;
+  const auto add = [&starters](std::string id) {
+    if (!id.empty() && std::find(starters.begin(), starters.end(), id) == starters.end()) starters.push_back(std::move(id));
+  };
+  add(starter_of(trigger));
+  const auto& others = trigger.get("starters");
+  if (!others.is_array()) return starters;
+  for (const auto& other : others.items()) {
+    if (other.is_string()) add(std::string(other.as_string()));
+  }
+  return starters;
+}
+
+void set_starters(json::Value& trigger, const json::Value& requester, const json::Value& origin) {
+  for (const auto* const who : {"user", "api_key"}) {
+    if (const auto* const found = requester.find(who)) trigger.set(who, *found);
+  }
+  auto starters = json::Value::array();
+  for (auto& id : starters_of(origin)) starters.push_back(std::move(id));
+  if (starters.size() > 0) trigger.set("starters", std::move(starters));
 }
 
 Result<void> check_decider(const ApprovalRequest& request, std::string_view starter, const Decider& decider) {

@@ -47,8 +47,12 @@ inline constexpr std::string_view kAdministrator = "administrator";
 [[nodiscard]] std::optional<int> rank_of(std::string_view role);
 /// The least role that may decide, whoever has it; 4: nobody by role alone.
 [[nodiscard]] int least_rank(const ApprovalRequest& request);
-/// Who started a run, as `Decider::id`; empty: nobody (a schedule, an event).
+/// Who started a run, as `Decider::id`; empty: nobody (a schedule, an event). Of a fork and a replay: who asked for it.
 [[nodiscard]] std::string starter_of(const json::Value& trigger);
+/// All who had a part in its start: of a fork, a replay and a child also those who started what it comes from (`starters`).
+[[nodiscard]] std::vector<std::string> starters_of(const json::Value& trigger);
+/// For the trigger of a run that comes from another one or goes back to `origin`: who asks, and who started that.
+void set_starters(json::Value& trigger, const json::Value& requester, const json::Value& origin);
 /// Viewers never may. Error `approval.forbidden`.
 [[nodiscard]] Result<void> check_decider(const ApprovalRequest& request, std::string_view starter, const Decider& decider);
 /// Against the form. Error `approval.invalid_data` (422) with findings below `/data`.

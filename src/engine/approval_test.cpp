@@ -112,6 +112,34 @@ TEST_F(Approvals, AreWithdrawnWithTheRunAndAskedAgainWithItsRetry) {
   EXPECT_EQ(code(bench_.decide(*fork, decision(*fork, true, somebody("admin")))), "done");
 }
 
+TEST_F(Approvals, W8_WhoForksOrReplaysARunDoesNotApproveIt) {
+  const std::string forker = "0198c5f2-7a10-7c3e-9d4b-000000000001";
+  const auto original = ask();
+  Engine::ForkRequest request;
+  request.requester = json::Value::object({{"type", "manual"}, {"user", forker}});
+  const auto fork = bench_.fork(original, request);
+  ASSERT_TRUE(fork.has_value());
+  EXPECT_EQ(bench_.view(*fork, false)->trigger.get("user"), json::Value(forker));
+  EXPECT_EQ(code(bench_.decide(*fork, decision(*fork, true, somebody("owner", forker)))), "approval.forbidden");
+  EXPECT_EQ(code(bench_.decide(*fork, decision(*fork, true, somebody("owner", std::string(kAdministrator))))), "approval.forbidden")
+      << "it started the original";
+  // Whoever has the fork forked is not the first to have had a part in it.
+  const auto again = bench_.fork(*fork, {});
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(code(bench_.decide(*again, decision(*again, true, somebody("owner", forker)))), "approval.forbidden");
+  EXPECT_EQ(code(bench_.decide(*fork, decision(*fork, true, somebody("owner")))), "done");
+}
+
+TEST_F(Approvals, W8_AForkCarriesNothingElseThroughAnApproval) {
+  const auto run =
+      bench_.start(bench_.add("gated", "\n- ask: {call: approval, with: {title: T}}\n- pay: {call: noop}"), json::Value::object());
+  EXPECT_EQ(code(bench_.decide(run, decision(run, true, somebody("owner")))), "done");
+  static_cast<void>(bench_.wait_for_end(run));
+  const auto edited = bench_.fork(run, {"/do/1/pay", json::Value("edited")});
+  EXPECT_EQ(edited.has_error() ? edited.error().code : "forked", "run.not_retryable_from");
+  EXPECT_TRUE(bench_.fork(run, {"/do/1/pay", {}}).has_value());
+}
+
 TEST_F(Approvals, ADryRunAsksNobody) {
   auto request = bench_.request(bench_.add("pay", kAsk));
   request.input = json::Value::object({{"amount", 1}});
@@ -180,6 +208,23 @@ TEST(Deciders, W8_AreWhoTheQuestionNames) {
   }
 }
 
+TEST(Starters, AreWhoAskedAndWhoStartedWhatItComesFrom) {
+  const auto manual = *json::parse(R"({"type":"manual","user":"ann"})");
+  const auto scheduled = *json::parse(R"({"type":"schedule"})");
+  const auto of = [](std::string_view type, std::string_view requester, const json::Value& origin) {
+    auto trigger = json::Value::object({{"type", type}});
+    set_starters(trigger, *json::parse(requester), origin);
+    std::string all;
+    for (const auto& id : starters_of(trigger)) all += id + ";";
+    return all;
+  };
+  EXPECT_EQ(of("replay", R"({"type":"manual","user":"bob","api_key":"k"})", manual), "bob;ann;");
+  EXPECT_EQ(of("replay", R"({"type":"manual","user":"bob"})", scheduled), "bob;");
+  EXPECT_EQ(of("fork", R"({"type":"manual"})", manual), "administrator;ann;");
+  EXPECT_EQ(of("workflow", R"({"type":"schedule"})", scheduled), "");
+  EXPECT_EQ(of("workflow", R"({"type":"manual"})", *json::parse(R"({"type":"manual"})")), "administrator;");
+}
+
 TEST(Digest, ChangesWithEveryByteOfWhatIsAsked) {
   const RunId run;
   ApprovalRequest request;
@@ -241,6 +286,13 @@ TEST_F(Unknown, ARepetitionHasTheSameKey) {
 TEST_F(Unknown, AProbeThatSaysItHappenedKeepsItFromHappeningAgain) {
   const auto run = interrupted("{probe: {call: noop, with: {happened: true, receipt: 4}}}");
   EXPECT_EQ(json::to_text(bench_.wait_for_end(run).output), R"({"happened":true,"receipt":4})");
+  EXPECT_EQ(bench_.manual().keys().size(), 1U);
+}
+
+TEST_F(Unknown, AProbeThatWouldDoSomethingIsRefused) {
+  const auto run = interrupted("{probe: {call: manual, with: {happened: true}}}");
+  const auto view = bench_.wait_for_end(run);
+  EXPECT_EQ(view.error.get("title"), json::Value("Outcome unknown"));
   EXPECT_EQ(bench_.manual().keys().size(), 1U);
 }
 

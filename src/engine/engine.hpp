@@ -183,6 +183,7 @@ class Engine {
   struct ForkRequest {
     std::string from;
     std::optional<json::Value> input;
+    json::Value requester{};  ///< whoever asks, as members `user` and `api_key`; without: the installation's own key
   };
   void fork(const OrganizationId& organization, const RunId& run, ForkRequest request, Started done);
   /// A CloudEvent for one run, or for every run of the organization that listens. Acknowledged when durable. Exactly once per event

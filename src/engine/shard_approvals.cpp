@@ -94,7 +94,8 @@ Result<void> Shard::check_decision(const Run& run, const ApprovalDecision& decis
   if (decision.digest != approval_digest(run.identity.id, reference, decision.number, shown_request(run, asked->request))) {
     return Error(ErrorClass::conflict, "approval.changed", "This is not what was asked: look at the approval again.");
   }
-  PAWL_TRY_VOID(check_decider(asked->request, starter_of(run.trigger), decision.by));
+  PAWL_TRY_VOID(check_decider(asked->request, {}, decision.by));
+  for (const auto& starter : starters_of(run.trigger)) PAWL_TRY_VOID(check_decider(asked->request, starter, decision.by));
   if (!decision.approved && decision.data.is_null()) return {};  // a rejection owes nobody a form
   return check_answer(asked->request.form, decision.data);
 }

@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "base/assert.hpp"
+#include "engine/approval.hpp"
 #include "engine/detail/run.hpp"
 #include "engine/shard.hpp"
 
@@ -91,6 +92,12 @@ void Shard::begin_effect(Run& run, StartEffect action, bool restarted) {
   }
   try {
     const auto own_class = internal ? EffectClass::idempotent : function->effect_class(effect.action.arguments);
+    if (own_class > EffectClass::read && run.machine->is_probe(id)) {
+      effect.refused = true;
+      return answer(run, id,
+                    failed("configuration", 403, "A probe only reads",
+                           "with these arguments '" + name + "' may change something outside, and a probe may not"));
+    }
     effect.effect_class = effect.action.declared.value_or(own_class);
     const bool forbidden =
         function != nullptr && function->destroys(effect.action.arguments) && !effect.action.arguments.get("allow_destructive").truthy();
@@ -307,9 +314,7 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
   request.trigger = json::Value::object({{"type", "workflow"},
                                          {"run", run.identity.id.to_string()},
                                          {"task", step_reference(run.machine->plan(), step.task, step.iteration)}});
-  for (const auto* const who : {"user", "api_key"}) {
-    if (const auto* const found = run.trigger.find(who)) request.trigger.set(who, *found);  // for the child, too
-  }
+  set_starters(request.trigger, run.trigger, run.trigger);  // who started the parent started the child, too
   request.durability = run.durability;
   request.child = true;
   request.priority = run.priority;

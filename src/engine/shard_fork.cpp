@@ -4,6 +4,7 @@
 // them stands a `RetryRequested`, which says where to stop: replayed, the machine stands there like a run that was cancelled, and a second
 // `RetryRequested` makes it go on. So a fork is a run like any other: recovery, views and further forks need to know nothing about it. What
 // was taken over happened, for the fork, when it was made.
+#include "engine/approval.hpp"
 #include "engine/codec.hpp"
 #include "engine/detail/run.hpp"
 #include "engine/shard.hpp"
@@ -76,6 +77,7 @@ void Shard::branch_off(const RunIdentity& original, const json::Value& trigger, 
   fresh->identity.id = make_id();
   fresh->identity.created_at = world_.clock.now();
   fresh->trigger = json::Value::object({{"type", "fork"}, {"run_id", original.id.to_string()}, {"from", request.from}});
+  set_starters(fresh->trigger, request.requester, trigger);
   for (const auto* const wish : {"concurrency", "priority"}) {
     if (const auto* const found = trigger.find(wish)) fresh->trigger.set(wish, *found);
   }

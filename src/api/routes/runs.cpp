@@ -1,6 +1,7 @@
 // Runs: lists, detail, and what may be asked of one.
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
+#include "api/detail/execution.hpp"
 #include "api/detail/owners.hpp"
 #include "api/detail/render.hpp"
 #include "api/detail/shown.hpp"
@@ -143,6 +144,7 @@ void fork_run(Context& context, Call call) {
   engine::Engine::ForkRequest request;
   request.from = fields.text("from", 2000).value_or("");
   request.input = fields.value("input");
+  request.requester = trigger_of(context, call.principal);
   PAWL_API_CHECK(fields.finish());
   const auto shared = std::make_shared<Call>(std::move(call));
   context.d.engine.fork(shared->organization, id, std::move(request), [shared](Result<RunId> fork) {

@@ -20,8 +20,6 @@ namespace {
 constexpr std::size_t kMaxTitle = 500;
 constexpr std::size_t kMaxMessage = 20'000;
 constexpr std::size_t kMaxNames = 100;
-/// What people are to judge must be something that a person can look at; and it lies in the inbox once more.
-constexpr std::size_t kMaxData = 256U << 10U;
 
 std::string_view name_of(CloseApproval::How how) {
   switch (how) {
@@ -70,7 +68,8 @@ std::string read(const json::Value& arguments, TimePoint now, ApprovalRequest& r
   if (request.title.empty()) return "`title` says nothing";
   if (auto problem = read_text(arguments, "message", kMaxMessage, request.message); !problem.empty()) return problem;
   request.data = arguments.get("data");
-  if (json::larger_than(request.data, kMaxData)) return fmt::format("`data` is larger than {} KiB as JSON", kMaxData >> 10U);
+  if (json::larger_than(request.data, kMaxApprovalData))
+    return fmt::format("`data` is larger than {} KiB as JSON", kMaxApprovalData >> 10U);
   const auto& approvers = arguments.get("approvers");
   if (!approvers.is_null() && !approvers.is_object()) return "`approvers` is not an object";
   if (auto problem = read_names(approvers.get("roles"), "roles", request.roles); !problem.empty()) return problem;
@@ -87,7 +86,8 @@ std::string read(const json::Value& arguments, TimePoint now, ApprovalRequest& r
   }
   request.form = arguments.get("form");
   if (request.form.is_null()) return {};
-  if (!request.form.is_object() || json::larger_than(request.form, kMaxData)) return "`form` is not a JSON Schema of reasonable size";
+  if (!request.form.is_object() || json::larger_than(request.form, kMaxApprovalData))
+    return "`form` is not a JSON Schema of reasonable size";
   if (const auto schema = dsl::Schema::compile(request.form); schema.has_error()) return "`form`: " + schema.error().message;
   return {};
 }

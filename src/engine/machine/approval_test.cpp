@@ -134,6 +134,76 @@ TEST(Approval, SaysWhatIsWrongWithAQuestion) {
   }
 }
 
+// ---- gates ----
+
+/// Whether a run that ended may start again there; `input` edited.
+std::string retry_of(TestRun& run, std::string from, bool edited = false) {
+  RetryRequested request{std::move(from), {}};
+  if (edited) request.input = json::Value("edited");
+  const auto checked = run.machine().check_retry(request);
+  return checked.has_error() ? checked.error().code : "possible";
+}
+
+TEST(Gates, W8_ARetryDoesNotLeapOverAnApproval) {
+  constexpr std::string_view kRefused = "run.not_retryable_from";
+  // Where the question lies does not matter: in the list itself, below a task of it, or in a function that it calls.
+  for (const std::string_view ask :
+       {"{call: approval, with: {title: T, deadline: PT1H, on_deadline: fault}}",
+        "{do: [{x: {for: {each: i, in: '[1]'}, do: [{ask: {call: approval, with: {title: T, deadline: PT1H, on_deadline: fault}}}]}}]}",
+        "{call: asking}"}) {
+    TestRun run(
+        "use: {functions: {asking: {call: approval, with: {title: T, deadline: PT1H, on_deadline: fault}}}}\ndo: [{a: {set: {a: 1}}}, "
+        "{ask: " +
+        std::string(ask) + "}, {pay: {call: charge}}]");
+    run.fire();
+    ASSERT_EQ(run.phase(), Phase::faulted) << ask;
+    EXPECT_EQ(retry_of(run, "/do/2/pay"), kRefused) << ask;
+    run.apply(RetryRequested{"/do/2/pay", {}});
+    EXPECT_EQ(run.phase(), Phase::faulted) << ask;
+    EXPECT_EQ(retry_of(run, {}), "possible") << ask;
+    EXPECT_EQ(retry_of(run, "/do/0/a", true), "possible") << ask;
+    EXPECT_EQ(retry_of(run, "/do/1/ask", true), "possible") << ask;
+  }
+}
+
+TEST(Gates, W8_BehindAnApprovalARunStartsAgainWithWhatWasApproved) {
+  constexpr std::string_view kSteps = R"(
+do:
+  - ask: {call: approval, with: {title: T}}
+  - pay: {if: .approved, call: charge}
+  - ship: {call: fetch}
+)";
+  const auto ended = [&](bool approved) {
+    TestRun run(kSteps);
+    run.decide(approved);
+    if (approved) run.succeed("pay", "1");
+    run.fail("ship");
+    return run;
+  };
+  auto approved = ended(true);
+  EXPECT_EQ(retry_of(approved, {}), "possible");
+  EXPECT_EQ(retry_of(approved, "/do/1/pay"), "possible");
+  EXPECT_EQ(retry_of(approved, "/do/1/pay", true), "run.not_retryable_from");
+  EXPECT_EQ(retry_of(approved, {}, true), "run.not_retryable_from");
+  EXPECT_EQ(retry_of(approved, "/do/0/ask", true), "possible");
+  auto rejected = ended(false);
+  EXPECT_EQ(retry_of(rejected, {}), "possible");
+  EXPECT_EQ(retry_of(rejected, "/do/1/pay"), "run.not_retryable_from");
+}
+
+TEST(Gates, AQuestionThatTheRunDidNotHaveToAskIsNone) {
+  TestRun run("do: [{ask: {if: 'false', call: approval, with: {title: T}}}, {a: {call: fetch}}, {b: {call: fetch}}]");
+  run.fail("a");
+  EXPECT_EQ(retry_of(run, "/do/2/b"), "possible");
+  TestRun around(
+      "do: [{s: {switch: [{small: {when: 'true', then: pay}}]}}, {ask: {call: approval, with: {title: T}}}, "
+      "{pay: {call: charge}}, {b: {call: fetch}}]");
+  around.succeed("pay", "1");
+  around.fail("b");
+  EXPECT_EQ(retry_of(around, "/do/2/pay"), "possible");
+  EXPECT_EQ(retry_of(around, "/do/1/ask"), "possible");
+}
+
 // ---- outcome unknown ----------------------------------------------------------------------------------------------------------
 
 std::string charging(std::string_view on_unknown) {
@@ -225,6 +295,43 @@ TEST(OutcomeUnknown, AProbeDecides) {
   judged.succeed("pay", R"({"status":200,"id":4})");
   EXPECT_EQ(judged.output(), R"({"receipt":4})");
   judged.verify();
+}
+
+TEST(OutcomeUnknown, PeopleAreShownNoMoreThanTheyCanLookAt) {
+  const auto asked_about = [](const std::string& input) {
+    TestRun run("do: [{pay: {call: charge, with: '${ . }', metadata: {effect: once, on_unknown: ask}}}]", input);
+    const auto effect = run.effect_of("pay");
+    run.apply(EffectBegun{effect});
+    run.apply(EffectInterrupted{effect});
+    const auto shown = json::to_text(run.machine().pending_approvals().front().request.data.get("arguments"));
+    run.decide(true, R"({"outcome":"repeat"})");
+    EXPECT_EQ(json::to_text(run.pending_effect("pay").arguments), input) << "but the call has all of it";
+    run.verify();
+    return shown;
+  };
+  const std::string large = "\"" + std::string(std::size_t{300} << 10U, 'x') + "\"";
+  EXPECT_EQ(asked_about("{\"amount\":3,\"scan\":" + large + "}"), R"({"amount":3,"scan":"(too large to be shown)"
+})");
+  std::string many = "{";
+for (int i = 0; i < 20'000; ++i) many += "\"m" + std::to_string(i) + "\":1234567,";
+EXPECT_EQ(asked_about(many + "\"n\":1}"), "\"(too large to be shown)\"");
+}
+
+TEST(OutcomeUnknown, WhatIsSaidToHaveHappenedIsTreatedLikeAnAnswer) {
+  constexpr std::string_view kKept = "do: [{pay: {run: {return: none, shell: {command: x}}, metadata: {effect: once, on_unknown: ";
+  const auto interrupted_in = [&](std::string_view policy) {
+    TestRun run(std::string(kKept) + std::string(policy) + "}}}]", R"({"n":3})");
+    const auto effect = run.effect_of("pay");
+    run.apply(EffectBegun{effect});
+    run.apply(EffectInterrupted{effect});
+    return run;
+  };
+  auto told = interrupted_in("ask");
+  told.decide(true, R"({"outcome":"done","output":{"receipt":7}})");
+  EXPECT_EQ(told.output(), R"({"n":3})");
+  auto probed = interrupted_in("{probe: {call: fetch}}");
+  probed.succeed("pay", R"({"happened":true})");
+  EXPECT_EQ(probed.output(), R"({"n":3})");
 }
 
 TEST(OutcomeUnknown, ASuspendedRunDoesNothingAboutItYet) {

@@ -27,10 +27,14 @@ void Core::answered(Activation& act) {
     act.output.set("approved", true);
     act.output.set("decision", "approved");
   }
-  if (call->keep_input || !call->await) return complete_body(act, act.input);
-  if (!call->foreach) return complete_body(act, std::move(act.output));
-  if (!act.output.is_array()) act.output = json::Value::array({act.output});
-  act.locals = std::move(act.output);
+  call_gave(act, *call, std::move(act.output));
+}
+
+/// What the task makes of what its call gave, whoever says that it did.
+void Core::call_gave(Activation& act, const dsl::CallTask& call, json::Value result) {
+  if (call.keep_input || !call.await) return complete_body(act, act.input);
+  if (!call.foreach) return complete_body(act, std::move(result));
+  act.locals = result.is_array() ? std::move(result) : json::Value::array({std::move(result)});
   act.output = json::Value::array();
   next_item(act);
 }

@@ -95,6 +95,7 @@ std::span<const TaskRecord> Machine::records() const { return impl_->core.record
 std::uint64_t Machine::records_dropped() const { return impl_->core.records_dropped; }
 std::vector<StartEffect> Machine::pending_effects() const { return impl_->core.pending_effects(); }
 bool Machine::has_begun(EffectId effect) const { return impl_->core.has_begun(effect); }
+bool Machine::is_probe(EffectId effect) const { return impl_->core.is_probe(effect); }
 std::vector<RequestApproval> Machine::pending_approvals() const { return impl_->core.pending_approvals(); }
 std::vector<SetTimer> Machine::pending_timers() const { return impl_->core.pending_timers(); }
 std::vector<std::string> Machine::listens() const { return impl_->core.listens(); }

@@ -104,6 +104,8 @@ class Machine {
   [[nodiscard]] std::vector<StartEffect> pending_effects() const;
   /// True where `EffectBegun` was applied for a pending effect.
   [[nodiscard]] bool has_begun(EffectId effect) const;
+  /// It only looks whether another call happened (`on_unknown: {probe: ...}`), so it must not do anything.
+  [[nodiscard]] bool is_probe(EffectId effect) const;
   [[nodiscard]] std::vector<SetTimer> pending_timers() const;
 
   /// What people are asked and have not decided, in order.

@@ -19,17 +19,6 @@ bool is_parallel(const dsl::Task& task) {
          std::holds_alternative<dsl::AgentTask>(body);
 }
 
-/// Loop rounds, turns and calls from outside in, of what is below the first `depth` activations of a chain.
-std::vector<std::uint32_t> rounds_in(const std::vector<Activation>& chain, std::size_t depth) {
-  std::vector<std::uint32_t> rounds;
-  for (std::size_t i = 0; i < depth; ++i) {
-    if (!chain[i].is_round) continue;
-    if (i > 0 && !chain[i - 1].agent.empty()) rounds.push_back(chain[i - 1].position);  // an agent as a tool: which turn's call it is
-    rounds.push_back(chain[i].number);
-  }
-  return rounds;
-}
-
 }  // namespace
 
 void Core::handle(const CancelRequested& event) {
@@ -65,11 +54,22 @@ void Core::remember_where() {
   fault_point.raw_input = place->raw_input;
 }
 
+/// Loop rounds, turns and calls from outside in, of what is below the first `depth` activations of a chain.
+std::vector<std::uint32_t> Core::rounds_in(const std::vector<Activation>& chain, std::size_t depth) {
+  std::vector<std::uint32_t> rounds;
+  for (std::size_t i = 0; i < depth; ++i) {
+    if (!chain[i].is_round) continue;
+    if (i > 0 && !chain[i - 1].agent.empty()) rounds.push_back(chain[i - 1].position);  // an agent as a tool: which turn's call it is
+    rounds.push_back(chain[i].number);
+  }
+  return rounds;
+}
+
 Result<void> Core::check_retry(const RetryRequested& request) const {
   if (phase != Phase::faulted && phase != Phase::cancelled) {
     return Error(ErrorClass::conflict, "run.not_retryable", "Only a run that faulted or was cancelled can be retried.");
   }
-  if (find_restart(request)) return {};
+  if (const auto point = find_restart(request)) return check_gates(*point, request);
   return Error(ErrorClass::unprocessable, "run.unknown_task",
                fmt::format("The run cannot start again from `{}`: no such task in a list around the place where it ended.", request.from));
 }

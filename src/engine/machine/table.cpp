@@ -125,6 +125,11 @@ void Core::start_effect(Activation& act, json::Value arguments, bool is_probe) {
   actions_->push_back(describe_effect(act.effect, place->second));
 }
 
+bool Core::is_probe(EffectId effect) const {
+  const auto found = effects.find(effect);
+  return found != effects.end() && found->second.is_probe;
+}
+
 StartEffect Core::describe_effect(EffectId effect, const PendingEffect& pending) const {
   const auto& act = *activations[pending.activation];
   const auto& task = task_of(act);

@@ -4,6 +4,7 @@
 //
 // While a call is in doubt its arguments lie in `Activation::extra`.
 #include "engine/machine/detail/core.hpp"
+#include "json/size.hpp"
 
 namespace pawl::engine {
 
@@ -16,6 +17,20 @@ json::Value unknown_outcome() {
 namespace detail {
 namespace {
 
+/// As much of the arguments as people can look at.
+json::Value for_people(const json::Value& arguments) {
+  constexpr std::size_t kMuch = 4U << 10U;
+  constexpr std::string_view kLeftOut = "(too large to be shown)";
+  if (!json::larger_than(arguments, kMaxApprovalData / 2)) return arguments;
+  if (!arguments.is_object()) return kLeftOut;
+  auto shown = json::Value::object();
+  for (const auto& member : arguments.members()) {
+    shown.set(member.name(), json::larger_than(member.value, kMuch) ? json::Value(kLeftOut) : member.value);
+  }
+  if (json::larger_than(shown, kMaxApprovalData / 2)) return kLeftOut;
+  return shown;
+}
+
 /// What people are asked: whether it happened.
 ApprovalRequest question(const dsl::Task& task, std::string_view function, const json::Value& arguments) {
   ApprovalRequest request;
@@ -23,7 +38,7 @@ ApprovalRequest question(const dsl::Task& task, std::string_view function, const
   request.message =
       "The process ended while this call was under way, and whether it took effect is not known. Approve with `outcome`: `done` if it did "
       "(`output` is then what the task gives), `repeat` if it did not and is to be done now. Reject to let the task fail.";
-  request.data = json::Value::object({{"function", function}, {"arguments", arguments}});
+  request.data = json::Value::object({{"function", function}, {"arguments", for_people(arguments)}});
   request.form = json::Value::object(
       {{"type", "object"},
        {"properties", json::Value::object({{"outcome", json::Value::object({{"enum", json::Value::array({"done", "repeat"})}})},
@@ -84,7 +99,7 @@ void Core::probed(Activation& act, const dsl::OnUnknown& policy) {
   act.extra = {};
   json::Value result = found;
   if (policy.output && !evaluate(act, *policy.output, found, TaskScope(*this, &act, act.input).with_output(found), result)) return;
-  complete_body(act, std::move(result));
+  call_gave(act, std::get<dsl::CallTask>(task_of(act).body), std::move(result));
 }
 
 /// Somebody has answered.
@@ -97,7 +112,7 @@ void Core::told(Activation& act, const json::Value& decision) {
   }
   note(act, "somebody said that it happened");
   act.extra = {};
-  complete_body(act, data.get("output"));
+  call_gave(act, std::get<dsl::CallTask>(task_of(act).body), data.get("output"));
 }
 
 /// With the same step key, so that a service which knows keys does it once in any case.

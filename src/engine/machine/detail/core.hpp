@@ -30,6 +30,7 @@ class Core {
   [[nodiscard]] std::string waiting_reason() const;
   [[nodiscard]] std::vector<StartEffect> pending_effects() const;
   [[nodiscard]] bool has_begun(EffectId effect) const;
+  [[nodiscard]] bool is_probe(EffectId effect) const;
   [[nodiscard]] std::vector<SetTimer> pending_timers() const;
   [[nodiscard]] std::vector<RequestApproval> pending_approvals() const;
   [[nodiscard]] std::vector<std::string> listens() const;
@@ -207,6 +208,7 @@ class Core {
   void note(const Activation& act, std::string text);
 
   void answered(Activation& act);
+  void call_gave(Activation& act, const dsl::CallTask& call, json::Value result);
   void next_item(Activation& act);
   bool finish_item(Activation& act, const dsl::ForeachClause& foreach, Ended& ended);
   void next_round(Activation& act, const dsl::ForTask& body);
@@ -282,6 +284,7 @@ class Core {
     json::Value raw_input;
   };
   void remember_where();
+  [[nodiscard]] static std::vector<std::uint32_t> rounds_in(const std::vector<Activation>& chain, std::size_t depth);
   [[nodiscard]] std::optional<RestartPoint> find_restart(const RetryRequested& request) const;
   void rebuild_chain(const RestartPoint& point);
   void restart_children(Activation& act, std::uint32_t kept);
@@ -289,6 +292,11 @@ class Core {
   Activation& start_beside(Activation& act, std::uint32_t number);
   [[nodiscard]] bool stops_at(const Activation& act);
   void rearm_limit(Activation& act);
+
+  // gates.cpp: approvals that a retry or a fork may not walk around
+  [[nodiscard]] Result<void> check_gates(const RestartPoint& point, const RetryRequested& request) const;
+  [[nodiscard]] const TaskRecord* last_record(dsl::TaskIndex task, const std::vector<std::uint32_t>& rounds) const;
+  [[nodiscard]] bool has_passed(dsl::TaskIndex gate, const std::vector<std::uint32_t>& rounds) const;
 
   // What the current event has to tell; empty between events.
   std::vector<Action>* actions_ = nullptr;
@@ -310,6 +318,9 @@ class Core {
 
 /// Limit of what one expression, or a run's input or output, may come to as JSON text.
 inline constexpr std::size_t kMaxValueBytes = 32U << 20U;
+
+/// What people are to judge must be something that a person can look at; and it lies in the inbox once more.
+inline constexpr std::size_t kMaxApprovalData = 256U << 10U;
 
 /// Error objects of kind `expression` and `validation` (status 400). `source`: the expression's text, may be empty; `what`: "input",
 /// "output" ...

@@ -1,0 +1,87 @@
+// Approvals are gates: what lies behind one starts for what was approved, and for nothing else. A retry and a fork may choose where to go
+// on, so they are where somebody could walk around a gate, or carry other data through it.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/machine/detail/core.hpp"
+
+namespace pawl::engine::detail {
+namespace {
+
+/// Whether a task is, or lies below, another one. What an agent asks about its tools is no gate of a list.
+bool lies_in(const dsl::Plan& plan, dsl::TaskIndex task, dsl::TaskIndex above) {
+  for (bool is_first = true; task != dsl::kNoTask; task = plan.task(task).parent, is_first = false) {
+    if (!is_first && std::holds_alternative<dsl::AgentTask>(plan.task(task).body)) return false;
+    if (task == above) return true;
+  }
+  return false;
+}
+
+/// The approvals in a task, also in the functions that it calls. `seen`: callees, which may call each other.
+void gates_in(const dsl::Plan& plan, dsl::TaskIndex above, std::vector<dsl::TaskIndex>& gates, std::vector<dsl::TaskIndex>& seen) {
+  for (dsl::TaskIndex task = 0; task < plan.tasks.size(); ++task) {
+    const auto* call = std::get_if<dsl::CallTask>(&plan.task(task).body);
+    const auto* invoke = std::get_if<dsl::InvokeTask>(&plan.task(task).body);
+    const bool asks = call != nullptr && call->function == kApproval;
+    if ((!asks && invoke == nullptr) || !lies_in(plan, task, above)) continue;
+    if (asks) gates.push_back(task);
+    if (invoke == nullptr || std::find(seen.begin(), seen.end(), invoke->callee) != seen.end()) continue;
+    seen.push_back(invoke->callee);
+    gates_in(plan, invoke->callee, gates, seen);
+  }
+}
+
+}  // namespace
+
+/// The latest record of a task within the given rounds.
+const TaskRecord* Core::last_record(dsl::TaskIndex task, const std::vector<std::uint32_t>& rounds) const {
+  for (auto record = records.rbegin(); record != records.rend(); ++record) {
+    const auto& own = record->iteration;
+    if (record->task == task && own.size() >= rounds.size() && std::equal(rounds.begin(), rounds.end(), own.begin())) return &*record;
+  }
+  return nullptr;
+}
+
+/// Approved, or the run came to it and had nothing to ask. An output that does not say so any more counts as not approved.
+bool Core::has_passed(dsl::TaskIndex gate, const std::vector<std::uint32_t>& rounds) const {
+  for (auto place = gate; place != dsl::kNoTask; place = plan->task(place).parent) {
+    const auto* record = last_record(place, rounds);
+    if (record == nullptr) continue;
+    if (record->status == TaskStatus::skipped) return true;
+    if (place == gate) return record->status == TaskStatus::completed && record->output.get("approved") == json::Value(true);
+  }
+  return false;
+}
+
+Result<void> Core::check_gates(const RestartPoint& point, const RetryRequested& request) const {
+  const auto& chain = fault_point.chain;
+  for (std::size_t depth = 1; depth <= point.depth; ++depth) {
+    const auto& place = chain[depth - 1];
+    if (place.kind != Kind::list) continue;
+    const bool starts_here = depth == point.depth && point.restart == FaultPoint::Restart::child;
+    const auto position = starts_here ? point.number : place.position;
+    const bool leaps = position != place.position;  // otherwise the run got there by itself
+    if (!leaps && !request.input) continue;
+    const auto& tasks = list_of(place).tasks;
+    std::vector<dsl::TaskIndex> gates;
+    std::vector<dsl::TaskIndex> seen;
+    for (std::uint32_t i = 0; i < position && i < tasks.size(); ++i) gates_in(*plan, tasks[i], gates, seen);
+    if (gates.empty()) continue;
+    const auto refused = [&](dsl::TaskIndex gate, std::string_view why) {
+      return Error(ErrorClass::unprocessable, "run.not_retryable_from",
+                   fmt::format("The run cannot start again behind the approval `{}`: {}. Start from the approval, or before it.",
+                               plan->task(gate).reference, why));
+    };
+    if (request.input) return refused(gates.back(), "nobody approved other input");
+    const auto rounds = rounds_in(chain, depth);
+    const bool was_here = last_record(tasks[position], rounds) != nullptr;
+    for (const auto gate : gates) {
+      const bool never_asked = was_here && last_record(gate, rounds) == nullptr;  // the run came here on a way without it
+      if (!never_asked && !has_passed(gate, rounds)) return refused(gate, "it was not approved in this run");
+    }
+  }
+  return {};
+}
+
+}  // namespace pawl::engine::detail
