@@ -310,11 +310,10 @@ TEST(OutcomeUnknown, PeopleAreShownNoMoreThanTheyCanLookAt) {
     return shown;
   };
   const std::string large = "\"" + std::string(std::size_t{300} << 10U, 'x') + "\"";
-  EXPECT_EQ(asked_about("{\"amount\":3,\"scan\":" + large + "}"), R"({"amount":3,"scan":"(too large to be shown)"
-})");
+  EXPECT_EQ(asked_about("{\"amount\":3,\"scan\":" + large + "}"), R"json({"amount":3,"scan":"(too large to be shown)"})json");
   std::string many = "{";
-for (int i = 0; i < 20'000; ++i) many += "\"m" + std::to_string(i) + "\":1234567,";
-EXPECT_EQ(asked_about(many + "\"n\":1}"), "\"(too large to be shown)\"");
+  for (int i = 0; i < 20'000; ++i) many += "\"m" + std::to_string(i) + "\":1234567,";
+  EXPECT_EQ(asked_about(many + "\"n\":1}"), "\"(too large to be shown)\"");
 }
 
 TEST(OutcomeUnknown, WhatIsSaidToHaveHappenedIsTreatedLikeAnAnswer) {
