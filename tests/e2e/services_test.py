@@ -229,7 +229,8 @@ class Storage(Services):
             urllib.request.urlopen(signed["url"].replace("shared", "other"), timeout=10)
 
     def test_what_the_service_refuses_is_said_and_leaves_nothing(self):
-        error = self.s3("get", 1, key="plain", secret_access_key="wrong-canary")
+        self.s3("put", key="kept", content="x")
+        error = self.s3("get", 1, key="kept", secret_access_key="wrong-canary")
         self.assertIn("403", error)
         self.assertNotIn("wrong-canary", error)
         self.assertIn("there is no object missing", self.s3("get", 1, key="missing", local_path="made"))

@@ -298,22 +298,16 @@ TEST(OutcomeUnknown, AProbeDecides) {
 }
 
 TEST(OutcomeUnknown, PeopleAreShownNoMoreThanTheyCanLookAt) {
-  const auto asked_about = [](const std::string& input) {
-    TestRun run("do: [{pay: {call: charge, with: '${ . }', metadata: {effect: once, on_unknown: ask}}}]", input);
-    const auto effect = run.effect_of("pay");
-    run.apply(EffectBegun{effect});
-    run.apply(EffectInterrupted{effect});
-    const auto shown = json::to_text(run.machine().pending_approvals().front().request.data.get("arguments"));
-    run.decide(true, R"({"outcome":"repeat"})");
-    EXPECT_EQ(json::to_text(run.pending_effect("pay").arguments), input) << "but the call has all of it";
-    run.verify();
-    return shown;
-  };
-  const std::string large = "\"" + std::string(std::size_t{300} << 10U, 'x') + "\"";
-  EXPECT_EQ(asked_about("{\"amount\":3,\"scan\":" + large + "}"), R"json({"amount":3,"scan":"(too large to be shown)"})json");
-  std::string many = "{";
-  for (int i = 0; i < 20'000; ++i) many += "\"m" + std::to_string(i) + "\":1234567,";
-  EXPECT_EQ(asked_about(many + "\"n\":1}"), "\"(too large to be shown)\"");
+  TestRun run("do: [{pay: {call: charge, with: {amount: '${ .amount }', scan: '${ .scan }'}, metadata: {effect: once, on_unknown: ask}}}]",
+              R"({"amount":3,"scan":")" + std::string(std::size_t{300} << 10U, 'x') + "\"}");
+  const auto effect = run.effect_of("pay");
+  run.apply(EffectBegun{effect});
+  run.apply(EffectInterrupted{effect});
+  const auto shown = json::to_text(run.machine().pending_approvals().front().request.data.get("arguments"));
+  EXPECT_EQ(shown, R"json({"amount":3,"scan":"(too large to be shown)"})json");
+  run.decide(true, R"({"outcome":"repeat"})");
+  EXPECT_EQ(run.pending_effect("pay").arguments.get("scan").as_string().size(), std::size_t{300} << 10U) << "but the call has all of it";
+  run.verify();
 }
 
 TEST(OutcomeUnknown, WhatIsSaidToHaveHappenedIsTreatedLikeAnAnswer) {

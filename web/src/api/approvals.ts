@@ -13,7 +13,7 @@ export function approvalsQuery(status: ApprovalStatus, mine: boolean) {
   return infiniteQueryOptions({
     queryKey: [...approvalsKey(), 'list', status, mine],
     queryFn: ({ pageParam }) =>
-      ask(api.GET('/api/approvals', { params: { query: { limit: 50, status, ...(mine ? { mine: 'true' as const } : {}), ...(pageParam ? { cursor: pageParam } : {}) } } })),
+      ask(api.GET('/api/approvals', { params: { query: { limit: 50, status, ...(mine ? { mine: true } : {}), ...(pageParam ? { cursor: pageParam } : {}) } } })),
     initialPageParam: '',
     getNextPageParam: (page) => page.next_cursor,
   });
@@ -23,7 +23,7 @@ export function approvalsQuery(status: ApprovalStatus, mine: boolean) {
 export function waitingQuery() {
   return queryOptions({
     queryKey: [...approvalsKey(), 'waiting'],
-    queryFn: () => ask(api.GET('/api/approvals', { params: { query: { limit: 100, mine: 'true' } } })),
+    queryFn: () => ask(api.GET('/api/approvals', { params: { query: { limit: 100, mine: true } } })),
     refetchInterval: 60_000,
   });
 }
