@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: W1, F2, F3, A3, S4-H3, S4-A-P1, S4-R1
+"""proves: W1, F2, F3, A2, S4-H3, S4-A-P1, S4-R1
 
 Every document in examples/ is run for real by the binary: on real files, processes and HTTP services. A new example without a test here
 fails.

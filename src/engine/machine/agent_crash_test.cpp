@@ -1,4 +1,4 @@
-// proves: A3
+// proves: A2
 //
 // Crashes in the life of an agent: a machine that knows only the events up to some point goes on from there, and so does one that was
 // restored from a snapshot in between. Nothing that had ended is asked for again, and in the end there is the same transcript, to the byte.
@@ -91,7 +91,7 @@ void go_on(Machine& machine, TimePoint now, Ledger& ledger, std::vector<Event>& 
   }
 }
 
-TEST(AgentCrash, A3AfterEveryEventOfTenTurnsNothingFinishedIsRepeatedAndTheTranscriptIsTheSame) {
+TEST(AgentCrash, A2_AfterEveryEventOfTenTurnsNothingFinishedIsRepeatedAndTheTranscriptIsTheSame) {
   const auto plan = testing::plan_of(kTenTurns);
   ASSERT_TRUE(plan);
   const TimePoint now{Millis(1'760'000'000'000)};
@@ -137,7 +137,7 @@ TEST(AgentCrash, A3AfterEveryEventOfTenTurnsNothingFinishedIsRepeatedAndTheTrans
   }
 }
 
-TEST(AgentCrash, A3TheOrderInWhichToolsAnswerDoesNotChangeTheTranscript) {
+TEST(AgentCrash, A2_TheOrderInWhichToolsAnswerDoesNotChangeTheTranscript) {
   const auto plan = testing::plan_of(kTenTurns);
   std::string first;
   for (std::size_t order = 0; order < 20; ++order) {
@@ -174,7 +174,7 @@ Value nonsense(std::uint64_t dice) {
   return parsed(replies[dice % std::size(replies)]);
 }
 
-TEST(AgentCrash, A3RestoredMachinesBehaveIdenticallyWhateverModelsAndPeopleDo) {
+TEST(AgentCrash, A2_RestoredMachinesBehaveIdenticallyWhateverModelsAndPeopleDo) {
   const std::string body =
       R"(do: [{t: {try: [{ask: {timeout: {after: {seconds: 60}}, call: agent, with: {model: m, prompt: Begin., max_turns: 6,
     budget: {tokens: 5000, time: {seconds: 40}}, on_budget: "${ .on }",

@@ -1,4 +1,4 @@
-// proves: A3, A6
+// proves: A2
 //
 // A corpus of injections: something that an agent reads tells it to do harm, and its model is fully obedient: it makes exactly the call
 // that it was told to. What counts is what the machine lets happen: not one of these calls may become an effect. Beside each there is the
@@ -152,7 +152,7 @@ struct World {
   }
 };
 
-TEST(AgentInjection, A3AnObedientModelDoesNoHarmWhateverItReads) {
+TEST(AgentInjection, A2_AnObedientModelDoesNoHarmWhateverItReads) {
   const auto plan = testing::plan_of(kAgent, Catalog());
   ASSERT_TRUE(plan);
   EXPECT_GE(std::size(kCorpus), 30U);
@@ -167,7 +167,7 @@ TEST(AgentInjection, A3AnObedientModelDoesNoHarmWhateverItReads) {
   }
 }
 
-TEST(AgentInjection, A3TheSameCallsGoThroughWhereNothingWasReadAndTheToolIsListed) {
+TEST(AgentInjection, A2_TheSameCallsGoThroughWhereNothingWasReadAndTheToolIsListed) {
   const auto plan = testing::plan_of(kAgent, Catalog());
   ASSERT_TRUE(plan);
   int through = 0;
