@@ -125,7 +125,7 @@ Tracing::Tracing(const config::Config& config, const Clock& clock, Random& rando
       random_(random),
       url_(config.trace_endpoint + "/v1/traces"),
       outbound_(std::make_unique<net::CurlOutbound>(curl_options())) {
-  headers_ = {{"Content-Type", "application/json"}};
+  headers_.emplace_back("Content-Type", "application/json");
   headers_.insert(headers_.end(), config.trace_headers.begin(), config.trace_headers.end());
   tracer_ = std::make_unique<observe::Tracer>(
       options_of(config), [this](std::string body, std::function<void(Result<void>)> done) { send(std::move(body), std::move(done)); },

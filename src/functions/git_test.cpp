@@ -28,7 +28,8 @@ class GitFunction : public testing::Test {
   void shell(const std::string& command) const {
     const std::string full =
         "cd " + bench_.root() + " && export HOME=/nonexistent GIT_CONFIG_NOSYSTEM=1 && { " + command + "; } >/dev/null 2>&1";
-    ASSERT_EQ(std::system(full.c_str()), 0) << command;  // NOLINT(concurrency-mt-unsafe,cert-env33-c) Flawfinder: ignore (our own words)
+    // Flawfinder: ignore (our own words)
+    ASSERT_EQ(std::system(full.c_str()), 0) << command;  // NOLINT(concurrency-mt-unsafe,cert-env33-c)
   }
   void SetUp() override {
     shell(

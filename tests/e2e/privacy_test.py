@@ -69,7 +69,7 @@ class PersonTest(unittest.TestCase):
         self.call("POST", f"/api/workflows/{workflow['id']}/execute", {"input": {"from": self.EMAIL}, "wait": 30})
         asking = self.call("POST", "/api/workflows", {"name": f"question of {self.NAME}", "definition": (
             "document: {dsl: '1.0.3', namespace: test, name: asking, version: '1.0.0'}\n"
-            f"do:\n  - ask: {{call: approval, with: {{title: 'Is {self.NAME} right?'}}}}\n")})
+            f"do:\n  - ask: {{call: approval, with: {{title: 'Is that right?'}}}}\n")})
         self.call("POST", f"/api/workflows/{asking['id']}/execute", {"input": {}})
         asked = poll(lambda: self.call("GET", "/api/approvals")["items"], 10, "the question")[0]
         self.call("POST", f"/api/approvals/{asked['id']}/approve", {"digest": asked["digest"], "comment": f"says {self.NAME}"})

@@ -230,7 +230,7 @@ class Storage(Services):
 
     def test_what_the_service_refuses_is_said_and_leaves_nothing(self):
         self.s3("put", key="kept", content="x")
-        error = self.s3("get", 1, key="kept", secret_access_key="wrong-canary")
+        error = self.s3("get", 1, key="kept", access_key_id="NOBODY", secret_access_key="wrong-canary")
         self.assertIn("403", error)
         self.assertNotIn("wrong-canary", error)
         self.assertIn("there is no object missing", self.s3("get", 1, key="missing", local_path="made"))

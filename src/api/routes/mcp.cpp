@@ -251,7 +251,8 @@ void list_tools(Context& context, Call& call, const mcp::Request& request, const
 void call_tool(Context& context, Call call, mcp::Request request, mcp::CallTool wish) {
   auto workflow = workflow_of_tool(context, call.organization, wish.name);
   if (workflow.has_error()) return call.reply(response_of(fault_of(workflow.error(), request)));
-  std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(wish))->start(*workflow);
+  const auto tool_call = std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(wish));
+  tool_call->start(*workflow);
 }
 
 void get_task(Context& context, Call call, mcp::Request request, const std::string& task) {

@@ -192,9 +192,17 @@ class Session {
           const std::atomic<bool>& cancelled)
       : connection_(std::move(connection)), address_(address), policy_(policy), statement_(statement), cancelled_(cancelled) {}
 
-  // A statement of ours.
+  /// One statement of our own; `value` is its $1.
+  Result<void> control(const char* sql, const std::string& value) {
+    const char* const values[] = {value.c_str()};
+    if (PQsendQueryParams(connection_.get(), sql, 1, nullptr, values, nullptr, nullptr, 0) == 0) return lost();
+    return ended();
+  }
   Result<void> control(const char* sql) {
     if (PQsendQuery(connection_.get(), sql) == 0) return lost();
+    return ended();
+  }
+  Result<void> ended() {
     while (true) {
       PAWL_TRY(answer, next());
       if (!answer) return boost::system::in_place_value;
@@ -291,10 +299,9 @@ class Session {
     if (other.has_error()) return;
     Session session(std::move(other).value(), address_, policy_, cancel, never);
     static_cast<void>(
-        session.control(fmt::format("select pg_cancel_backend(pid) from pg_stat_activity where pid = {} and usename = current_user "
-                                    "and application_name = 'pawl'",
-                                    process)
-                            .c_str()));
+        session.control("select pg_cancel_backend(pid) from pg_stat_activity where pid = $1::int and usename = current_user "
+                        "and application_name = 'pawl'",
+                        std::to_string(process)));
   }
   static Error lost() { return {ErrorClass::unavailable, "sql.unavailable", "the connection to the database broke off"}; }
 
@@ -388,10 +395,9 @@ Result<json::Value> query_postgres(const PostgresAddress& address, const net::Ad
   // The second statement takes a snapshot: after it `set transaction read write` is refused. Should the statement end the transaction, none
   // can follow. Nothing is set outside of the transaction: a pooler gives the connection to others afterwards.
   const auto left = std::chrono::ceil<Millis>(statement.deadline - Clock::now()).count();
-  const std::string snapshot =
-      fmt::format("select set_config('statement_timeout', '{}', true)", std::clamp<std::int64_t>(left, 1, 2'000'000'000));
+  const auto limit = std::to_string(std::clamp<std::int64_t>(left, 1, 2'000'000'000));
   PAWL_TRY_VOID(session.control("begin transaction read only"));
-  PAWL_TRY_VOID(session.control(snapshot.c_str()));
+  PAWL_TRY_VOID(session.control("select set_config('statement_timeout', $1, true)", limit));
   return session.query(numbered.text, values);
 }
 
