@@ -40,6 +40,7 @@ do:
       const before = (await call(page, 'GET', '/api/workflows?limit=200')).body.items.length;
       await page.goto('/assistant');
       await page.getByLabel('What should happen?').fill('Greet politely.');
+      await page.getByLabel('Provider').selectOption({ label: 'scripted (draft)' });
       await page.getByRole('button', { name: 'Draft it' }).click();
       await page.getByText('Says hello, politely.').waitFor();
       await page.getByText('from a file, not from a model').waitFor();
@@ -50,6 +51,7 @@ do:
       await page.goto('/assistant');
       await page.getByLabel('What should happen?').fill('Be polite.');
       await page.getByLabel('Begin with').selectOption(workflow);
+      await page.getByLabel('Provider').selectOption({ label: 'scripted (draft)' });
       await page.getByRole('button', { name: 'Draft it' }).click();
       const changes = page.getByRole('textbox', { name: 'Changes of the draft' });
       await changes.locator('.cm-deletedLine').first().waitFor();

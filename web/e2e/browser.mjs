@@ -1,8 +1,5 @@
 // Debian's Chromium under Playwright, and what every page must not do: errors in the console, broken policy, requests to elsewhere.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import axeCore from 'axe-core';
 import { chromium } from 'playwright-core';
 
@@ -12,24 +9,12 @@ const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-prac
 
 export async function startBrowser(base) {
   const executablePath = process.env.CHROMIUM ?? execFileSync('sh', ['-c', 'command -v chromium']).toString().trim();
-  const folders = [];
-  const contexts = [];
+  const chrome = await chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...MORE] });
   const problems = [];
 
-  /** A browser of somebody's own: nothing is shared with the others. */
+  /** Somebody with cookies and a store of their own: nothing is shared with the others. */
   async function person(options = {}) {
-    const folder = mkdtempSync(join(tmpdir(), 'pawl-chromium-'));
-    folders.push(folder);
-    const context = await chromium.launchPersistentContext(folder, {
-      executablePath,
-      headless: true,
-      baseURL: base,
-      args: [...FLAGS, ...MORE],
-      reducedMotion: 'reduce',
-      viewport: { width: 1366, height: 850 },
-      ...options,
-    });
-    contexts.push(context);
+    const context = await chrome.newContext({ baseURL: base, reducedMotion: 'reduce', viewport: { width: 1366, height: 850 }, ...options });
     context.setDefaultTimeout(20_000);
     await context.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.sourceFile} ${event.blockedURI}`));
@@ -37,7 +22,7 @@ export async function startBrowser(base) {
     context.on('request', (request) => {
       if (!request.url().startsWith(base) && !/^(data|blob):/.test(request.url())) problems.push(`request to ${request.url()}`);
     });
-    return watched(context.pages()[0]);
+    return open(context);
   }
 
   /** Another page of the same person. */
@@ -54,10 +39,7 @@ export async function startBrowser(base) {
     return page;
   }
 
-  async function stop() {
-    for (const context of contexts) await context.close();
-    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-  }
+  const stop = () => chrome.close();
 
   return { person, open, problems, stop };
 }

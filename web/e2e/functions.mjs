@@ -23,6 +23,8 @@ export const functionTests = [
     async ({ page }) => {
       await page.goto('/functions');
       await page.getByRole('searchbox').fill('shell');
+      await page.waitForURL(/q=shell/);
+      await page.getByRole('link', { name: 'file-organizer' }).waitFor({ state: 'detached' });
       await page.getByRole('link', { name: 'shell-command' }).click();
       await page.getByRole('heading', { name: /shell-command/ }).waitFor();
       await page.getByText('changes the outside; never repeated by itself').first().waitFor();

@@ -33,7 +33,8 @@ export const reachTests = [
       await page.keyboard.press('Enter');
       assert.equal(await page.evaluate(() => document.activeElement?.id), 'content');
       await page.keyboard.press('Control+k');
-      await page.keyboard.type('greet-every', { delay: 10 });
+      await page.waitForFunction(() => document.activeElement?.getAttribute('role') === 'combobox');
+      await page.keyboard.type('greet-every');
       await page.getByRole('option', { name: /greet-everybody/, selected: true }).waitFor();
       await page.keyboard.press('Enter');
       await page.waitForURL((url) => url.pathname === `/workflows/${workflow}`);

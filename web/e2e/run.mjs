@@ -35,6 +35,7 @@ function noProblems() {
 /** Pages side by side: nothing that one of them does changes what the others show. */
 async function lookAtPages() {
   const queue = walks.filter(({ name }) => asked(name));
+  if (queue.length === 0) return;
   world.stranger = await browser.person();
   const lane = async () => {
     const pages = {};

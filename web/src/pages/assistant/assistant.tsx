@@ -37,12 +37,14 @@ function Ask({ providers }: { providers: Schemas['ModelProvider'][] }) {
   const [what, setWhat] = useState('');
   const [provider, setProvider] = useState('');
   const [base, setBase] = useState('');
+  // The model that the list names beside the provider is the one that is asked.
+  const model = providers.find((one) => one.name === provider)?.model;
   const workflows = useQuery({ queryKey: [scope(), 'workflows', 'assistant'], queryFn: () => ask(api.GET('/api/workflows', { params: { query: { limit: 100, sort: 'name' } } })) });
   const draft = useMutation({
     mutationFn: async (): Promise<Draft> => {
       const of = base ? await ask(api.GET('/api/workflows/{workflow_id}', { params: { path: { workflow_id: base } } })) : null;
       const description = of ? t.assistant.change(what, textOf(of.definition)) : what;
-      const reply = await ask(api.POST('/api/llm/generate-workflow', { body: { description, ...(provider ? { provider } : {}) } }));
+      const reply = await ask(api.POST('/api/llm/generate-workflow', { body: { description, ...(provider ? { provider } : {}), ...(model ? { model } : {}) } }));
       return { reply, of };
     },
   });

@@ -100,12 +100,9 @@ export function SearchBox({ value, onChange, label }: { value: string; onChange:
           const now = event.target.value;
           setText(now);
           clearTimeout(timer.current);
-          timer.current = setTimeout(() => onChange(now.trim()), 200);
-        }}
-        // Who goes on to something else is not held up by what comes late.
-        onBlur={() => {
-          clearTimeout(timer.current);
-          if (text.trim() !== value) onChange(text.trim());
+          // Who has gone on to another page meanwhile is not called back by what comes late.
+          const { pathname } = location;
+          timer.current = setTimeout(() => location.pathname === pathname && onChange(now.trim()), 200);
         }}
       />
     </div>
