@@ -47,7 +47,7 @@ TEST(OnUnknown, IsAWordOrAProbe) {
 TEST(OnUnknown, IsCheckedWithTheDocument) {
   EXPECT_THAT(findings_of(compiled("maybe")), ElementsAre(HasSubstr("/do/0/a/metadata/on_unknown")));
   EXPECT_THAT(findings_of(compiled("{prob: {call: noop}}")),
-              ElementsAre(HasSubstr("unknown-property"), HasSubstr("missing-property /do/0/a/metadata/on_unknown")));
+              ElementsAre(HasSubstr("missing-property /do/0/a/metadata/on_unknown"), HasSubstr("unknown-property")));
   EXPECT_THAT(findings_of(compiled("{probe: {call: nop}}")), ElementsAre("unknown-function /do/0/a/metadata/on_unknown/probe/call"));
   EXPECT_THAT(findings_of(compiled("{probe: {call: log, with: {}}}")), ElementsAre(HasSubstr("missing-property")));
   EXPECT_THAT(findings_of(compiled("{probe: {call: noop, happened: '.a ='}}")), ElementsAre(HasSubstr("expression-syntax")));

@@ -147,7 +147,7 @@ int least_rank(const ApprovalRequest& request) {
 }
 
 std::string starter_of(const json::Value& trigger) {
-  if (const auto user = text_in(trigger, "user"); !user.empty()) return user;
+  if (auto user = text_in(trigger, "user"); !user.empty()) return user;
   const auto type = text_in(trigger, "type");
   return type == "manual" || type == "fork" || type == "replay" ? std::string(kAdministrator) : std::string();
 }
