@@ -52,7 +52,7 @@ Known known_at(const dsl::Template& source, std::string_view pointer) {
   while (true) {
     if (here->is_constant()) return known_in(here->constant(), pointer);
     if (const auto* parts = std::get_if<std::vector<dsl::Template::Part>>(&here->node())) {
-      return {Known::How::at_run_time, {}, parts->empty() || parts->front().expression ? std::string() : parts->front().literal};
+      return {Known::How::at_run_time, {}, parts->empty() ? std::string() : parts->front().literal};  // it precedes the expression
     }
     const auto* object = std::get_if<std::shared_ptr<const dsl::Template::ObjectOf>>(&here->node());
     if (object == nullptr || pointer.empty()) return {Known::How::at_run_time, {}, {}};
