@@ -458,11 +458,11 @@ TEST_F(HubTest, IgnoresWhatIsNoMessageOfAHub) {
 }
 
 TEST(Topics, AreThoseOfTheTable) {
-  for (const auto& topic : {std::string("runs"), std::string("notifications"), std::string("audit"), kRun, kWorkflow}) {
+  for (const auto& topic :
+       {std::string("runs"), std::string("notifications"), std::string("approvals"), std::string("audit"), kRun, kWorkflow}) {
     EXPECT_TRUE(is_topic(topic)) << topic;
   }
-  for (const auto* topic :
-       {"", "approvals", "run", "Runs", "runs ", "run:", "run:1", "run:00000000-0000-0000-0000-00000000000A", "user:1", "*"}) {
+  for (const auto* topic : {"", "run", "Runs", "runs ", "run:", "run:1", "run:00000000-0000-0000-0000-00000000000A", "user:1", "*"}) {
     EXPECT_FALSE(is_topic(topic)) << topic;
   }
   EXPECT_EQ(run_topic(id_of<RunId>(1)), kRun);
