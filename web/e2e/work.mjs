@@ -197,7 +197,7 @@ export const workTests = [
       await page.getByLabel('Status').selectOption('');
       await page.waitForURL((url) => url.search === '');
       await list.getByText('Completed').first().waitFor();
-      await call(page, 'POST', `/api/workflows/${workflow}/execute`, { input: { people: [] } });
+      await call(page, 'POST', `/api/workflows/${workflow}/execute`, { input: { people: ['Lin'] } });
       await page.getByRole('button', { name: /new run/ }).click();
       await page.getByRole('button', { name: /new run/ }).waitFor({ state: 'detached' });
     },

@@ -35,7 +35,7 @@ do:
       wait: { seconds: 1 }
   - answer:
       set:
-        text: '\${ .greetings | join(" ") }'
+        text: '\${ .greetings // [] | join(" ") }'
 `,
   },
   {
