@@ -115,6 +115,11 @@ void RunObservers::changed(const engine::RunNotice& notice) {
   if (second_ != nullptr && second_->wants(notice.organization)) second_->changed(notice);
 }
 
+void RunObservers::asked(const engine::ApprovalNotice& notice) {
+  if (first_.wants(notice.organization)) first_.asked(notice);
+  if (second_ != nullptr && second_->wants(notice.organization)) second_->asked(notice);
+}
+
 std::unique_ptr<Tracing> Tracing::make(const config::Config& config, const Clock& clock, Random& random) {
   if (config.trace_endpoint.empty()) return nullptr;
   return std::make_unique<Tracing>(config, clock, random);

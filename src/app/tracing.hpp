@@ -22,6 +22,7 @@ class RunObservers final : public engine::RunObserver {
   RunObservers(engine::RunObserver& first, engine::RunObserver* second) : first_(first), second_(second) {}
   [[nodiscard]] bool wants(const OrganizationId& organization) const override;
   void changed(const engine::RunNotice& notice) override;
+  void asked(const engine::ApprovalNotice& notice) override;
 
  private:
   engine::RunObserver& first_;
