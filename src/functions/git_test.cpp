@@ -171,7 +171,7 @@ TEST_F(GitFunction, IgnoredFilesAreNotOverwritten) {
   shell("cd work && git fetch -q origin topic:topic");
   EXPECT_THAT(in("work", "checkout", {{"branch", "topic"}}), HasSubstr("would be overwritten"));
   EXPECT_EQ(bench_.read("work/notes"), "mine\n");
-  std::filesystem::remove(bench_.root() + "/work/notes");
+  std::filesystem::remove(std::filesystem::path(bench_.root()) / "work" / "notes");
   EXPECT_THAT(in("work", "pull"), HasSubstr("\"commit\""));
   EXPECT_EQ(bench_.read("work/notes"), "theirs\n");
 }
