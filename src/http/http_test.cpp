@@ -298,12 +298,21 @@ TEST(Serializer, AddsSecurityFieldsAndLeavesAnOwnPolicyAlone) {
   EXPECT_THAT(out, HasSubstr("Referrer-Policy: no-referrer\r\n"));
   EXPECT_THAT(out, HasSubstr("X-Frame-Options: DENY\r\n"));
   EXPECT_THAT(out, HasSubstr("default-src 'none'"));
+  EXPECT_THAT(out, HasSubstr("Cache-Control: no-store\r\n"));
   EXPECT_THAT(out, HasSubstr("Content-Length: 2\r\n"));
   out.clear();
   auto page = Response(200, "text/html", "x").with("Content-Security-Policy", "default-src 'self'").with("Content-Length", "99");
   ASSERT_TRUE(detail::append_head(out, page, 1, context));
   EXPECT_THAT(out, Not(HasSubstr("'none'")));
   EXPECT_THAT(out, Not(HasSubstr("99")));
+  out.clear();
+  const auto kept = Response(200, "text/css", "x").with("Cache-Control", "public, immutable");
+  ASSERT_TRUE(detail::append_head(out, kept, 1, context));
+  EXPECT_THAT(out, HasSubstr("Cache-Control: public, immutable\r\n"));
+  EXPECT_THAT(out, Not(HasSubstr("no-store")));
+  out.clear();
+  ASSERT_TRUE(detail::append_head(out, Response(304), 0, context));
+  EXPECT_THAT(out, Not(HasSubstr("Cache-Control")));
 }
 
 TEST(Serializer, WritesTheDateOfRfc9110) {

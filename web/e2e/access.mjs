@@ -43,6 +43,7 @@ export const accessTests = [
       assert.equal(new URL(page.url()).search, '?q=nothing');
     },
   ],
+  // proves: AI-H15
   [
     'an access token that is gone is renewed unseen, a session that is gone is asked for in place',
     async ({ page }) => {
@@ -50,6 +51,22 @@ export const accessTests = [
       await context.clearCookies({ name: /access/ });
       await page.getByRole('searchbox').fill('other');
       await page.waitForURL(/q=other/);
+      await page.getByText('No workflow matches').waitFor();
+      // Whatever number of requests finds the token gone, one of them renews it: a refresh token works once.
+      await context.clearCookies({ name: /access/ });
+      let renewals = 0;
+      const counted = (request) => {
+        if (new URL(request.url()).pathname === '/api/auth/refresh') renewals += 1;
+      };
+      page.on('request', counted);
+      const renewed = page.waitForResponse((reply) => reply.url().endsWith('/api/auth/refresh'));
+      await page.getByRole('link', { name: 'Home' }).click();
+      await page.getByLabel('Time').selectOption('7d');
+      await renewed;
+      await page.getByRole('region', { name: 'Figures' }).waitFor();
+      page.off('request', counted);
+      assert.equal(renewals, 1);
+      await page.goto('/workflows?q=other');
       await page.getByText('No workflow matches').waitFor();
       await context.clearCookies();
       await page.getByRole('searchbox').fill('again');

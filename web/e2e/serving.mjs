@@ -76,4 +76,21 @@ export const servingTests = [
       assert.equal((await get(server.base, '/workflows', {}, 'POST')).status, 405);
     },
   ],
+  // proves: AI-M14
+  [
+    'a page loads its own code: the editor, the graph and the charts come only where they are shown',
+    async ({ server, browser }) => {
+      const visitor = await browser.person();
+      const seen = [];
+      visitor.on('response', (reply) => {
+        if (new URL(reply.url()).pathname.endsWith('.js')) seen.push(new URL(reply.url()).pathname);
+      });
+      await visitor.goto(`${server.base}/login`);
+      await visitor.getByRole('heading', { level: 1 }).waitFor();
+      const bytes = (await Promise.all(seen.map((path) => get(server.base, path, { 'Accept-Encoding': 'gzip' })))).reduce((sum, reply) => sum + reply.body.length, 0);
+      assert.ok(bytes < 200_000, `${bytes} bytes of JavaScript before the first page`);
+      assert.deepEqual(seen.filter((path) => /editor|graph|chart|admin|profile|browser/.test(path)), []);
+      await visitor.context().close();
+    },
+  ],
 ];

@@ -7,6 +7,7 @@ import { homeTests } from './home.mjs';
 import { integrationTests } from './integrations.mjs';
 import { reachTests } from './reach.mjs';
 import { servingTests } from './serving.mjs';
+import { truthTests } from './truth.mjs';
 import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...servingTests, ...workTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...reachTests];
+export const tests = [...accessTests, ...servingTests, ...workTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...truthTests, ...reachTests];

@@ -49,6 +49,7 @@ bool append_head(std::string& out, const Response& response, std::size_t body_by
   out += context.date;
   out += "\r\n";
   bool has_policy = false;
+  bool has_cache_rule = response.status == 304;  // says what goes for what the client has
   for (const auto [name, value] : response.headers) {
     if (!is_token(name) || !safe_field_value(value)) {
       out.resize(start);
@@ -56,6 +57,7 @@ bool append_head(std::string& out, const Response& response, std::size_t body_by
     }
     if (is_framing_field(name)) continue;
     if (equals_ignoring_case(name, "content-security-policy")) has_policy = true;
+    if (equals_ignoring_case(name, "cache-control")) has_cache_rule = true;
     out += name;
     out += ": ";
     out += value;
@@ -83,6 +85,7 @@ bool append_head(std::string& out, const Response& response, std::size_t body_by
   out += "\r\n";
   out += kSecurityFields;
   if (!has_policy) out += kContentPolicy;
+  if (!has_cache_rule) out += "Cache-Control: no-store\r\n";
   if (context.https) out += kTransportPolicy;
   out += "\r\n";
   return true;

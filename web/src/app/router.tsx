@@ -1,6 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router';
 import { AuthFrame } from '@/pages/auth/frame';
-import { Crashed, NotFound } from '@/pages/not-found';
+import { Crashed, CrashedOutside, NotFound } from '@/pages/not-found';
 import { loadMe, useSession } from './session';
 import { Shell } from './shell';
 
@@ -17,7 +17,7 @@ function only<const K extends string>(...names: K[]) {
   };
 }
 
-const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound, errorComponent: Crashed });
+const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound, errorComponent: CrashedOutside });
 
 const outside = createRoute({ getParentRoute: () => root, id: 'outside', component: AuthFrame });
 const login = createRoute({
@@ -110,7 +110,7 @@ export const routeTree = root.addChildren([
   inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, versions]), runs, run, approvals.addChildren([approval]), schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, assistant, profile]),
 ]);
 
-export const router = createRouter({ routeTree, defaultPreload: 'intent', scrollRestoration: true, defaultPreloadStaleTime: 0 });
+export const router = createRouter({ routeTree, defaultErrorComponent: Crashed, defaultPreload: 'intent', scrollRestoration: true, defaultPreloadStaleTime: 0 });
 
 declare module '@tanstack/react-router' {
   interface Register {

@@ -38,6 +38,8 @@ export function chooseOrganization(id: string): void {
 
 export async function signOut(): Promise<void> {
   await ask(api.POST('/api/auth/logout'));
+  // Whoever uses the browser next finds nothing of this person's work in it. A session that only ended keeps it.
+  for (const name of Object.keys(localStorage)) if (name.startsWith('pawl.draft.')) localStorage.removeItem(name);
   useSession.setState({ me: null, organization: null, expired: false });
   actIn(null);
 }

@@ -1,3 +1,4 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { ButtonLink } from '@/ui/button';
 import { Page } from '@/ui/page';
 import { Empty, ProblemView } from '@/ui/states';
@@ -13,12 +14,25 @@ export function NotFound() {
   );
 }
 
+/** A page that broke: what is around it stays and works. Trying again asks the server anew, for what came may be what broke it. */
 export function Crashed({ error, reset }: { error: unknown; reset: () => void }) {
+  const queries = useQueryClient();
+  const again = () => {
+    queries.removeQueries({ type: 'inactive' });
+    reset();
+  };
+  return (
+    <Page title={t.problem.crashed}>
+      <ProblemView error={error} retry={again} />
+    </Page>
+  );
+}
+
+/** Where nothing is around it. */
+export function CrashedOutside(problem: { error: unknown; reset: () => void }) {
   return (
     <main>
-      <Page title={t.problem.crashed}>
-        <ProblemView error={error} retry={reset} />
-      </Page>
+      <Crashed {...problem} />
     </main>
   );
 }
