@@ -13,12 +13,14 @@ import io
 import json
 import os
 import socketserver
+import sqlite3
 import subprocess
 import sys
 import tarfile
 import tempfile
 import threading
 import unittest
+import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
@@ -45,6 +47,9 @@ class Site(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.calls = []
         self.flaky_left = 2
         self.failing = set()
+        self.price = 9
+        self.messages = []
+        self.objects = {}
         super().__init__(("127.0.0.1", 0), SiteHandler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -74,6 +79,8 @@ class SiteHandler(http.server.BaseHTTPRequestHandler):
             return self.reply(200, '{"sky": "clear"}')
         if self.path == "/stock":
             return self.reply(200, '{"mugs": 3}')
+        if self.path == "/price":
+            return self.reply(200, json.dumps({"item": "tea", "price": self.server.price}))
         if self.path == "/traffic":
             return self.reply(503, '{"error": "busy"}') if flaky else self.reply(200, '{"jam": "light"}')
         return self.reply(404, "{}")
@@ -81,10 +88,27 @@ class SiteHandler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "{}")
         with self.server.lock:
+            if self.path == "/hook":
+                self.server.messages.append(body["text"])
+                return self.reply(200, "ok", "text/plain")
             self.server.calls.append((self.path, body.get("order"), bool(self.headers.get("Idempotency-Key"))))
         if self.path in self.server.failing:
             return self.reply(409, '{"error": "no truck"}')
         return self.reply(200, '{"ok": true}')
+
+    def do_HEAD(self):
+        self.reply(200 if self.path in self.server.objects else 404, "")
+
+    def do_PUT(self):
+        """As S3 does: the object is there, its digest is the answer."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 Credential=key/"):
+            return self.reply(403, "")
+        self.server.objects[self.path] = body
+        self.send_response(200)
+        self.send_header("ETag", '"1"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, *_):
         pass
@@ -277,6 +301,92 @@ class Examples(unittest.TestCase):
         self.assertEqual(ended["output"]["priority"], "high")
         self.assertEqual(self.site.calls, ["/stock", ("/payment/undo", "A-1", True)])
         self.assertIn("/do/0/triage/agent/turn/1/approval/0", [task["reference"] for task in ended["tasks"]])
+
+    def test_reports_the_sales_of_a_month(self):
+        with sqlite3.connect(os.path.join(self.folder.name, "shop.db")) as shop:
+            shop.execute("create table sales (day text, product text, quantity integer, price real)")
+            shop.executemany("insert into sales values (?, ?, ?, ?)", [
+                ("2026-10-01", "mug", 2, 7.5), ("2026-10-31", "tea, green", 10, 3), ("2026-10-02", "mug", 1, 7.5), ("2026-11-01", "mug", 9, 7.5)])
+        shop.close()
+        result = self.run_example("sales-report.yaml", {"database": "shop.db", "month": "2026-10", "report": "sales.csv"})
+        self.assertEqual(result, {"products": 2, "revenue": 52.5, "best": "tea, green"})
+        with open(os.path.join(self.folder.name, "sales.csv"), newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        self.assertEqual(rows[0], ["product", "pieces", "revenue"])
+        self.assertEqual([(name, int(pieces), float(revenue)) for name, pieces, revenue in rows[1:]],
+                         [("tea, green", 10, 30.0), ("mug", 3, 22.5)])
+        self.assertEqual(self.run_example("sales-report.yaml", {"database": "shop.db", "month": "2025-01", "report": "none.csv"})["products"], 0)
+
+    def test_remembers_prices_and_notices_a_lower_one(self):
+        with sqlite3.connect(os.path.join(self.folder.name, "prices.db")) as prices:
+            prices.execute("create table prices (item text primary key, price real)")
+        prices.close()
+        value = {"url": self.site.address + "/price", "database": "prices.db"}
+        found = []
+        for price in (9, 7, 8):
+            self.site.price = price
+            found.append(self.run_example("price-watch.yaml", value)["cheaper_by"])
+        self.assertEqual(found, [0, 2, 0])
+
+    def test_writes_a_changelog(self):
+        repository = os.path.join(self.folder.name, "work")
+        git = ["git", "-C", repository, "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+        subprocess.run(["git", "init", "-q", repository], check=True)
+        for subject in ("Begin", "Add tea", "Fix the mug", "Add milk"):
+            subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", subject], check=True)
+            if subject == "Begin":
+                subprocess.run([*git, "tag", "v1"], check=True)
+        result = self.run_example("changelog.yaml", {"repository": "work", "since": "v1", "file": "CHANGES.md"})
+        self.assertEqual((result["sections"], result["commits"]), (["Added", "Fixed"], 3))
+        with open(os.path.join(self.folder.name, "CHANGES.md"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "## Added\n\n- Add milk\n- Add tea\n\n## Fixed\n\n- Fix the mug\n")
+
+    def test_finds_duplicates_and_leaves_them(self):
+        photos = os.path.join(self.folder.name, "photos")
+        os.makedirs(os.path.join(photos, "old"))
+        for name, content in {"a.png": b"x" * 100, "old/b.png": b"x" * 100, "c.png": b"y" * 100, "empty": b"", "old/empty": b""}.items():
+            self.write(os.path.join("photos", name), content)
+        os.symlink("a.png", os.path.join(photos, "link.png"))
+        before = snapshot(photos)
+        result = self.run_example("duplicate-finder.yaml", {"folder": "photos"})
+        self.assertEqual(result, {"groups": [{"bytes": 100, "files": ["photos/a.png", "photos/old/b.png"]}], "wasted": 100})
+        self.assertEqual(snapshot(photos), before)
+
+    def test_rotates_archives(self):
+        for folder in ("logs", "old"):
+            os.mkdir(os.path.join(self.folder.name, folder))
+        self.write("logs/today.log", b"all is well\n")
+        for day in ("2026-11-22", "2026-11-24", "2026-11-25"):
+            self.write(f"old/{day}.tar.gz", b"")
+        self.write("old/notes.txt", b"stays")
+        result = self.run_example("archive-rotation.yaml", {"folder": "logs", "archives": "old", "day": "2026-11-26", "keep": 2})
+        self.assertEqual(result["removed"], ["2026-11-24.tar.gz", "2026-11-22.tar.gz"])
+        self.assertEqual(sorted(os.listdir(os.path.join(self.folder.name, "old"))), ["2026-11-25.tar.gz", "2026-11-26.tar.gz", "notes.txt"])
+        with tarfile.open(os.path.join(self.folder.name, "old", "2026-11-26.tar.gz")) as archive:
+            self.assertEqual(archive.extractfile("logs/today.log").read(), b"all is well\n")
+
+    def test_stores_a_backup_in_s3_and_shares_it(self):
+        os.mkdir(os.path.join(self.folder.name, "data"))
+        self.write("data/one.txt", b"one")
+        result = self.run_example("s3-backup.yaml", {"folder": "data", "bucket": "backups", "endpoint": self.site.address,
+                                                     "access_key_id": "key", "secret_access_key": "CANARY-s3-secret"})
+        [(path, body)] = self.site.objects.items()
+        self.assertEqual(path, "/backups/" + result["key"])
+        self.assertEqual(zipfile.ZipFile(io.BytesIO(body)).read("data/one.txt"), b"one")
+        self.assertTrue(result["url"].startswith(self.site.address + path + "?X-Amz-"), result["url"])
+        self.assertNotIn("CANARY", json.dumps(result))
+
+    def test_tells_slack_about_services_that_are_not_well(self):
+        well, ill = self.site.address + "/weather", self.site.address + "/nowhere"
+        value = {"services": [well, ill], "slack": self.site.address + "/hook"}
+        result = self.run_example("health-alert.yaml", value)
+        self.assertEqual((result["asked"], [one["service"] for one in result["ill"]]), (2, [ill]))
+        [message] = self.site.messages
+        self.assertIn("1 of 2 services are not well", message)
+        self.assertIn(f"{ill}: ", message)
+        self.assertIn("404", message)
+        self.run_example("health-alert.yaml", {**value, "services": [well]})
+        self.assertEqual(len(self.site.messages), 1, "nobody is told that all are well")
 
     @classmethod
     def tearDownClass(cls):
