@@ -25,8 +25,8 @@ namespace {
 
 constexpr std::size_t kMaxShortText = 300;
 constexpr std::size_t kMaxDetails = 8U << 10U;
-/// Of the database.
-constexpr std::int64_t kPage = 2000;
+/// Rows of the database.
+constexpr std::int64_t kPage = 500;
 constexpr std::size_t kMaxWatched = 10'000;
 /// Records kept for the file; what it cannot find here it reads from the database.
 constexpr std::size_t kMaxRecent = 20'000;
@@ -90,12 +90,8 @@ Stored stored_of(Record record, const Redactor& redactor, const Clock& clock) {
   entry.request_id = clean(redactor.text(record.request_id, masked));
   entry.run = record.run;
   entry.task = clean(record.task);
-  entry.duration = record.duration;
+  if (record.duration) entry.duration = std::max(*record.duration, Millis{0});  // a clock may have been set back meanwhile
   entry.details = details_of(record.details, redactor);
-  if (!entry.address.empty()) {
-    stored.salt = crypto::random_token(16);
-    stored.address_digest = detail::address_digest_of(*stored.salt, entry.address);
-  }
   return stored;
 }
 
@@ -169,7 +165,7 @@ struct Log::Impl {
   std::thread file_thread;
 
   [[nodiscard]] const crypto::Key& key() const { return options.keys.front(); }
-  [[nodiscard]] Result<void> write_all(storage::Transaction& transaction, const std::vector<Stored*>& all);
+  [[nodiscard]] Result<void> write_all(storage::Transaction& transaction, std::vector<Stored*> all);
   void schedule();
   void gather();
   void written(Taken& taken, const Result<void>& result);
@@ -191,11 +187,11 @@ struct Log::Impl {
   void tell(const std::vector<Entry>& entries);
 };
 
-Result<void> Log::Impl::write_all(storage::Transaction& transaction, const std::vector<Stored*>& all) {
+Result<void> Log::Impl::write_all(storage::Transaction& transaction, std::vector<Stored*> all) {
   if (all.empty()) return {};
   PAWL_TRY(head, detail::lock_head(transaction, key(), last_head));
-  for (auto* const stored : all) {
-    PAWL_TRY_VOID(detail::insert_next(transaction, key(), head, *stored));
+  PAWL_TRY_VOID(detail::insert_all(transaction, key(), head, all));
+  for (const auto* const stored : all) {
     remember(stored->entry);
     watch(stored->entry);
   }
@@ -216,7 +212,7 @@ void Log::Impl::schedule() {
         }
         std::vector<Stored*> all;
         for (auto& item : taken->items) all.push_back(&item.stored);
-        return write_all(transaction, all);
+        return write_all(transaction, std::move(all));
       },
       [this, taken](const Result<void>& result) { written(*taken, result); });
 }
@@ -319,7 +315,7 @@ Result<void> Log::write(storage::Transaction& transaction, Prepared& batch) {
   if (!batch.items_) return {};
   std::vector<Stored*> all;
   for (auto& stored : batch.items_->stored) all.push_back(&stored);
-  return impl_->write_all(transaction, all);
+  return impl_->write_all(transaction, std::move(all));
 }
 
 // ---- the file -------------------------------------------------------------------------------------------------------------------
@@ -450,14 +446,19 @@ Result<bool> Log::Impl::follow_from_memory() {
 /// One page. Whether the file has everything now.
 Result<bool> Log::Impl::follow_from_database() {
   std::vector<Entry> entries;
+  std::int64_t rows = 0;
   PAWL_TRY_VOID(database.read([&](storage::Session& session) {
     return session.query(PAWL_AUDIT_SELECT "where r.seq > $1 order by r.seq limit $2",
-                         {static_cast<std::int64_t>(file->last_sequence()), kPage},
-                         [&](const storage::Row& row) { entries.push_back(detail::read_row(row).entry); });
+                         {static_cast<std::int64_t>(file->last_sequence()), kPage}, [&](const storage::Row& row) {
+                           ++rows;
+                           for (auto& stored : detail::read_row(row).records) {
+                             if (stored.entry.sequence > file->last_sequence()) entries.push_back(std::move(stored.entry));
+                           }
+                         });
   }));
   if (entries.empty()) return true;
   PAWL_TRY_VOID(add_to_file(entries));
-  return entries.size() < static_cast<std::size_t>(kPage);
+  return rows < kPage;
 }
 
 /// Appends to the file what the database has beyond it, as long as there is time.

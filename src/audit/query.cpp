@@ -1,94 +1,122 @@
 #include "audit/query.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 
 #include "audit/detail/chain.hpp"
+#include "audit/detail/packed.hpp"
 #include "json/write.hpp"
 
 namespace pawl::audit {
 
-using storage::Parameter;
 using storage::Row;
 using storage::Session;
 
 namespace {
 
 constexpr std::uint32_t kMaxLimit = 200;
-constexpr std::int64_t kExportPage = 500;
+constexpr std::size_t kExportPiece = 500;
+/// Rows of one statement; each is let go before the next is read.
+constexpr std::int64_t kPage = 200;
 
-// $1 sequence, $2 organization, $3/$4 actor (any: 1), $5 action, $6 action's pattern, $7 resource type, $8 resource id, $9 outcome,
-// $10/$11 run (any: 1), $12 since, $13 until, $14 text (any: empty), $15 text's pattern, $16 limit
-#define PAWL_AUDIT_FILTER                                                                                             \
-  "and ($3 = 1 or r.actor_user = $4) and ($5 = '' or r.action = $5 or r.action like $6 escape '\\') "                 \
-  "and ($7 = '' or r.resource_type = $7) and ($8 = '' or r.resource_id = $8) and ($9 = '' or r.outcome = $9) "        \
-  "and ($10 = 1 or r.run_id = $11) and r.at >= $12 and r.at < $13 "                                                   \
-  "and ($14 = '' or lower(r.action) like lower($15) escape '\\' or lower(r.resource_id) like lower($15) escape '\\' " \
-  "or lower(r.task) like lower($15) escape '\\' or lower(r.details) like lower($15) escape '\\') "
+// What rows alone can tell: $2 organization, $3 since, $4 until, $5/$6 actor (any: 1). `at` is that of a row's latest record.
+#define PAWL_AUDIT_ROWS "and r.at >= $3 and coalesce(r.earliest, r.at) < $4 and ($5 = 1 or r.actor_user = $6) "
 constexpr std::string_view kNewestOfOne =
-    PAWL_AUDIT_SELECT "where r.organization_id = $2 and r.seq < $1 " PAWL_AUDIT_FILTER "order by r.seq desc limit $16";
+    PAWL_AUDIT_SELECT "where r.organization_id = $2 and r.seq < $1 " PAWL_AUDIT_ROWS "order by r.seq desc limit $7";
 constexpr std::string_view kNewestOfAll =
-    PAWL_AUDIT_SELECT "where $2 is null and r.seq < $1 " PAWL_AUDIT_FILTER "order by r.seq desc limit $16";
+    PAWL_AUDIT_SELECT "where $2 is null and r.seq < $1 " PAWL_AUDIT_ROWS "order by r.seq desc limit $7";
 constexpr std::string_view kOldestOfOne =
-    PAWL_AUDIT_SELECT "where r.organization_id = $2 and r.seq > $1 " PAWL_AUDIT_FILTER "order by r.seq limit $16";
-constexpr std::string_view kOldestOfAll = PAWL_AUDIT_SELECT "where $2 is null and r.seq > $1 " PAWL_AUDIT_FILTER "order by r.seq limit $16";
-#undef PAWL_AUDIT_FILTER
+    PAWL_AUDIT_SELECT "where r.organization_id = $2 and r.seq > $1 " PAWL_AUDIT_ROWS "order by r.seq limit $7";
+constexpr std::string_view kOldestOfAll = PAWL_AUDIT_SELECT "where $2 is null and r.seq > $1 " PAWL_AUDIT_ROWS "order by r.seq limit $7";
+#undef PAWL_AUDIT_ROWS
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '%' || c == '_' || c == '\\') out.push_back('\\');
-    out.push_back(c);
-  }
-  return out;
+bool is_at_or_below(std::string_view action, std::string_view prefix) {
+  return action.starts_with(prefix) && (action.size() == prefix.size() || action[prefix.size()] == '.');
 }
 
-/// A filter with everything that its statement's parameters refer to.
-class Bound {
- public:
-  Bound(const Scope& scope, const Filter& filter)
-      : scope_(scope),
-        filter_(filter),
-        below_(escaped(filter.action) + ".%"),
-        text_("%" + escaped(filter.text) + "%"),
-        outcome_(filter.outcome ? to_text(*filter.outcome) : std::string_view()) {}
+/// `part` is in lower case; other letters than a to z are compared as they are.
+bool contains(std::string_view text, std::string_view part) {
+  const auto alike = [](char one, char other) { return (one >= 'A' && one <= 'Z' ? static_cast<char>(one + ('a' - 'A')) : one) == other; };
+  return std::search(text.begin(), text.end(), part.begin(), part.end(), alike) != text.end();
+}
 
-  template <class Each>
-  Result<void> newest(Session& session, std::int64_t before, std::int64_t limit, Each&& each) const {
-    return run(session, scope_.organization() ? kNewestOfOne : kNewestOfAll, before, limit, each);
+/// The records that a filter means, row by row: what a row holds besides its columns only its records tell.
+class Search {
+ public:
+  Search(const Scope& scope, const Filter& filter) : scope_(scope), filter_(filter), text_(filter.text) {
+    for (auto& c : text_) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
   }
+
+  /// Those below `before`, the newest first, until `each` answers false.
   template <class Each>
-  Result<void> oldest(Session& session, std::int64_t after, std::int64_t limit, Each&& each) const {
-    return run(session, scope_.organization() ? kOldestOfOne : kOldestOfAll, after, limit, each);
+  Result<void> newest(Session& session, std::int64_t before, Each&& each) const {
+    // A row is found by its last record, and some before it may lie below.
+    constexpr auto kReach = static_cast<std::int64_t>(detail::kMaxPackedRecords);
+    const auto sql = scope_.organization() ? kNewestOfOne : kNewestOfAll;
+    return walk(session, sql, before > INT64_MAX - kReach ? INT64_MAX : before + kReach, [&](const detail::StoredRow& row) {
+      for (auto stored = row.records.rbegin(); stored != row.records.rend(); ++stored) {
+        if (static_cast<std::int64_t>(stored->entry.sequence) < before && matches(stored->entry) && !each(*stored)) return false;
+      }
+      return true;
+    });
+  }
+  /// Those above `after`, the oldest first, until `each` answers false.
+  template <class Each>
+  Result<void> oldest(Session& session, std::int64_t after, Each&& each) const {
+    return walk(session, scope_.organization() ? kOldestOfOne : kOldestOfAll, after, [&](const detail::StoredRow& row) {
+      return std::all_of(row.records.begin(), row.records.end(), [&](const detail::Stored& stored) {
+        return static_cast<std::int64_t>(stored.entry.sequence) <= after || !matches(stored.entry) || each(stored);
+      });
+    });
   }
 
  private:
   template <class Each>
-  Result<void> run(Session& session, std::string_view sql, std::int64_t sequence, std::int64_t limit, Each& each) const {
+  Result<void> walk(Session& session, std::string_view sql, std::int64_t from, Each&& each) const {
     const auto& f = filter_;
-    return session.query(sql,
-                         {sequence, scope_.organization(), f.actor ? 0 : 1, f.actor.value_or(UserId{}), f.action, below_, f.resource_type,
-                          f.resource_id, outcome_, f.run ? 0 : 1, f.run.value_or(RunId{}), f.since.value_or(TimePoint(Millis(INT64_MIN))),
-                          f.until.value_or(TimePoint(Millis(INT64_MAX))), f.text, text_, limit},
-                         [&](const Row& row) { each(detail::read_row(row)); });
+    bool wanted = true;
+    for (auto count = kPage; wanted && count == kPage;) {
+      count = 0;
+      PAWL_TRY_VOID(session.query(sql,
+                                  {from, scope_.organization(), f.since.value_or(TimePoint(Millis(INT64_MIN))),
+                                   f.until.value_or(TimePoint(Millis(INT64_MAX))), f.actor ? 0 : 1, f.actor.value_or(UserId{}), kPage},
+                                  [&](const Row& row) {
+                                    ++count;
+                                    from = row.integer(0);
+                                    if (wanted) wanted = each(detail::read_row(row));
+                                  }));
+    }
+    return {};
+  }
+
+  [[nodiscard]] bool matches(const Entry& entry) const {
+    const auto& f = filter_;
+    return (!f.actor || entry.actor.user == *f.actor) && (f.action.empty() || is_at_or_below(entry.action, f.action)) &&
+           (f.resource_type.empty() || entry.resource.type == f.resource_type) &&
+           (f.resource_id.empty() || entry.resource.id == f.resource_id) && (!f.outcome || entry.outcome == *f.outcome) &&
+           (!f.run || entry.run == f.run) && (!f.since || entry.at >= *f.since) && (!f.until || entry.at < *f.until) &&
+           (text_.empty() || contains(entry.action, text_) || contains(entry.resource.id, text_) || contains(entry.task, text_) ||
+            contains(entry.details, text_));
   }
 
   const Scope& scope_;
   const Filter& filter_;
-  std::string below_;
-  std::string text_;
-  std::string_view outcome_;
+  std::string text_;  // in lower case
 };
 
 }  // namespace
 
 Result<Page> list(storage::Database& database, const Scope& scope, const Filter& filter) {
-  const Bound bound(scope, filter);
+  const Search search(scope, filter);
   const auto limit = std::clamp(filter.limit, 1U, kMaxLimit);
   const auto before = static_cast<std::int64_t>(std::min<std::uint64_t>(filter.before.value_or(INT64_MAX), INT64_MAX));
   Page page;
   PAWL_TRY_VOID(database.read([&](Session& session) {
-    return bound.newest(session, before, std::int64_t{limit} + 1,
-                        [&](detail::Stored stored) { page.entries.push_back(std::move(stored.entry)); });
+    return search.newest(session, before, [&](const detail::Stored& stored) {
+      page.entries.push_back(stored.entry);
+      return page.entries.size() <= limit;
+    });
   }));
   if (page.entries.size() > limit) {
     page.entries.pop_back();
@@ -103,8 +131,12 @@ Result<Entry> get(storage::Database& database, const Scope& scope, const AuditId
   if (!sequence) return missing;
   std::optional<Entry> found;
   PAWL_TRY_VOID(database.read([&](Session& session) {
-    return session.query(PAWL_AUDIT_SELECT "where r.seq = $1", {static_cast<std::int64_t>(*sequence)},
-                         [&](const Row& row) { found = detail::read_row(row).entry; });
+    return session.query(PAWL_AUDIT_SELECT "where r.seq >= $1 order by r.seq limit 1", {static_cast<std::int64_t>(*sequence)},
+                         [&](const Row& row) {
+                           for (auto& stored : detail::read_row(row).records) {
+                             if (stored.entry.sequence == *sequence) found = std::move(stored.entry);
+                           }
+                         });
   }));
   if (!found || found->id() != id) return missing;
   if (scope.organization() && found->organization != scope.organization()) return missing;
@@ -115,44 +147,77 @@ Result<Entry> get(storage::Database& database, const Scope& scope, const AuditId
 
 namespace {
 
-using Counts = std::vector<std::pair<std::string, std::uint64_t>>;
+/// How often each word came.
+class Tally {
+ public:
+  void count(std::string_view word) {
+    const auto found = counts_.find(word);
+    if (found != counts_.end()) {
+      ++found->second;
+    } else {
+      counts_.emplace(word, 1);
+    }
+  }
+  /// The most frequent, those that came equally often by name.
+  [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> most(std::size_t limit) const {
+    std::vector<std::pair<std::string, std::uint64_t>> all(counts_.begin(), counts_.end());
+    std::stable_sort(all.begin(), all.end(), [](const auto& one, const auto& other) { return one.second > other.second; });
+    if (all.size() > limit) all.resize(limit);
+    return all;
+  }
+
+ private:
+  std::map<std::string, std::uint64_t, std::less<>> counts_;
+};
+
+struct Tallies {
+  std::uint64_t total = 0;
+  Tally actions, outcomes, types;
+  std::map<std::int64_t, std::uint64_t> days;
+
+  void count(TimePoint at, std::string_view action, std::string_view outcome, std::string_view type) {
+    constexpr std::int64_t kDay = 86'400'000;
+    ++total;
+    actions.count(action);
+    outcomes.count(outcome);
+    types.count(type);
+    ++days[at.time_since_epoch().count() / kDay * kDay];
+  }
+};
 
 // $1 organization (null: all), $2 all: 1, $3 since, $4 until
-#define PAWL_AUDIT_COUNTED "from audit_records where ($2 = 1 or organization_id = $1) and at >= $3 and at < $4 "
-constexpr std::string_view kByAction =
-    "select action, count(*) " PAWL_AUDIT_COUNTED "group by action order by count(*) desc, action limit 100";
-constexpr std::string_view kByOutcome = "select outcome, count(*) " PAWL_AUDIT_COUNTED "group by outcome order by count(*) desc, outcome";
-constexpr std::string_view kByResource =
-    "select resource_type, count(*) " PAWL_AUDIT_COUNTED "group by resource_type order by count(*) desc, resource_type limit 100";
-constexpr std::string_view kByDay =
-    "select at / 86400000, count(*) " PAWL_AUDIT_COUNTED "group by at / 86400000 order by at / 86400000 desc limit 366";
-constexpr std::string_view kTotal = "select count(*) " PAWL_AUDIT_COUNTED;
-#undef PAWL_AUDIT_COUNTED
+constexpr std::string_view kCounted =
+    "select at, action, outcome, resource_type, records, body from audit_records "
+    "where ($2 = 1 or organization_id = $1) and at >= $3 and coalesce(earliest, at) < $4";
 
 }  // namespace
 
 Result<Stats> stats(storage::Database& database, const Scope& scope, std::optional<TimePoint> since, std::optional<TimePoint> until) {
-  Stats stats;
+  constexpr std::size_t kMostFrequent = 100;
+  constexpr std::size_t kMostDays = 366;
   const auto organization = scope.organization();
-  const auto all = organization ? 0 : 1;
   const auto from = since.value_or(TimePoint(Millis(INT64_MIN)));
   const auto to = until.value_or(TimePoint(Millis(INT64_MAX)));
-  const auto read = [&](Session& session) -> Result<void> {
-    const auto count = [&](std::string_view sql, Counts& out) {
-      return session.query(sql, {organization, all, from, to},
-                           [&](const Row& row) { out.emplace_back(std::string(row.text(0)), static_cast<std::uint64_t>(row.integer(1))); });
-    };
-    PAWL_TRY_VOID(session.query(kTotal, {organization, all, from, to},
-                                [&](const Row& row) { stats.total = static_cast<std::uint64_t>(row.integer(0)); }));
-    PAWL_TRY_VOID(count(kByAction, stats.by_action));
-    PAWL_TRY_VOID(count(kByOutcome, stats.by_outcome));
-    PAWL_TRY_VOID(count(kByResource, stats.by_resource_type));
-    return session.query(kByDay, {organization, all, from, to}, [&](const Row& row) {
-      const auto day = to_rfc3339(TimePoint(Millis(row.integer(0) * 86'400'000)));
-      stats.by_day.emplace_back(day.substr(0, 10), static_cast<std::uint64_t>(row.integer(1)));
+  Tallies tallies;
+  const auto read = [&](Session& session) {
+    tallies = {};
+    return session.query(kCounted, {organization, organization ? 0 : 1, from, to}, [&](const Row& row) {
+      if (row.is_null(5)) return tallies.count(row.time(0), row.text(1), row.text(2), row.text(3));
+      const auto entries = detail::unpack(row.blob(5), static_cast<std::size_t>(row.integer(4)));
+      for (const auto& entry : entries.value_or(std::vector<Entry>{})) {
+        if (entry.at >= from && entry.at < to) tallies.count(entry.at, entry.action, to_text(entry.outcome), entry.resource.type);
+      }
     });
   };
   PAWL_TRY_VOID(database.read(read));
+  Stats stats{.total = tallies.total,
+              .by_action = tallies.actions.most(kMostFrequent),
+              .by_outcome = tallies.outcomes.most(kMostFrequent),
+              .by_resource_type = tallies.types.most(kMostFrequent),
+              .by_day = {}};
+  for (auto day = tallies.days.rbegin(); day != tallies.days.rend() && stats.by_day.size() < kMostDays; ++day) {
+    stats.by_day.emplace_back(to_rfc3339(TimePoint(Millis(day->first))).substr(0, 10), day->second);
+  }
   return stats;
 }
 
@@ -214,19 +279,23 @@ std::string_view export_end(ExportFormat format) { return format == ExportFormat
 
 Result<ExportPiece> export_piece(storage::Database& database, const Scope& scope, const Filter& filter, ExportFormat format,
                                  std::uint64_t after) {
-  const Bound bound(scope, filter);
+  const Search search(scope, filter);
   ExportPiece piece;
-  std::int64_t count = 0;
+  std::size_t count = 0;
   PAWL_TRY_VOID(database.read([&](Session& session) {
-    return bound.oldest(session, static_cast<std::int64_t>(after), kExportPage, [&](const detail::Stored& stored) {
+    return search.oldest(session, static_cast<std::int64_t>(after), [&](const detail::Stored& stored) {
       ++count;
       piece.last = stored.entry.sequence;
-      if (format == ExportFormat::csv) return append_csv(piece.text, stored.entry);
-      if (!piece.text.empty()) piece.text += ",\n";
-      piece.text += to_line(stored.entry);
+      if (format == ExportFormat::csv) {
+        append_csv(piece.text, stored.entry);
+      } else {
+        if (!piece.text.empty()) piece.text += ",\n";
+        piece.text += to_line(stored.entry);
+      }
+      return count < kExportPiece;
     });
   }));
-  piece.more = count == kExportPage;
+  piece.more = count == kExportPiece;
   return piece;
 }
 
@@ -249,17 +318,17 @@ Result<void> export_all(storage::Database& database, const Scope& scope, const F
 
 namespace {
 
-/// The last record of the prefix that is older; 0 where there is none.
+/// The last row of the prefix that is older; 0 where there is none.
 Result<std::int64_t> end_of_older(Session& session, TimePoint before) {
   std::optional<std::int64_t> first_kept;
   std::int64_t last = 0;
-  PAWL_TRY_VOID(session.query("select seq from audit_records where at >= $1 order by seq limit 1", {before},
-                              [&](const Row& row) { first_kept = row.integer(0); }));
+  PAWL_TRY_VOID(session.query("select seq - records from audit_records where at >= $1 order by seq limit 1", {before},
+                              [&](const Row& row) { first_kept = row.integer(0) + 1; }));
   PAWL_TRY_VOID(session.query("select max(seq) from audit_records", {}, [&](const Row& row) { last = row.integer(0); }));
   return first_kept ? *first_kept - 1 : last;
 }
 
-/// The last of the first `limit` records that are all older; 0: the first one is not. Looks at no more than these: the one thread that
+/// The last of the first `limit` rows that are all older; 0: the first one is not. Looks at no more than these: the one thread that
 /// writes does it.
 Result<std::int64_t> end_of_first(Session& session, TimePoint before, std::uint64_t limit) {
   std::int64_t last = 0;
@@ -272,9 +341,11 @@ Result<std::int64_t> end_of_first(Session& session, TimePoint before, std::uint6
   return last;
 }
 
+/// The first record; 0: there is none.
 Result<std::int64_t> first_sequence(Session& session) {
   std::int64_t first = 0;
-  PAWL_TRY_VOID(session.query("select min(seq) from audit_records", {}, [&](const Row& row) { first = row.integer(0); }));
+  PAWL_TRY_VOID(session.query("select seq - records + 1 from audit_records order by seq limit 1", {},
+                              [&](const Row& row) { first = row.integer(0); }));
   return first;
 }
 
@@ -299,19 +370,20 @@ Result<std::uint64_t> remove_older(storage::Database& database, Log& log, TimePo
     detail::Checkpoint checkpoint;
     PAWL_TRY_VOID(transaction.query(PAWL_AUDIT_SELECT "where r.seq = $1", {up_to}, [&](const Row& row) {
       const auto stored = detail::read_row(row);
-      checkpoint.removed_up_to = {stored.entry.sequence, stored.entry.hash};
-      checkpoint.at = stored.entry.at;
+      const auto& entry = stored.records.back().entry;
+      checkpoint.removed_up_to = {entry.sequence, entry.hash};
+      checkpoint.at = entry.at;
     }));
     checkpoint.mac = detail::checkpoint_mac(log.keys().front(), checkpoint.removed_up_to, checkpoint.at);
     PAWL_TRY_VOID(detail::write_checkpoint(transaction, checkpoint));
     PAWL_TRY_VOID(transaction.execute("delete from audit_addresses where seq <= $1", {up_to}));
-    PAWL_TRY(gone, transaction.execute("delete from audit_records where seq <= $1", {up_to}));
+    PAWL_TRY_VOID(transaction.execute("delete from audit_records where seq <= $1", {up_to}));
     Record record;
     record.action = "audit.purged";
     record.resource = {"audit", std::to_string(up_to)};
     record.details = json::Value::object({{"from", first}, {"to", up_to}, {"hash", detail::to_hex(checkpoint.removed_up_to.hash)}});
     PAWL_TRY_VOID(log.append(transaction, std::move(record)));
-    removed = static_cast<std::uint64_t>(gone);
+    removed = static_cast<std::uint64_t>(up_to - first + 1);
     last = static_cast<std::uint64_t>(up_to);
     return {};
   };

@@ -82,8 +82,9 @@ struct ExportPiece {
 /// One cell of CSV: quoted where needed; text that begins with `= + - @`, a tab or a carriage return gets an apostrophe in front.
 [[nodiscard]] std::string csv_cell(std::string_view text);
 
-/// Removes what is older than `before`, from the oldest on and without leaving a gap, at most `limit` records, and leaves a signed
-/// checkpoint, so that the rest still verifies. Answers how many went. One write; call again until it answers less than `limit`.
+/// Removes what is older than `before`, from the oldest on and without leaving a gap, at most `limit` rows of one or more records, and
+/// leaves a signed checkpoint, so that the rest still verifies. Answers how many records went: fewer than `limit` only where no older row
+/// is left. One write.
 [[nodiscard]] Result<std::uint64_t> remove_older(storage::Database& database, Log& log, TimePoint before, std::uint64_t limit);
 /// How many `remove_older` would remove.
 [[nodiscard]] Result<std::uint64_t> count_older(storage::Database& database, TimePoint before);

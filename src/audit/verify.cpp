@@ -11,10 +11,11 @@
 namespace pawl::audit {
 
 using detail::Stored;
+using detail::StoredRow;
 
 namespace {
 
-constexpr std::int64_t kPage = 1000;
+constexpr std::int64_t kPage = 200;  // rows
 
 bool signed_by_one(const Keys& keys, const crypto::Digest& mac, const auto& sign) {
   return std::any_of(keys.begin(), keys.end(), [&](const crypto::Key& key) { return crypto::equal(sign(key), mac); });
@@ -87,38 +88,77 @@ class Walk {
                              {static_cast<std::int64_t>(after_), static_cast<std::int64_t>(std::max(newest_, head_.sequence)), kPage},
                              [&](const storage::Row& row) {
                                ++count;
-                               if (!report_.problem) check(detail::read_row(row));
+                               after_ = static_cast<std::uint64_t>(row.integer(0));
+                               if (!report_.problem) check_row(detail::read_row(row));
                              });
       }));
       if (report_.problem || count < kPage) return {};
     }
   }
 
+  void check_row(const StoredRow& row) {
+    const auto& first = row.records.front().entry;
+    if (report_.first == 0) report_.first = first.sequence;
+    if (first.sequence <= link_.sequence) return found(first.sequence, "inserted", "the record has a number that was given out already");
+    if (first.sequence != link_.sequence + 1) {
+      return found(link_.sequence + 1, "missing", "the record is not there; the next one is " + std::to_string(first.sequence));
+    }
+    if (!row.whole) return found(first.sequence, "altered", "the record's content is not one that this program writes");
+    if (row.records.size() == 1 && detail::hash_of(first, row.records.front().address_digest) != first.hash) {
+      return found(first.sequence, "altered", "the record's content does not fit its hash");
+    }
+    if (first.previous != link_.hash) return found(first.sequence, "link", "the record does not follow from the one before it");
+    check_signature(row);
+    for (const auto& stored : row.records) {
+      if (!report_.problem) check(stored);
+    }
+  }
+
+  void check_signature(const StoredRow& row) {
+    const auto& last = row.records.back().entry;
+    const auto signature = [&](const crypto::Key& key) { return detail::record_mac(key, row.hash); };
+    const auto key = std::find_if(options_.keys.begin(), options_.keys.end(),
+                                  [&](const crypto::Key& each) { return crypto::equal(signature(each), row.mac); });
+    const bool complete = last.hash == row.hash;
+    last_is_foreign_ = key == options_.keys.end();
+    if (!complete || (!last_is_foreign_ && row.records.size() > 1)) {
+      const auto fitting = longest_marked(row);
+      if (fitting < row.records.size()) {
+        return found(row.records[fitting].entry.sequence, "altered", "the record's content does not fit what was signed");
+      }
+      if (!complete) return found(last.sequence, "altered", "the record's content does not fit its hash");
+    }
+    if (!last_is_foreign_) {
+      current_has_signed_ = current_has_signed_ || key == options_.keys.begin();
+      return;
+    }
+    const auto first = row.records.front().entry.sequence;
+    // The key changes from one record to the next and never back: once the present one has signed, no other does.
+    if (current_has_signed_) {
+      const auto fitting = std::min(longest_marked(row), row.records.size() - 1);
+      return found(row.records[fitting].entry.sequence, "forged", "the record is not signed with this installation's key");
+    }
+    if (first_foreign_ == 0) first_foreign_ = first;
+    last_foreign_ = last.sequence;
+  }
+
+  /// How many of a row's records, from the first on, have the marks that one of the keys gives them; of a single record, which has none: 0.
+  std::size_t longest_marked(const StoredRow& row) const {
+    std::size_t longest = 0;
+    for (const auto& key : options_.keys) {
+      std::size_t count = 0;
+      while (count < row.records.size() && std::string_view(row.marks).substr(count * detail::kMark, detail::kMark) ==
+                                               detail::mark_of(key, row.records[count].entry.hash)) {
+        ++count;
+      }
+      longest = std::max(longest, count);
+    }
+    return longest;
+  }
+
   void check(const Stored& stored) {
     const auto& entry = stored.entry;
     ++report_.records;
-    after_ = entry.sequence;
-    if (report_.first == 0) report_.first = entry.sequence;
-    if (entry.sequence <= link_.sequence) return found(entry.sequence, "inserted", "the record has a number that was given out already");
-    if (entry.sequence != link_.sequence + 1) {
-      return found(link_.sequence + 1, "missing", "the record is not there; the next one is " + std::to_string(entry.sequence));
-    }
-    if (detail::hash_of(entry, stored.address_digest) != entry.hash) {
-      return found(entry.sequence, "altered", "the record's content does not fit its hash");
-    }
-    if (entry.previous != link_.hash) {
-      return found(entry.sequence, "link", "the record does not follow from the one before it");
-    }
-    const auto signature = [&](const crypto::Key& key) { return detail::record_mac(key, entry.hash); };
-    last_is_foreign_ = !signed_by_one(options_.keys, stored.mac, signature);
-    if (last_is_foreign_) {
-      // The key changes from one record to the next and never back: once the present one has signed, no other does.
-      if (current_has_signed_) return found(entry.sequence, "forged", "the record is not signed with this installation's key");
-      if (first_foreign_ == 0) first_foreign_ = entry.sequence;
-      last_foreign_ = entry.sequence;
-    } else if (!current_has_signed_) {
-      current_has_signed_ = crypto::equal(signature(options_.keys.front()), stored.mac);
-    }
     check_address(stored);
     if (options_.expected_sequence == entry.sequence && options_.expected_hash != detail::to_hex(entry.hash)) {
       found(entry.sequence, "expected", "the record has another hash than the one noted earlier");
@@ -186,9 +226,10 @@ class Walk {
         return session.query(PAWL_AUDIT_SELECT "where r.seq > $1 and r.seq <= $2 order by r.seq limit $3",
                              {static_cast<std::int64_t>(paged_), static_cast<std::int64_t>(report_.last), kPage},
                              [&](const storage::Row& row) {
-                               auto stored = detail::read_row(row);
-                               paged_ = stored.entry.sequence;
-                               page_.emplace_back(paged_, to_line(stored.entry));
+                               for (const auto& stored : detail::read_row(row).records) {
+                                 paged_ = stored.entry.sequence;
+                                 page_.emplace_back(paged_, to_line(stored.entry));
+                               }
                              });
       }));
       page_end_ = page_.empty();
@@ -245,7 +286,7 @@ class Walk {
   bool beyond(std::uint64_t sequence, std::optional<Error>& failed) {
     bool there = false;
     const auto read = database_.read([&](storage::Session& session) {
-      return session.query("select 1 from audit_records where seq = $1", {static_cast<std::int64_t>(sequence)},
+      return session.query("select 1 from audit_records where seq >= $1 limit 1", {static_cast<std::int64_t>(sequence)},
                            [&](const storage::Row&) { there = true; });
     });
     if (read.has_error()) {

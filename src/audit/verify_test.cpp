@@ -57,6 +57,10 @@ TEST_F(Verify, S4_D4_FindsAndLocatesAnAlterationOfEveryColumn) {
       {"previous", "update audit_records set previous = zeroblob(32) where seq = 4"},
       {"hash", "update audit_records set hash = zeroblob(32) where seq = 4"},
       {"mac", "update audit_records set mac = zeroblob(32) where seq = 4"},
+      {"records", "update audit_records set records = 2 where seq = 4"},
+      {"earliest", "update audit_records set earliest = at where seq = 4"},
+      {"marks", "update audit_records set marks = mac where seq = 4"},
+      {"body", "update audit_records set body = mac where seq = 4"},
   };
   fill(7);
   std::vector<std::string> columns;
@@ -107,8 +111,8 @@ TEST_F(Verify, S4_D4_FindsEveryKindOfRewriting) {
        3},
       {"one doubled at the end",
        {"insert into audit_records select 8, at, organization_id, actor, actor_user, actor_key, action, resource_type, resource_id, "
-        "outcome, network, address_digest, request_id, run_id, task, duration, details, previous, hash, mac from audit_records where seq = "
-        "7"},
+        "outcome, network, address_digest, request_id, run_id, task, duration, details, previous, hash, mac, 1, null, null, null from "
+        "audit_records where seq = 7"},
        8},
       {"the newest removed", {"delete from audit_records where seq = 7"}, 7},
       {"the oldest removed", {"delete from audit_records where seq = 1"}, 1},
@@ -145,14 +149,17 @@ TEST_F(Verify, S4_D4_FindsAChainThatWasComputedAnewWithoutTheKey) {
   fill(7);
   const auto forged = database->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
     std::vector<detail::Stored> all;
-    PAWL_TRY_VOID(
-        transaction.query(PAWL_AUDIT_SELECT "order by r.seq", {}, [&](const storage::Row& row) { all.push_back(detail::read_row(row)); }));
+    PAWL_TRY_VOID(transaction.query(PAWL_AUDIT_SELECT "order by r.seq", {}, [&](const storage::Row& row) {
+      for (auto& stored : detail::read_row(row).records) all.push_back(std::move(stored));
+    }));
     PAWL_TRY_VOID(transaction.execute("delete from audit_records"));
     PAWL_TRY_VOID(transaction.execute("delete from audit_head"));
     all[3].entry.action = "nothing.happened";
     const auto other_key = key_of("another secret");
     detail::Head head;
-    for (auto& stored : all) PAWL_TRY_VOID(detail::insert_next(transaction, other_key, head, stored));
+    std::vector<detail::Stored*> pointers;
+    for (auto& stored : all) pointers.push_back(&stored);
+    PAWL_TRY_VOID(detail::insert_all(transaction, other_key, head, pointers));
     return detail::set_head(transaction, other_key, head);
   });
   ASSERT_FALSE(forged.has_error());

@@ -112,7 +112,7 @@ Result<std::vector<Purged>> Retention::purge(const audit::Actor& actor, const st
   const auto wanted = [&] { return !go_on || go_on(); };
   for (std::size_t i = 0; i < policies.size(); ++i) {
     Purged each{policies[i].type, before(policies[i].keep), 0};
-    for (std::int64_t gone = kBatch; each.before && gone == kBatch && wanted();) {
+    for (std::int64_t gone = kBatch; each.before && gone >= kBatch && wanted();) {
       if (each.type == kAudit) {
         PAWL_TRY(removed, audit::remove_older(database_, log_, *each.before, kBatch));
         gone = static_cast<std::int64_t>(removed);

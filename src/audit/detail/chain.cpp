@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
+
+#include "audit/detail/packed.hpp"
 
 namespace pawl::audit::detail {
 namespace {
@@ -129,6 +132,14 @@ crypto::Digest record_mac(const crypto::Key& key, const crypto::Digest& hash) {
   return crypto::keyed_hash(key, text.bytes());
 }
 
+std::string mark_of(const crypto::Key& key, const crypto::Digest& hash) {
+  Canonical text;
+  text.text("mark");
+  text.digest(hash);
+  const auto whole = crypto::keyed_hash(key, text.bytes());
+  return std::string(Canonical::bytes_of(whole).substr(0, kMark));
+}
+
 crypto::Digest head_mac(const crypto::Key& key, const Head& head) {
   Canonical text;
   text.text("head");
@@ -217,14 +228,41 @@ Result<void> set_head(storage::Transaction& transaction, const crypto::Key& key,
 
 // ---- records ------------------------------------------------------------------------------------------------------------------
 
-Result<void> insert_next(storage::Transaction& transaction, const crypto::Key& key, Head& head, Stored& stored) {
+namespace {
+
+/// Fewer than this stay rows of their own, which anybody can read in the table.
+constexpr std::size_t kWorthPacking = 4;
+
+/// What the records of a row have in common.
+auto common(const Entry& entry) {
+  return std::tie(entry.organization, entry.actor.kind, entry.actor.user, entry.actor.api_key, entry.network, entry.address);
+}
+
+void continue_chain(Head& head, Stored& stored) {
   auto& entry = stored.entry;
   entry.sequence = head.sequence + 1;
   entry.previous = head.hash;
   entry.hash = hash_of(entry, stored.address_digest);
-  stored.mac = record_mac(key, entry.hash);
+  head = {entry.sequence, entry.hash};
+}
+
+Parameter address_digest(const Stored& stored) { return stored.address_digest ? blob(*stored.address_digest) : Parameter(nullptr); }
+
+Result<void> insert_address(storage::Transaction& transaction, const Head& head, const Stored& stored) {
+  if (!stored.salt) return {};
+  // A row that is there already belongs to nobody: the number is new.
+  PAWL_TRY_VOID(transaction.queue(
+      "insert into audit_addresses (seq, salt, address) values ($1, $2, $3) on conflict (seq) do update set salt = excluded.salt, "
+      "address = excluded.address",
+      {number(head.sequence), Parameter::blob(*stored.salt), stored.entry.address}));
+  return {};
+}
+
+Result<void> insert_one(storage::Transaction& transaction, const crypto::Key& key, Head& head, Stored& stored) {
+  continue_chain(head, stored);
+  const auto& entry = stored.entry;
+  const auto mac = record_mac(key, entry.hash);
   const auto duration = entry.duration ? Parameter(entry.duration->count()) : Parameter(nullptr);
-  const auto digest = stored.address_digest ? blob(*stored.address_digest) : Parameter(nullptr);
   PAWL_TRY_VOID(transaction.queue(
       "insert into audit_records (seq, at, organization_id, actor, actor_user, actor_key, action, resource_type, resource_id, outcome, "
       "network, address_digest, request_id, run_id, task, duration, details, previous, hash, mac) "
@@ -240,7 +278,7 @@ Result<void> insert_next(storage::Transaction& transaction, const crypto::Key& k
        entry.resource.id,
        to_text(entry.outcome),
        entry.network,
-       digest,
+       address_digest(stored),
        entry.request_id,
        entry.run,
        entry.task,
@@ -248,49 +286,167 @@ Result<void> insert_next(storage::Transaction& transaction, const crypto::Key& k
        entry.details,
        blob(entry.previous),
        blob(entry.hash),
-       blob(stored.mac)}));
-  if (stored.salt) {
-    // A row that is there already belongs to nobody: the number is new.
-    PAWL_TRY_VOID(transaction.queue(
-        "insert into audit_addresses (seq, salt, address) values ($1, $2, $3) on conflict (seq) do update set salt = excluded.salt, "
-        "address = excluded.address",
-        {number(entry.sequence), Parameter::blob(*stored.salt), entry.address}));
+       blob(mac)}));
+  return insert_address(transaction, head, stored);
+}
+
+/// How many of `records` went in.
+Result<std::size_t> insert_packed(storage::Transaction& transaction, const crypto::Key& key, Head& head, std::span<Stored*> records) {
+  const auto& first = *records.front();
+  const auto previous = head.hash;
+  Packer packer;
+  std::string marks;
+  TimePoint earliest = first.entry.at;
+  TimePoint latest = earliest;
+  std::size_t count = 0;
+  for (; count < records.size() && packer.add(records[count]->entry); ++count) {
+    auto& stored = *records[count];
+    continue_chain(head, stored);
+    marks += mark_of(key, stored.entry.hash);
+    earliest = std::min(earliest, stored.entry.at);
+    latest = std::max(latest, stored.entry.at);
   }
-  head = {entry.sequence, entry.hash};
+  const auto body = packer.take();
+  const auto mac = record_mac(key, head.hash);
+  PAWL_TRY_VOID(transaction.queue(
+      "insert into audit_records (seq, at, organization_id, actor, actor_user, actor_key, network, address_digest, previous, hash, mac, "
+      "records, earliest, marks, body, action, resource_type, resource_id, outcome, request_id, task, details) "
+      "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, '', '', '', '', '', '', '')",
+      {number(head.sequence), latest, first.entry.organization, to_text(first.entry.actor.kind), optional_id(first.entry.actor.user.uuid),
+       optional_id(first.entry.actor.api_key.uuid), first.entry.network, address_digest(first), blob(previous), blob(head.hash), blob(mac),
+       static_cast<std::int64_t>(count), earliest, Parameter::blob(marks), Parameter::blob(body)}));
+  PAWL_TRY_VOID(insert_address(transaction, head, first));
+  return count;
+}
+
+/// One salt for all of a row: they are the same person's.
+void salt_address(std::span<Stored*> records) {
+  if (records.front()->entry.address.empty()) return;
+  const auto salt = crypto::random_token(16);
+  const auto digest = address_digest_of(salt, records.front()->entry.address);
+  for (auto* const stored : records) {
+    stored->salt = salt;
+    stored->address_digest = digest;
+  }
+}
+
+}  // namespace
+
+Result<void> insert_all(storage::Transaction& transaction, const crypto::Key& key, Head& head, std::span<Stored*> records) {
+  if (records.size() >= kWorthPacking) {
+    std::stable_sort(records.begin(), records.end(),
+                     [](const Stored* one, const Stored* two) { return common(one->entry) < common(two->entry); });
+  }
+  while (!records.empty()) {
+    const auto other = std::find_if(records.begin(), records.end(),
+                                    [&](const Stored* each) { return common(each->entry) != common(records.front()->entry); });
+    auto alike = records.first(static_cast<std::size_t>(other - records.begin()));
+    records = records.subspan(alike.size());
+    while (!alike.empty()) {
+      auto count = std::size_t{1};
+      if (alike.size() < kWorthPacking) {
+        salt_address(alike.first(1));
+        PAWL_TRY_VOID(insert_one(transaction, key, head, *alike.front()));
+      } else {
+        salt_address(alike);
+        PAWL_TRY(packed, insert_packed(transaction, key, head, alike));
+        count = packed;
+      }
+      alike = alike.subspan(count);
+    }
+  }
   return {};
 }
 
-Stored read_row(const storage::Row& row) {
+namespace {
+
+/// What all records of a row have from its columns.
+Stored read_common(const storage::Row& row) {
   Stored stored;
   auto& entry = stored.entry;
-  entry.sequence = static_cast<std::uint64_t>(row.integer(0));
   entry.at = row.time(1);
   if (!row.is_null(2)) entry.organization = row.id<OrganizationId>(2);
-  const auto kind = parse_actor(row.text(3));
+  entry.actor = {parse_actor(row.text(3)).value_or(Actor::Kind::program), row.id<UserId>(4), row.id<ApiKeyId>(5)};
+  entry.network = row.text(10);
+  if (!row.is_null(11)) stored.address_digest = digest_of(row.blob(11));
+  if (!row.is_null(20)) {
+    stored.salt = std::string(row.blob(20));
+    entry.address = row.text(21);
+  }
+  return stored;
+}
+
+/// What we do not write was put there by somebody else.
+bool is_odd(const storage::Row& row, const Entry& entry) {
+  return !parse_actor(row.text(3)) || (!row.is_null(4) && entry.actor.user.is_nil()) || (!row.is_null(5) && entry.actor.api_key.is_nil());
+}
+
+/// The columns that the body stands for say nothing.
+bool is_empty_beside_body(const storage::Row& row) {
+  const auto empty = [&](int column) { return row.text(column).empty(); };
+  return empty(6) && empty(7) && empty(8) && empty(9) && empty(12) && row.is_null(13) && empty(14) && row.is_null(15) && empty(16);
+}
+
+void read_packed(const storage::Row& row, const Stored& common, StoredRow& out) {
+  const auto sequence = static_cast<std::uint64_t>(row.integer(0));
+  const auto count = static_cast<std::uint64_t>(row.integer(22));
+  auto entries = count > 1 && count <= sequence ? unpack(row.blob(25), count) : std::nullopt;
+  out.marks = row.blob(24);
+  if (!entries) {
+    out.whole = false;
+    auto& unreadable = out.records.emplace_back(common).entry;
+    unreadable.sequence = sequence;
+    unreadable.action = "audit.unreadable";
+    unreadable.details = "{}";
+    return;
+  }
+  Head head{sequence - count, digest_of(row.blob(17))};
+  TimePoint earliest = entries->front().at;
+  TimePoint latest = earliest;
+  for (auto& entry : *entries) {
+    entry.organization = common.entry.organization;
+    entry.actor = common.entry.actor;
+    entry.network = common.entry.network;
+    entry.address = common.entry.address;
+    earliest = std::min(earliest, entry.at);
+    latest = std::max(latest, entry.at);
+    continue_chain(head, out.records.emplace_back(Stored{std::move(entry), common.address_digest, common.salt}));
+  }
+  out.whole = is_empty_beside_body(row) && row.time(1) == latest && row.time(23) == earliest && out.marks.size() == count * kMark;
+}
+
+void read_single(const storage::Row& row, const Stored& common, StoredRow& out) {
+  auto& entry = out.records.emplace_back(common).entry;
   const auto outcome = parse_outcome(row.text(9));
-  entry.actor = {kind.value_or(Actor::Kind::program), row.id<UserId>(4), row.id<ApiKeyId>(5)};
+  entry.sequence = static_cast<std::uint64_t>(row.integer(0));
   entry.action = row.text(6);
   entry.resource = {std::string(row.text(7)), std::string(row.text(8))};
   entry.outcome = outcome.value_or(Outcome::success);
-  entry.network = row.text(10);
-  if (!row.is_null(11)) stored.address_digest = digest_of(row.blob(11));
   entry.request_id = row.text(12);
   if (!row.is_null(13)) entry.run = row.id<RunId>(13);
   entry.task = row.text(14);
   if (!row.is_null(15)) entry.duration = Millis(row.integer(15));
   entry.details = row.text(16);
   entry.previous = digest_of(row.blob(17));
-  entry.hash = digest_of(row.blob(18));
-  stored.mac = digest_of(row.blob(19));
-  if (!row.is_null(20)) {
-    stored.salt = std::string(row.blob(20));
-    entry.address = row.text(21);
+  entry.hash = out.hash;
+  out.whole = outcome.has_value() && row.integer(22) == 1 && row.is_null(23) && row.is_null(24);
+}
+
+}  // namespace
+
+StoredRow read_row(const storage::Row& row) {
+  StoredRow out;
+  out.hash = digest_of(row.blob(18));
+  out.mac = digest_of(row.blob(19));
+  const auto common = read_common(row);
+  if (row.is_null(25)) {
+    read_single(row, common, out);
+  } else {
+    read_packed(row, common, out);
   }
-  // What we do not write was put there by somebody else: no hash fits.
-  const bool odd_user = !row.is_null(4) && entry.actor.user.is_nil();
-  const bool odd_key = !row.is_null(5) && entry.actor.api_key.is_nil();
-  if (!kind || !outcome || odd_user || odd_key) entry.hash = {};
-  return stored;
+  if (is_odd(row, common.entry)) out.whole = false;
+  if (!out.whole) out.records.front().entry.hash = {};  // no hash fits
+  return out;
 }
 
 std::string to_hex(const crypto::Digest& digest) {

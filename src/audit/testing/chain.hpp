@@ -89,6 +89,13 @@ class Chain : public ::testing::Test {
     const auto result = database->write_and_wait([&](storage::Transaction& transaction) { return log->append(transaction, record); });
     ASSERT_FALSE(result.has_error()) << result.error().message;
   }
+  /// Appends all of them in one write, as the journal does, and waits until they are committed.
+  void add_together(std::vector<Record> records) {
+    Log::Prepared batch;
+    for (auto& each : records) log->prepare(batch, std::move(each));
+    const auto result = database->write_and_wait([&](storage::Transaction& transaction) { return log->write(transaction, batch); });
+    ASSERT_FALSE(result.has_error()) << result.error().message;
+  }
   static Record record(std::string action, std::uint8_t actor = 1) {
     Record made;
     made.organization = organization(1);
