@@ -43,5 +43,18 @@ TEST(PasswordHash, IsNoHashOfOtherText) {
   EXPECT_FALSE(verify_password(*hash, "secreT"));
 }
 
+// proves: S4-O7
+TEST(PasswordHash, OfNobodyIsOneThatIsVerifiedLikeAnyOther) {
+  for (const PasswordCost cost : {PasswordCost{1, 8192}, PasswordCost{3, std::size_t{1} << 20U}, PasswordCost{}}) {
+    const auto nobody = hash_of_nobody(cost);
+    // Well-formed with this cost: libsodium decodes it, and would do the work.
+    EXPECT_FALSE(needs_rehash(nobody, cost)) << nobody;
+    EXPECT_TRUE(needs_rehash(nobody, {cost.passes + 1, cost.memory_bytes})) << nobody;
+    EXPECT_NE(nobody, hash_of_nobody(cost));
+  }
+  EXPECT_EQ(hash_of_nobody({1, 8192}).size(), hash_password("secret", {1, 8192})->size());
+  EXPECT_FALSE(verify_password(hash_of_nobody({1, 8192}), "secret"));
+}
+
 }  // namespace
 }  // namespace pawl::crypto

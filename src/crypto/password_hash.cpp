@@ -25,6 +25,23 @@ std::optional<std::string> hash_password(std::string_view password, const Passwo
   return std::string(text.data());
 }
 
+std::string hash_of_nobody(const PasswordCost& cost) {
+  ensure_initialised();
+  constexpr std::size_t kSalt = 16;
+  constexpr std::size_t kHash = 32;
+  const auto random = [](std::size_t size) {
+    std::string bytes(size, '\0');
+    randombytes_buf(bytes.data(), bytes.size());
+    std::string text(sodium_base64_ENCODED_LEN(size, sodium_base64_VARIANT_ORIGINAL_NO_PADDING), '\0');
+    sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+                      sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+    text.pop_back();  // the terminating zero
+    return text;
+  };
+  return "$argon2id$v=19$m=" + std::to_string(cost.memory_bytes / 1024) + ",t=" + std::to_string(cost.passes) + ",p=1$" + random(kSalt) +
+         "$" + random(kHash);
+}
+
 bool verify_password(std::string_view hash, std::string_view password) {
   ensure_initialised();
   const std::string text(hash);  // libsodium wants a terminating zero

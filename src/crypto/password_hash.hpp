@@ -17,6 +17,8 @@ struct PasswordCost {
 
 /// The PHC text `$argon2id$v=19$m=...$salt$hash`, with a random salt. Nothing where the memory is not to be had.
 [[nodiscard]] std::optional<std::string> hash_password(std::string_view password, const PasswordCost& cost);
+/// A text of the same form that no password is known to belong to: verifying against it costs what `cost` says, making it nothing.
+[[nodiscard]] std::string hash_of_nobody(const PasswordCost& cost);
 /// Does the password belong to `hash`? Takes the time that the parameters within `hash` ask for; false for text that is no hash.
 [[nodiscard]] bool verify_password(std::string_view hash, std::string_view password);
 /// Was `hash` made with other parameters than `cost`?

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "base/utf8.hpp"
-#include "crypto/crypto.hpp"
 
 namespace pawl::identity {
 namespace {
@@ -106,9 +105,7 @@ class PasswordHasher::Turn {
   bool taken_;
 };
 
-PasswordHasher::PasswordHasher(const PasswordHasherOptions& options) : options_(options) {
-  nobody_ = crypto::hash_password(crypto::random_token(), options_.cost).value_or("");
-}
+PasswordHasher::PasswordHasher(const PasswordHasherOptions& options) : options_(options), nobody_(crypto::hash_of_nobody(options.cost)) {}
 
 bool PasswordHasher::take_turn() {
   std::unique_lock lock(mutex_);

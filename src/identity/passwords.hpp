@@ -37,7 +37,6 @@ struct PasswordHasherOptions {
 
 class PasswordHasher {
  public:
-  /// Makes the hash that belongs to nobody, which takes as long as any.
   explicit PasswordHasher(const PasswordHasherOptions& options);
   PasswordHasher(const PasswordHasher&) = delete;
   PasswordHasher& operator=(const PasswordHasher&) = delete;
