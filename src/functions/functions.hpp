@@ -60,6 +60,8 @@ struct FunctionsOptions {
   Millis process_timeout = std::chrono::hours(1);  ///< upper limit and default of shell commands and scripts
   std::uint32_t max_running_processes = 16;        ///< more wait in order
   std::uint32_t max_waiting_processes = 10'000;    ///< beyond: the call fails at once
+  std::uint32_t warm_processes = 2;                ///< interpreters of each language that wait for the next script; 0: none
+  Millis warm_idle{60'000};                        ///< after the last script of a language they go
   std::uint32_t max_subprocesses = 64;             ///< of one call, itself included
   std::size_t max_process_output = 1U << 20U;      ///< bytes, of standard output and error each
   std::size_t max_process_memory = 1U << 30U;      ///< bytes of data per process

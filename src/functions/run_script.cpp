@@ -9,6 +9,7 @@
 #include <cctype>
 #include <mutex>
 
+#include "base/utf8.hpp"
 #include "engine/machine/machine.hpp"
 #include "functions/detail/builtins.hpp"
 #include "functions/detail/contained_path.hpp"
@@ -16,7 +17,7 @@
 #include "functions/detail/file_io.hpp"
 #include "functions/detail/http_exchanger.hpp"
 #include "functions/detail/process_call.hpp"
-#include "json/write.hpp"
+#include "functions/detail/script_worker.hpp"
 
 namespace pawl::functions {
 namespace {
@@ -24,14 +25,6 @@ namespace {
 constexpr std::size_t kMaxSource = 1U << 20U;
 
 enum class Language : std::uint8_t { javascript, python };
-
-constexpr const char* kPythonStart = R"(import json, os, runpy, sys
-folder = os.path.dirname(os.path.abspath(__file__))
-sys.argv = [os.path.join(folder, "script.py")]
-with open(os.path.join(folder, "arguments.json"), encoding="utf-8") as file:
-    variables = json.load(file)
-runpy.run_path(sys.argv[0], init_globals=variables, run_name="__main__")
-)";
 
 Result<Language> language_of(const json::Value& arguments) {
   const std::string name = text_or(arguments, "language", "");
@@ -52,50 +45,35 @@ Result<void> check_names(const json::Value& variables) {
   return boost::system::in_place_value;
 }
 
-std::string javascript_start(const json::Value& variables) {
-  std::string start =
-      "import { createRequire } from 'node:module';\n"
-      "globalThis.require = createRequire(process.cwd() + '/script.js');\n";
-  if (variables.is_object()) {
-    // As a text that is parsed, so that no member name means anything to the language.
-    start += "for (const [name, value] of Object.entries(JSON.parse(";
-    json::append_quoted(start, json::to_text(variables));
-    start += "))) Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });\n";
-  }
-  return start;
+// What an interpreter reads when it starts must be there when it starts: such a call waits for an interpreter of its own.
+bool matters_at_start(std::string_view name) {
+  constexpr std::string_view kPrefixes[] = {"NODE", "PYTHON", "LD_", "LC_", "UV_", "GLIBC_", "MALLOC_", "OPENSSL_", "SSL_"};
+  constexpr std::string_view kNames[] = {"PATH", "HOME", "LANG", "LANGUAGE", "TMPDIR", "TZ"};
+  return std::any_of(std::begin(kPrefixes), std::end(kPrefixes), [&](std::string_view prefix) { return name.starts_with(prefix); }) ||
+         std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
-Result<ProcessSpec> script_process(const json::Value& arguments, std::string code) {
+Result<ProcessSpec> script_process(const json::Value& arguments, std::string_view code) {
   PAWL_TRY(language, language_of(arguments));
-  PAWL_TRY(spec, read_process(arguments));
-  const json::Value& given = arguments.get("arguments");
-  std::vector<std::string> vector;
-  if (given.is_object()) {
-    PAWL_TRY_VOID(check_names(given));
+  PAWL_TRY(given, read_process(arguments));
+  json::Value words = arguments.get("arguments");
+  if (words.is_object()) {
+    PAWL_TRY_VOID(check_names(words));
   } else {
-    PAWL_TRY(words, read_argument_vector(given));
-    vector = std::move(words);
+    PAWL_TRY(vector, read_argument_vector(words));
+    words = json::Value::array();
+    for (std::string& word : vector) words.push_back(to_utf8(word));
   }
-  if (language == Language::javascript) {
-    spec.files = {{"script.mjs", std::move(code)}, {"start.mjs", javascript_start(given)}};
-    spec.command = [vector = std::move(vector)](const std::string& folder) {
-      std::vector<std::string> words = {"node", "--import", fmt::format("file://{}/start.mjs", folder), folder + "/script.mjs"};
-      words.insert(words.end(), vector.begin(), vector.end());
-      return words;
-    };
-    return spec;
+  ProcessSpec spec = language == Language::javascript ? javascript_worker() : python_worker();
+  json::Value environment = json::Value::object();
+  for (auto& [name, value] : given.environment) {
+    if (matters_at_start(name)) {
+      spec.environment.emplace_back(name, value);
+      spec.kind.clear();
+    }
+    environment.set(name, to_utf8(value));
   }
-  spec.files = {{"script.py", std::move(code)}};
-  if (given.is_object()) {
-    spec.files.push_back({"arguments.json", json::to_text(given)});
-    spec.files.push_back({"start.py", kPythonStart});
-  }
-  const char* file = given.is_object() ? "start.py" : "script.py";
-  spec.command = [vector = std::move(vector), file](const std::string& folder) {
-    std::vector<std::string> words = {"python3", "-B", fmt::format("{}/{}", folder, file)};
-    words.insert(words.end(), vector.begin(), vector.end());
-    return words;
-  };
+  spec.input = worker_job(code, words, environment) + given.input;
   return spec;
 }
 
@@ -108,7 +86,7 @@ class ScriptCall : public std::enable_shared_from_this<ScriptCall> {
       : parts_(parts), call_(std::move(call)), done_(std::move(done)) {}
 
   void begin() {
-    if (call_.arguments.get("code").is_string()) return run_code(std::string(call_.arguments.get("code").as_string()));
+    if (call_.arguments.get("code").is_string()) return run_code(call_.arguments.get("code").as_string());
     auto endpoint = read_endpoint(call_.arguments.get("source").get("endpoint"), call_.input);
     if (endpoint.has_error()) return done_(failed(endpoint.error()));
     if (is_http(endpoint->uri)) return fetch(std::move(endpoint).value());
@@ -152,7 +130,7 @@ class ScriptCall : public std::enable_shared_from_this<ScriptCall> {
       static_cast<void>(self->next_step());
       if (answer.has_error()) return self->done_(unanswered(*shown, answer.error(), self->call_.secrets));
       if (answer->status != 200) return self->done_(to_outcome(*shown, *answer, self->call_.secrets));
-      self->run_code(std::move(answer->body));
+      self->run_code(answer->body);
     };
     const int step = next_step();
     under_way(step, parts_.http->send(std::move(request), call_.secrets, std::move(received)));
@@ -175,9 +153,9 @@ class ScriptCall : public std::enable_shared_from_this<ScriptCall> {
     under_way(step, run_on_pool(parts_.dependencies.pool, std::move(work), std::move(got)));
   }
 
-  void run_code(std::string code) {
+  void run_code(std::string_view code) {
     const int step = next_step();
-    auto spec = script_process(call_.arguments, std::move(code));
+    auto spec = script_process(call_.arguments, code);
     if (spec.has_error()) return done_(failed(spec.error()));
     spec->network = parts_.options.processes_may_use_network;
     spec->write_roots = parts_.options.scripts_may_write_roots;

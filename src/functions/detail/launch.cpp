@@ -19,6 +19,7 @@
 #include <new>
 
 #include "base/assert.hpp"
+#include "functions/detail/process.hpp"
 
 // Runs on the parent's memory and never returns: a sanitizer's marks on its stack would stay behind.
 #define PAWL_IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined")))
@@ -59,6 +60,7 @@ struct ChildView {
   std::size_t inherited_count = 0;
   const std::pair<int, rlim_t>* limits = nullptr;
   std::size_t limit_count = 0;
+  int report = -1;
   int ruleset = -1;
   sock_fprog filter{};
   bool drop_capabilities = false;
@@ -72,7 +74,7 @@ struct ChildView {
 
 PAWL_IN_CHILD bool arrange_descriptors(ChildView& view) {
   // First all out of the way, then into place.
-  constexpr int kAbove = 64;
+  constexpr int kAbove = kReportDescriptor + 1;
   std::array<int, 3 + kMaxInherited> moved{};
   const std::size_t count = 3 + view.inherited_count;
   for (std::size_t i = 0; i < count; ++i) {
@@ -80,12 +82,14 @@ PAWL_IN_CHILD bool arrange_descriptors(ChildView& view) {
     if (moved[i] < 0) return fail(view, "dup");
   }
   if (view.ruleset >= 0) view.ruleset = fcntl(view.ruleset, F_DUPFD_CLOEXEC, kAbove);
+  if (view.report >= 0) view.report = fcntl(view.report, F_DUPFD_CLOEXEC, kAbove);
   for (std::size_t i = 0; i < count; ++i) {
     if (dup2(moved[i], static_cast<int>(i)) < 0) return fail(view, "dup2");
   }
   // Ours are close-on-exec; this is for those that some library forgot to mark.
   constexpr unsigned kCloseOnExec = 4;
   if (syscall(SYS_close_range, static_cast<unsigned>(count), ~0U, kCloseOnExec) != 0 && errno != ENOSYS) return fail(view, "close_range");
+  if (view.report >= 0 && dup2(view.report, kReportDescriptor) < 0) return fail(view, "dup2");
   return true;
 }
 
@@ -189,6 +193,11 @@ Result<Launched> launch(const LaunchPlan& plan) {
   PAWL_TRY(input, make_pipe());
   PAWL_TRY(output, make_pipe());
   PAWL_TRY(error_output, make_pipe());
+  Pipe report;
+  if (plan.report) {
+    PAWL_TRY(made, make_pipe());
+    report = std::move(made);
+  }
   const std::vector<char*> arguments = pointers(plan.arguments);
   const std::vector<char*> environment = pointers(plan.environment);
 
@@ -202,6 +211,7 @@ Result<Launched> launch(const LaunchPlan& plan) {
   view.inherited_count = plan.inherited.size();
   view.limits = plan.limits.data();
   view.limit_count = plan.limits.size();
+  view.report = report.write.get();
   view.ruleset = plan.ruleset;
   view.filter = {static_cast<unsigned short>(plan.filter.size()), const_cast<sock_filter*>(plan.filter.data())};
   view.drop_capabilities = plan.drop_capabilities;
@@ -210,13 +220,15 @@ Result<Launched> launch(const LaunchPlan& plan) {
   Failure failure;
   const pid_t pid = clone_child(view, pidfd, failure);
   if (pid < 0) return Error(ErrorClass::unavailable, "process.start", fmt::format("no process can be made: {}", std::strerror(errno)));
-  Launched launched{pid, Fd(pidfd), std::move(input.write), std::move(output.read), std::move(error_output.read)};
+  Launched launched{pid, Fd(pidfd), std::move(input.write), std::move(output.read), std::move(error_output.read), std::move(report.read)};
   if (failure.step != nullptr) {
     waitpid(pid, nullptr, 0);
     return Error(ErrorClass::internal, "process.start",
                  fmt::format("{} cannot be started: {}: {}", plan.program, failure.step, std::strerror(failure.error)));
   }
-  for (const Fd* end : {&launched.input, &launched.output, &launched.error_output}) make_non_blocking(*end);
+  for (const Fd* end : {&launched.input, &launched.output, &launched.error_output, &launched.report}) {
+    if (*end) make_non_blocking(*end);
+  }
   return launched;
 }
 

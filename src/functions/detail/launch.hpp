@@ -21,6 +21,7 @@ struct LaunchPlan {
   std::string working_directory;         ///< empty: /
   std::vector<std::pair<int, rlim_t>> limits;
   std::vector<int> inherited;       ///< these become 3, 4, 5 ... in the child; all others are closed
+  bool report = false;              ///< gives `kReportDescriptor` to the child
   int ruleset = -1;                 ///< Landlock
   std::vector<sock_filter> filter;  ///< seccomp; empty: none
   bool drop_capabilities = false;
@@ -32,6 +33,7 @@ struct Launched {
   Fd input;  ///< our ends, non-blocking
   Fd output;
   Fd error_output;
+  Fd report;  ///< where the plan asked for it
 };
 
 /// The child is killed when the calling thread ends. Error `process.start`: names the step that failed.

@@ -31,7 +31,11 @@ struct ProcessSpec {
   bool write_roots = false;
   bool see_roots = true;       ///< false: for programs that parse what a stranger has made; they get `files` and nothing else
   std::size_t max_output = 0;  ///< bytes of standard output and error each; 0: the runner's limit
-  bool contained = true;       ///< false: no sandbox and no resource limits, for trusted command lines only (a container engine's client)
+  /// Processes of a kind are alike until they read their standard input, so they may have been started before this call (see
+  /// `ProcessStock`). Empty: started for it.
+  std::string kind;
+  bool reports = false;   ///< writes its exit code, one byte, to `kReportDescriptor` when all that it does is done: its end
+  bool contained = true;  ///< false: no sandbox and no resource limits, for trusted command lines only (a container engine's client)
 };
 
 struct ProcessResult {
@@ -52,6 +56,8 @@ struct ProcessResult {
   std::string error_output{};
   std::string message{};
 };
+
+inline constexpr int kReportDescriptor = 63;
 
 /// Where programs are looked up, within the sandbox as well.
 inline constexpr const char* kProgramPath = "/usr/local/bin:/usr/bin:/bin";

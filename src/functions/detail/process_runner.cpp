@@ -22,6 +22,7 @@
 
 #include "base/assert.hpp"
 #include "functions/detail/process_count.hpp"
+#include "functions/detail/process_stock.hpp"
 #include "functions/detail/remove_tree.hpp"
 #include "functions/detail/sandbox.hpp"
 
@@ -33,7 +34,7 @@ using Ending = ProcessResult::Ending;
 
 constexpr Millis kCountInterval{25};  // how often subprocesses are counted
 
-enum class Source : std::uint8_t { wake, exit, input, output, error_output };
+enum class Source : std::uint8_t { wake, exit, input, output, error_output, report };
 
 struct Waiting {
   ProcessRunner::Id id = 0;
@@ -78,6 +79,7 @@ struct ProcessRunner::Impl {
   std::optional<Result<SandboxKind>> sandbox;
   std::deque<Waiting> waiting;
   std::unordered_map<Id, Running> running;
+  ProcessStock stock{options};
 
   void ring() const {
     const std::uint64_t one = 1;
@@ -115,6 +117,7 @@ struct ProcessRunner::Impl {
       const int count = epoll_wait(poll.get(), events.data(), static_cast<int>(events.size()), next_timeout());
       for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)]);
       check_limits();
+      if (sandbox && sandbox->has_value()) stock.replenish(sandbox->value(), !running.empty(), std::chrono::steady_clock::now());
     }
     end_all();
   }
@@ -164,18 +167,13 @@ struct ProcessRunner::Impl {
       if (sandbox->has_error()) return request.done({.ending = Ending::refused, .message = sandbox->error().message});
       kind = sandbox->value();
     }
-    auto prepared = prepare(kind, request.spec, options);
-    if (prepared.has_error()) return request.done({.ending = Ending::not_started, .message = prepared.error().message});
-    auto launched = launch(prepared->launch);
-    if (launched.has_error()) {
-      if (!prepared->scratch.empty()) remove_tree(prepared->scratch);
-      return request.done({.ending = Ending::not_started, .message = launched.error().message});
-    }
+    auto started = obtain(kind, request.spec);
+    if (started.has_error()) return request.done({.ending = Ending::not_started, .message = started.error().message});
     const Millis limit =
         request.spec.timeout.count() > 0 ? std::min(request.spec.timeout, options.process_timeout) : options.process_timeout;
     Running& process = running[request.id];
-    process.process = std::move(launched).value();
-    process.scratch = std::move(prepared->scratch);
+    process.process = std::move(started->process);
+    process.scratch = std::move(started->scratch);
     process.input = std::move(request.spec.input);
     process.deadline = std::chrono::steady_clock::now() + limit;
     process.contained = request.spec.contained;
@@ -185,6 +183,18 @@ struct ProcessRunner::Impl {
     watch(process.process.output, Source::output, request.id, EPOLLIN);
     watch(process.process.error_output, Source::error_output, request.id, EPOLLIN);
     watch(process.process.input, Source::input, request.id, EPOLLOUT);
+    if (process.process.report) watch(process.process.report, Source::report, request.id, EPOLLIN);
+  }
+
+  Result<ProcessStock::Started> obtain(SandboxKind kind, const ProcessSpec& spec) {
+    if (!spec.kind.empty()) {
+      if (auto waiting_one = stock.take(spec, std::chrono::steady_clock::now())) return std::move(*waiting_one);
+    }
+    PAWL_TRY(prepared, prepare(kind, spec, options));
+    auto launched = launch(prepared.launch);
+    if (launched.has_value()) return ProcessStock::Started{std::move(launched).value(), std::move(prepared.scratch)};
+    if (!prepared.scratch.empty()) remove_tree(prepared.scratch);
+    return std::move(launched).error();
   }
 
   void handle(const epoll_event& event) {
@@ -201,6 +211,7 @@ struct ProcessRunner::Impl {
       case Source::input: return feed(process);
       case Source::output: return drain(process, process.process.output, process.result.output);
       case Source::error_output: return drain(process, process.process.error_output, process.result.error_output);
+      case Source::report: return hear(found->first);
       case Source::exit: return finish(found->first);
       case Source::wake: break;
     }
@@ -239,26 +250,49 @@ struct ProcessRunner::Impl {
 
   // The main process has ended; what it left behind goes too.
   void finish(Id id) {
-    Running& process = running.at(id);
-    kill(-process.process.pid, SIGKILL);
+    Running process = leave(id);
     const ExitStatus end = wait_for_exit(process.process);
+    if (!process.scratch.empty()) remove_tree(process.scratch);
+    answer(process, end);
+  }
+
+  // The main process has said how it ends: nobody waits until it has.
+  void hear(Id id) {
+    Running& running_one = running.at(id);
+    unsigned char code = 0;
+    const ssize_t length = read(running_one.process.report.get(), &code, 1);
+    if (length < 0) return;
+    if (length == 0) return running_one.process.report.reset();
+    Running process = leave(id);
+    answer(process, {.signalled = false, .code = code});
+    wait_for_exit(process.process);
+    if (!process.scratch.empty()) remove_tree(process.scratch);
+  }
+
+  Running leave(Id id) {
+    const auto found = running.find(id);
+    kill(-found->second.process.pid, SIGKILL);
+    Running process = std::move(found->second);
+    running.erase(found);
+    return process;
+  }
+
+  static void answer(Running& process, ExitStatus end) {
     drain(process, process.process.output, process.result.output);
     drain(process, process.process.error_output, process.result.error_output);
-    ProcessResult result = std::move(process.result);
-    result.ending = process.killed_for ? *process.killed_for : end.signalled ? Ending::signalled : Ending::exited;
-    result.code = end.code;
-    const Done done = std::move(process.done);
-    if (!process.scratch.empty()) remove_tree(process.scratch);
-    running.erase(id);
-    done(std::move(result));
+    process.result.ending = process.killed_for ? *process.killed_for : end.signalled ? Ending::signalled : Ending::exited;
+    process.result.code = end.code;
+    process.done(std::move(process.result));
   }
 
   [[nodiscard]] int next_timeout() const {
-    if (running.empty()) return -1;
+    const SteadyTime now = std::chrono::steady_clock::now();
+    SteadyTime next = stock.next(!running.empty(), now);
+    if (running.empty() && next == SteadyTime::max()) return -1;
     const bool counting = std::any_of(running.begin(), running.end(), [](const auto& entry) { return entry.second.contained; });
-    SteadyTime next = std::chrono::steady_clock::now() + (counting ? kCountInterval : std::chrono::hours(1));
+    next = std::min(next, now + (counting ? kCountInterval : std::chrono::hours(1)));
     for (const auto& [id, process] : running) next = std::min(next, process.deadline);
-    const auto wait = std::chrono::ceil<Millis>(next - std::chrono::steady_clock::now());
+    const auto wait = std::chrono::ceil<Millis>(next - now);
     return static_cast<int>(std::max<std::int64_t>(wait.count(), 0));
   }
 

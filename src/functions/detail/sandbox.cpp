@@ -194,6 +194,7 @@ Result<PreparedProcess> prepare_bubblewrap(const ProcessSpec& spec, const Functi
   prepared.launch.arguments.insert(prepared.launch.arguments.end(), command.begin(), command.end());
   prepared.launch.environment = {fmt::format("PATH={}", kProgramPath)};
   prepared.launch.limits = limits_of(spec, options);
+  prepared.launch.report = spec.reports;
   for (const Fd& fd : prepared.descriptors) prepared.launch.inherited.push_back(fd.get());
   return prepared;
 }
@@ -225,6 +226,7 @@ Result<PreparedProcess> prepare_plain(const ProcessSpec& spec, const FunctionsOp
   prepared.launch.program = std::move(program).value();
   for (const auto& [name, value] : environment_of(spec, prepared.scratch)) prepared.launch.environment.push_back(name + "=" + value);
   prepared.launch.working_directory = working_directory_of(spec, options, prepared.scratch);
+  prepared.launch.report = spec.reports;
   if (spec.contained) prepared.launch.limits = limits_of(spec, options);
   return prepared;
 }

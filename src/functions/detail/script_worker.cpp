@@ -1,0 +1,167 @@
+#include "functions/detail/script_worker.hpp"
+
+#include <fmt/format.h>
+
+#include "base/utf8.hpp"
+#include "json/write.hpp"
+
+namespace pawl::functions {
+namespace {
+
+// Both write the script into the private folder, so that messages show its lines and it knows its place.
+
+constexpr const char* kPython = R"(import atexit, json, os, sys, threading, traceback, types
+
+REPORT = 63
+os.set_inheritable(REPORT, False)
+os.register_at_fork(after_in_child=lambda: os.close(REPORT))  # a fork that runs to the end does not end the script
+
+
+def exactly(count):
+    data = b""
+    while len(data) < count:
+        more = os.read(0, count - len(data))
+        if not more:
+            os._exit(0)  # nobody needed it
+        data += more
+    return data
+
+
+def folder():
+    own = os.path.dirname(os.path.abspath(__file__))
+    return own if os.access(own, os.W_OK) else os.environ["TMPDIR"]
+
+
+def run(path, code, variables):
+    module = types.ModuleType("__main__")
+    module.__dict__.update(variables, __file__=path, __builtins__=__builtins__)
+    sys.modules["__main__"] = module
+    try:
+        exec(compile(code, path, "exec"), module.__dict__)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)
+        return 1
+    except BaseException as error:
+        own = error.__traceback__
+        sys.excepthook(type(error), error, own.tb_next if own else own)
+        return 1
+    return 0
+
+
+def main():
+    path = os.path.join(folder(), "script.py")
+    job = json.loads(exactly(int.from_bytes(exactly(4), "little")))
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(job["code"])
+    os.environ.update(job["environment"])
+    given = job["arguments"]
+    sys.argv = [path, *given] if isinstance(given, list) else [path]
+    sys.path[0] = os.path.dirname(path)
+    status = run(path, job["code"], given if isinstance(given, dict) else {})
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass
+    try:
+        os.write(REPORT, bytes([status & 255]))
+    except OSError:
+        pass
+    os._exit(status & 255)
+
+
+main()
+)";
+
+constexpr const char* kJavascript = R"(import { accessSync, constants, readSync, writeFileSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import './blank.mjs'; // loads what loads the script
+
+const REPORT = 63;
+
+function exactly(count) {
+  const data = Buffer.alloc(count);
+  for (let at = 0; at < count; ) {
+    const more = readSync(0, data, at, count - at, null);
+    if (more === 0) process.reallyExit(0); // nobody needed it
+    at += more;
+  }
+  return data;
+}
+
+function folder() {
+  const own = dirname(fileURLToPath(import.meta.url));
+  try {
+    accessSync(own, constants.W_OK);
+    return own;
+  } catch {
+    return process.env.TMPDIR;
+  }
+}
+
+// Such an end is told only after the listeners have been called: it is left to take its time.
+let fatal = false;
+process.on('uncaughtExceptionMonitor', () => (fatal = true));
+
+// First in the list, so that the script's own listeners are called from here and the report comes after them.
+function report(code) {
+  for (const listener of process.listeners('exit')) if (listener !== report) listener.call(process, process.exitCode ?? code);
+  process.removeAllListeners('exit');
+  if (fatal) return;
+  try {
+    writeSync(REPORT, Buffer.from([Number(process.exitCode ?? code) & 255]));
+  } catch {}
+}
+
+const path = folder() + '/script.mjs';
+process.stdout.writable && process.stderr.writable; // makes the streams
+const job = JSON.parse(exactly(exactly(4).readUInt32LE(0)).toString());
+writeFileSync(path, job.code);
+Object.assign(process.env, job.environment);
+const list = Array.isArray(job.arguments);
+process.argv = [process.argv[0], path, ...(list ? job.arguments : [])];
+globalThis.require = createRequire(process.cwd() + '/script.js');
+if (!list) {
+  for (const [name, value] of Object.entries(job.arguments ?? {})) {
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
+  }
+}
+process.on('exit', report);
+await import(pathToFileURL(path).href);
+)";
+
+}  // namespace
+
+ProcessSpec javascript_worker() {
+  ProcessSpec spec;
+  spec.kind = "javascript";
+  spec.reports = true;
+  spec.files = {{"worker.mjs", kJavascript}, {"blank.mjs", ""}};
+  spec.command = [](const std::string& folder) { return std::vector<std::string>{"node", folder + "/worker.mjs"}; };
+  return spec;
+}
+
+ProcessSpec python_worker() {
+  ProcessSpec spec;
+  spec.kind = "python";
+  spec.reports = true;
+  spec.files = {{"worker.py", kPython}};
+  spec.command = [](const std::string& folder) { return std::vector<std::string>{"python3", "-B", folder + "/worker.py"}; };
+  return spec;
+}
+
+std::string worker_job(std::string_view code, const json::Value& arguments, const json::Value& environment) {
+  const std::string text =
+      json::to_text(json::Value::object({{"code", to_utf8(std::string(code))}, {"arguments", arguments}, {"environment", environment}}));
+  std::string job;
+  for (unsigned shift = 0; shift < 32; shift += 8) job.push_back(static_cast<char>((text.size() >> shift) & 0xFFU));
+  return job + text;
+}
+
+}  // namespace pawl::functions
