@@ -169,34 +169,36 @@ TEST_F(Packed, S4_D4_TheAlteredRecordOfARowIsNamed) {
 }
 
 TEST_F(Packed, S4_D4_EveryAlteredColumnOfARowIsFound) {
-  const std::vector<std::string_view> changes{"at = at + 1",
-                                              "organization_id = null",
-                                              "actor = 'system'",
-                                              "actor_user = x'00000000000070000000000000000002'",
-                                              "actor_key = x'00000000000070000000000000000002'",
-                                              "action = 'a'",
-                                              "resource_type = 'a'",
-                                              "resource_id = 'a'",
-                                              "outcome = 'success'",
-                                              "network = '10.0.0.0/24'",
-                                              "address_digest = null",
-                                              "request_id = 'a'",
-                                              "run_id = mac",
-                                              "task = 'a'",
-                                              "duration = 1",
-                                              "details = '{}'",
-                                              "previous = zeroblob(32)",
-                                              "hash = zeroblob(32)",
-                                              "mac = zeroblob(32)",
-                                              "records = 9",
-                                              "records = 1",
-                                              "earliest = earliest - 1",
-                                              "earliest = null",
-                                              "marks = mac",
-                                              "marks = null",
-                                              "body = mac",
-                                              "body = null",
-                                              "seq = 77"};
+  const std::vector<std::string_view> changes{
+      "update audit_records set at = at + 1 where seq = 11",
+      "update audit_records set organization_id = null where seq = 11",
+      "update audit_records set actor = 'system' where seq = 11",
+      "update audit_records set actor_user = x'00000000000070000000000000000002' where seq = 11",
+      "update audit_records set actor_key = x'00000000000070000000000000000002' where seq = 11",
+      "update audit_records set action = 'a' where seq = 11",
+      "update audit_records set resource_type = 'a' where seq = 11",
+      "update audit_records set resource_id = 'a' where seq = 11",
+      "update audit_records set outcome = 'success' where seq = 11",
+      "update audit_records set network = '10.0.0.0/24' where seq = 11",
+      "update audit_records set address_digest = null where seq = 11",
+      "update audit_records set request_id = 'a' where seq = 11",
+      "update audit_records set run_id = mac where seq = 11",
+      "update audit_records set task = 'a' where seq = 11",
+      "update audit_records set duration = 1 where seq = 11",
+      "update audit_records set details = '{}' where seq = 11",
+      "update audit_records set previous = zeroblob(32) where seq = 11",
+      "update audit_records set hash = zeroblob(32) where seq = 11",
+      "update audit_records set mac = zeroblob(32) where seq = 11",
+      "update audit_records set records = 9 where seq = 11",
+      "update audit_records set records = 1 where seq = 11",
+      "update audit_records set earliest = earliest - 1 where seq = 11",
+      "update audit_records set earliest = null where seq = 11",
+      "update audit_records set marks = mac where seq = 11",
+      "update audit_records set marks = null where seq = 11",
+      "update audit_records set body = mac where seq = 11",
+      "update audit_records set body = null where seq = 11",
+      "update audit_records set seq = 77 where seq = 11",
+  };
   add(record("first.done"));
   add_together(many(10));
   add(record("last.done"));
@@ -204,7 +206,7 @@ TEST_F(Packed, S4_D4_EveryAlteredColumnOfARowIsFound) {
   log.reset();
   for (const auto change : changes) {
     sql("create table saved as select * from audit_records where seq = 11");
-    sql("update audit_records set " + std::string(change) + " where seq = 11");
+    sql(change);
     const auto report = verified(false);
     ASSERT_TRUE(report.problem) << change;
     EXPECT_GE(report.problem->sequence, 2U) << change;
@@ -228,8 +230,8 @@ TEST_F(Packed, S4_D4_ARowThatWasComputedAnewWithoutTheKeyIsForged) {
         transaction.query(PAWL_AUDIT_SELECT "order by r.seq", {}, [&](const storage::Row& row) { all = detail::read_row(row).records; }));
     PAWL_TRY_VOID(transaction.execute("delete from audit_records"));
     all[4].entry.action = "nothing.happened";
-    std::vector<detail::Stored*> pointers;
-    for (auto& stored : all) pointers.push_back(&stored);
+    std::vector<std::shared_ptr<detail::Stored>> pointers;
+    for (const auto& stored : all) pointers.push_back(std::make_shared<detail::Stored>(stored));
     detail::Head head;
     return detail::insert_all(transaction, key_of("another secret"), head, pointers);
   });

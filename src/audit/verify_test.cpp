@@ -157,8 +157,8 @@ TEST_F(Verify, S4_D4_FindsAChainThatWasComputedAnewWithoutTheKey) {
     all[3].entry.action = "nothing.happened";
     const auto other_key = key_of("another secret");
     detail::Head head;
-    std::vector<detail::Stored*> pointers;
-    for (auto& stored : all) pointers.push_back(&stored);
+    std::vector<std::shared_ptr<detail::Stored>> pointers;
+    for (const auto& stored : all) pointers.push_back(std::make_shared<detail::Stored>(stored));
     PAWL_TRY_VOID(detail::insert_all(transaction, other_key, head, pointers));
     return detail::set_head(transaction, other_key, head);
   });

@@ -291,7 +291,8 @@ Result<void> insert_one(storage::Transaction& transaction, const crypto::Key& ke
 }
 
 /// How many of `records` went in.
-Result<std::size_t> insert_packed(storage::Transaction& transaction, const crypto::Key& key, Head& head, std::span<Stored*> records) {
+Result<std::size_t> insert_packed(storage::Transaction& transaction, const crypto::Key& key, Head& head,
+                                  std::span<std::shared_ptr<Stored>> records) {
   const auto& first = *records.front();
   const auto previous = head.hash;
   Packer packer;
@@ -320,11 +321,11 @@ Result<std::size_t> insert_packed(storage::Transaction& transaction, const crypt
 }
 
 /// One salt for all of a row: they are the same person's.
-void salt_address(std::span<Stored*> records) {
+void salt_address(std::span<std::shared_ptr<Stored>> records) {
   if (records.front()->entry.address.empty()) return;
   const auto salt = crypto::random_token(16);
   const auto digest = address_digest_of(salt, records.front()->entry.address);
-  for (auto* const stored : records) {
+  for (const auto& stored : records) {
     stored->salt = salt;
     stored->address_digest = digest;
   }
@@ -332,14 +333,14 @@ void salt_address(std::span<Stored*> records) {
 
 }  // namespace
 
-Result<void> insert_all(storage::Transaction& transaction, const crypto::Key& key, Head& head, std::span<Stored*> records) {
+Result<void> insert_all(storage::Transaction& transaction, const crypto::Key& key, Head& head, std::span<std::shared_ptr<Stored>> records) {
   if (records.size() >= kWorthPacking) {
     std::stable_sort(records.begin(), records.end(),
-                     [](const Stored* one, const Stored* two) { return common(one->entry) < common(two->entry); });
+                     [](const auto& one, const auto& two) { return common(one->entry) < common(two->entry); });
   }
   while (!records.empty()) {
     const auto other = std::find_if(records.begin(), records.end(),
-                                    [&](const Stored* each) { return common(each->entry) != common(records.front()->entry); });
+                                    [&](const auto& each) { return common(each->entry) != common(records.front()->entry); });
     auto alike = records.first(static_cast<std::size_t>(other - records.begin()));
     records = records.subspan(alike.size());
     while (!alike.empty()) {

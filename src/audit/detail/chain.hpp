@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -58,7 +59,8 @@ inline constexpr std::size_t kMark = 4;
 [[nodiscard]] Result<void> set_head(storage::Transaction& transaction, const crypto::Key& key, const Head& head);
 /// Completes the records (sequence, previous, hash, address) as the successors of `head`, writes them, and moves `head` on. Those of one
 /// organization, actor and address come together into rows, in the order in which they are given; sorts `records` accordingly.
-[[nodiscard]] Result<void> insert_all(storage::Transaction& transaction, const crypto::Key& key, Head& head, std::span<Stored*> records);
+[[nodiscard]] Result<void> insert_all(storage::Transaction& transaction, const crypto::Key& key, Head& head,
+                                      std::span<std::shared_ptr<Stored>> records);
 
 /// The head as it is in the table; nothing where there is none.
 struct StoredHead {
