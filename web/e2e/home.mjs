@@ -1,5 +1,6 @@
 // The first page, what starts by itself, and the administration.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { call } from './work.mjs';
 
 const named = (name, rest) => `document: {dsl: '1.0.3', namespace: test, name: ${name}, version: '1.0.0'${rest}`;
@@ -50,6 +51,50 @@ export const homeTests = [
       await page.goto('/schedules');
       await page.getByRole('heading', { name: 'The next 30 days' }).waitFor();
       assert.ok((await page.getByRole('listitem').getByRole('link', { name: 'nightly' }).count()) >= 29);
+    },
+  ],
+  [
+    'an error leads to its place in the definition',
+    async ({ page }) => {
+      await page.goto('/');
+      await page.getByRole('link', { name: 'broken' }).first().click();
+      await page.waitForURL(/\/runs\//);
+      await page.locator('.react-flow__node', { hasText: 'raise' }).click();
+      const panel = page.getByRole('complementary', { name: 'Task a' });
+      await panel.getByText('https://example.org/e').first().waitFor();
+      await panel.getByRole('link', { name: '/do/0/a' }).click();
+      await page.waitForURL(/at=/);
+      await page.locator('.react-flow__node.selected', { hasText: 'raise' }).waitFor();
+      await page.locator('.cm-activeLine', { hasText: 'raise' }).waitFor();
+    },
+  ],
+  [
+    'a workflow shows what it may reach, and what a new version reaches more than the one before',
+    async ({ page }) => {
+      const reads = named('reads', "}\ndo:\n  - get: {call: http, with: {method: get, endpoint: 'https://one.example/x'}}\n");
+      const { body } = await call(page, 'POST', '/api/workflows', { definition: reads });
+      await call(page, 'PUT', `/api/workflows/${body.id}`, { definition: `${reads}  - more: {call: shell-command, with: {command: tar, args: ['--version']}}\n` });
+      await page.goto(`/workflows/${body.id}/access`);
+      await page.getByText('one.example').first().waitFor();
+      await page.getByRole('heading', { name: 'Programs' }).waitFor();
+      await page.getByRole('main').getByRole('link', { name: 'get' }).first().click();
+      await page.locator('.react-flow__node.selected', { hasText: 'get' }).waitFor();
+      await page.getByRole('link', { name: 'Versions' }).click();
+      await page.getByRole('heading', { name: 'It can reach more than before' }).waitFor();
+      assert.equal(await page.locator('section', { has: page.getByRole('heading', { name: 'It can reach more than before' }) }).getByText('one.example').count(), 0, 'what stays is no change');
+    },
+  ],
+  [
+    'the audit trail is filtered, names people and is exported as it is filtered',
+    async ({ page }) => {
+      await page.goto('/audit?q=createWorkflow');
+      await page.getByRole('cell', { name: 'Ada Root' }).first().waitFor();
+      await page.getByLabel('Since').selectOption('1d');
+      await page.waitForURL(/since=1d/);
+      await page.getByRole('row').nth(1).waitFor();
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export CSV' }).click()]);
+      const lines = readFileSync(await download.path(), 'utf8').trim().split('\n');
+      assert.ok(lines.length > 1 && lines.slice(1).every((line) => line.includes('createWorkflow')), lines[1]);
     },
   ],
   [

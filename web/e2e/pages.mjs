@@ -11,6 +11,7 @@ const INSIDE = [
   ({ workflow }) => `/workflows/${workflow}`,
   ({ workflow }) => `/workflows/${workflow}/runs`,
   ({ nightly }) => `/workflows/${nightly}/triggers`,
+  ({ workflow }) => `/workflows/${workflow}/access`,
   ({ workflow }) => `/workflows/${workflow}/versions`,
   () => '/runs',
   ({ run }) => `/runs/${run}`,
@@ -22,7 +23,7 @@ const INSIDE = [
   ({ approval }) => `/approvals/${approval}?status=all`,
   ...['/schedules', '/dead-letters', '/functions', '/functions/http', '/integrations', '/audit', '/organization', '/admin', '/admin?tab=health', '/admin?tab=data', '/profile'].map((path) => () => path),
 ];
-const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'versions', 'runs', 'run', 'timeline', 'values', 'agent', 'assistant', 'approvals', 'approval', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'data', 'profile'];
+const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'access', 'versions', 'runs', 'run', 'timeline', 'values', 'agent', 'assistant', 'approvals', 'approval', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'data', 'profile'];
 const WIDE = { width: 1366, height: 850 };
 const NARROW = { width: 390, height: 844 };
 /** In an order that changes one thing at a time. */
@@ -33,7 +34,11 @@ const LOOKS = [
   { theme: 'light', size: NARROW },
 ];
 
-async function settled(page) {
+/** Name and address of each page, for somebody who is signed in, and of those before that. */
+export const inside = (world) => INSIDE.map((path, at) => ({ name: NAMES[at], path: path(world) }));
+export const outside = OUTSIDE.map((path) => ({ name: path.replace(/^\/|#.*$/g, ''), path }));
+
+export async function settled(page) {
   await page.getByRole('heading', { level: 1 }).waitFor();
   await page.waitForFunction(() => document.querySelector('[aria-label="Loading"]') === null);
 }

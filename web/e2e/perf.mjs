@@ -8,8 +8,16 @@ const RUNS = Number(process.argv[2] ?? 10_000);
 const head = (name) => `document: {dsl: '1.0.3', namespace: perf, name: ${name}, version: '1.0.0'}\ndo:\n`;
 const many = (count, task) => Array.from({ length: count }, (_none, at) => `  - t${at}: ${task}\n`).join('');
 
-/** Frames while something happens: how many a second, the longest, and how long the main thread was blocked. */
+/**
+ * Frames while something happens: how many a second, the longest, how long the main thread was blocked, and what it did for each frame,
+ * which says more than frames do where other work takes the processor.
+ */
 async function frames(page, act) {
+  const chrome = await page.context().newCDPSession(page);
+  // The thread's own time: what others take of the processor does not count.
+  await chrome.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const measured = async () => Object.fromEntries((await chrome.send('Performance.getMetrics')).metrics.map(({ name, value }) => [name, value * 1000]));
+  const before = await measured();
   await page.evaluate(() => {
     window.seen = [];
     window.blocked = 0;
@@ -25,22 +33,29 @@ async function frames(page, act) {
     requestAnimationFrame(next);
   });
   await act();
-  return page.evaluate(() => {
+  const after = await measured();
+  await chrome.detach();
+  const spent = Object.fromEntries(['TaskDuration', 'ScriptDuration', 'RecalcStyleDuration', 'LayoutDuration'].map((name) => [name, after[name] - before[name]]));
+  const seen = await page.evaluate(() => {
     window.watching = false;
     window.longTasks.disconnect();
     const gaps = window.seen.slice(1).map((time, at) => time - window.seen[at]);
     const total = gaps.reduce((sum, gap) => sum + gap, 0);
     gaps.sort((a, b) => a - b);
     return {
+      count: gaps.length,
       fps: Math.round((gaps.length / total) * 10_000) / 10,
       p95: Math.round(gaps[Math.floor(gaps.length * 0.95)] ?? 0),
       worst: Math.round(gaps.at(-1) ?? 0),
       blocked: Math.round(window.blocked),
     };
   });
+  const each = (name) => Math.round((spent[name] / seen.count) * 100) / 100;
+  return { ...seen, work: each('TaskDuration'), script: each('ScriptDuration'), style: each('RecalcStyleDuration'), layout: each('LayoutDuration') };
 }
 
-const say = (what, { fps, p95, worst, blocked }) => console.log(`${what}: ${fps} frames/s, 95 % of frames within ${p95} ms, longest ${worst} ms, long tasks ${blocked} ms`);
+const say = (what, { fps, p95, worst, blocked, work, script, style, layout }) =>
+  console.log(`${what}: ${fps} frames/s, 95 % of frames within ${p95} ms, longest ${worst} ms, long tasks ${blocked} ms; of the main thread ${work} ms a frame (script ${script}, style ${style}, layout ${layout})`);
 
 async function pan(page, seconds) {
   const box = await page.locator('.react-flow').boundingBox();

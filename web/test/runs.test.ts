@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { depthOf, keyOf, statesOf, type TaskRun } from '@/pages/runs/tasks';
+import { asTree, depthOf, keyOf, statesOf, type TaskRun } from '@/pages/runs/tasks';
 import { scaleOf } from '@/pages/runs/timeline';
 import { withTask } from '@/pages/runs/with-task';
 import { sideBySide } from '@/pages/workflow/side-by-side';
@@ -8,6 +8,8 @@ const task = (change: Partial<TaskRun>): TaskRun => ({
   reference: '/do/0/a', iteration: [], name: 'a', type: 'set', status: 'completed', attempt: 1, input: null, output: null, error: null,
   started_at: '2026-11-26T12:00:00Z', ended_at: '2026-11-26T12:00:01Z', logs: [], ...change,
 });
+
+const at = (second: number) => `2026-11-26T12:00:0${second}Z`;
 
 describe('tasks of a run', () => {
   it('of a loop come together: what is wrong or goes on is what is shown', () => {
@@ -25,6 +27,19 @@ describe('tasks of a run', () => {
   it('stand as deep as the tasks around them', () => {
     const references = new Set(['/do/0/a', '/do/0/a/do/1/b', '/do/0/a/do/1/b/try/0/c']);
     expect([...references].map((reference) => depthOf(task({ reference }), references))).toEqual([0, 1, 2]);
+  });
+
+  it('stand behind the task around them, rounds in their order, those of one list by their start', () => {
+    const shuffled = [
+      task({ reference: '/do/1/after', started_at: at(9) }),
+      task({ reference: '/do/0/all/do/0/inner', iteration: [10], started_at: at(1) }),
+      task({ reference: '/do/0/all/do/0/inner', iteration: [2], started_at: at(5) }),
+      task({ reference: '/do/0/all', started_at: at(0) }),
+      task({ reference: '/do/0/all/do/0/inner/do/0/deep', iteration: [2], started_at: at(6) }),
+      task({ reference: '/do/0/all/do/1/last', iteration: [2], started_at: at(7) }),
+    ];
+    expect(asTree(shuffled).map(keyOf)).toEqual(['/do/0/all', '/do/0/all/do/0/inner#2', '/do/0/all/do/0/inner/do/0/deep#2', '/do/0/all/do/1/last#2', '/do/0/all/do/0/inner#10', '/do/1/after']);
+    expect(asTree([])).toEqual([]);
   });
 });
 

@@ -55,7 +55,7 @@ const workflows = createRoute({
 const newWorkflow = createRoute({ getParentRoute: () => inside, path: '/workflows/new', component: lazyRouteComponent(() => import('@/pages/workflow/new'), 'NewWorkflowPage') });
 const newEdit = createRoute({ getParentRoute: () => inside, path: '/workflows/new/$from', component: lazyRouteComponent(() => import('@/pages/workflow/edit'), 'NewEditPage') });
 const workflow = createRoute({ getParentRoute: () => inside, path: '/workflows/$workflowId', component: lazyRouteComponent(() => import('@/pages/workflow/frame'), 'WorkflowFrame') });
-const edit = createRoute({ getParentRoute: () => workflow, path: '/', component: lazyRouteComponent(() => import('@/pages/workflow/edit'), 'EditPage') });
+const edit = createRoute({ getParentRoute: () => workflow, path: '/', validateSearch: only('at'), component: lazyRouteComponent(() => import('@/pages/workflow/edit'), 'EditPage') });
 const workflowRuns = createRoute({ getParentRoute: () => workflow, path: '/runs', component: lazyRouteComponent(() => import('@/pages/workflow/runs'), 'WorkflowRunsPage') });
 const versions = createRoute({
   getParentRoute: () => workflow,
@@ -63,6 +63,7 @@ const versions = createRoute({
   validateSearch: only('from', 'to'),
   component: lazyRouteComponent(() => import('@/pages/workflow/versions'), 'VersionsPage'),
 });
+const access = createRoute({ getParentRoute: () => workflow, path: '/access', component: lazyRouteComponent(() => import('@/pages/workflow/reach-page'), 'ReachPage') });
 const triggers = createRoute({ getParentRoute: () => workflow, path: '/triggers', component: lazyRouteComponent(() => import('@/pages/workflow/triggers'), 'TriggersPage') });
 const runs = createRoute({
   getParentRoute: () => inside,
@@ -97,7 +98,7 @@ const integrations = createRoute({ getParentRoute: () => inside, path: '/integra
 const audit = createRoute({
   getParentRoute: () => inside,
   path: '/audit',
-  validateSearch: only('q', 'outcome'),
+  validateSearch: only('q', 'outcome', 'since'),
   component: lazyRouteComponent(() => import('@/pages/more/audit'), 'AuditPage'),
 });
 const organization = createRoute({ getParentRoute: () => inside, path: '/organization', component: lazyRouteComponent(() => import('@/pages/organization/organization'), 'OrganizationPage') });
@@ -107,7 +108,7 @@ const profile = createRoute({ getParentRoute: () => inside, path: '/profile', co
 
 export const routeTree = root.addChildren([
   outside.addChildren([login, register, setup, forgot, reset, verify, invitation]),
-  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, versions]), runs, run, approvals.addChildren([approval]), schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, assistant, profile]),
+  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, access, versions]), runs, run, approvals.addChildren([approval]), schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, assistant, profile]),
 ]);
 
 export const router = createRouter({ routeTree, defaultErrorComponent: Crashed, defaultPreload: 'intent', scrollRestoration: true, defaultPreloadStaleTime: 0 });

@@ -3,8 +3,7 @@ import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { yaml } from '@codemirror/lang-yaml';
 import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, indentOnInput, syntaxHighlighting } from '@codemirror/language';
 import { type Diagnostic, lintGutter, lintKeymap, setDiagnostics } from '@codemirror/lint';
-import { highlightSelectionMatches, searchKeymap } from '@codemirror/search';
-import { EditorState } from '@codemirror/state';
+import { EditorState, Prec, StateEffect } from '@codemirror/state';
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { useEffect, useImperativeHandle, useRef, type Ref } from 'react';
@@ -51,6 +50,17 @@ export const theme = EditorView.theme({
   '.cm-panels': { backgroundColor: 'var(--bg-subtle)', color: 'var(--fg)' },
   '.cm-diagnosticAction': { backgroundColor: 'var(--accent)', color: 'var(--on-accent)' },
 });
+
+/** Searching comes when it is asked for the first time; from then on its own keys answer. */
+async function search(editor: EditorView): Promise<void> {
+  const { highlightSelectionMatches, openSearchPanel, searchKeymap } = await import('@codemirror/search');
+  if (!searching.has(editor)) {
+    searching.add(editor);
+    editor.dispatch({ effects: StateEffect.appendConfig.of([highlightSelectionMatches(), Prec.high(keymap.of(searchKeymap))]) });
+  }
+  openSearchPanel(editor);
+}
+const searching = new WeakSet<EditorView>();
 
 function wordAt(state: EditorState, lineNumber: number, column: number): { from: number; to: number; word: string } {
   const line = state.doc.line(Math.min(Math.max(1, lineNumber), state.doc.lines));
@@ -124,16 +134,15 @@ export function CodeEditor({
           bracketMatching(),
           closeBrackets(),
           highlightActiveLine(),
-          highlightSelectionMatches(),
           yaml(),
           syntaxHighlighting(look),
           autocompletion({ override: [source] }),
           hoverHelp(() => latest.current.vocabulary),
           keymap.of([
+            { key: 'Mod-f', run: (editor) => (void search(editor), true) },
             { key: 'Mod-s', preventDefault: true, run: () => (latest.current.onSave?.(), true) },
             ...closeBracketsKeymap,
             ...defaultKeymap,
-            ...searchKeymap,
             ...historyKeymap,
             ...foldKeymap,
             ...completionKeymap,

@@ -47,7 +47,8 @@ function useDiagnosis(text: string): { diagnosis: Diagnosis | null; graph: Graph
   return { diagnosis: query.data ?? null, graph: query.data?.graph ?? last, error: query.error };
 }
 
-export function WorkflowEditor({ workflow, initial, onCreated }: { workflow?: Workflow; initial: string; onCreated?: (id: string) => void }) {
+/** `at` is the reference of the task that is shown first. */
+export function WorkflowEditor({ workflow, initial, at, onCreated }: { workflow?: Workflow; initial: string; at?: string; onCreated?: (id: string) => void }) {
   const writes = useMay('member');
   const queries = useQueryClient();
   const navigate = useNavigate();
@@ -56,7 +57,7 @@ export function WorkflowEditor({ workflow, initial, onCreated }: { workflow?: Wo
   const [saved, setSaved] = useState(initial);
   const [text, setText] = useState(draft?.text ?? initial);
   const [base, setBase] = useState(draft?.version ?? workflow?.version ?? 0);
-  const [selected, setSelected] = useState<string | null>(null);
+  const [selected, setSelected] = useState<string | null>(at ?? null);
   const [panel, setPanel] = useState<'text' | 'graph'>('text');
   const [saving, setSaving] = useState(false);
   const [running, setRunning] = useState<'run' | 'dry' | null>(null);
@@ -97,6 +98,10 @@ export function WorkflowEditor({ workflow, initial, onCreated }: { workflow?: Wo
     const range = rangeOfTask(editor.current.text(), id);
     if (range) editor.current.goTo(range[0]);
   }, []);
+  useEffect(() => {
+    const range = at && editor.current && rangeOfTask(editor.current.text(), at);
+    if (range) editor.current?.goTo(range[0]);
+  }, [at]);
   const references = useRef<string[]>([]);
   useEffect(() => {
     references.current = graph?.nodes.map((node) => node.id) ?? [];
@@ -216,8 +221,8 @@ export function WorkflowEditor({ workflow, initial, onCreated }: { workflow?: Wo
           {findings.length > 0 && (
             <section aria-label={t.editor.problems} className="max-h-40 overflow-auto border-t border-line bg-subtle py-1" tabIndex={0}>
               <ul>
-                {findings.map((finding, at) => (
-                  <li key={at} className="flex items-baseline pr-2 hover:bg-hover">
+                {findings.map((finding, index) => (
+                  <li key={index} className="flex items-baseline pr-2 hover:bg-hover">
                     <button
                       type="button"
                       className="flex min-w-0 flex-1 items-baseline gap-2 px-3 py-1 text-left text-sm"

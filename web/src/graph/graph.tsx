@@ -1,7 +1,7 @@
 import '@xyflow/react/dist/style.css';
 import './graph.css';
 import { Background, Controls, type Edge, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow, type ReactFlowInstance, useStore } from '@xyflow/react';
-import { memo, useEffect, useMemo, useRef } from 'react';
+import { memo, useCallback, useEffect, useMemo, useRef } from 'react';
 import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
 import { duration } from '@/ui/format';
@@ -16,7 +16,6 @@ const Task = memo(function Task({ data, selected }: NodeProps<TaskNode>) {
   const { task, store } = data;
   const state = store((all) => all.tasks[task.id]);
   const findings = store((all) => all.findings[task.id] ?? 0);
-  const far = useStore((flow) => flow.transform[2] < 0.45);
   const frame = cx(
     'size-full rounded-md border text-left',
     selected ? 'border-accent outline-2 outline-accent' : findings > 0 ? 'border-fail' : 'border-strong',
@@ -29,13 +28,13 @@ const Task = memo(function Task({ data, selected }: NodeProps<TaskNode>) {
         {state && <StatusShape status={state.attempt > 1 && state.status === 'running' ? 'retrying' : state.status} />}
         <div className="min-w-0 flex-1">
           <p className="truncate text-sm font-medium">{task.name}</p>
-          {!far && !task.box && <p className="truncate text-xs text-muted">{subtitle(task, state)}</p>}
+          {!task.box && <p className="near truncate text-xs text-muted">{subtitle(task, state)}</p>}
         </div>
-        {task.box && !far && <span className="truncate text-xs text-muted">{subtitle(task, state)}</span>}
+        {task.box && <span className="near truncate text-xs text-muted">{subtitle(task, state)}</span>}
         {findings > 0 && <span className="rounded-sm border border-fail px-1 text-xs text-fail">{findings}</span>}
       </div>
-      {!far && task.ends.length > 0 && (
-        <span className="absolute top-full left-1/2 mt-0.5 -translate-x-1/2 text-xs whitespace-nowrap text-muted">
+      {task.ends.length > 0 && (
+        <span className="near absolute top-full left-1/2 mt-0.5 -translate-x-1/2 text-xs whitespace-nowrap text-muted">
           {task.ends.map((label) => (label ? t.graph.endsIf(label) : t.graph.ends)).join(', ')}
         </span>
       )}
@@ -56,8 +55,17 @@ function subtitle(task: Placed, state: TaskState | undefined): string {
 
 const TYPES = { task: Task };
 
+/** Where nobody could read it, what nodes say is not drawn. One looks at the zoom for all of them. */
+function Detail({ show }: { show: (detail: string) => void }) {
+  const detail = useStore((flow) => (flow.transform[2] < 0.22 ? 'none' : flow.transform[2] < 0.45 ? 'names' : 'all'));
+  useEffect(() => show(detail), [show, detail]);
+  return null;
+}
+
 export function Graph({ graph, store, selected, onSelect, label, dimmed = false }: { graph: GraphData; store: GraphStore; selected: string | null; onSelect: (id: string | null) => void; label: string; dimmed?: boolean }) {
   const flow = useRef<ReactFlowInstance<TaskNode, Edge>>(null);
+  const place = useRef<HTMLElement>(null);
+  const showDetail = useCallback((detail: string) => place.current?.setAttribute('data-detail', detail), []);
   const placed = useMemo(() => layout(graph), [graph]);
   const nodes = useMemo<TaskNode[]>(
     () =>
@@ -93,7 +101,7 @@ export function Graph({ graph, store, selected, onSelect, label, dimmed = false 
     void flow.current?.fitView({ maxZoom: 1, padding: 0.12 });
   }, [shape]);
   return (
-    <section aria-label={label} className={cx('relative size-full', dimmed && 'opacity-60')}>
+    <section ref={place} aria-label={label} className={cx('relative size-full', dimmed && 'opacity-60')}>
       <ReactFlow
         nodes={nodes}
         edges={edges}
@@ -106,6 +114,9 @@ export function Graph({ graph, store, selected, onSelect, label, dimmed = false 
           const id = chosen[0]?.id;
           if (id && id !== selected) onSelect(id);
         }}
+        // While it is moved the drawing is one picture that is shifted, and is painted anew when it rests.
+        onMoveStart={() => place.current?.classList.add('moving')}
+        onMoveEnd={() => place.current?.classList.remove('moving')}
         onPaneClick={() => onSelect(null)}
         nodesDraggable={false}
         nodesConnectable={false}
@@ -117,6 +128,7 @@ export function Graph({ graph, store, selected, onSelect, label, dimmed = false 
         maxZoom={1.6}
         colorMode="light"
       >
+        <Detail show={showDetail} />
         <Background gap={20} size={1} color="var(--border)" />
         <Controls showInteractive={false} position="bottom-left" />
       </ReactFlow>

@@ -89,6 +89,7 @@ export const account = {
   team: {
     title: 'Organization',
     members: 'Members',
+    person: 'Name',
     invitations: 'Invitations',
     invite: 'Invite',
     inviteTitle: 'Invite somebody',

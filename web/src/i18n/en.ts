@@ -7,6 +7,7 @@ import { assistant } from './en-assistant';
 import { build } from './en-build';
 import { home } from './en-home';
 import { pages } from './en-pages';
+import { reach } from './en-reach';
 import { triggers } from './en-triggers';
 import { work } from './en-work';
 
@@ -100,6 +101,7 @@ export const t = {
   ...assistant,
   ...build,
   ...home,
+  ...reach,
   ...triggers,
   ...work,
   ...pages,

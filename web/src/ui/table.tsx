@@ -12,7 +12,7 @@ export function Table<T>({ caption, rows, columns, id }: { caption: string; rows
         <thead className="border-b border-line bg-subtle text-xs text-muted max-md:sr-only">
           <tr>
             {columns.map((column) => (
-              <th key={column.head} scope="col" className="px-3 py-2 font-medium">
+              <th key={column.head} scope="col" className={cx('px-3 py-2 font-medium', column.className)}>
                 {column.head}
               </th>
             ))}

@@ -1,15 +1,42 @@
-import { useEffect, useState } from 'react';
+import { useCallback, useState, useSyncExternalStore } from 'react';
 import { between, ago, duration, exactTime } from './format';
 
-/** The present, anew every `every` milliseconds; one timer for all that ask for the same pace. */
+type Clock = { now: number; timer: ReturnType<typeof setInterval> | undefined; readers: Set<() => void> };
+const clocks = new Map<number, Clock>();
+
+function clockOf(every: number): Clock {
+  const known = clocks.get(every);
+  if (known) return known;
+  const made: Clock = { now: Date.now(), timer: undefined, readers: new Set() };
+  clocks.set(every, made);
+  return made;
+}
+
+function tick(clock: Clock): void {
+  clock.now = Date.now();
+  for (const reader of clock.readers) reader();
+}
+
+function listen(every: number, reader: () => void): () => void {
+  const clock = clockOf(every);
+  clock.readers.add(reader);
+  clock.timer ??= setInterval(() => tick(clock), every);
+  return () => {
+    clock.readers.delete(reader);
+    if (clock.readers.size > 0) return;
+    clearInterval(clock.timer);
+    clock.timer = undefined;
+    clocks.delete(every);
+  };
+}
+
+/** The present, anew every `every` milliseconds (0: as it is now); one timer for all that ask for the same pace. */
 export function useNow(every: number): number {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    if (every <= 0) return undefined;
-    const timer = setInterval(() => setNow(Date.now()), every);
-    return () => clearInterval(timer);
-  }, [every]);
-  return now;
+  const [first] = useState(() => Date.now());
+  return useSyncExternalStore(
+    useCallback((reader: () => void) => (every > 0 ? listen(every, reader) : () => undefined), [every]),
+    () => (every > 0 ? clockOf(every).now : first),
+  );
 }
 
 export function Time({ at, className }: { at: string | null | undefined; className?: string }) {

@@ -1,11 +1,12 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { Download } from 'lucide-react';
 import { useState } from 'react';
 import { api, ask, type Schemas } from '@/api/client';
 import { scope, useSession } from '@/app/session';
 import { t } from '@/i18n/en';
 import { SearchBox } from '@/pages/workflows/list';
-import { Button } from '@/ui/button';
+import { Button, buttonClass } from '@/ui/button';
 import { Dialog } from '@/ui/dialog';
 import { count } from '@/ui/format';
 import { JsonView } from '@/ui/json-view';
@@ -24,12 +25,21 @@ export function AuditPage() {
   const [shown, setShown] = useState<Schemas['AuditRecord'] | null>(null);
   const set = (change: Partial<typeof search>) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const outcome = OUTCOMES.find((one) => one === search.outcome);
+  const since = isSince(search.since) ? search.since : '';
+  // To the minute, so that the same choice is the same question.
+  const [begin] = useState(() => Math.floor(Date.now() / 60_000) * 60_000);
+  const filter = {
+    ...(search.q ? { q: search.q } : {}),
+    ...(outcome ? { outcome } : {}),
+    ...(since ? { since: new Date(begin - Number.parseInt(since, 10) * 86_400_000).toISOString() } : {}),
+  };
+  const nameOf = useNames();
   const list = useInfiniteQuery({
     queryKey: [scope(), 'audit', search],
     queryFn: ({ pageParam, signal }) =>
       ask(
         api.GET('/api/audit', {
-          params: { query: { limit: 50, ...(search.q ? { q: search.q } : {}), ...(outcome ? { outcome } : {}), ...(pageParam ? { cursor: pageParam } : {}) } },
+          params: { query: { limit: 50, ...filter, ...(pageParam ? { cursor: pageParam } : {}) } },
           signal,
         }),
       ),
@@ -50,6 +60,20 @@ export function AuditPage() {
             </option>
           ))}
         </select>
+        <select aria-label={t.audit.since} className="input w-auto!" value={since} onChange={(event) => set({ since: event.target.value || undefined })}>
+          {(Object.keys(t.audit.sinces) as Since[]).map((one) => (
+            <option key={one} value={one}>
+              {t.audit.sinces[one]}
+            </option>
+          ))}
+        </select>
+        {(['csv', 'json'] as const).map((format) => (
+          <a key={format} className={buttonClass()} download href={`/api/audit/export?${new URLSearchParams({ ...filter, format, organization_id: scope() })}`}>
+            <Download className="size-4" aria-hidden="true" />
+            <span className="sr-only">{t.audit.exported} </span>
+            {format.toUpperCase()}
+          </a>
+        ))}
       </div>
       {list.isPending && <Loading />}
       {list.error && <ProblemView error={list.error} retry={() => void list.refetch()} />}
@@ -69,7 +93,7 @@ export function AuditPage() {
               ),
             },
             { head: t.audit.outcome, cell: (record) => <Badge tone={record.outcome === 'success' ? 'ok' : record.outcome === 'dry_run' ? 'idle' : 'fail'}>{t.audit.outcomes[record.outcome]}</Badge> },
-            { head: t.audit.actor, cell: (record) => <span className="text-sm">{t.audit.actors[record.actor]}</span> },
+            { head: t.audit.actor, cell: (record) => <span className="text-sm">{(record.user_id && nameOf(record.user_id)) ?? t.audit.actors[record.actor]}</span> },
             { head: t.audit.resource, cell: (record) => <span className="text-sm break-all text-muted">{record.resource_type}</span> },
             { head: t.audit.time, cell: (record) => <Time at={record.time} className="text-sm whitespace-nowrap text-muted" /> },
           ]}
@@ -89,6 +113,22 @@ export function AuditPage() {
       )}
     </Page>
   );
+}
+
+type Since = keyof typeof t.audit.sinces;
+const isSince = (text: string | undefined): text is Since => text !== undefined && text in t.audit.sinces;
+
+/** What the members of the organization are called; others stay what the record says. */
+function useNames(): (id: string) => string | undefined {
+  const organization = scope();
+  const members = useQuery({
+    queryKey: [organization, 'members', 'names'],
+    enabled: organization !== '',
+    staleTime: 60_000,
+    queryFn: () => ask(api.GET('/api/organizations/{org_id}/members', { params: { path: { org_id: organization }, query: { limit: 200 } } })),
+  });
+  const names = new Map(members.data?.items.map((member) => [member.user_id, member.name]));
+  return (id) => names.get(id);
 }
 
 /** Verification reads the whole chain, so it is asked for. */

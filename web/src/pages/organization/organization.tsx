@@ -53,7 +53,7 @@ function Members({ organization, manages }: { organization: string; manages: boo
           id={(member) => member.user_id}
           columns={[
             {
-              head: t.auth.name,
+              head: t.team.person,
               cell: (member) => (
                 <span className="flex flex-wrap items-center gap-x-2">
                   <span className="font-medium">{member.name}</span>

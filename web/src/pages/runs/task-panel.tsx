@@ -60,7 +60,7 @@ export function TaskPanel({ tasks, name, run, close, choose }: { tasks: TaskRun[
             </dd>
             <dt className="text-muted">{t.runs.place}</dt>
             <dd className="min-w-0 break-words">
-              <Link to="/workflows/$workflowId" params={{ workflowId: run.workflow_id }} className="link font-mono">
+              <Link to="/workflows/$workflowId" params={{ workflowId: run.workflow_id }} search={{ at: task.reference }} className="link font-mono">
                 {task.reference}
               </Link>
             </dd>

@@ -30,6 +30,51 @@ export function keyOf(task: { reference: string; iteration: readonly number[] })
   return task.iteration.length > 0 ? `${task.reference}#${task.iteration.join('.')}` : task.reference;
 }
 
+/**
+ * Each task behind the one that it stands in, those of one list by their start: how a reader goes through what happened. Tasks of a loop
+ * stand by their rounds.
+ */
+export function asTree(tasks: readonly TaskRun[]): TaskRun[] {
+  const known = new Map(tasks.map((task) => [keyOf(task), task]));
+  /** The nearest task around this one that ran: of the same round, or of the rounds around it. */
+  const around = (task: TaskRun): string => {
+    for (let end = task.reference.lastIndexOf('/'); end > 0; end = task.reference.lastIndexOf('/', end - 1)) {
+      const reference = task.reference.slice(0, end);
+      for (let depth = task.iteration.length; depth >= 0; depth -= 1) {
+        const key = keyOf({ reference, iteration: task.iteration.slice(0, depth) });
+        if (known.has(key)) return key;
+      }
+    }
+    return '';
+  };
+  const inside = new Map<string, TaskRun[]>();
+  for (const task of tasks) {
+    const parent = around(task);
+    const list = inside.get(parent);
+    if (list) list.push(task);
+    else inside.set(parent, [task]);
+  }
+  const result: TaskRun[] = [];
+  const put = (parent: string) => {
+    const list = inside.get(parent) ?? [];
+    list.sort((a, b) => rounds(a, b) || Date.parse(a.started_at ?? '') - Date.parse(b.started_at ?? '') || 0);
+    for (const task of list) {
+      result.push(task);
+      put(keyOf(task));
+    }
+  };
+  put('');
+  return result;
+}
+
+function rounds(a: TaskRun, b: TaskRun): number {
+  for (let at = 0; at < Math.min(a.iteration.length, b.iteration.length); at += 1) {
+    const difference = (a.iteration[at] ?? 0) - (b.iteration[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
 /** How deep a task stands in others, of those that ran. */
 export function depthOf(task: TaskRun, references: ReadonlySet<string>): number {
   let depth = 0;

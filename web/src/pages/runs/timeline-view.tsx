@@ -1,10 +1,10 @@
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
 import { duration } from '@/ui/format';
 import { FILL, StatusShape, statusWord, toneOf } from '@/ui/status';
-import { depthOf, keyOf } from './tasks';
+import { asTree, depthOf, keyOf } from './tasks';
 import { scaleOf } from './timeline';
 
 const FIRST = 200;
@@ -15,7 +15,7 @@ export function Timeline({ run, now, selected, choose }: { run: Schemas['Run']; 
   const from = Date.parse(run.started_at ?? run.created_at ?? '') || now;
   const to = Math.max(from + 1, run.ended_at ? Date.parse(run.ended_at) : now);
   const references = new Set(run.tasks.map((task) => task.reference));
-  const rows = run.tasks.filter((task) => task.started_at);
+  const rows = useMemo(() => asTree(run.tasks.filter((task) => task.started_at)), [run.tasks]);
   const spans = rows.map((task) => ({ start: Date.parse(task.started_at ?? ''), end: task.ended_at ? Date.parse(task.ended_at) : to }));
   const scale = scaleOf(spans, from, to);
   const percent = (time: number) => `${(scale.at(time) * 100).toFixed(3)}%`;

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useNavigate, useParams } from '@tanstack/react-router';
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { workflowQuery } from '@/api/workflows';
 import { BLANK, SAMPLES } from '@/editor/samples';
 import { WorkflowEditor } from '@/editor/workflow-editor';
@@ -9,8 +9,9 @@ import { textOf } from './text';
 
 export function EditPage() {
   const { workflowId } = useParams({ from: '/inside/workflows/$workflowId/' });
+  const { at } = useSearch({ from: '/inside/workflows/$workflowId/' });
   const workflow = useQuery(workflowQuery(workflowId));
-  return workflow.data ? <WorkflowEditor key={workflowId} workflow={workflow.data} initial={textOf(workflow.data.definition)} /> : null;
+  return workflow.data ? <WorkflowEditor key={workflowId} workflow={workflow.data} initial={textOf(workflow.data.definition)} {...(at ? { at } : {})} /> : null;
 }
 
 export function NewEditPage() {

@@ -10,6 +10,7 @@ const TABS = [
   { to: '/workflows/$workflowId', label: t.workflow.edit },
   { to: '/workflows/$workflowId/runs', label: t.workflow.runs },
   { to: '/workflows/$workflowId/triggers', label: t.triggers.title },
+  { to: '/workflows/$workflowId/access', label: t.reach.title },
   { to: '/workflows/$workflowId/versions', label: t.workflow.versions },
 ] as const;
 

@@ -13,6 +13,7 @@ import { FormProblem, Loading, ProblemView } from '@/ui/states';
 import { Badge } from '@/ui/status';
 import { Time } from '@/ui/time';
 import { toast } from '@/ui/toast';
+import { ReachChange } from './reach';
 import { type Line, sideBySide } from './side-by-side';
 
 export function VersionsPage() {
@@ -88,7 +89,7 @@ function Diff({ workflowId, from, to }: { workflowId: string; from: number; to: 
   });
   if (diff.isPending) return <Loading />;
   if (diff.error) return <ProblemView error={diff.error} retry={() => void diff.refetch()} />;
-  const { hunks, tasks } = diff.data;
+  const { hunks, tasks, triggers, capabilities } = diff.data;
   return (
     <div className="flex flex-col gap-3">
       <h2 className="text-lg font-semibold">{t.versions.compare(from, to)}</h2>
@@ -103,6 +104,15 @@ function Diff({ workflowId, from, to }: { workflowId: string; from: number; to: 
           ))}
         </ul>
       )}
+      <ReachChange change={capabilities} />
+      {triggers.map((one) => (
+        <p key={one.type} className="panel px-3 py-2 text-sm">
+          <span className="font-medium">{t.reach.trigger(one.type)}</span>{' '}
+          <span className="font-mono break-all text-muted">
+            {one.before === null ? t.reach.none : JSON.stringify(one.before)} → {one.after === null ? t.reach.none : JSON.stringify(one.after)}
+          </span>
+        </p>
+      ))}
       {hunks.length === 0 && <p className="text-muted">{t.versions.same}</p>}
       {hunks.map((hunk, at) => (
         <Hunk key={at} hunk={hunk} />

@@ -159,7 +159,7 @@ function Row({ workflow }: { workflow: Schemas['Workflow'] }) {
       <td className={CELL}>{runs.data ? <RunStrip runs={runs.data.items} /> : <div className="h-6 w-[118px]" />}</td>
       <td className={cx(CELL, 'md:whitespace-nowrap')}>
         {last ? (
-          <span className="flex flex-wrap items-center gap-x-2">
+          <span className="flex items-center gap-x-2 whitespace-nowrap">
             <Link to="/runs/$runId" params={{ runId: last.id }} className="hover:underline">
               <Status status={last.status} />
             </Link>
