@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: W6, W9, AI-M11
+"""proves: W6, W9, W10, AI-M11
 
 Flow control over HTTP: concurrency keys and priority, workflows after workflows, conditional changes, compressed replies, figures.
 """

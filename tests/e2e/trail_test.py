@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: S4-O9, FA-11, P6
+"""proves: S4-O9, FA-11, P6, AI-H5
 
 What happens to accounts, API keys and organizations is in the audit trail: in the chain, in the file, and in the organization that it belongs to.
 """
