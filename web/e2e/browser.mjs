@@ -3,13 +3,13 @@ import { execFileSync } from 'node:child_process';
 import axeCore from 'axe-core';
 import { chromium } from 'playwright-core';
 
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update'];
-const MORE = ['--disable-sync', '--disable-dev-shm-usage', '--disable-default-apps', '--no-default-browser-check'];
+export const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--disable-default-apps', '--no-default-browser-check'];
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
+export const executable = () => process.env.CHROMIUM ?? execFileSync('sh', ['-c', 'command -v chromium']).toString().trim();
+
 export async function startBrowser(base) {
-  const executablePath = process.env.CHROMIUM ?? execFileSync('sh', ['-c', 'command -v chromium']).toString().trim();
-  const chrome = await chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...MORE] });
+  const chrome = await chromium.launch({ executablePath: executable(), headless: true, args: FLAGS });
   const problems = [];
 
   /** Somebody with cookies and a store of their own: nothing is shared with the others. */
