@@ -1,5 +1,6 @@
 // The real `pawl serve` on a free port over a temporary folder; `stop()` ends it and takes the folder away.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -20,6 +21,15 @@ function freePort() {
   });
 }
 
+/** Where the server stores: with PAWL_TEST_BACKEND=postgresql in a schema of its own. */
+function database(folder) {
+  if (process.env.PAWL_TEST_BACKEND !== 'postgresql') return {};
+  const schema = `web_${createHash('sha256').update(folder).digest('hex').slice(0, 24)}`;
+  const url = process.env.PAWL_TEST_DATABASE_URL;
+  execFileSync('psql', ['--quiet', '--no-psqlrc', url, '-c', `create schema if not exists ${schema}`], { stdio: 'ignore' });
+  return { DATABASE_URL: `${url}?options=-csearch_path%3D${schema}` };
+}
+
 export async function startServer(environment = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'pawl-web-'));
   const port = await freePort();
@@ -27,7 +37,7 @@ export async function startServer(environment = {}) {
   const log = openSync(join(folder, 'serve.log'), 'a');
   const binary = process.env.PAWL_BINARY ?? new URL('../../build/release/pawl', import.meta.url).pathname;
   const child = spawn(binary, ['serve', '--port', String(port), '--data-dir', join(folder, 'data')], {
-    env: { PATH: process.env.PATH, RATE_LIMIT_ENABLED: 'false', PAWL_ALLOW_PRIVATE_ADDRESSES: 'true', LOG_LEVEL: 'warning', ...MODELS, ...environment },
+    env: { PATH: process.env.PATH, RATE_LIMIT_ENABLED: 'false', PAWL_ALLOW_PRIVATE_ADDRESSES: 'true', LOG_LEVEL: 'warning', ...MODELS, ...database(folder), ...environment },
     stdio: ['ignore', log, log],
   });
   closeSync(log);

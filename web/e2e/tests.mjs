@@ -7,7 +7,8 @@ import { homeTests } from './home.mjs';
 import { integrationTests } from './integrations.mjs';
 import { reachTests } from './reach.mjs';
 import { servingTests } from './serving.mjs';
+import { teamTests } from './team.mjs';
 import { truthTests } from './truth.mjs';
 import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...servingTests, ...workTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...truthTests, ...reachTests];
+export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...truthTests, ...reachTests];

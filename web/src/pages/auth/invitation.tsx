@@ -73,7 +73,13 @@ export function InvitationPage() {
       ) : (
         <PersonForm
           email={preview.data.email}
-          send={(person) => ask(api.POST('/api/auth/register', { body: { ...person, invitation: token } }))}
+          send={async (person) => {
+            await ask(api.POST('/api/auth/register', { body: { ...person, invitation: token } }));
+            // Into the organization that one was invited to, not the one that comes with each account.
+            const { items } = await ask(api.GET('/api/organizations', { params: { query: { limit: 200 } } }));
+            const joined = items.find((one) => one.name === preview.data.organization && one.role === preview.data.role);
+            if (joined) chooseOrganization(joined.id);
+          }}
           done={() => void navigate({ to: '/', replace: true })}
           button={t.auth.accept}
         />

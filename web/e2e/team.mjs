@@ -1,0 +1,88 @@
+// An invitation, from the mail to the first look, and a role that holds.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ADMIN } from './access.mjs';
+import { call } from './work.mjs';
+
+const packed = /Content-Transfer-Encoding: base64[^]*?\r?\n\r?\n([\w+/=\r\n]+)/g;
+/** Head and text parts, whatever they are packed in. */
+const plain = (mail) => [mail.replaceAll(/=\r?\n/g, '').replaceAll('=3D', '='), ...[...mail.matchAll(packed)].map((match) => Buffer.from(match[1], 'base64').toString())].join('\n');
+
+/** The link in the newest mail to somebody: without a mail server each mail is a file. */
+function linkIn(folder, address) {
+  const outbox = join(folder, 'data', 'outbox');
+  const mails = readdirSync(outbox)
+    .filter((name) => name.endsWith('.eml'))
+    .map((name) => plain(readFileSync(join(outbox, name), 'utf8')))
+    .filter((mail) => mail.includes(address));
+  return mails.map((mail) => /http\S+\/invitation#[\w.=-]+/.exec(mail)?.[0]).find(Boolean);
+}
+
+async function mailed(folder, address) {
+  for (let attempt = 0; attempt < 400; attempt += 1) {
+    try {
+      const link = linkIn(folder, address);
+      if (link) return link;
+    } catch {
+      // The folder comes with the first mail.
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, 25);
+    });
+  }
+  throw new Error(`no mail to ${address}`);
+}
+
+export const teamTests = [
+  [
+    'somebody is invited by mail, joins by its link, and may do what the role allows, also when that changes',
+    async ({ page, browser, server, workflow }) => {
+      await page.goto('/organization');
+      await page.getByRole('button', { name: 'Invite' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('E-mail address').fill('mia@example.org');
+      await dialog.getByLabel('Role').selectOption('viewer');
+      await dialog.getByRole('button', { name: 'Invite' }).click();
+      await page.getByText('The invitation is on its way.').waitFor();
+      await page.getByRole('cell', { name: 'Viewer' }).waitFor();
+      const link = new URL(await mailed(server.folder, 'mia@example.org'));
+      const mia = await browser.person();
+      await mia.goto(`${link.pathname}${link.hash}`);
+      await mia.getByText(/You are invited to .* as viewer\./).waitFor();
+      assert.equal(await mia.getByLabel('E-mail address').inputValue(), 'mia@example.org');
+      await mia.getByLabel('Your name').fill('Mia');
+      await mia.getByLabel('Password').fill(ADMIN.password);
+      await mia.getByRole('button', { name: 'Accept the invitation' }).click();
+      await mia.getByRole('heading', { name: 'Home', level: 1 }).waitFor();
+      await mia.goto(`/workflows/${workflow}`);
+      await mia.getByText('No findings').waitFor();
+      assert.equal(await mia.getByRole('button', { name: /^(Save|Run|Add a task)$/ }).count(), 0);
+      const { body: me } = await call(page, 'GET', '/api/auth/me');
+      const organization = { 'X-Organization-Id': me.organization_id };
+      assert.equal((await mia.request.post(`/api/workflows/${workflow}/execute`, { data: {}, headers: organization })).status(), 403);
+      // Another role, and the page of the one it belongs to shows it at the next look.
+      await page.reload();
+      await page.getByLabel('Role of Mia').selectOption('member');
+      await page.waitForFunction(() => document.querySelector('select[aria-label="Role of Mia"]')?.value === 'member');
+      await mia.reload();
+      await mia.getByRole('button', { name: 'Run', exact: true }).click();
+      await mia.getByRole('dialog').getByLabel('Input (JSON)').fill('{"people": ["Mia"]}');
+      await mia.getByRole('dialog').getByRole('button', { name: 'Run', exact: true }).click();
+      await mia.waitForURL(/\/runs\//);
+      await mia.getByRole('main').getByText('Completed').first().waitFor();
+      // The link worked once.
+      await page.goto('about:blank');
+      const stranger = await browser.person();
+      await stranger.goto(`${link.pathname}${link.hash}`);
+      await stranger.getByRole('alert').waitFor();
+      await page.goto('/organization');
+      await page.getByRole('button', { name: 'Remove: Mia' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+      await page.getByText('mia@example.org').waitFor({ state: 'detached' });
+      assert.equal((await mia.request.get('/api/workflows', { headers: organization })).status(), 404);
+      await stranger.context().close();
+      await mia.context().close();
+    },
+  ],
+];

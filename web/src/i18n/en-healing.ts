@@ -1,0 +1,32 @@
+// Remedies for runs that failed.
+export const healing = {
+  healing: {
+    propose: 'Propose a remedy',
+    proposing: 'A model looks at what went wrong. Nothing is changed before somebody approves.',
+    given: 'There is no remedy to apply. What a person can do:',
+    remedies: 'Remedies',
+    kinds: {
+      retry: 'Go on from the task that failed',
+      rerun: 'Run once more from the beginning',
+      new_version: 'A new version of the workflow, and a run of it',
+    },
+    from: (task: string) => `Go on from ${task}`,
+    statuses: { proposed: 'waits for approval', rejected: 'rejected', applying: 'being applied', applied: 'applied', failed: 'could not be applied' },
+    outcomes: { worked: 'it worked', failed: 'the run failed again' },
+    learned: 'worked before for this kind of error; no model was asked',
+    byModel: (model: string, tokens: number, scripted: boolean) => `${model}, ${tokens} tokens${scripted ? ', from a file, not from a model' : ''}`,
+    confidence: (word: string) => `confidence: ${word}`,
+    cause: 'Cause',
+    what: 'What it does',
+    diff: 'What changes in the definition',
+    input: 'With this input',
+    reaches: 'It can reach more than before',
+    again: 'These calls went well and are made once more',
+    tried: 'Tried in a dry run',
+    notConclusive: 'It could not go on over an answer that was only planned.',
+    decide: 'Look and decide',
+    asking: 'The question is on its way to the inbox.',
+    result: 'See the run',
+    version: (version: number) => `version ${version}`,
+  },
+} as const;
