@@ -92,6 +92,13 @@ class LimitsTest(unittest.TestCase):
         self.assert_refused(server.request("GET", "/api/workflows", None, {"Authorization": "Bearer guess-6"}), 720)
         self.assertEqual(server.request("GET", "/api/workflows")[0], 200, "who has a key is not concerned")
 
+    def test_who_brings_no_key_is_counted_by_address(self):
+        server = self.serve(RATE_LIMIT_PER_HOUR="5")
+        for _ in range(5):
+            self.assertEqual(server.request("POST", "/api/workflows", {}, ANONYMOUS)[0], 401)
+        self.assert_refused(server.request("GET", "/api/workflows", None, ANONYMOUS), 720)
+        self.assertEqual(server.request("GET", "/api/workflows")[0], 200, "who has a key is not concerned")
+
     def test_limits_can_be_switched_off(self):
         server = self.serve(RATE_LIMIT_PER_HOUR="5", RATE_LIMIT_ENABLED="false")
         for _ in range(20):

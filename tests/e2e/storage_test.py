@@ -86,6 +86,7 @@ class PostgresqlTest(unittest.TestCase):
 
     def test_an_outage_is_answered_with_503_and_ends_by_itself(self):
         workflow = self.server.create_workflow(ECHO, name="outage")
+        self.assertEqual(self.execute(workflow, input={}, wait=True)[0], 200)
         self.services.run("stop-postgresql")
         try:
             poll(lambda: self.server.request("GET", "/api/workflows", timeout=60)[0] == 503, 60, "503")
@@ -94,6 +95,12 @@ class PostgresqlTest(unittest.TestCase):
             status, reply, _ = self.server.request("GET", "/api/workflows")
             self.assertEqual(status, 503, reply)
             self.assertLess(time.monotonic() - began, 3)
+            # Also where all of the start happens in memory, and however long the client would wait.
+            for wait in (False, True):
+                began = time.monotonic()
+                status, reply, _ = self.execute(workflow, input={}, wait=wait)
+                self.assertEqual((status, reply["code"]), (503, "storage.unavailable"), reply)
+                self.assertLess(time.monotonic() - began, 3)
             poll(lambda: self.server.request("GET", "/health/readiness", timeout=60)[0] == 503, 10, "readiness: an answer is up to half a second old")
             self.assertEqual(self.server.request("GET", "/health/liveness")[0], 200)
         finally:

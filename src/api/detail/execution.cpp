@@ -41,6 +41,35 @@ void answer_with_phase(const ExecutionPtr& execution) {
   });
 }
 
+Error start_unknown() {
+  return {ErrorClass::unavailable, "storage.outcome_unknown",
+          "The database does not answer; whether the run starts shows when it does. With an idempotency key the request may be repeated."};
+}
+
+/// Answers where the start is not durable after the patience. At the server's stop all waits end early: then the start still answers.
+void limit_start(const ExecutionPtr& execution) {
+  auto& context = execution->context;
+  const auto until = context.d.clock.now() + kStartPatience;
+  execution->wait = context.waits->of(execution->call.request.shard).add(kStartPatience, [execution, until] {
+    execution->wait = 0;
+    if (execution->accepted || execution->context.d.clock.now() < until) return;
+    execution->claimed = false;  // the run may come: its delivery stays taken
+    execution->answer_error(start_unknown());
+  });
+}
+
+/// On the connection's thread: by when the client wants an answer.
+void limit_wait(const ExecutionPtr& execution) {
+  const auto wait = execution->wish.wait;
+  if (wait == Millis(0)) return limit_start(execution);
+  execution->wait = execution->context.waits->of(execution->call.request.shard).add(wait, [execution] {
+    execution->wait = 0;
+    execution->timed_out = true;
+    if (execution->accepted) return answer_with_phase(execution);
+    limit_start(execution);
+  });
+}
+
 void start(const ExecutionPtr& execution, std::optional<RunId> id) {
   auto& context = execution->context;
   const auto& executable = *execution->executable;
@@ -65,17 +94,11 @@ void start(const ExecutionPtr& execution, std::optional<RunId> id) {
       if (e.wish.wait == Millis(0) || e.timed_out) answer_with_phase(execution);
     });
   };
+  on_home(execution, [execution](Execution&) { limit_wait(execution); });
   if (execution->wish.wait == Millis(0)) {
     context.d.engine.start_run(std::move(request), started, {});
     return;
   }
-  on_home(execution, [execution](Execution& e) {
-    e.wait = e.context.waits->of(e.call.request.shard).add(e.wish.wait, [execution] {
-      execution->wait = 0;
-      execution->timed_out = true;
-      if (execution->accepted) answer_with_phase(execution);
-    });
-  });
   context.d.engine.start_run(std::move(request), started, [execution](const engine::RunView& view) {
     if (execution->context.d.threads.on_thread(execution->call.request.shard)) return execution->answer_finished(view);
     on_home(execution, [view](Execution& e) { e.answer_finished(view); });
@@ -164,6 +187,7 @@ json::Value trigger_of(const Context& context, const identity::Principal& princi
 Error unknown_hook() { return {ErrorClass::not_found, "webhook.not_found", "There is no such webhook."}; }
 
 void Execution::answer_accepted(engine::Phase phase) {
+  stop_waiting();
   if (std::exchange(answered, true)) return;
   std::string out;
   append_run_status(out, run, phase);

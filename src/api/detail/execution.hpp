@@ -15,6 +15,8 @@
 namespace pawl::api::detail {
 
 inline constexpr Millis kMaxWait{60'000};
+/// How long the start of a run may take to become durable, counted from the end of the client's own wait.
+inline constexpr Millis kStartPatience{30'000};
 
 /// What the client asks for.
 struct Wish {

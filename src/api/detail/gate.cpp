@@ -141,8 +141,18 @@ std::optional<Error> query_problems(const Route& route, const http::Request& req
 
 // ---- the stations ---------------------------------------------------------------------------------------------------------------
 
+/// While the database is away nothing new becomes durable, and who waited for that would wait as long.
+bool waits_for_database(const Context& context, const Route& route) {
+  const bool changes = Trail::concerns(route) || route.rate == RateClass::hook;
+  return changes && context.d.database.breaker().state != CircuitBreaker::State::closed;
+}
+
 void handle(const PassagePtr& passage) {
   auto& context = passage->context;
+  if (waits_for_database(context, passage->route)) {
+    return passage->call.fail(
+        Error(ErrorClass::unavailable, "storage.unavailable", "The database cannot be reached at the moment; nothing was changed."));
+  }
   if (passage->witness != nullptr && !context.trail->ready()) {
     return passage->call.fail(
         Error(ErrorClass::unavailable, "audit.overloaded", "The audit trail cannot be written; nothing was changed."));
@@ -222,7 +232,9 @@ void identified(const PassagePtr& passage, Result<Principal> principal) {
   call.principal = std::move(*principal);
   if (passage->witness != nullptr) passage->witness->principal = call.principal;
   if (call.principal.kind == Principal::Kind::anonymous && passage->route.permission != Permission::open) {
-    return call.fail(Error(ErrorClass::unauthenticated, "auth.missing", "Sign in, or send a key as `Authorization: Bearer ...`."));
+    return count_stranger(passage->context, call, [passage] {
+      passage->call.fail(Error(ErrorClass::unauthenticated, "auth.missing", "Sign in, or send a key as `Authorization: Bearer ...`."));
+    });
   }
   if (const auto problem = csrf_problem(passage->context, call)) return call.fail(*problem);
   if (passage->route.rate == RateClass::auth) return count_caller(passage->context, call, [passage] { take_body(passage); });

@@ -15,7 +15,8 @@ void count(Context& context, const Route& route, Call& call, std::function<void(
 /// The same on the general budget of whoever calls, whatever the route: before anything of the body is read.
 void count_caller(Context& context, Call& call, std::function<void()> go_on);
 
-/// The same for a request whose credential was not accepted: by address, so that keys cannot be guessed without end.
+/// The same for a request that brings no credential where one is needed, or one that was not accepted: by address, so that keys cannot be
+/// guessed without end.
 void count_stranger(Context& context, Call& call, std::function<void()> go_on);
 
 }  // namespace pawl::api::detail
