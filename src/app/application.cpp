@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "agents/healing.hpp"
 #include "api/api.hpp"
 #include "app/account_audit.hpp"
 #include "app/figures.hpp"
@@ -280,6 +281,7 @@ struct Application::Impl {
   RunObservers run_observers{run_events, tracing.get()};
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<agents::Healing> healing;
   std::unique_ptr<catalog::Scheduler> scheduler;
   std::unique_ptr<People> people;
   std::unique_ptr<IdentityParts> sign_ins;
@@ -352,6 +354,7 @@ Result<void> Application::Impl::build() {
   models = std::move(model_parts);
   functions.add(pawl::models::make_llm_function({models->client(), functions}));
   functions.wrap([this](std::unique_ptr<engine::Function> function) { return metered(std::move(function), figures); });
+  functions.add(agents::Healing::make_function([this] { return healing.get(); }));  // as it is: `Healing::behind` finds it
   catalog = std::make_unique<catalog::Catalog>(catalog::Catalog::Dependencies{
       .database = *database,
       .functions = functions,
@@ -373,6 +376,18 @@ Result<void> Application::Impl::build() {
                                    .effects = function_audit.get(),
                                    .run_ended = [this](engine::Phase phase, Millis age) { figures.run(phase, age); }},
       engine::EngineOptions{});
+  healing = std::make_unique<agents::Healing>(
+      agents::Healing::Dependencies{.database = *database,
+                                    .engine = *engine,
+                                    .catalog = *catalog,
+                                    .functions = functions,
+                                    .models = models->client(),
+                                    .pool = pool,
+                                    .clock = clock,
+                                    .random = random,
+                                    .secrets = secrets_provider(),
+                                    .hide = [this](const json::Value& value) { return redactor.value(value); }});
+  run_observers.add(*healing);
   people = std::make_unique<People>(People::Dependencies{.config = config,
                                                          .folder = data_folder(config),
                                                          .secret = secret,
@@ -436,6 +451,7 @@ Result<void> Application::start() {
                           [&impl](std::string_view version) { impl.integrations->changed_elsewhere(version); });
   }
   PAWL_TRY_VOID(impl.engine->start());
+  PAWL_TRY_VOID(impl.healing->start());
   if (impl.scheduler) PAWL_TRY_VOID(impl.scheduler->start());
   if (impl.options.schedules) impl.people->start();
   if (impl.options.housekeeping) {

@@ -105,6 +105,11 @@ Result<Endpoint> ConfiguredProviders::configured(std::string_view provider) cons
 }
 
 Result<Endpoint> ConfiguredProviders::endpoint(const OrganizationId& organization, std::string_view provider) const {
+  if (provider == "scripted") {  // needs no key; all that is configured of it is which script is meant
+    Endpoint scripted;
+    if (settings_.provider == provider) scripted.default_model = settings_.model;
+    return scripted;
+  }
   auto found = stored(organization, provider);
   if (!found && organization != installation_) {
     return missing("The organization has no integration for the model provider `" + std::string(provider) + "`.");

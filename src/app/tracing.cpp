@@ -1,6 +1,7 @@
 #include "app/tracing.hpp"
 
 #include <fmt/core.h>
+#include <algorithm>
 
 #include <cstring>
 
@@ -107,17 +108,19 @@ net::CurlOptions curl_options() {
 }  // namespace
 
 bool RunObservers::wants(const OrganizationId& organization) const {
-  return first_.wants(organization) || (second_ != nullptr && second_->wants(organization));
+  return std::ranges::any_of(all_, [&](const auto* observer) { return observer != nullptr && observer->wants(organization); });
 }
 
 void RunObservers::changed(const engine::RunNotice& notice) {
-  if (first_.wants(notice.organization)) first_.changed(notice);
-  if (second_ != nullptr && second_->wants(notice.organization)) second_->changed(notice);
+  for (auto* observer : all_) {
+    if (observer != nullptr && observer->wants(notice.organization)) observer->changed(notice);
+  }
 }
 
 void RunObservers::asked(const engine::ApprovalNotice& notice) {
-  if (first_.wants(notice.organization)) first_.asked(notice);
-  if (second_ != nullptr && second_->wants(notice.organization)) second_->asked(notice);
+  for (auto* observer : all_) {
+    if (observer != nullptr && observer->wants(notice.organization)) observer->asked(notice);
+  }
 }
 
 std::unique_ptr<Tracing> Tracing::make(const config::Config& config, const Clock& clock, Random& random) {

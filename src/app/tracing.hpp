@@ -6,6 +6,7 @@
 ///   restart interrupted is one trace: ids come from the run and the step, never from chance.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "config/config.hpp"
@@ -16,17 +17,18 @@
 
 namespace pawl::app {
 
-/// Tells two observers of runs; `second` may be null. Both outlive it.
+/// Tells several observers of runs, which outlive it; `second` may be null, a third one comes later.
 class RunObservers final : public engine::RunObserver {
  public:
-  RunObservers(engine::RunObserver& first, engine::RunObserver* second) : first_(first), second_(second) {}
+  RunObservers(engine::RunObserver& first, engine::RunObserver* second) : all_{&first, second} {}
+  /// Before the engine starts.
+  void add(engine::RunObserver& third) { all_[2] = &third; }
   [[nodiscard]] bool wants(const OrganizationId& organization) const override;
   void changed(const engine::RunNotice& notice) override;
   void asked(const engine::ApprovalNotice& notice) override;
 
  private:
-  engine::RunObserver& first_;
-  engine::RunObserver* second_;
+  std::array<engine::RunObserver*, 3> all_{};  ///< null: none
 };
 
 class Tracing final : public engine::RunObserver {

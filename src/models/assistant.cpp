@@ -76,7 +76,7 @@ constexpr std::string_view kRecoverySchema = R"({
 
 constexpr std::string_view kDocumentSchema = R"({
   "type": "object",
-  "properties": {"document": {"type": "string"}, "explanation": {"type": "string"}},
+  "properties": {"document": {"type": "string"}, "explanation": {"type": "string"}, "example_input": {"type": "object"}},
   "required": ["document", "explanation"],
   "additionalProperties": false
 })";
@@ -102,7 +102,7 @@ json::Value to_json(const Findings& findings) {
 }
 
 std::string repair_text(const Findings& findings) {
-  std::string text = "The document of your answer was not accepted:\n";
+  std::string text = "Your answer was not accepted:\n";
   std::size_t shown = 0;
   for (const auto& item : findings) {
     if (++shown > kMostFindings) break;
@@ -147,21 +147,18 @@ Prompt prompt(std::string_view name) {
   return {fmt::format("{}@{}", name, version), std::string(text.substr(end + 1))};
 }
 
-struct Assistant::Work {
-  Asker asker;
-  Prompt prompt;
-  json::Value facts;
-  json::Value schema;
-  std::function<Findings(const json::Value& output)> check{};  ///< empty: the form is enough
-};
-
 namespace {
 
+/// Of what is known at once.
+template <class Look>
+Assistant::Check at_once(Look look) {
+  return [look = std::move(look)](const json::Value& output, const std::function<void(Findings)>& told) { told(look(output)); };
+}
+
 /// Rounds of one piece of work.
-template <class Work>
-class Rounds : public std::enable_shared_from_this<Rounds<Work>> {
+class Rounds : public std::enable_shared_from_this<Rounds> {
  public:
-  Rounds(Client& client, Work work, Assistant::Done done) : client_(client), work_(std::move(work)), done_(std::move(done)) {
+  Rounds(Client& client, Assistant::Work work, Assistant::Done done) : client_(client), work_(std::move(work)), done_(std::move(done)) {
     messages_.push_back(Message::of(Role::user, json::to_text(work_.facts, {.indent = 1})));
     assisted_.prompt = work_.prompt.name;
   }
@@ -175,7 +172,7 @@ class Rounds : public std::enable_shared_from_this<Rounds<Work>> {
     call.request.instructions = work_.prompt.text;
     call.request.messages = messages_;
     call.output_schema = work_.schema;
-    auto cancel = client_.ask(std::move(call), [self = this->shared_from_this()](Answer answer) { self->answered(std::move(answer)); });
+    auto cancel = client_.ask(std::move(call), [self = shared_from_this()](Answer answer) { self->answered(std::move(answer)); });
     bool now = false;
     {
       const std::lock_guard lock(mutex_);
@@ -209,7 +206,14 @@ class Rounds : public std::enable_shared_from_this<Rounds<Work>> {
       return finish(std::move(answer),
                     Error(ErrorClass::unprocessable, "llm.no_answer", fmt::format("The model gave no answer ({}).", how)));
     }
-    assisted_.findings = work_.check ? work_.check(answer.output) : Findings();
+    if (!work_.check) return judged(std::move(answer), {});
+    const auto shared = std::make_shared<Answer>(std::move(answer));
+    work_.check(shared->output,
+                [self = shared_from_this(), shared](Findings findings) { self->judged(std::move(*shared), std::move(findings)); });
+  }
+
+  void judged(Answer answer, Findings findings) {
+    assisted_.findings = std::move(findings);
     if (assisted_.findings.empty()) {
       assisted_.output = answer.output;
       return finish(std::move(answer), std::nullopt);
@@ -241,7 +245,7 @@ class Rounds : public std::enable_shared_from_this<Rounds<Work>> {
   }
 
   Client& client_;
-  const Work work_;
+  const Assistant::Work work_;
   Assistant::Done done_;
   std::vector<Message> messages_;
   Assisted assisted_;
@@ -257,7 +261,7 @@ class Rounds : public std::enable_shared_from_this<Rounds<Work>> {
 }  // namespace
 
 Assistant::Cancel Assistant::run(Work work, Done done) const {
-  const auto rounds = std::make_shared<Rounds<Work>>(client_, std::move(work), std::move(done));
+  const auto rounds = std::make_shared<Rounds>(client_, std::move(work), std::move(done));
   rounds->begin();
   return [weak = std::weak_ptr(rounds)] {
     if (const auto running = weak.lock()) running->cancel();
@@ -268,7 +272,7 @@ Assistant::Cancel Assistant::plan(const Asker& asker, const json::Value& documen
   auto names = task_names(*plan);
   auto tasks = json::Value::array();
   for (const auto& name : names) tasks.push_back(name);
-  auto check = [names = std::move(names)](const json::Value& output) {
+  auto check = at_once([names = std::move(names)](const json::Value& output) {
     Findings findings;
     const auto look = [&](const json::Value& list, const std::string& pointer) {
       for (std::size_t i = 0; i < list.size(); ++i) {
@@ -281,7 +285,7 @@ Assistant::Cancel Assistant::plan(const Asker& asker, const json::Value& documen
     const auto& groups = output.get("parallel_groups");
     for (std::size_t i = 0; i < groups.size(); ++i) look(groups.at(i), fmt::format("/parallel_groups/{}", i));
     return findings;
-  };
+  });
   return run({.asker = asker,
               .prompt = prompt("plan"),
               .facts = json::Value::object({{"tasks", std::move(tasks)}, {"workflow", document}}),
@@ -291,10 +295,10 @@ Assistant::Cancel Assistant::plan(const Asker& asker, const json::Value& documen
 }
 
 Assistant::Cancel Assistant::review(const Asker& asker, std::string_view document, const Findings& found, bool auto_fix, Done done) const {
-  auto check = [&functions = functions_, auto_fix](const json::Value& output) {
+  auto check = at_once([&functions = functions_, auto_fix](const json::Value& output) {
     const auto fixed = text_of(output, "fixed_document");
     return auto_fix && !fixed.empty() ? errors_in(fixed, functions) : Findings();
-  };
+  });
   return run({.asker = asker,
               .prompt = prompt("validate"),
               .facts = json::Value::object({{"auto_fix", auto_fix}, {"compiler", to_json(found)}, {"document", document}}),
@@ -307,8 +311,14 @@ Assistant::Cancel Assistant::recover(const Asker& asker, const json::Value& fail
   return run({.asker = asker, .prompt = prompt("recover"), .facts = failure, .schema = literal(kRecoverySchema)}, std::move(done));
 }
 
-Assistant::Cancel Assistant::generate_workflow(const Asker& asker, std::string_view description, Done done) const {
-  auto check = [&functions = functions_](const json::Value& output) { return errors_in(text_of(output, "document"), functions); };
+Assistant::Cancel Assistant::generate_workflow(const Asker& asker, std::string_view description, TryOut try_out, Done done) const {
+  auto check = [&functions = functions_, try_out = std::move(try_out)](const json::Value& output, std::function<void(Findings)> told) {
+    auto document = text_of(output, "document");
+    auto findings = errors_in(document, functions);
+    if (!findings.empty() || !try_out) return told(std::move(findings));
+    const auto compiled = dsl::compile(document, functions);
+    try_out({.document = std::move(document), .plan = *compiled.value, .input = output.get("example_input")}, std::move(told));
+  };
   return run({.asker = asker,
               .prompt = prompt("generate-workflow"),
               .facts = json::Value::object({{"description", description}, {"functions", functions_of(functions_)}}),

@@ -1,5 +1,5 @@
 /// Work that a model does on workflows: it gets a prompt from a file with a version and facts as data, must answer in a form, and what it
-/// answers is checked by the real compiler and sent back with the findings until it holds, or is given up with the reasons.
+/// answers is checked (by the real compiler, by a dry run) and sent back with the findings until it holds, or is given up with the reasons.
 ///
 ///     assistant.generate_workflow(who, "Every night, sort the folder inbox", [](models::Assisted assisted) { ... });
 ///
@@ -47,6 +47,16 @@ class Assistant {
  public:
   using Done = std::function<void(Assisted)>;
   using Cancel = Client::Cancel;
+  /// Looks at an answer that has the form: what is wrong with it, nothing where it holds. Tells it once, perhaps later and on another
+  /// thread.
+  using Check = std::function<void(const json::Value& output, std::function<void(Findings)> told)>;
+  /// Tries a document that compiles without letting it do anything: what came of it that must not.
+  struct Draft {
+    std::string document;
+    dsl::PlanPtr plan;
+    json::Value input;  ///< an example; null: the model gave none
+  };
+  using TryOut = std::function<void(Draft draft, std::function<void(Findings)> told)>;
   Assistant(Client& client, const dsl::FunctionCatalog& functions) : client_(client), functions_(functions) {}
 
   /// Judges a workflow: `{execution_strategy, task_order, parallel_groups, estimated_duration, llm_suggestions, risks, optimizations,
@@ -58,13 +68,20 @@ class Assistant {
   /// Root cause and remedy of a failure: `{recovery_strategy, root_cause, actions, modified_params, confidence, preventive_measures,
   /// llm_analysis}`. `failure` is shown as it is: secrets must be out of it.
   Cancel recover(const Asker& asker, const json::Value& failure, Done done) const;
-  /// A document (YAML) that compiles: `{document, explanation}`.
-  Cancel generate_workflow(const Asker& asker, std::string_view description, Done done) const;
+  /// A document (YAML) that compiles and, with `try_out`, that came through it: `{document, explanation}`.
+  Cancel generate_workflow(const Asker& asker, std::string_view description, TryOut try_out, Done done) const;
 
- private:
-  struct Work;
+  /// Any other work of this kind.
+  struct Work {
+    Asker asker;
+    Prompt prompt;
+    json::Value facts;   ///< what the model is told, as data
+    json::Value schema;  ///< the form of its answer
+    Check check{};       ///< empty: the form is enough
+  };
   Cancel run(Work work, Done done) const;
 
+ private:
   Client& client_;
   const dsl::FunctionCatalog& functions_;
 };

@@ -46,10 +46,10 @@ class AssistantTest : public testing::Test {
     }
     ASSERT_TRUE(bench_.scripts.add("s", json::Value::object({{"replies", std::move(replies)}})).has_value());
   }
-  Assisted draft_it() {
+  Assisted draft_it(Assistant::TryOut try_out = {}) {
     Assisted result;
     const Assistant assistant(bench_.client(), functions_);
-    assistant.generate_workflow(asker_, "sort the inbox", [&](Assisted assisted) { result = std::move(assisted); });
+    assistant.generate_workflow(asker_, "sort the inbox", std::move(try_out), [&](Assisted assisted) { result = std::move(assisted); });
     bench_.run();
     return result;
   }
@@ -59,10 +59,25 @@ class AssistantTest : public testing::Test {
 };
 
 TEST_F(AssistantTest, EveryPromptHasAVersion) {
-  for (const auto* name : {"plan", "validate", "recover", "chat", "generate-workflow"}) {
+  for (const auto* name : {"plan", "validate", "recover", "chat", "generate-workflow", "execute", "observe"}) {
     EXPECT_THAT(prompt(name).name, HasSubstr(std::string(name) + "@")) << name;
     EXPECT_GT(prompt(name).text.size(), 100U);
   }
+}
+
+TEST_F(AssistantTest, A4_ADraftThatFailsItsDryRunIsRepaired) {
+  script({draft(kGood), draft(kGood)});
+  int tried = 0;
+  const auto drafted = draft_it([&](const Assistant::Draft& tried_draft, const std::function<void(Findings)>& told) {
+    EXPECT_EQ(tried_draft.document, kGood);
+    EXPECT_NE(tried_draft.plan, nullptr);
+    Finding finding;
+    finding.message = "in a dry run: it failed";
+    told(++tried == 1 ? Findings{finding} : Findings());
+  });
+  ASSERT_TRUE(drafted.output.has_value());
+  EXPECT_EQ(drafted.rounds, 2U);
+  EXPECT_EQ(tried, 2);
 }
 
 TEST_F(AssistantTest, A4RepairsADraftWithTheCompilersFindings) {

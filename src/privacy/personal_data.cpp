@@ -218,6 +218,7 @@ constexpr std::string_view kOfOrganization[] = {
     "delete from run_workflows where organization_id = $1",
     "delete from idempotency_keys where organization_id = $1",
     "delete from dead_letters where organization_id = $1",
+    "delete from remedies where organization_id = $1",
     "delete from approval_users where organization_id = $1",
     "delete from approvals where organization_id = $1",
     "delete from listeners where organization_id = $1",

@@ -4,9 +4,13 @@
 
 #include <memory>
 
+#include "agents/rehearsal.hpp"
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
+#include "api/detail/dry_runs.hpp"
+#include "api/detail/execution.hpp"
 #include "api/detail/gate.hpp"
+#include "api/detail/model_reply.hpp"
 #include "api/detail/render.hpp"
 #include "api/detail/shown.hpp"
 #include "api/routes/theme.hpp"
@@ -22,40 +26,8 @@ namespace {
 using http::Method;
 using CallPtr = std::shared_ptr<Call>;
 
-constexpr std::size_t kMaxName = 200;
 constexpr std::size_t kMaxText = 1U << 20U;
 constexpr std::size_t kMaxDescription = 20'000;
-constexpr std::size_t kMaxHistory = 50;
-
-Error off() { return {ErrorClass::unavailable, "llm.off", "This process asks no models."}; }
-
-std::string text_of(const json::Value& object, std::string_view name) {
-  const auto& value = object.get(name);
-  return value.is_string() ? std::string(value.as_string()) : std::string();
-}
-
-/// Without what looks like a secret and without every secret that is known: models never see any.
-json::Value without_secrets(const Context& context, const json::Value& value) {
-  return context.d.redactor == nullptr ? audit::Redactor().value(value) : context.d.redactor->value(value);
-}
-
-/// What all answers of a model say, under the names of the prior system where it has them.
-json::Value told(const models::Answer& answer) {
-  const auto& usage = answer.usage;
-  auto attempts = json::Value::array();
-  for (const auto& attempt : answer.attempts) {
-    attempts.push_back(
-        json::Value::object({{"model", attempt.model}, {"error", attempt.error.empty() ? json::Value() : json::Value(attempt.error)}}));
-  }
-  return json::Value::object({{"status", "success"},
-                              {"provider", answer.provider},
-                              {"model", answer.model},
-                              {"tokens_used", usage.input + usage.output},
-                              {"usage", models::to_json(usage)},
-                              {"cost", answer.cost ? json::Value(*answer.cost) : json::Value()},
-                              {"attempts", std::move(attempts)},
-                              {"scripted", answer.scripted}});
-}
 
 json::Value said(const models::Answer& answer, const std::string& prompt) {
   auto reply = told(answer);
@@ -109,7 +81,7 @@ void ask(Context& context, Call call, models::Call wish, const std::string& prom
 }
 
 void generate(Context& context, Call call) {
-  if (context.d.models == nullptr) return call.fail(off());
+  if (context.d.models == nullptr) return call.fail(no_models());
   const auto& body = call.body;
   auto arguments = json::Value::object({{"prompt", body.get("prompt")}});
   for (const auto* const name : {"provider", "model", "messages", "temperature", "max_tokens", "stop", "fallback"}) {
@@ -122,7 +94,7 @@ void generate(Context& context, Call call) {
 }
 
 void chat(Context& context, Call call) {
-  if (context.d.models == nullptr) return call.fail(off());
+  if (context.d.models == nullptr) return call.fail(no_models());
   const auto& body = call.body;
   const auto prompt = models::prompt("chat");
   PAWL_API_TRY(history, models::read_messages(body.get("messages")));
@@ -140,11 +112,6 @@ void chat(Context& context, Call call) {
 
 // ---- work on workflows ----------------------------------------------------------------------------------------------------------
 
-models::Asker asker_of(const Call& call) {
-  return {
-      .organization = call.organization, .provider = text_of(call.body, "provider"), .model = text_of(call.body, "model"), .forbidden = {}};
-}
-
 /// Text (YAML or JSON) or an object, as text.
 Result<std::string> document_of(const Context& context, const json::Value& spec) {
   auto text = spec.is_string() ? std::string(spec.as_string()) : json::to_text(spec, {.indent = 1});
@@ -155,23 +122,8 @@ Result<std::string> document_of(const Context& context, const json::Value& spec)
   return text;
 }
 
-json::Value findings_json(const Findings& findings) {
-  auto list = json::Value::array();
-  for (const auto& finding : findings) {
-    auto item = json::Value::object({{"severity", finding.severity == Severity::error ? "error" : "warning"},
-                                     {"pointer", finding.pointer},
-                                     {"line", finding.line},
-                                     {"column", finding.column},
-                                     {"message", finding.message},
-                                     {"rule", finding.rule}});
-    if (!finding.suggestion.empty()) item.set("suggestion", finding.suggestion);
-    list.push_back(std::move(item));
-  }
-  return list;
-}
-
 void plan(Context& context, Call call) {
-  if (context.d.models == nullptr) return call.fail(off());
+  if (context.d.models == nullptr) return call.fail(no_models());
   PAWL_API_TRY(text, document_of(context, call.body.get("workflow_spec")));
   auto compiled = dsl::compile(text, context.d.functions);
   if (!compiled.ok()) {
@@ -209,7 +161,7 @@ json::Value issue(std::string_view severity, const json::Value& field, const jso
 }
 
 void validate(Context& context, Call call) {
-  if (context.d.models == nullptr) return call.fail(off());
+  if (context.d.models == nullptr) return call.fail(no_models());
   PAWL_API_TRY(text, document_of(context, call.body.get("workflow_spec")));
   const auto compiled = dsl::compile(text, context.d.functions);
   const bool valid = compiled.ok();
@@ -252,28 +204,8 @@ void reply_recovery(const CallPtr& shared, const models::Assisted& assisted, con
   shared->reply(200, json::to_text(reply));
 }
 
-/// What is known of a failed run: the task that failed, its error and input, and what ran before.
-json::Value failure_of(const engine::RunView& run, std::string_view wanted) {
-  auto history = json::Value::array();
-  auto facts = json::Value::object({{"workflow", run.workflow_name}, {"error", run.error}});
-  for (const auto& task : run.tasks) {
-    if (history.size() < kMaxHistory) {
-      history.push_back(json::Value::object(
-          {{"task", task.name}, {"reference", task.reference}, {"type", task.type}, {"failed", !task.record.error.is_null()}}));
-    }
-    if (task.record.error.is_null() || (!wanted.empty() && task.name != wanted && task.reference != wanted)) continue;
-    facts.set("task", task.name);
-    facts.set("reference", task.reference);
-    facts.set("type", task.type);
-    facts.set("task_error", task.record.error);
-    facts.set("task_input", task.record.input);
-  }
-  facts.set("history", std::move(history));
-  return facts;
-}
-
 void recover(Context& context, Call call) {
-  if (context.d.models == nullptr) return call.fail(off());
+  if (context.d.models == nullptr) return call.fail(no_models());
   const auto asker = asker_of(call);
   const auto& body = call.body;
   const auto task = text_of(body, "task_id");
@@ -307,12 +239,29 @@ void recover(Context& context, Call call) {
 }
 
 void generate_workflow(Context& context, Call call) {
-  if (context.d.models == nullptr) return call.fail(off());
+  if (context.d.models == nullptr) return call.fail(no_models());
   const auto asker = asker_of(call);
   const auto description = text_of(call.body, "description");
   const auto shared = std::make_shared<Call>(std::move(call));
   const models::Assistant assistant(*context.d.models, context.d.functions);
-  assistant.generate_workflow(asker, description, [shared](const models::Assisted& assisted) {
+  const auto dry_run = std::make_shared<json::Value>();  // the last one; the rounds are one after the other
+  auto try_out = [&context, shared, dry_run](models::Assistant::Draft draft, std::function<void(Findings)> told_findings) {
+    agents::Rehearsal::Part part;
+    part.input = draft.input.is_null() ? json::Value::object() : std::move(draft.input);
+    part.trigger = trigger_of(context, shared->principal);
+    rehearsal(context).of_document(shared->organization, {.text = std::move(draft.document)}, draft.plan, std::move(part),
+                                   [&context, dry_run, told_findings = std::move(told_findings)](Result<engine::RunView> view) {
+                                     if (view.has_error()) {
+                                       Finding finding;
+                                       finding.message = "the dry run did not start: " + view.error().message;
+                                       return told_findings({std::move(finding)});
+                                     }
+                                     const auto run = shown(context, std::move(*view));
+                                     *dry_run = agents::to_json(run, kMostTasks);
+                                     told_findings(agents::objections(run));
+                                   });
+  };
+  assistant.generate_workflow(asker, description, std::move(try_out), [shared, dry_run](const models::Assisted& assisted) {
     const bool given_up = assisted.output.has_error() && assisted.output.error().code == "llm.given_up";
     if (assisted.output.has_error() && !given_up) return shared->fail(assisted.output.error());
     auto reply = told(assisted.answer);
@@ -327,6 +276,7 @@ void generate_workflow(Context& context, Call call) {
     reply.set("rejected", given_up ? json::Value(text) : json::Value());
     reply.set("explanation", assisted.draft.get("explanation"));
     reply.set("findings", findings_json(assisted.findings));
+    reply.set("dry_run", *dry_run);
     reply.set("rounds", assisted.rounds);
     reply.set("prompt", assisted.prompt);
     shared->reply(200, json::to_text(reply));
@@ -334,7 +284,7 @@ void generate_workflow(Context& context, Call call) {
 }
 
 void list_providers(Context& context, Call call) {
-  if (context.d.models == nullptr) return call.fail(off());
+  if (context.d.models == nullptr) return call.fail(no_models());
   auto list = json::Value::array();
   for (const auto& state : context.d.models->providers(call.organization)) {
     const auto or_null = [](const std::string& text) { return text.empty() ? json::Value() : json::Value(text); };
@@ -350,30 +300,6 @@ void list_providers(Context& context, Call call) {
 
 // ---- rows -----------------------------------------------------------------------------------------------------------------------
 
-using Members = std::vector<Shape::Member>;
-
-Shape usage_shape() {
-  return Shape::object("ModelUsage", {{"input_tokens", Shape::integer(120)},
-                                      {"output_tokens", Shape::integer(36)},
-                                      {"cached_tokens", Shape::integer(0)},
-                                      {"reasoning_tokens", Shape::integer(0)}});
-}
-
-Shape reply_shape(std::string_view name, Members own) {
-  const auto attempt = Shape::object(
-      "ModelAttempt", {{"model", Shape::text("openai/gpt-4o-mini")}, {"error", Shape::text("llm.rate_limited", 5000).or_null()}});
-  Members members = {{"status", Shape::choice({"success", "given_up"})},
-                     {"provider", Shape::text("openai")},
-                     {"model", Shape::text("gpt-4o-mini")},
-                     {"tokens_used", Shape::integer(156)},
-                     {"usage", usage_shape()},
-                     {"cost", Shape::number(0.0004).or_null().described("US dollars; null: the price is unknown.")},
-                     {"attempts", Shape::array(attempt, 100)},
-                     {"scripted", Shape::boolean(false).described("True: the answer comes from a file, not from a model.")}};
-  members.insert(members.end(), own.begin(), own.end());
-  return Shape::object(name, std::move(members));
-}
-
 Shape prompt_name() { return Shape::text("plan@1"); }
 
 Shape said_shape() {
@@ -382,17 +308,6 @@ Shape said_shape() {
                       {"finish_reason", Shape::choice({"stop", "tool_calls", "length", "context_full", "filtered", "paused"})},
                       {"output", Shape::any(nullptr).described("The answer as data, where a schema was given.")},
                       {"prompt", Shape::text("chat@1").or_null()}});
-}
-
-Members whom() {
-  return {{"provider", Shape::text("openai", kMaxName), Shape::kOptional},
-          {"model", Shape::text("openai/gpt-4o-mini", kMaxName), Shape::kOptional}};
-}
-
-Shape with_whom(std::string_view name, Members members) {
-  const auto more = whom();
-  members.insert(members.end(), more.begin(), more.end());
-  return Shape::object(name, std::move(members));
 }
 
 Shape messages_shape() { return Shape::array(Shape::any(json::Value::object({{"role", "user"}, {"content", "Hello"}})), 1000); }
@@ -520,8 +435,9 @@ std::vector<Route> llm_routes() {
                        {"rejected", Shape::text("document: ...", kMaxText).or_null().described("The last draft where it was given up.")},
                        {"explanation", Shape::any("Sorts the folder at 2:30.")},
                        {"findings", Shape::array(finding_shape(), 1000)},
+                       {"dry_run", dry_run_shape().or_null().described("Of the last draft that compiled.")},
                        {"rounds", Shape::integer(1)},
-                       {"prompt", Shape::text("generate-workflow@1")}})));
+                       {"prompt", Shape::text("generate-workflow@2")}})));
   rows.push_back({.method = Method::get,
                   .path = "/api/llm/providers",
                   .id = "listModelProviders",

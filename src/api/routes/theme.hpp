@@ -27,6 +27,7 @@ namespace pawl::api::detail {
 [[nodiscard]] std::vector<Route> data_routes();
 [[nodiscard]] std::vector<Route> oauth_routes();
 [[nodiscard]] std::vector<Route> llm_routes();
+[[nodiscard]] std::vector<Route> agent_routes();
 
 /// Shapes of more than one theme.
 [[nodiscard]] Shape workflow_shape();

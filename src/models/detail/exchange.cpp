@@ -156,6 +156,9 @@ Result<void> Exchange::choose(const Candidate& candidate) {
     PAWL_TRY(endpoint, shared_->dependencies.providers.endpoint(call_.organization, candidate.provider));
     endpoint_ = std::move(endpoint);
     if (candidate_.model.empty()) candidate_.model = endpoint_.default_model;
+  } else if (candidate_.model.empty()) {
+    const auto endpoint = shared_->dependencies.providers.endpoint(call_.organization, kScripted);
+    if (endpoint.has_value()) candidate_.model = endpoint->default_model;
   }
   if (candidate_.model.empty()) {
     return Error(ErrorClass::invalid, "llm.arguments", fmt::format("No model is named, and {} has no default model.", candidate_.provider));

@@ -1,0 +1,92 @@
+#include "agents/rehearsal.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+
+namespace pawl::agents {
+namespace {
+
+using engine::RunView;
+
+bool is_plan(const json::Value& output) { return output.is_object() && output.get("dry_run").truthy() && output.get("plan").is_array(); }
+
+bool is_of_type(const json::Value& error, std::string_view kind) {
+  const auto& type = error.get("type");
+  return type.is_string() && type.as_string().ends_with(kind);
+}
+
+/// It failed over an answer that nobody knows before the real run.
+bool is_inconclusive(const RunView& run) {
+  if (run.phase != engine::Phase::faulted || !(is_of_type(run.error, "/expression") || is_of_type(run.error, "/validation"))) return false;
+  return std::any_of(run.tasks.begin(), run.tasks.end(), [](const auto& task) { return is_plan(task.record.output); });
+}
+
+std::string text_of(const json::Value& error, std::string_view name) {
+  const auto& value = error.get(name);
+  return value.is_string() ? std::string(value.as_string()) : std::string();
+}
+
+}  // namespace
+
+void Rehearsal::of_workflow(const catalog::Executable& workflow, Part part, Done done) const {
+  engine::StartRequest request;
+  request.plan = workflow.plan;
+  request.organization = workflow.organization;
+  request.workflow = workflow.id;
+  request.version = workflow.version;
+  request.input = std::move(part.input);
+  request.trigger = std::move(part.trigger);
+  if (d_.secrets) request.secrets = d_.secrets(workflow.organization, *workflow.plan);
+  request.dry_run = true;
+  const auto shared = std::make_shared<Done>(std::move(done));
+  d_.engine.start_run(
+      std::move(request),
+      [shared](const Result<RunId>& started) {
+        if (started.has_error()) (*shared)(started.error());
+      },
+      [shared, &engine = d_.engine](const RunView& run) {
+        engine.view(run.organization, run.id, true, [shared](Result<RunView> view) { (*shared)(std::move(view)); });
+      });
+}
+
+void Rehearsal::of_document(const OrganizationId& organization, catalog::Definition definition, const dsl::PlanPtr& plan, Part part,
+                            Done done) const {
+  const auto shared = std::make_shared<Part>(std::move(part));
+  const auto job = [self = *this, organization, definition = std::move(definition), plan, shared, done] {
+    const auto kept = self.d_.catalog.keep_unlisted(organization, definition, plan);
+    if (kept.has_error()) return done(kept.error());
+    self.of_workflow(**kept, std::move(*shared), done);
+  };
+  if (!d_.pool.try_post(job)) done(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
+}
+
+Findings objections(const RunView& dry_run) {
+  if (dry_run.phase == engine::Phase::completed || is_inconclusive(dry_run)) return {};
+  Finding finding;
+  finding.pointer = text_of(dry_run.error, "instance");
+  finding.message = "in a dry run: " + text_of(dry_run.error, "title");
+  if (const auto detail = text_of(dry_run.error, "detail"); !detail.empty()) finding.message += ": " + detail;
+  finding.rule = "dry-run";
+  return {std::move(finding)};
+}
+
+json::Value to_json(const RunView& dry_run, std::size_t most_tasks) {
+  auto tasks = json::Value::array();
+  for (const auto& task : dry_run.tasks) {
+    if (tasks.size() >= most_tasks) break;
+    const auto& output = task.record.output;
+    tasks.push_back(json::Value::object({{"task", task.name},
+                                         {"reference", task.reference},
+                                         {"type", task.type},
+                                         {"status", engine::to_text(task.record.status)},
+                                         {"plan", is_plan(output) ? output.get("plan") : json::Value()}}));
+  }
+  return json::Value::object({{"run_id", dry_run.id.to_string()},
+                              {"status", engine::to_text(dry_run.phase)},
+                              {"error", dry_run.error},
+                              {"conclusive", !is_inconclusive(dry_run)},
+                              {"tasks", std::move(tasks)}});
+}
+
+}  // namespace pawl::agents
