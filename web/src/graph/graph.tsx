@@ -55,8 +55,10 @@ function subtitle(task: Placed, state: TaskState | undefined): string {
 
 const TYPES = { task: Task };
 
-/** Where nobody could read it, what nodes say is not drawn. One looks at the zoom for all of them. */
-function Detail({ show }: { show: (detail: string) => void }) {
+/** Where nobody could read it, what nodes say is not drawn. One looks at the zoom for all of them, and at the room that there is. */
+function Detail({ show, fit }: { show: (detail: string) => void; fit: () => void }) {
+  const room = useStore((flow) => `${flow.width}x${flow.height}`);
+  useEffect(fit, [fit, room]);
   const detail = useStore((flow) => (flow.transform[2] < 0.22 ? 'none' : flow.transform[2] < 0.45 ? 'names' : 'all'));
   useEffect(() => show(detail), [show, detail]);
   return null;
@@ -97,9 +99,8 @@ export function Graph({ graph, store, selected, onSelect, label, dimmed = false 
     [placed],
   );
   const shape = placed.nodes.map((node) => node.id).join(' ');
-  useEffect(() => {
-    void flow.current?.fitView({ maxZoom: 1, padding: 0.12 });
-  }, [shape]);
+  const fit = useCallback(() => void flow.current?.fitView({ maxZoom: 1, padding: 0.12 }), []);
+  useEffect(fit, [fit, shape]);
   return (
     <section ref={place} aria-label={label} className={cx('relative size-full', dimmed && 'opacity-60')}>
       <ReactFlow
@@ -128,7 +129,7 @@ export function Graph({ graph, store, selected, onSelect, label, dimmed = false 
         maxZoom={1.6}
         colorMode="light"
       >
-        <Detail show={showDetail} />
+        <Detail show={showDetail} fit={fit} />
         <Background gap={20} size={1} color="var(--border)" />
         <Controls showInteractive={false} position="bottom-left" />
       </ReactFlow>

@@ -1,5 +1,5 @@
 // Charts for a few dozen points, as elements and SVG: they scale, take the theme's colours and print. The numbers stand in a table beside each.
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import { t } from '@/i18n/en';
 import { cx } from './cx';
 import { FILL, TEXT, type Tone } from './status';
@@ -31,6 +31,7 @@ export function Chart({
   kind: 'bars' | 'lines';
   format: (value: number) => string;
 }) {
+  const [open, setOpen] = useState(false);
   const stacked = times.map((_time, at) => series.reduce((sum, one) => sum + (one.values[at] ?? 0), 0));
   const most = kind === 'bars' ? Math.max(0, ...stacked) : Math.max(0, ...series.flatMap((one) => one.values.map((value) => value ?? 0)));
   const top = roundUp(most);
@@ -62,9 +63,9 @@ export function Chart({
         <span>{times.at(-1)}</span>
       </div>
       <p className={most > 0 ? 'sr-only' : 'text-sm text-muted'}>{most > 0 ? summary : t.home.nothing}</p>
-      <details className="text-sm">
+      <details className="text-sm" onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary className="w-fit cursor-pointer text-muted">{t.home.asTable}</summary>
-        <Numbers caption={title} times={times} series={series} format={format} />
+        {open && <Numbers caption={title} times={times} series={series} format={format} />}
       </details>
     </figure>
   );

@@ -36,7 +36,7 @@ export function Section({ title, hint, actions, children }: { title: string; hin
   return (
     <section className="flex flex-col gap-3">
       <div className="flex flex-wrap items-end gap-2">
-        <div className="min-w-0 flex-1">
+        <div className="min-w-0 flex-1 basis-60">
           <h2 className="text-lg font-semibold">{title}</h2>
           {hint && <p className="text-sm text-muted">{hint}</p>}
         </div>

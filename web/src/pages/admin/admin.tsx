@@ -3,6 +3,7 @@ import { useSession } from '@/app/session';
 import { t } from '@/i18n/en';
 import { Page } from '@/ui/page';
 import { Empty } from '@/ui/states';
+import { Tabs } from '@/ui/tabs';
 import { Data } from './data';
 import { Health } from './health';
 import { Users } from './users';
@@ -25,19 +26,7 @@ export function AdminPage() {
   }
   return (
     <Page title={t.admin.title}>
-      <div role="group" aria-label={t.admin.parts} className="-mt-2 flex gap-4 border-b border-line">
-        {(Object.keys(TABS) as Tab[]).map((name) => (
-          <button
-            key={name}
-            type="button"
-            aria-pressed={name === tab}
-            onClick={() => void navigate({ search: name === 'users' ? {} : { tab: name }, replace: true })}
-            className="-mb-px border-b-2 border-transparent py-2 text-muted hover:text-fg aria-pressed:border-accent aria-pressed:text-fg"
-          >
-            {t.admin.tabs[name]}
-          </button>
-        ))}
-      </div>
+      <Tabs label={t.admin.parts} names={t.admin.tabs} current={tab} choose={(name) => void navigate({ search: name === 'users' ? {} : { tab: name }, replace: true })} />
       <Part />
     </Page>
   );

@@ -111,8 +111,8 @@ function Rows({ items, ofOne }: { items: Schemas['RunItem'][]; ofOne: boolean })
 const Row = memo(function Row({ run, ofOne, top }: { run: Schemas['RunItem']; ofOne: boolean; top: number }) {
   return (
     <li className="absolute inset-x-0 top-0 border-b border-line contain-strict" style={{ transform: `translateY(${top}px)`, height: ROW }}>
-      <a href={`/runs/${run.id}`} data-run={run.id} className="flex h-full items-center gap-3 px-3 -outline-offset-2 hover:bg-subtle">
-        <Status status={run.status} className="w-28 shrink-0" />
+      <a href={`/runs/${run.id}`} data-run={run.id} className="flex h-full items-center gap-3 px-3 max-sm:gap-2 -outline-offset-2 hover:bg-subtle">
+        <Status status={run.status} className="w-28 shrink-0 max-sm:w-[6.5rem]" />
         <span className="min-w-0 flex-1">
           <span className="flex items-center gap-2">
             <span className="truncate font-medium">{ofOne ? shortId(run.id) : run.workflow_name}</span>
@@ -121,7 +121,7 @@ const Row = memo(function Row({ run, ofOne, top }: { run: Schemas['RunItem']; of
           </span>
           <span className="block truncate text-sm text-muted">{run.waiting_reason ?? (ofOne ? '' : shortId(run.id))}</span>
         </span>
-        <Took start={run.started_at} end={run.ended_at} className="w-20 shrink-0 text-right text-sm" />
+        <Took start={run.started_at} end={run.ended_at} className="w-20 shrink-0 text-right text-sm max-sm:w-auto" />
         <Time at={run.created_at} className="w-32 shrink-0 text-right text-sm text-muted max-sm:hidden" />
       </a>
     </li>

@@ -23,7 +23,7 @@ export function Timeline({ run, now, selected, choose }: { run: Schemas['Run']; 
   return (
     <table className="w-full table-fixed text-left">
       <caption className="sr-only">{t.runs.view.timeline}</caption>
-      <thead className="sticky top-12 z-[1] bg-bg text-xs text-muted md:top-0">
+      <thead className="sticky top-0 z-[1] bg-bg text-xs text-muted">
         <tr className="border-b border-line">
           <th scope="col" className="w-44 px-4 py-1.5 font-medium md:w-64 md:px-6">
             {t.runs.task}

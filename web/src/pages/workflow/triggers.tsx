@@ -91,7 +91,7 @@ function Hook({ workflow, url, rule }: { workflow: Schemas['Workflow']; url: str
         {address ? (
           <div className="flex flex-wrap items-center gap-2">
             <span className="font-medium">{t.triggers.address}</span>
-            <code className="min-w-0 flex-1 font-mono text-sm break-all">{address}</code>
+            <code className="min-w-0 flex-1 basis-64 font-mono text-sm break-all">{address}</code>
             <CopyButton text={address} label={`${t.common.copy}: ${t.triggers.address}`} />
             {executes && <Button onClick={() => setAsking(true)}>{t.triggers.rotate}</Button>}
           </div>
