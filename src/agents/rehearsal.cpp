@@ -1,6 +1,7 @@
 #include "agents/rehearsal.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string_view>
 
@@ -16,10 +17,14 @@ bool is_of_type(const json::Value& error, std::string_view kind) {
   return type.is_string() && type.as_string().ends_with(kind);
 }
 
-/// It failed over an answer that nobody knows before the real run.
+/// It failed over an answer that nobody knows before the real run, or over what is not there now: no fault of the document.
 bool is_inconclusive(const RunView& run) {
-  if (run.phase != engine::Phase::faulted || !(is_of_type(run.error, "/expression") || is_of_type(run.error, "/validation"))) return false;
-  return std::any_of(run.tasks.begin(), run.tasks.end(), [](const auto& task) { return is_plan(task.record.output); });
+  constexpr std::array<std::string_view, 6> kOutside = {"/runtime",        "/communication", "/configuration",
+                                                        "/authentication", "/authorization", "/timeout"};
+  if (run.phase != engine::Phase::faulted) return false;
+  if (std::ranges::any_of(kOutside, [&](const auto kind) { return is_of_type(run.error, kind); })) return true;
+  if (!is_of_type(run.error, "/expression") && !is_of_type(run.error, "/validation")) return false;
+  return std::ranges::any_of(run.tasks, [](const auto& task) { return is_plan(task.record.output); });
 }
 
 std::string text_of(const json::Value& error, std::string_view name) {

@@ -39,11 +39,11 @@ class Rehearsal {
 };
 
 /// What came of a dry run that speaks against the proposal: nothing where it completed. An expression that fails over what a function only
-/// planned speaks against nothing: what the function will answer is not known yet.
+/// planned speaks against nothing (what the function will answer is not known yet), nor does a file or a service that is not there now.
 [[nodiscard]] Findings objections(const engine::RunView& dry_run);
 
 /// `{run_id, status, error, conclusive, tasks: [{task, reference, type, status, plan}]}`; `conclusive` is false where the dry run could not
-/// go on because something was only planned.
+/// go on for one of these reasons.
 [[nodiscard]] json::Value to_json(const engine::RunView& dry_run, std::size_t most_tasks);
 
 }  // namespace pawl::agents

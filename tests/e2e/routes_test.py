@@ -80,6 +80,9 @@ def and_also(url, name, value):
     return f"{url}{'&' if '?' in url else '?'}{name}={value}"
 
 
+MENDED = {"kind": "retry", "root_cause": "x", "explanation": "x", "confidence": "low", "from": None, "input": None, "document": None}
+
+
 class World:
     """Two organizations with one thing of each kind, and people of each role in the first."""
 
@@ -120,6 +123,8 @@ class World:
         self.must(person, "POST", f"/api/workflows/{asking['id']}/execute", {}, 202)
         path = f"/api/approvals?organization_id={organization}"
         approvals = poll(lambda: self.must(person, "GET", path, None, 200)["items"], 20, "an approval")
+        remedy = self.must(person, "POST", f"/api/llm/heal?organization_id={organization}",
+                           {"run_id": letters[0]["id"], "model": "scripted/mender"}, 200)["remedy"]
         integration = self.must(person, "POST", f"/api/integrations?organization_id={organization}",
                                 {"connector": "github", "name": "ours", "config": {"access_token": "x", "base_url": "http://127.0.0.1:9"}}, 201)
         invitation = self.must(person, "POST", f"/api/organizations/{organization}/invitations", {"email": f"{name}@example.org", "role": "viewer"},
@@ -129,7 +134,7 @@ class World:
         records = poll(lambda: self.must(person, "GET", path, None, 200)["items"], 20, "a record of the trail")
         return {
             "workflow_id": made["id"], "schedule_id": triggers["schedule"]["id"], "token": hook.rsplit("/", 1)[1], "run_id": run,
-            "dead_letter_id": letters[0]["id"], "approval_id": approvals[0]["id"], "integration_id": integration["id"], "org_id": organization,
+            "dead_letter_id": letters[0]["id"], "remedy_id": remedy["id"], "approval_id": approvals[0]["id"], "integration_id": integration["id"], "org_id": organization,
             "user_id": self.people[member].id, "invitation_id": invitation["id"], "key_id": key["id"], "audit_id": records[0]["id"],
             "session_id": self.must(person, "GET", "/api/auth/sessions", None, 200)["items"][0]["id"],
             "version": 1, "other": 1, "name": "http", "provider": "google",
@@ -148,7 +153,11 @@ class Routes(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         data = os.path.join(cls.folder.name, "data")
-        cls.server = Server(data).start()
+        scripts = os.path.join(cls.folder.name, "scripts")
+        os.mkdir(scripts)
+        with open(os.path.join(scripts, "mender.json"), "w", encoding="utf-8") as file:
+            json.dump({"replies": [{"content": MENDED}]}, file)
+        cls.server = Server(data, extra_environment={"LLM_SCRIPTS": scripts}).start()
         cls.addClassCleanup(cls.server.stop)
         cls.document = Document(cls.server.request("GET", "/api/openapi.json")[1])
         cls.world = World(cls.server, Mailbox(data))
