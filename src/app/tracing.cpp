@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <algorithm>
 
+#include <algorithm>
 #include <cstring>
 
 #include "app/log.hpp"
@@ -131,8 +132,11 @@ std::unique_ptr<Tracing> Tracing::make(const config::Config& config, const Clock
 Tracing::Tracing(const config::Config& config, const Clock& clock, Random& random)
     : clock_(clock),
       random_(random),
+      callers_(config.trace_callers),
+      anchor_(nanoseconds_of(clock.now()) - std::chrono::steady_clock::now().time_since_epoch()),
       url_(config.trace_endpoint + "/v1/traces"),
       outbound_(std::make_unique<net::CurlOutbound>(curl_options())) {
+  if (storage::is_postgresql_url(config.database_url)) system_ = "postgresql";
   headers_.emplace_back("Content-Type", "application/json");
   headers_.insert(headers_.end(), config.trace_headers.begin(), config.trace_headers.end());
   tracer_ = std::make_unique<observe::Tracer>(
@@ -165,25 +169,79 @@ void Tracing::send(std::string body, std::function<void(Result<void>)> done) {
   });
 }
 
-void Tracing::request(const http::Completed& completed) {
-  Span span;
-  for (std::size_t i = 0; i < span.trace.size(); i += sizeof(std::uint64_t)) {
-    const auto bits = random_.next();
-    std::memcpy(span.trace.data() + i, &bits, sizeof bits);
+std::chrono::nanoseconds Tracing::now() const {
+  const auto coarse = nanoseconds_of(clock_.now());
+  // Never away from the clock, which may be set, nor from what is told in its milliseconds.
+  const auto fine = anchor_ + std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch());
+  return std::clamp(fine, coarse, coarse + Millis(1) - std::chrono::nanoseconds(1));
+}
+
+void Tracing::record(Span span) { tracer_->record(std::move(span)); }
+
+TraceContext Tracing::child_of(const TraceContext& parent) const {
+  TraceContext context = parent;
+  if (!context) {
+    for (std::size_t i = 0; i < context.trace.size(); i += sizeof(std::uint64_t)) {
+      const auto bits = random_.next();
+      std::memcpy(context.trace.data() + i, &bits, sizeof bits);
+    }
+    context.kept = tracer_->keeps(context.trace);
   }
-  if (!tracer_->keeps(span.trace)) return;
-  span.id = random_.next() | 1U;
+  context.span = random_.next() | 1U;
+  return context;
+}
+
+TraceContext Tracing::task(const engine::Invocation& call) const {
+  TraceContext context;
+  context.trace = call.run.uuid.bytes;
+  context.span = span_id(call.run, call.reference, call.step.iteration, call.step.attempt);
+  context.kept = tracer_->keeps(context.trace);
+  return context;
+}
+
+http::ExchangeTrace Tracing::begin(const http::Request& request) const {
+  http::ExchangeTrace trace;
+  if (callers_ != config::TraceCallers::ignore) trace.caller = parse_traceparent(request.header("traceparent")).value_or(TraceContext());
+  trace.own = child_of(callers_ == config::TraceCallers::parent ? trace.caller : TraceContext());
+  return trace;
+}
+
+void Tracing::request(const http::Completed& completed) {
+  const auto& [own, caller] = completed.trace;
+  if (!own.kept) return;
+  Span span;
+  span.trace = own.trace;
+  span.id = own.span;
+  (callers_ == config::TraceCallers::parent ? span.parent : span.link.span) = caller.span;
+  span.link.trace = caller.trace;
   const auto route = completed.route.empty() ? std::string_view("unknown") : completed.route;
   span.name = fmt::format("{} {}", http::to_string(completed.method), route);
   span.kind = Span::Kind::server;
-  span.end = nanoseconds_of(clock_.now());
+  span.end = now();
   span.begin = span.end - completed.duration;
   span.failed = completed.status >= 500;
   span.attributes = {{"http.request.method", Value(http::to_string(completed.method))},
                      {"http.route", Value(route)},
                      {"http.response.status_code", Value(completed.status)},
                      {"pawl.request.id", Value(completed.request_id)}};
-  tracer_->record(std::move(span));
+  record(std::move(span));
+}
+
+void Tracing::database(const storage::TracedCall& call) {
+  const auto own = child_of(call.below);
+  Span span;
+  span.trace = own.trace;
+  span.id = own.span;
+  span.parent = call.below.span;
+  span.name = fmt::format("{} {}", call.writes ? "write" : "read", system_);
+  span.kind = Span::Kind::client;
+  span.end = now();
+  span.begin = span.end - call.took;
+  span.failed = call.error.starts_with("storage.");
+  span.attributes = {
+      {"db.system.name", Value(system_)}, {"db.query.text", Value(call.statement)}, {"pawl.database.statements", Value(call.statements)}};
+  if (span.failed) span.attributes.emplace_back("error.type", Value(call.error));
+  record(std::move(span));
 }
 
 void Tracing::changed(const engine::RunNotice& notice) {

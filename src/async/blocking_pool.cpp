@@ -9,14 +9,24 @@
 #include <vector>
 
 #include "base/assert.hpp"
+#include "base/trace_context.hpp"
 
 namespace pawl::async {
+
+namespace {
+
+struct Posted {
+  Job job;
+  TraceContext trace;  ///< of whoever posted it
+};
+
+}  // namespace
 
 struct BlockingPool::Impl {
   std::size_t queue_limit = 0;
   mutable std::mutex mutex;
   std::condition_variable work;
-  std::deque<Job> queue;
+  std::deque<Posted> queue;
   std::size_t idle = 0;  ///< threads waiting for work: that many queued jobs are as good as running
   bool stopping = false;
   std::vector<std::thread> threads;
@@ -29,10 +39,11 @@ struct BlockingPool::Impl {
       --idle;
       if (queue.empty()) return;
       {
-        Job job = std::move(queue.front());
+        Posted posted = std::move(queue.front());
         queue.pop_front();
         lock.unlock();
-        job();
+        const TraceScope scope(posted.trace);
+        posted.job();
       }  // what the job owned is released outside the lock
       lock.lock();
     }
@@ -57,7 +68,7 @@ bool BlockingPool::try_post(Job job) {
   {
     const std::lock_guard lock(impl_->mutex);
     if (impl_->stopping || impl_->queue.size() >= impl_->queue_limit + impl_->idle) return false;
-    impl_->queue.push_back(std::move(job));
+    impl_->queue.push_back({std::move(job), current_trace()});
   }
   impl_->work.notify_one();
   return true;

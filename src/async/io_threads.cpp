@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/assert.hpp"
+#include "base/trace_context.hpp"
 
 namespace pawl::async {
 namespace {
@@ -86,6 +87,12 @@ boost::asio::io_context& IoThreads::context(std::size_t index) {
 
 void IoThreads::post(std::size_t index, Job job) {
   if (impl_->ended) return;
+  if (const auto& trace = current_trace()) {
+    return boost::asio::post(context(index), [trace, job = std::move(job)]() mutable {
+      const TraceScope scope(trace);
+      job();
+    });
+  }
   boost::asio::post(context(index), [job = std::move(job)]() mutable { job(); });
 }
 

@@ -48,6 +48,13 @@ struct OAuthClient {
 };
 
 /// What the program runs with. Sizes in bytes, times in milliseconds.
+/// What a client's `traceparent` means.
+enum class TraceCallers : std::uint8_t {
+  ignore,
+  link,    ///< the request's own trace points to the client's
+  parent,  ///< the request is part of the client's trace, and kept where the client keeps it
+};
+
 struct Config {
   Environment environment = Environment::development;
   std::string secret_key;  ///< empty only in development: then one is made and kept in the data folder
@@ -69,7 +76,10 @@ struct Config {
   std::string trace_endpoint;  ///< of an OpenTelemetry collector, without a slash at the end; empty: no traces
   std::vector<std::pair<std::string, std::string>> trace_headers;
   std::string trace_service;
-  double trace_ratio = 1.0;  ///< of the traces that are kept
+  double trace_ratio = 1.0;                           ///< of the traces that are kept
+  std::uint32_t notification_interval_seconds = 300;  ///< between two messages to one channel or by mail
+  std::string sentry_dsn;                             ///< empty: errors go nowhere; holds a key
+  TraceCallers trace_callers = TraceCallers::link;
   std::string data_dir;
   std::string database_url;  ///< empty: SQLite in the data folder; holds a password
   std::uint32_t database_pool_size = 0;

@@ -156,6 +156,31 @@ const std::vector<Setting>& table() {
        .max = 100,
        .summary = "How many of a hundred traces are kept; a trace is kept whole or not at all.",
        .apply = [](Config& config, const Parsed& value) { config.trace_ratio = static_cast<double>(value.number) / 100.0; }},
+      {.name = "PAWL_NOTIFICATION_INTERVAL_SECONDS",
+       .type = Type::integer,
+       .fallback = "300",
+       .unit = "seconds",
+       .min = 1,
+       .max = 86'400,
+       .summary = "How often a notification channel, or a person by mail, is told at most; what comes in between is one digest.",
+       .apply = [](Config& config, const Parsed& value) { config.notification_interval_seconds = narrow(value.number); }},
+      {.name = "SENTRY_DSN",
+       .type = Type::secret,
+       .summary = "Where errors of the server are reported in Sentry's way (`https://KEY@host/PROJECT`): failed requests and background "
+                  "work, and what ends the process; without bodies, addresses or names of people. Unset: nowhere.",
+       .apply = [](Config& config, const Parsed& value) { config.sentry_dsn = value.text; }},
+      {.name = "PAWL_TRACE_CALLERS",
+       .type = Type::choice,
+       .fallback = "link",
+       .choices = {"ignore", "link", "parent"},
+       .summary = "What a client's `traceparent` means: nothing; a link from the request's own trace; `parent`: the request joins the "
+                  "client's trace and is kept where the client keeps it, for installations whose clients are all their own.",
+       .apply =
+           [](Config& config, const Parsed& value) {
+             config.trace_callers = value.text == "parent"   ? TraceCallers::parent
+                                    : value.text == "ignore" ? TraceCallers::ignore
+                                                             : TraceCallers::link;
+           }},
       {.name = "ENABLE_METRICS",
        .type = Type::boolean,
        .fallback = "true",

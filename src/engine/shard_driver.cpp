@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/trace_context.hpp"
 #include "engine/detail/shard_driver.hpp"
 
 namespace pawl::engine::detail {
@@ -62,6 +63,7 @@ void ShardDriver::wake() {
 }
 
 void ShardDriver::turn() {
+  const TraceScope shared({});  // by many: whoever happened to ask for it is not whose work this is
   turn_posted_ = false;
   shard_->tick();
   shard_->turn();
@@ -109,6 +111,7 @@ void ShardDriver::post_drain() {
 }
 
 void ShardDriver::drain_inbox() {
+  const TraceScope shared({});
   drain_posted_ = false;
   std::vector<Completion> completions;
   {

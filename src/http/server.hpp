@@ -21,9 +21,16 @@
 
 #include "async/io_threads.hpp"
 #include "base/error.hpp"
+#include "base/trace_context.hpp"
 #include "http/router.hpp"
 
 namespace pawl::http {
+
+/// Where an exchange stands in a trace.
+struct ExchangeTrace {
+  TraceContext own{};     ///< the exchange's span
+  TraceContext caller{};  ///< what the client says it is part of
+};
 
 /// What `ServerOptions::on_complete` is told about a finished exchange. Views are valid during the call.
 struct Completed {
@@ -36,6 +43,7 @@ struct Completed {
   std::chrono::microseconds duration{};  ///< from the request's header being complete to the answer's last byte
   std::size_t bytes_sent = 0;
   bool delivered = true;  ///< false: the connection was lost before the answer was written
+  ExchangeTrace trace{};
 };
 
 struct ServerOptions {
@@ -55,6 +63,9 @@ struct ServerOptions {
   /// Called on the connection's thread for every request once its header is complete: may replace `remote_address` and set `scheme` from
   /// what a proxy says that is trusted. Must be quick and must not throw.
   std::function<void(Request&)> identify{};
+  /// Called on the connection's thread for every request after `identify`, if set: the handler runs within `own`. Must be quick and must
+  /// not throw.
+  std::function<ExchangeTrace(const Request&)> trace{};
   /// A client that came by plain http, as `identify` found out, is sent to https (GET and HEAD: 308) or refused (403), before the route's
   /// handler.
   bool require_https = false;

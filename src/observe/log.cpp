@@ -54,7 +54,8 @@ void append_text_value(std::string& out, const Field& field) {
   append_json_value(out, field);
 }
 
-std::string json_line(TimePoint time, Level level, std::string_view event, std::string_view message, std::initializer_list<Field> fields) {
+std::string json_line(TimePoint time, Level level, std::string_view event, std::string_view message, std::initializer_list<Field> fields,
+                      const TraceContext& trace) {
   std::string out = fmt::format(R"({{"timestamp":"{}","level":"{}","event":)", to_rfc3339(time), to_text(level));
   append_quoted(out, event);
   out += R"(,"message":)";
@@ -65,11 +66,16 @@ std::string json_line(TimePoint time, Level level, std::string_view event, std::
     out += ':';
     append_json_value(out, field);
   }
+  if (trace) {
+    out += R"(,"trace_id":)";
+    append_quoted(out, trace_id_text(trace));
+  }
   out += "}\n";
   return out;
 }
 
-std::string text_line(TimePoint time, Level level, std::string_view message, std::initializer_list<Field> fields) {
+std::string text_line(TimePoint time, Level level, std::string_view message, std::initializer_list<Field> fields,
+                      const TraceContext& trace) {
   std::string out = fmt::format("{} {} ", to_rfc3339(time), to_text(level));
   // One event, one line: what came from outside must not write a second one.
   for (const char letter : as_utf8(message)) out += static_cast<unsigned char>(letter) < ' ' ? ' ' : letter;
@@ -77,6 +83,7 @@ std::string text_line(TimePoint time, Level level, std::string_view message, std
     out += fmt::format(" {}=", field.name);
     append_text_value(out, field);
   }
+  if (trace) out += " trace_id=" + trace_id_text(trace);
   out += '\n';
   return out;
 }
@@ -106,8 +113,8 @@ bool is_secret_name(std::string_view name) {
 }
 
 std::string format_line(Format format, TimePoint time, Level level, std::string_view event, std::string_view message,
-                        std::initializer_list<Field> fields) {
-  return format == Format::json ? json_line(time, level, event, message, fields) : text_line(time, level, message, fields);
+                        std::initializer_list<Field> fields, const TraceContext& trace) {
+  return format == Format::json ? json_line(time, level, event, message, fields, trace) : text_line(time, level, message, fields, trace);
 }
 
 Result<std::unique_ptr<Log>> Log::open(const Clock& clock, const LogOptions& options) {
@@ -130,7 +137,7 @@ Log::~Log() {
 
 void Log::write(Level level, std::string_view event, std::string_view message, std::initializer_list<Field> fields) const {
   if (!takes(level)) return;
-  const auto line = format_line(options_.format, clock_.now(), level, event, message, fields);
+  const auto line = format_line(options_.format, clock_.now(), level, event, message, fields, current_trace());
   [[maybe_unused]] const auto written = ::write(file_, line.data(), line.size());
 }
 

@@ -8,6 +8,8 @@
 /// Every JSON line parses, whatever bytes the values hold. A field whose name speaks of a secret (`password`, `token`, `authorization` ...)
 /// is written as `[redacted]`; callers pass names of routes, not URLs, since a URL may carry a token.
 ///
+/// Within a `TraceScope` a line says `trace_id`.
+///
 /// Threads: any. A line is one `write` to a file opened for appending, so lines do not mix, not even those of two processes.
 #pragma once
 
@@ -21,6 +23,7 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "base/trace_context.hpp"
 
 namespace pawl::observe {
 
@@ -77,9 +80,9 @@ class Log {
   int file_;
 };
 
-/// The line that `Log` writes, with its end.
+/// The line that `Log` writes, with its end; with `trace_id` where there is a trace.
 [[nodiscard]] std::string format_line(Format format, TimePoint time, Level level, std::string_view event, std::string_view message,
-                                      std::initializer_list<Field> fields);
+                                      std::initializer_list<Field> fields, const TraceContext& trace = {});
 /// Is a field of this name never written?
 [[nodiscard]] bool is_secret_name(std::string_view name);
 

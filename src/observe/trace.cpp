@@ -53,6 +53,10 @@ Value object_of(const Span& span) {
                                {"attributes", attributes_of(span.attributes)},
                                {"status", Value::object()}});
   if (span.parent != 0) object.set("parentSpanId", hex(span.parent));
+  if (span.link) {
+    auto link = Value::object({{"traceId", hex(span.link.trace)}, {"spanId", hex(span.link.span)}});
+    object.set("links", Value::array({std::move(link)}));
+  }
   if (span.failed) object.set("status", Value::object({{"code", 2}}));
   return object;
 }

@@ -15,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "base/trace_context.hpp"
 #include "json/value.hpp"
 
 namespace pawl::observe {
@@ -33,6 +34,7 @@ struct Span {
   std::chrono::nanoseconds end{};
   bool failed = false;
   std::vector<std::pair<std::string, json::Value>> attributes{};  ///< text, integer, number or boolean
+  TraceContext link{};                                            ///< a span of another trace that led to this one; may be none
 };
 
 /// One export request, as text. `resource` describes this process: `service.name` ...

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "base/assert.hpp"
+#include "storage/detail/call_note.hpp"
 #include "storage/detail/data_folder.hpp"
 #include "storage/detail/postgres_committer.hpp"
 #include "storage/detail/reader_pool.hpp"
@@ -33,7 +34,9 @@ struct Database::Impl {
   CircuitBreaker breaker;
   std::unique_ptr<detail::Writer> writer;
   std::unique_ptr<detail::ReaderPool> readers;
+  std::function<void(const TracedCall&)> traced;  ///< set before there are other threads
 
+  [[nodiscard]] bool traces() const { return traced && current_trace().kept; }
   [[nodiscard]] Result<void> open_sqlite();
   [[nodiscard]] Result<void> open_postgresql();
 };
@@ -43,6 +46,7 @@ bool is_postgresql_url(std::string_view url) { return url.starts_with("postgresq
 // ---- sessions -----------------------------------------------------------------------------------------------------------------
 
 Result<void> Session::run_query(std::string_view sql, std::initializer_list<Parameter> parameters, const void* context, Visit visit) {
+  detail::CallNote::see(sql);
   PAWL_TRY_VOID(connection_.run(sql, parameters, context, visit));
   return {};
 }
@@ -50,20 +54,24 @@ Result<void> Session::run_query(std::string_view sql, std::initializer_list<Para
 Dialect Session::dialect() const { return connection_.dialect(); }
 
 Result<std::int64_t> Transaction::execute(std::string_view sql, std::initializer_list<Parameter> parameters) {
+  detail::CallNote::see(sql);
   return connection_.run(sql, parameters, nullptr, nullptr);
 }
 
 Result<void> Transaction::queue(std::string_view sql, std::initializer_list<Parameter> parameters) {
+  detail::CallNote::see(sql);
   return connection_.queue(sql, parameters);
 }
 
 Result<bool> Transaction::try_insert(std::string_view sql, std::initializer_list<Parameter> parameters) {
+  detail::CallNote::see(sql);
   return connection_.try_insert(sql, parameters);
 }
 
 Result<void> Transaction::execute_script(std::string_view sql) { return connection_.script(sql); }
 
 Database::Lease::Lease(Database& database) : database_(database) {
+  if (database_.impl_->traces()) note_ = std::make_unique<detail::ReadNote>();
   auto& readers = *database.impl_->readers;
   for (std::uint32_t attempt = 1;; ++attempt) {
     auto acquired = readers.acquire();
@@ -83,6 +91,7 @@ Database::Lease::Lease(Database& database) : database_(database) {
 }
 
 Database::Lease::~Lease() {
+  if (note_ != nullptr) note_->note.tell(database_.impl_->traced, error_ ? error_->code : note_->error);
   if (connection_ == nullptr) return;
   connection_->rollback();  // ends the snapshot: a long reader would keep the log from shrinking
   database_.impl_->readers->release(std::move(connection_));
@@ -92,6 +101,10 @@ bool Database::Lease::is_worth_another(std::uint32_t attempt) {
   if (!connection_->is_lost() || connection_->has_shown_rows() || attempt >= kReadAttempts) return false;
   if (attempt > 1) database_.impl_->readers->pause(kReadPause);
   return true;
+}
+
+void Database::Lease::failed_with(const Error& error) {
+  if (note_ != nullptr) note_->error = error.code;
 }
 
 // ---- life cycle ---------------------------------------------------------------------------------------------------------------
@@ -162,7 +175,24 @@ Database::~Database() {
 
 // ---- writing ------------------------------------------------------------------------------------------------------------------
 
-void Database::write(Work work, Done done) { impl_->writer->enqueue({std::move(work), std::move(done), 0, false}); }
+void Database::write(Work work, Done done) {
+  if (!impl_->traces()) return impl_->writer->enqueue({std::move(work), std::move(done), 0, false});
+  const auto note = std::make_shared<detail::CallNote>(true);
+  impl_->writer->enqueue({[note, work = std::move(work)](Transaction& transaction) {
+                            const TraceScope scope(note->below());
+                            const detail::CallNote::Scope noting(note.get());
+                            note->forget();
+                            return work(transaction);
+                          },
+                          [this, note, done = std::move(done)](Result<void> result) {
+                            const TraceScope scope(note->below());
+                            note->tell(impl_->traced, result.has_error() ? std::string_view(result.error().code) : std::string_view());
+                            if (done) done(std::move(result));
+                          },
+                          0, false});
+}
+
+void Database::on_traced_call(std::function<void(const TracedCall&)> listener) { impl_->traced = std::move(listener); }
 
 void Database::write_or_poison(Work work, Done done, std::size_t bytes) {
   impl_->writer->enqueue({std::move(work), std::move(done), bytes, true});

@@ -37,13 +37,15 @@
 
 #include "base/circuit_breaker.hpp"
 #include "base/error.hpp"
+#include "base/trace_context.hpp"
 #include "storage/value.hpp"
 
 namespace pawl::storage {
 
 namespace detail {
+struct ReadNote;
 struct Transactions;
-}
+}  // namespace detail
 
 struct DatabaseOptions {
   std::filesystem::path folder;  ///< created with mode 0700 where missing; with PostgreSQL too: keys and files live there
@@ -111,6 +113,16 @@ class Transaction : public Session {
   std::uint64_t commits_;
 };
 
+/// One `read` or `write` that was part of a trace. Views are valid during the call.
+struct TracedCall {
+  TraceContext below;  ///< whose part it was
+  bool writes = false;
+  std::string_view statement;  ///< the first one, as the program wrote it: values are `$1` and never here
+  std::uint32_t statements = 0;
+  std::chrono::nanoseconds took{};  ///< waiting for the connection, or for the writer and the commit, included
+  std::string_view error{};         ///< code; empty: it worked
+};
+
 class Database {
  public:
   /// Opens or creates the database and takes the folder's lock; with PostgreSQL also the database's: one engine for each. Does not apply
@@ -142,9 +154,14 @@ class Database {
       if (lease.failed()) return lease.error();
       Session session(lease.connection());
       auto result = reading(session);
+      if (result.has_error()) lease.failed_with(result.error());
       if (result.has_value() || !lease.is_worth_another(attempt)) return result;
     }
   }
+
+  /// Told of every `read` and `write` that happens within a kept trace (`base/trace_context.hpp`), on the thread where it ends. Called
+  /// before any other thread uses the database. What `write_or_poison` writes is shared by many and not told.
+  void on_traced_call(std::function<void(const TracedCall&)> listener);
 
   /// Called once, on the writer thread; an empty one takes the listener away. It must not call `on_poisoned`.
   void on_poisoned(std::function<void(const Error&)> listener);
@@ -186,11 +203,13 @@ class Database {
     [[nodiscard]] detail::Connection& connection() const { return *connection_; }
     /// After a failed reading: the connection died before a row was seen. Waits a moment, but not after the first attempt.
     [[nodiscard]] bool is_worth_another(std::uint32_t attempt);
+    void failed_with(const Error& error);
 
    private:
     Database& database_;
     std::unique_ptr<detail::Connection> connection_;
     std::optional<Error> error_;
+    std::unique_ptr<detail::ReadNote> note_;  ///< null where nobody traces
   };
 
   explicit Database(std::unique_ptr<Impl> impl);

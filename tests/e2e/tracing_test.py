@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""proves: S4-L1, O3, AI-H14
+"""proves: S4-L1, O3, AI-H14, FA-16, S4-R2
 
-Traces at a collector: what of requests and runs comes there, how it hangs together, and that no content is in it.
+Traces at a collector: what of requests, runs, the database and calls to the outside comes there, how it hangs together with callers and with
+those who are called, and that no content is in it.
 """
 
 import http.server
@@ -15,6 +16,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from pawl_server import Server, poll  # noqa: E402
 
+HEADER = "document: {dsl: '1.0.3', namespace: test, name: %s, version: '1.0.0'}\ndo:"
 CANARY = "canary-in-the-input-4711"
 STEPS = """document: {dsl: '1.0.3', namespace: test, name: traced, version: '1.0.0'}
 do:
@@ -58,6 +60,37 @@ class Collector(http.server.ThreadingHTTPServer):
         return [span for request in requests for resource in request["resourceSpans"] for scope in resource["scopeSpans"] for span in scope["spans"]]
 
 
+class Upstream(http.server.ThreadingHTTPServer):
+    """Somebody who is called; keeps what it was told of the trace."""
+    daemon_threads = True
+
+    def __init__(self):
+        upstream = self
+        self.contexts = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                upstream.contexts.append(self.headers.get("traceparent"))
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+CALLERS_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+CALLERS_SPAN = "00f067aa0ba902b7"
+
+
+def traceparent(sampled=True):
+    return {"traceparent": f"00-{CALLERS_TRACE}-{CALLERS_SPAN}-0{int(sampled)}"}
+
+
 def attributes(span):
     return {entry["key"]: next(iter(entry["value"].values())) for entry in span["attributes"]}
 
@@ -69,10 +102,23 @@ class Tracing(unittest.TestCase):
         self.collector = Collector()
         self.addCleanup(self.collector.server_close)
         self.addCleanup(self.collector.shutdown)
+        self.start()
+
+    def start(self, **more):
         self.server = Server(os.path.join(self.folder.name, "data"), extra_environment={
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.collector.server_address[1]}/",
-            "OTEL_EXPORTER_OTLP_HEADERS": "X-Key=collectors-own-key", "OTEL_SERVICE_NAME": "pawl-test"}).start()
+            "OTEL_EXPORTER_OTLP_HEADERS": "X-Key=collectors-own-key", "OTEL_SERVICE_NAME": "pawl-test", **more}).start()
         self.addCleanup(self.server.stop)
+
+    def restart(self, **more):
+        self.server.stop()
+        self.start(**more)
+
+    def span_of_request(self, name, trace=None):
+        """The newest span of a request; with `trace` of that trace."""
+        found = poll(lambda: [span for span in self.collector.spans() if span["name"] == name and span["kind"] == 2
+                              and trace in (None, span["traceId"])], 15, name)
+        return found[-1]
 
     def run_once(self, text, expect):
         workflow = self.server.create_workflow(text)
@@ -115,6 +161,64 @@ class Tracing(unittest.TestCase):
         self.run_once(STEPS, "completed")
         poll(lambda: "were not taken by the collector" in self.server.tail(), 15, "the warning")
         self.assertNotIn("collectors-own-key", self.server.tail())
+
+    def test_what_the_database_did_stands_beneath_the_request(self):
+        self.assertEqual(self.server.request("GET", f"/api/workflows?q={CANARY}")[0], 200)
+        request = self.span_of_request("GET /api/workflows")
+        below = poll(lambda: [span for span in self.collector.spans() if span.get("parentSpanId") == request["spanId"]], 15, "the database")
+        facts = attributes(below[0])
+        self.assertIn(facts["db.system.name"], ("sqlite", "postgresql"))
+        self.assertTrue(facts["db.query.text"].startswith("select"), facts)
+        self.assertGreaterEqual(int(facts["pawl.database.statements"]), 1)
+        self.assertEqual({span["traceId"] for span in below}, {request["traceId"]})
+        self.server.create_workflow(STEPS)
+        created = self.span_of_request("POST /api/workflows")
+        poll(lambda: [span for span in self.collector.spans() if span.get("parentSpanId") == created["spanId"]
+                      and span["name"].startswith("write ")], 15, "the write")
+        with self.collector.lock:
+            self.assertNotIn(CANARY, "".join(self.collector.texts), "a parameter of a statement")
+
+    def test_whoever_is_called_hears_of_the_trace(self):
+        upstream = Upstream()
+        self.addCleanup(upstream.server_close)
+        self.addCleanup(upstream.shutdown)
+        port = upstream.server_address[1]
+        run = self.run_once(HEADER % "calls" + f"""
+  - ask: {{call: http, with: {{method: get, endpoint: 'http://127.0.0.1:{port}/x?{CANARY}'}}}}
+  - own: {{call: http, with: {{method: get, endpoint: 'http://127.0.0.1:{port}/', headers: {{traceparent: 'their own'}}}}}}
+""", "completed")
+        spans = self.spans_of(run, 5)
+        tasks = {attributes(span)["pawl.task.reference"]: span for span in spans if "pawl.task.reference" in attributes(span)}
+        call = [span for span in spans if span.get("parentSpanId") == tasks["/do/0/ask"]["spanId"]]
+        self.assertEqual([span["name"] for span in call], ["GET"])
+        self.assertEqual(attributes(call[0])["http.response.status_code"], "200")
+        self.assertEqual(attributes(call[0])["server.address"], "127.0.0.1")
+        self.assertEqual(upstream.contexts, [f"00-{run.replace('-', '')}-{call[0]['spanId']}-01", "their own"])
+        with self.collector.lock:
+            self.assertNotIn(CANARY, "".join(self.collector.texts), "a part of an address")
+
+    def test_a_caller_is_a_link_unless_the_installation_trusts_it(self):
+        self.server.request("GET", "/api/workflows", headers=traceparent())
+        span = self.span_of_request("GET /api/workflows")
+        self.assertNotEqual(span["traceId"], CALLERS_TRACE)
+        self.assertNotIn("parentSpanId", span)
+        self.assertEqual(span["links"], [{"traceId": CALLERS_TRACE, "spanId": CALLERS_SPAN}])
+        self.restart(PAWL_TRACE_CALLERS="ignore")
+        self.server.request("GET", "/api/runs", headers=traceparent())
+        self.assertNotIn("links", self.span_of_request("GET /api/runs"))
+
+    def test_a_trusted_caller_is_the_parent_and_says_what_is_kept(self):
+        self.restart(PAWL_TRACE_CALLERS="parent", LOG_LEVEL="info", LOG_FORMAT="json")
+        self.server.request("GET", "/api/runs", headers=traceparent(sampled=False))
+        self.server.request("GET", "/api/workflows", headers=traceparent())
+        span = self.span_of_request("GET /api/workflows", CALLERS_TRACE)
+        self.assertEqual(span["parentSpanId"], CALLERS_SPAN)
+        self.assertEqual([each["name"] for each in self.collector.spans() if each["traceId"] == CALLERS_TRACE and each["kind"] == 2],
+                         ["GET /api/workflows"], "what the caller does not keep is not kept")
+        with open(self.server.log.name, encoding="utf-8", errors="replace") as log:
+            lines = [json.loads(line) for line in log if line.startswith("{")]
+        told = [line for line in lines if line.get("event") == "http.request" and line.get("route") == "/api/workflows"]
+        self.assertEqual(told[-1]["trace_id"], CALLERS_TRACE)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@
 #include "api/detail/deprecation.hpp"
 #include "api/detail/rate_gate.hpp"
 #include "api/detail/session_cookies.hpp"
+#include "base/trace_context.hpp"
 #include "http/websocket.hpp"
 #include "identity/authenticator.hpp"
 
@@ -25,6 +26,7 @@ struct Passage {
   const Route& route;
   Call call;
   std::shared_ptr<Witness> witness;  ///< what the audit trail will say of it; null: nothing
+  TraceContext trace{};
 };
 using PassagePtr = std::shared_ptr<Passage>;
 
@@ -148,6 +150,7 @@ bool waits_for_database(const Context& context, const Route& route) {
 }
 
 void handle(const PassagePtr& passage) {
+  const TraceScope scope(passage->trace);  // the way here may have led over threads that know of no trace
   auto& context = passage->context;
   if (waits_for_database(context, passage->route)) {
     return passage->call.fail(
@@ -173,11 +176,23 @@ void admit(const PassagePtr& passage) {
   count(passage->context, passage->route, passage->call, [passage] { handle(passage); });
 }
 
-/// What reaches beyond the one organization that a key belongs to, or changes how its user signs in.
+/// What reaches beyond the one organization that a key belongs to, changes how its user signs in, or says what the person has read.
 bool is_by_session(const Route& route) {
-  constexpr std::array<std::string_view, 11> kBySession{"changePassword", "listSessions",       "revokeSessions",  "revokeSession",
-                                                        "setupTotp",      "enableTotp",         "disableTotp",     "exportMyData",
-                                                        "eraseMyData",    "createOrganization", "acceptInvitation"};
+  constexpr std::array<std::string_view, 15> kBySession{"changePassword",
+                                                        "listSessions",
+                                                        "revokeSessions",
+                                                        "revokeSession",
+                                                        "setupTotp",
+                                                        "enableTotp",
+                                                        "disableTotp",
+                                                        "exportMyData",
+                                                        "eraseMyData",
+                                                        "createOrganization",
+                                                        "acceptInvitation",
+                                                        "markNotificationRead",
+                                                        "markNotificationUnread",
+                                                        "markAllNotificationsRead",
+                                                        "setNotificationPreferences"};
   return std::find(kBySession.begin(), kBySession.end(), route.id) != kBySession.end();
 }
 
@@ -280,7 +295,8 @@ http::Handler gate(Context& context, const Route& route) {
       witness = std::make_shared<Witness>();
       responder = context.trail->follow(route, request, witness, std::move(responder));
     }
-    identify(std::make_shared<Passage>(Passage{context, route, Call{std::move(request), std::move(responder)}, std::move(witness)}));
+    identify(std::make_shared<Passage>(
+        Passage{context, route, Call{std::move(request), std::move(responder)}, std::move(witness), current_trace()}));
   };
 }
 

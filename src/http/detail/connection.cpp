@@ -140,6 +140,7 @@ void Connection::header_complete() {
   request_.remote_address = remote_address_;
   if (state_->options.identify) state_->options.identify(request_);
   client_address_ = request_.remote_address;
+  if (state_->options.trace) trace_ = state_->options.trace(request_);
   https_ = state_->options.always_https || request_.scheme == Scheme::https;
   if (state_->options.require_https && request_.scheme == Scheme::http) return refuse_plain_http();
 
@@ -197,6 +198,7 @@ void Connection::dispatch() {
   }
   std::string what;
   try {
+    const TraceScope scope(trace_.own);
     route_->handler(std::move(request_), Responder(shared_from_this()));
     return;
   } catch (const std::exception& failure) {
@@ -347,9 +349,11 @@ void Connection::exchange_ended(bool delivered) {
     completed.duration = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - exchange_began_);
     completed.bytes_sent = sent_;
     completed.delivered = delivered;
+    completed.trace = trace_;
     state_->options.on_complete(completed);
   }
   sent_ = 0;
+  trace_ = {};
 }
 
 }  // namespace pawl::http::detail

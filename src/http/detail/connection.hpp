@@ -120,6 +120,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   std::string request_id_;
   std::string client_address_;  ///< of the request, see ServerOptions::identify
   bool https_ = false;
+  ExchangeTrace trace_;
   SteadyTime exchange_began_{};
   int status_ = 0;
   std::size_t sent_ = 0;

@@ -297,6 +297,7 @@ void Exchange::send() {
   }
   const std::lock_guard lock(mutex_);
   phase_ = Phase::calling;
+  const TraceScope scope(trace_);
   current_ = shared_->dependencies.outbound.start(
       std::move(outgoing), [self = shared_from_this()](Result<net::OutboundResponse> answer) { self->received(std::move(answer)); });
   if (stop_ != Stop::none) shared_->dependencies.outbound.cancel(current_);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/trace_context.hpp"
 #include "models/client.hpp"
 #include "models/detail/answer_cache.hpp"
 #include "models/detail/gate.hpp"
@@ -84,6 +85,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   [[nodiscard]] CircuitBreaker::Time steady_now() const;
 
   const std::shared_ptr<Shared> shared_;
+  const TraceContext trace_ = current_trace();  // of whoever asks: attempts begin on other threads
   Call call_;
   Client::Done done_;
   const TimePoint began_;
