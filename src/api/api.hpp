@@ -69,6 +69,10 @@ class Integrations;
 namespace pawl::models {
 class Client;
 }
+namespace pawl::notify {
+class Channels;
+class Notifications;
+}  // namespace pawl::notify
 namespace pawl::observe {
 class Health;
 }
@@ -116,7 +120,9 @@ struct Dependencies {
   identity::ApiKeys* api_keys = nullptr;
   async::BlockingPool* auth_pool = nullptr;  ///< where passwords are hashed, so that they hold up nothing else
   integrations::Integrations* integrations = nullptr;
-  models::Client* models = nullptr;        ///< null: no model is asked
+  models::Client* models = nullptr;                ///< null: no model is asked
+  notify::Notifications* notifications = nullptr;  ///< null only with `health_router`, as the next one
+  notify::Channels* channels = nullptr;
   observe::Health* health = nullptr;       ///< what readiness asks
   std::function<std::string()> metrics{};  ///< Prometheus' text; empty: none are offered
 };

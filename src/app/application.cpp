@@ -9,6 +9,7 @@
 #include "agents/healing.hpp"
 #include "api/api.hpp"
 #include "app/account_audit.hpp"
+#include "app/error_reports.hpp"
 #include "app/figures.hpp"
 #include "app/forwarding.hpp"
 #include "app/function_audit.hpp"
@@ -136,6 +137,7 @@ audit::Needles needles_of(const config::Config& config) {
   needles.add(config.encryption_key);
   for (const auto& key : config.previous_encryption_keys) needles.add(key);
   for (const auto& [name, value] : config.trace_headers) needles.add(value);
+  needles.add(config.sentry_dsn);
   for (const auto& [name, value] : config.secrets) needles.add(value);
   return needles;
 }
@@ -154,6 +156,20 @@ live::Announcement announcement_of(const audit::Entry& entry) {
                                            {"actor", audit::to_text(entry.actor.kind)},
                                            {"resource_type", entry.resource.type},
                                            {"resource_id", entry.resource.id}});
+  return announcement;
+}
+
+/// Everybody of the organization hears that there is something; what it is, whoever may read it asks for.
+live::Announcement announcement_of(const OrganizationId& organization, const notify::NotificationId& id, std::string_view kind,
+                                   int least_role) {
+  live::Announcement announcement;
+  announcement.organization = organization;
+  announcement.type = "notification.created";
+  announcement.topics = {"notifications"};
+  announcement.data = json::Value::object();
+  if (least_role > 1) return announcement;
+  announcement.data.set("id", id.to_string());
+  announcement.data.set("kind", std::string(kind));
   return announcement;
 }
 
@@ -257,15 +273,19 @@ struct Application::Impl {
   SystemRandom random;
   OrganizationId organization;
   const TimePoint started_at = clock.now();
+  std::unique_ptr<Tracing> tracing = Tracing::make(config, clock, random);  ///< null where no collector is configured
   Figures figures;
   async::IoThreads threads;
   async::BlockingPool pool;
   net::AddressPolicy policy;
   net::CurlOutbound outbound;
+  std::unique_ptr<net::Outbound> outbound_spans = tracing ? tracing->around(outbound) : nullptr;  ///< null like `tracing`
+  net::Outbound& calls = outbound_spans ? *outbound_spans : outbound;
   std::unique_ptr<net::RedisClient> redis;  ///< null where none is configured
   std::unique_ptr<live::RedisRelay> relay;  ///< the same
   std::unique_ptr<limits::RateLimiter> limiter;
   audit::Redactor redactor;
+  std::unique_ptr<ErrorReports> error_reports;  ///< null where no SENTRY_DSN is set
   std::unique_ptr<storage::Database> database;
   crypto::KeyRing keys;  ///< seals stored credentials
   live::Hub live{clock, random, relay.get()};
@@ -277,7 +297,6 @@ struct Application::Impl {
   std::unique_ptr<ModelParts> models;
   engine::FunctionRegistry functions;
   live::RunEvents run_events{live};
-  std::unique_ptr<Tracing> tracing = Tracing::make(config, clock, random);  ///< null where no collector is configured
   RunObservers run_observers{run_events, tracing.get()};
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<engine::Engine> engine;
@@ -332,12 +351,17 @@ Result<void> Application::Impl::build_audit() {
 }
 
 Result<void> Application::Impl::build() {
+  if (!config.sentry_dsn.empty()) {
+    PAWL_TRY(address, SentryAddress::parse(config.sentry_dsn));
+    error_reports = std::make_unique<ErrorReports>(std::move(address), config, redactor, clock, random);
+  }
+  if (tracing) database->on_traced_call([this](const storage::TracedCall& call) { tracing->database(call); });
   PAWL_TRY(secret, installation_secret(config, data_folder(config)));
   PAWL_TRY_VOID(build_audit());
   PAWL_TRY(owner, identity::ensure_organization(*database, clock, random));
   organization = owner;
   integrations = std::make_unique<pawl::integrations::Integrations>(pawl::integrations::Integrations::Dependencies{
-      *database, keys, outbound, policy, clock, random, [](const Error& error) { log(Level::error, error.message); }});
+      *database, keys, calls, policy, clock, random, [](const Error& error) { log(Level::error, error.message); }});
   if (redis) {
     integrations->on_change([this](const std::string& version) {
       redis->command({"PUBLISH", std::string(kIntegrationsChannel), version}, [](const Result<net::RedisReply>&) {});
@@ -349,11 +373,12 @@ Result<void> Application::Impl::build() {
   function_options.hidden = hidden_folders(data_folder(config), options.file_roots);
   function_options.sandbox = sandbox_mode(config.sandbox);
   function_options.ca_file = config.ca_file;
-  PAWL_TRY_VOID(functions::add_builtin_functions(functions, {outbound, pool, clock, random, &policy}, function_options));
-  PAWL_TRY(model_parts, ModelParts::make({config.models, *integrations, organization, outbound, pool, threads, clock, random, figures}));
+  PAWL_TRY_VOID(functions::add_builtin_functions(functions, {calls, pool, clock, random, &policy}, function_options));
+  PAWL_TRY(model_parts, ModelParts::make({config.models, *integrations, organization, calls, pool, threads, clock, random, figures}));
   models = std::move(model_parts);
   functions.add(pawl::models::make_llm_function({models->client(), functions}));
   functions.wrap([this](std::unique_ptr<engine::Function> function) { return metered(std::move(function), figures); });
+  if (tracing) functions.wrap([this](std::unique_ptr<engine::Function> function) { return tracing->around(std::move(function)); });
   functions.add(agents::Healing::make_function([this] { return healing.get(); }));  // as it is: `Healing::behind` finds it
   catalog = std::make_unique<catalog::Catalog>(catalog::Catalog::Dependencies{
       .database = *database,
@@ -395,11 +420,12 @@ Result<void> Application::Impl::build() {
                                                          .installation = organization,
                                                          .database = *database,
                                                          .seals = keys,
-                                                         .outbound = outbound,
+                                                         .outbound = calls,
                                                          .catalog = *catalog,
                                                          .engine = *engine,
                                                          .integrations = *integrations,
                                                          .audit = audit_log.get(),
+                                                         .tracing = tracing.get(),
                                                          .clock = clock,
                                                          .random = random});
   sign_ins = std::make_unique<IdentityParts>(IdentityParts::Dependencies{
@@ -407,6 +433,9 @@ Result<void> Application::Impl::build() {
       [this](const identity::Forgotten& whose) { live.revoke({.user = whose.user, .session = whose.session, .api_key = whose.api_key}); }});
   people->forget_principal([this](const UserId& user) { sign_ins->authenticator.forget(user); });
   people->organization_gone([this](const OrganizationId& gone) { live.revoke({.organization = gone}); });
+  people->notified([this](const OrganizationId& where, const notify::NotificationId& id, std::string_view kind, int least_role) {
+    if (live.wants(where)) live.raise(announcement_of(where, id, kind, least_role));
+  });
   people->invited([this](const identity::Invited& invited) { live.raise(announcement_of(invited)); });
   figures.ask({*database, *engine, pool, clock, started_at, outbound, redis.get(), live});
   if (!options.schedules) return {};
@@ -496,6 +525,8 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   dependencies.retention = impl.retention.get();
   dependencies.integrations = impl.integrations.get();
   dependencies.models = &impl.models->client();
+  dependencies.notifications = &impl.people->notifications();
+  dependencies.channels = &impl.people->channels();
   dependencies.health = impl.health.get();
   dependencies.metrics = impl.metrics_text();
   impl.api = std::make_unique<api::Api>(std::move(dependencies), std::move(api_options));
@@ -506,13 +537,16 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   server_options.max_body_bytes = impl.config.max_body_bytes;
   server_options.always_https = server_options.require_https = impl.config.environment == config::Environment::production;
   server_options.identify = [proxies = std::move(proxies)](http::Request& request) { see_through(proxies, request); };
+  if (impl.tracing != nullptr) server_options.trace = [&impl](const http::Request& request) { return impl.tracing->begin(request); };
   server_options.on_exception = [](std::string_view request, std::string_view what) {
     log(Level::error, "http.exception", what, {{"request_id", request}});
   };
   server_options.on_complete = [&impl](const http::Completed& completed) {
+    const TraceScope scope(completed.trace.own);
     impl.figures.request(completed);
     log_access(completed);
     if (impl.tracing != nullptr) impl.tracing->request(completed);
+    if (impl.error_reports != nullptr) impl.error_reports->request(completed);
   };
   auto router = health_only ? impl.api->health_router() : impl.api->router();
   if (!health_only) web::add_interface(router, PAWL_VERSION);

@@ -1,6 +1,7 @@
 #include "app/log.hpp"
 
 #include <memory>
+#include <shared_mutex>
 
 #include "base/time.hpp"
 
@@ -12,6 +13,15 @@ std::unique_ptr<observe::Log>& current() {
   static const SystemClock clock;
   static auto log = observe::Log::open(clock, {}).value();
   return log;
+}
+
+struct Watching {
+  std::shared_mutex mutex;
+  std::function<void(std::string_view, std::string_view, std::span<const observe::Field>)> watcher;
+};
+Watching& watching() {
+  static Watching one;
+  return one;
 }
 
 }  // namespace
@@ -28,6 +38,16 @@ void log(Level level, std::string_view sentence) { log(level, "app.message", sen
 
 void log(Level level, std::string_view event, std::string_view sentence, std::initializer_list<observe::Field> fields) {
   current()->write(level, event, sentence, fields);
+  if (level != Level::error) return;
+  auto& [mutex, watcher] = watching();
+  const std::shared_lock lock(mutex);
+  if (watcher) watcher(event, sentence, {fields.begin(), fields.size()});
+}
+
+void watch_errors(std::function<void(std::string_view, std::string_view, std::span<const observe::Field>)> watcher) {
+  auto& watched = watching();
+  const std::unique_lock lock(watched.mutex);
+  watched.watcher = std::move(watcher);
 }
 
 }  // namespace pawl::app

@@ -3,6 +3,7 @@
 #include "app/identity_parts.hpp"
 #include "app/log.hpp"
 #include "app/sign_in.hpp"
+#include "app/tracing.hpp"
 #include "catalog/organization_part.hpp"
 #include "engine/organization_part.hpp"
 
@@ -13,6 +14,21 @@ constexpr std::string_view kOAuthKey = "pawl oauth";
 
 audit::Actor actor_of(const UserId& user) { return user.is_nil() ? audit::Actor::administrator() : audit::Actor::of_user(user); }
 
+notify::Notice notice_of(const identity::OrganizationEvent& event, TimePoint now) {
+  notify::Notice notice;
+  notice.organization = event.organization;
+  notice.kind = "member.changed";
+  notice.subject = event.user->to_string() + " " + std::string(event.action);
+  notice.title = event.action == "organization.member_removed" ? "Somebody is no member any more"
+                 : event.action == "organization.role_changed" ? "A member has another role"
+                                                               : "Somebody has become a member";
+  notice.data = json::Value::object({{"user_id", event.user->to_string()}, {"action", std::string(event.action)}});
+  if (!event.role.empty()) notice.data.set("role", std::string(event.role));
+  notice.least_role = 2;
+  notice.at = now;
+  return notice;
+}
+
 }  // namespace
 
 People::People(const Dependencies& dependencies)
@@ -20,6 +36,19 @@ People::People(const Dependencies& dependencies)
       outbox_(d_.seals, d_.random),
       mailer_(outbox_, d_.clock),
       transport_(make_mail_transport(d_.config, d_.folder)),
+      notifications_(d_.database),
+      channels_({d_.database, d_.seals, d_.outbound, d_.clock, d_.random, d_.public_url + "/notifications"}),
+      dispatcher_({.database = d_.database,
+                   .channels = channels_,
+                   .mailer = transport_ ? &mailer_ : nullptr,
+                   .clock = d_.clock,
+                   .public_url = d_.public_url,
+                   .interval = std::chrono::seconds(d_.config.notification_interval_seconds),
+                   .raise =
+                       [this](const OrganizationId& organization, const notify::NotificationId& id, std::string_view kind, int least_role) {
+                         if (notified_) notified_(organization, id, kind, least_role);
+                       },
+                   .report = [](const std::string& sentence) { log(Level::warning, sentence); }}),
       organizations_({.database = d_.database,
                       .mailer = mailer_,
                       .clock = d_.clock,
@@ -38,6 +67,7 @@ People::People(const Dependencies& dependencies)
               .record = [this](storage::Transaction& transaction,
                                const identity::UserAdminEvent& event) { return record(transaction, event); }}),
       oauth_({d_.outbound, d_.database, d_.clock, crypto::derive_key(d_.secret, kOAuthKey), sign_in_providers(d_.config, d_.public_url)}) {
+  if (transport_ && d_.tracing != nullptr) transport_ = d_.tracing->around(std::move(transport_));
   if (transport_) {
     mail::Sender::Dependencies sending{d_.database, outbox_, *transport_, d_.clock, d_.config.smtp.from};
     sending.report = [](const std::string& sentence) { log(Level::warning, sentence); };
@@ -64,9 +94,11 @@ People::~People() { stop(); }
 void People::start() {
   if (sender_) sender_->start();
   if (approval_mail_) approval_mail_->start();
+  dispatcher_.start();
 }
 
 void People::stop() {
+  dispatcher_.stop();
   if (approval_mail_) approval_mail_->stop();
   if (sender_) sender_->stop();
 }
@@ -92,6 +124,9 @@ void People::cancel_runs(const OrganizationId& organization) {
 }
 
 Result<void> People::record(storage::Transaction& transaction, const identity::OrganizationEvent& event) {
+  if (event.action.find("member") != std::string_view::npos || event.action == "organization.role_changed") {
+    if (event.user) PAWL_TRY_VOID(notify::store(transaction, notice_of(event, d_.clock.now())));
+  }
   if (d_.audit == nullptr) return {};
   audit::Record record;
   record.organization = event.organization;

@@ -24,8 +24,13 @@
 #include "mail/sender.hpp"
 #include "mail/transport.hpp"
 #include "net/outbound.hpp"
+#include "notify/channels.hpp"
+#include "notify/dispatcher.hpp"
+#include "notify/notifications.hpp"
 
 namespace pawl::app {
+
+class Tracing;
 
 class People {
  public:
@@ -42,6 +47,7 @@ class People {
     engine::Engine& engine;
     integrations::Integrations& integrations;
     audit::Log* audit = nullptr;
+    Tracing* tracing = nullptr;  ///< null: nothing is traced
     const Clock& clock;
     Random& random;
   };
@@ -56,6 +62,10 @@ class People {
   void organization_gone(std::function<void(const OrganizationId&)> gone) { gone_ = std::move(gone); }
   /// What is called when somebody with an account was invited.
   void invited(std::function<void(const identity::Invited&)> tell) { organizations_.on_invited(std::move(tell)); }
+  /// What is called when a notification is there.
+  void notified(std::function<void(const OrganizationId&, const notify::NotificationId&, std::string_view kind, int least_role)> tell) {
+    notified_ = std::move(tell);
+  }
   void start();
   void stop();
 
@@ -63,6 +73,8 @@ class People {
   [[nodiscard]] identity::Organizations& organizations() { return organizations_; }
   [[nodiscard]] identity::UserAdmin& users() { return users_; }
   [[nodiscard]] identity::OAuth& oauth() { return oauth_; }
+  [[nodiscard]] notify::Notifications& notifications() { return notifications_; }
+  [[nodiscard]] notify::Channels& channels() { return channels_; }
   /// How mails leave; null: they wait.
   [[nodiscard]] mail::Transport* transport() { return transport_.get(); }
 
@@ -75,11 +87,15 @@ class People {
   Dependencies d_;
   std::function<void(const UserId&)> forget_;
   std::function<void(const OrganizationId&)> gone_;
+  std::function<void(const OrganizationId&, const notify::NotificationId&, std::string_view kind, int least_role)> notified_;
   mail::Outbox outbox_;
   identity::OutboxMailer mailer_;
   std::unique_ptr<mail::Transport> transport_;  // null: mails wait
   std::unique_ptr<mail::Sender> sender_;
   std::unique_ptr<ApprovalMail> approval_mail_;  // likewise
+  notify::Notifications notifications_;
+  notify::Channels channels_;
+  notify::Dispatcher dispatcher_;
   identity::Organizations organizations_;
   identity::UserAdmin users_;
   identity::OAuth oauth_;

@@ -109,7 +109,7 @@ int run_serve(const CommonOptions& common, const ServeOptions& options) {
   application.housekeeping = true;
   application.audit_file = audit_file(*config);
   application.on_fatal = [&](const Error& error) {
-    log(Level::error, "the database has failed; the process ends, and the next start recovers: " + error.message);
+    log(Level::error, "app.fatal", "the database has failed; the process ends, and the next start recovers: " + error.message, {});
     broken = true;
     interrupts.wake();
   };

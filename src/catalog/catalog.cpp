@@ -11,6 +11,7 @@
 #include "catalog/detail/triggers.hpp"
 #include "catalog/webhook.hpp"
 #include "json/parse.hpp"
+#include "notify/notice.hpp"
 #include "storage/database.hpp"
 
 namespace pawl::catalog {
@@ -229,6 +230,21 @@ Result<Workflow> Catalog::update(const OrganizationId& organization, const Workf
   return updated;
 }
 
+namespace {
+
+notify::Notice switched_off(const Workflow& workflow) {
+  notify::Notice notice;
+  notice.organization = workflow.organization;
+  notice.kind = "workflow.disabled";
+  notice.subject = workflow.id.to_string();
+  notice.title = "The workflow " + workflow.name + " was switched off";
+  notice.data = json::Value::object({{"workflow_id", workflow.id.to_string()}, {"workflow_name", workflow.name}});
+  notice.at = workflow.updated_at;
+  return notice;
+}
+
+}  // namespace
+
 Result<Workflow> Catalog::Impl::try_update(Catalog& catalog, const OrganizationId& organization, const WorkflowId& id,
                                            const Changes& changes) {
   dsl::PlanPtr plan;
@@ -271,6 +287,7 @@ Result<Workflow> Catalog::Impl::try_update(Catalog& catalog, const OrganizationI
       is_new_version = true;
     }
     PAWL_TRY_VOID(detail::update_workflow(transaction, workflow));
+    if (was_active && !workflow.active) PAWL_TRY_VOID(notify::store(transaction, switched_off(workflow)));
     const detail::TriggerContext context{d.random, workflow.updated_at, d.seals};
     PAWL_TRY_VOID(detail::store_triggers(transaction, workflow, *plan, specs, workflow.active && !was_active, context));
     PAWL_TRY_VOID(detail::refuse_cycle(transaction, workflow, *plan));

@@ -1,5 +1,6 @@
 #include "catalog/organization_part.hpp"
 
+#include "notify/notice.hpp"
 #include "storage/database.hpp"
 
 namespace pawl::catalog {
@@ -31,6 +32,7 @@ Result<void> remove_organization(storage::Transaction& transaction, const Organi
   PAWL_TRY_VOID(transaction.execute("delete from idempotency_keys where organization_id = $1", {organization}));
   PAWL_TRY_VOID(transaction.execute("delete from dead_letters where organization_id = $1", {organization}));
   PAWL_TRY_VOID(transaction.execute("delete from remedies where organization_id = $1", {organization}));
+  PAWL_TRY_VOID(notify::remove_organization(transaction, organization));
   PAWL_TRY_VOID(transaction.execute("delete from approval_users where organization_id = $1", {organization}));
   PAWL_TRY_VOID(transaction.execute("delete from approvals where organization_id = $1", {organization}));
   PAWL_TRY_VOID(transaction.execute(

@@ -18,6 +18,7 @@
 #include "engine/dead_letter.hpp"
 #include "engine/engine.hpp"
 #include "engine/lifecycle.hpp"
+#include "notify/notice.hpp"
 #include "storage/database.hpp"
 
 namespace pawl::catalog {
@@ -82,6 +83,29 @@ json::Value cause_of(const json::Value& event) {
   return json::Value::object({{"after", event.get("subject")}, {"chain", (chain.is_integer() ? chain.as_integer() : 0) + 1}});
 }
 
+notify::Notice notice_of(const engine::DeadLetter& letter) {
+  notify::Notice notice;
+  notice.organization = letter.organization;
+  notice.kind = "dead_letter";
+  notice.subject = letter.workflow.to_string();
+  notice.title = "The workflow " + letter.workflow_name + " could not be started";
+  notice.data = json::Value::object(
+      {{"dead_letter_id", letter.id.to_string()}, {"workflow_id", letter.workflow.to_string()}, {"workflow_name", letter.workflow_name}});
+  notice.at = letter.created_at;
+  return notice;
+}
+
+notify::Notice misfired(const ScheduleRow& row, TimePoint now) {
+  notify::Notice notice;
+  notice.organization = row.organization;
+  notice.kind = "schedule.misfired";
+  notice.subject = row.id.to_string();
+  notice.title = "A schedule has missed its time";
+  notice.data = json::Value::object({{"schedule_id", row.id.to_string()}, {"workflow_id", row.workflow.to_string()}});
+  notice.at = now;
+  return notice;
+}
+
 /// A schedule in memory.
 struct Entry {
   ScheduleRow row;
@@ -110,6 +134,7 @@ struct Scheduler::Impl {
   // Below: the scheduler's thread only.
   std::map<ScheduleId, Entry> entries;
   std::vector<engine::DeadLetter> letters;  // of firings that came to nothing; stored with the next progress
+  std::vector<notify::Notice> notices;      // likewise
   TimePoint next_retry{};
 
   bool post(Job job);
@@ -246,7 +271,11 @@ void Scheduler::Impl::fire_due() {
     if (!entry.row.enabled) continue;
     const auto& due = entry.row.progress.times.next_due;
     if (!due || *due > now) continue;
-    apply(entry, on_time(entry.policy, entry.row.progress.times, now), json::Value::object());
+    auto& times = entry.row.progress.times;
+    const bool late = now - *due > kMisfireGrace;
+    const auto skipped = times.skipped;
+    apply(entry, on_time(entry.policy, times, now), json::Value::object());
+    if (late && times.skipped > skipped) notices.push_back(misfired(entry.row, now));
   }
 }
 
@@ -270,13 +299,18 @@ Result<void> Scheduler::Impl::persist() {
   }
   if (changed.empty()) return {};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
-    for (const auto& letter : letters) PAWL_TRY_VOID(engine::store_dead_letter(transaction, letter));
+    for (const auto& letter : letters) {
+      PAWL_TRY_VOID(engine::store_dead_letter(transaction, letter));
+      PAWL_TRY_VOID(notify::store(transaction, notice_of(letter)));
+    }
+    for (const auto& notice : notices) PAWL_TRY_VOID(notify::store(transaction, notice));
     for (const auto* entry : changed) PAWL_TRY_VOID(detail::store_progress(transaction, entry->row.id, entry->row.progress));
     return {};
   };
   PAWL_TRY_VOID(d.database.write_and_wait(work));
   for (auto* entry : changed) entry->dirty = false;
   letters.clear();
+  notices.clear();
   return {};
 }
 

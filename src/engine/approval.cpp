@@ -10,6 +10,7 @@
 #include "dsl/schema.hpp"
 #include "engine/records.hpp"
 #include "json/write.hpp"
+#include "notify/notice.hpp"
 #include "storage/database.hpp"
 
 namespace pawl::engine {
@@ -73,7 +74,19 @@ Result<void> ask(storage::Transaction& transaction, const RunIdentity& run, cons
         "insert into approval_users (approval_id, name, organization_id) values ($1, $2, $3) on conflict (approval_id, name) do nothing",
         {key, storable(name_key(user)), run.organization}));
   }
-  return {};
+  notify::Notice notice;
+  notice.organization = run.organization;
+  notice.kind = "approval.waiting";
+  notice.subject = run.workflow.to_string();
+  notice.title = "The workflow " + storable(run.workflow_name) + " waits for a decision: " + storable(request.title);
+  notice.data = json::Value::object({{"approval_id", key.to_string()},
+                                     {"run_id", run.id.to_string()},
+                                     {"workflow_id", run.workflow.to_string()},
+                                     {"workflow_name", storable(run.workflow_name)}});
+  notice.least_role = std::clamp(least_rank(request), 1, 3);
+  if (!request.users.empty()) notice.least_role = 1;
+  notice.at = asked.at;
+  return notify::store(transaction, notice);
 }
 
 Result<void> close(storage::Transaction& transaction, const RunIdentity& run, const CloseApproval& closing) {

@@ -6,6 +6,7 @@
 #include "base/utf8.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
+#include "notify/notice.hpp"
 
 namespace pawl::engine {
 namespace {
@@ -34,6 +35,21 @@ RunIdentity identity_of(const Row& row) {
   identity.workflow = row.id<WorkflowId>(5);
   identity.workflow_name = row.text(6);
   return identity;
+}
+
+notify::Notice notice_of(const RunIdentity& identity, const RunWrite::Finish& end) {
+  notify::Notice notice;
+  notice.organization = identity.organization;
+  notice.kind = "run.failed";
+  notice.subject = identity.workflow.to_string();
+  notice.title = "The workflow " + identity.workflow_name + " has failed";
+  notice.data = json::Value::object({{"run_id", identity.id.to_string()},
+                                     {"workflow_id", identity.workflow.to_string()},
+                                     {"workflow_name", to_utf8(identity.workflow_name)},
+                                     {"version", identity.version},
+                                     {"dead_letter", end.letter.has_value()}});
+  notice.at = end.ended_at;
+  return notice;
 }
 
 Phase phase_of(const Row& row) {
@@ -231,6 +247,7 @@ Result<void> RunStore::finish(Transaction& transaction, const RunWrite& write, s
   }
   if (end.was_broken) PAWL_TRY_VOID(withdraw_approvals(transaction, identity.id, end.ended_at));
   if (end.letter) PAWL_TRY_VOID(store_dead_letter(transaction, *end.letter));
+  if (write.phase == Phase::faulted && !identity.dry_run) PAWL_TRY_VOID(notify::store(transaction, notice_of(identity, end)));
   if (!end.lifecycle.is_null()) {
     PAWL_TRY_VOID(transaction.queue(
         "insert into lifecycle_events (id, organization_id, event, created_at) values ($1, $2, $3, $4) on conflict (id) do nothing",

@@ -127,6 +127,10 @@ class World:
                            {"run_id": letters[0]["id"], "model": "scripted/mender"}, 200)["remedy"]
         integration = self.must(person, "POST", f"/api/integrations?organization_id={organization}",
                                 {"connector": "github", "name": "ours", "config": {"access_token": "x", "base_url": "http://127.0.0.1:9"}}, 201)
+        path = f"/api/notifications?organization_id={organization}"
+        notifications = poll(lambda: self.must(person, "GET", path, None, 200)["items"], 20, "a notification")
+        channel = self.must(person, "POST", f"/api/notification-channels?organization_id={organization}",
+                            {"kind": "slack", "name": "ours", "url": "http://127.0.0.1:9/"}, 201)
         invitation = self.must(person, "POST", f"/api/organizations/{organization}/invitations", {"email": f"{name}@example.org", "role": "viewer"},
                                201)
         key = self.must(person, "POST", "/api/api-keys", {"name": "k", "scopes": ["read"], "organization_id": organization}, 201)
@@ -135,6 +139,7 @@ class World:
         return {
             "workflow_id": made["id"], "schedule_id": triggers["schedule"]["id"], "token": hook.rsplit("/", 1)[1], "run_id": run,
             "dead_letter_id": letters[0]["id"], "remedy_id": remedy["id"], "approval_id": approvals[0]["id"], "integration_id": integration["id"], "org_id": organization,
+            "notification_id": notifications[0]["id"], "channel_id": channel["id"],
             "user_id": self.people[member].id, "invitation_id": invitation["id"], "key_id": key["id"], "audit_id": records[0]["id"],
             "session_id": self.must(person, "GET", "/api/auth/sessions", None, 200)["items"][0]["id"],
             "version": 1, "other": 1, "name": "http", "provider": "google",

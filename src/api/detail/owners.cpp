@@ -2,6 +2,8 @@
 
 #include "api/detail/context.hpp"
 #include "integrations/integrations.hpp"
+#include "notify/channels.hpp"
+#include "notify/notifications.hpp"
 
 namespace pawl::api::detail {
 namespace {
@@ -57,6 +59,21 @@ void find_integration(Context& context, const http::Request& request, Found done
   find_in(context, *context.d.integrations, IntegrationId::parse(request.param("integration_id")), std::move(done));
 }
 
+template <class AnyId, class Store>
+void find_stored(Context& context, Store& store, std::optional<AnyId> id, Found done) {
+  if (!id) return done(Error(ErrorClass::not_found, "object.not_found", "What is not an id names nothing."));
+  const auto shared = std::make_shared<Found>(std::move(done));
+  if (!context.d.pool.try_post([&store, id = *id, shared] { (*shared)(store.owner(id)); })) (*shared)(busy());
+}
+
+void find_notification(Context& context, const http::Request& request, Found done) {
+  find_stored(context, *context.d.notifications, notify::NotificationId::parse(request.param("notification_id")), std::move(done));
+}
+
+void find_channel(Context& context, const http::Request& request, Found done) {
+  find_stored(context, *context.d.channels, notify::ChannelId::parse(request.param("channel_id")), std::move(done));
+}
+
 }  // namespace
 
 const Owner kWorkflowOwner{find_workflow, "workflow.not_found", "workflow"};
@@ -66,5 +83,7 @@ const Owner kOrganizationOwner{find_organization, "organization.not_found", "org
 const Owner kDeadLetterOwner{find_dead_letter, "dead_letter.not_found", "dead letter"};
 const Owner kApprovalOwner{find_approval, "approval.not_found", "approval"};
 const Owner kIntegrationOwner{find_integration, "integration.not_found", "integration"};
+const Owner kNotificationOwner{find_notification, "notification.not_found", "notification"};
+const Owner kNotificationChannelOwner{find_channel, "notification_channel.not_found", "notification channel"};
 
 }  // namespace pawl::api::detail

@@ -12,5 +12,7 @@ extern const Owner kOrganizationOwner;  ///< the one in the path itself
 extern const Owner kDeadLetterOwner;
 extern const Owner kApprovalOwner;
 extern const Owner kIntegrationOwner;
+extern const Owner kNotificationOwner;
+extern const Owner kNotificationChannelOwner;
 
 }  // namespace pawl::api::detail

@@ -109,7 +109,11 @@ class TrailSink final : public http::ResponseSink {
   audit::Record record_;
 };
 
-bool Trail::concerns(const Route& route) { return is_unsafe(route.method) && route.id != "validateWorkflow"; }
+bool Trail::concerns(const Route& route) {
+  // Neither changes what others see or may do.
+  const bool only_marks = route.id.starts_with("markNotification") || route.id == "markAllNotificationsRead";
+  return is_unsafe(route.method) && route.id != "validateWorkflow" && !only_marks;
+}
 
 http::Responder Trail::follow(const Route& route, const http::Request& request, std::shared_ptr<Witness> witness,
                               http::Responder responder) {

@@ -15,6 +15,8 @@ namespace pawl::api::detail {
 [[nodiscard]] std::vector<Route> stats_routes();
 [[nodiscard]] std::vector<Route> dead_letter_routes();
 [[nodiscard]] std::vector<Route> approval_routes();
+[[nodiscard]] std::vector<Route> notification_routes();
+[[nodiscard]] std::vector<Route> notification_channel_routes();
 [[nodiscard]] std::vector<Route> event_routes();
 [[nodiscard]] std::vector<Route> schedule_routes();
 [[nodiscard]] std::vector<Route> hook_routes();

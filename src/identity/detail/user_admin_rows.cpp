@@ -65,7 +65,10 @@ Result<void> erase_user(storage::Transaction& transaction, const UserId& user, T
   for (const auto* sql :
        {"delete from sessions where user_id = $1", "delete from one_time_tokens where user_id = $1",
         "delete from backup_codes where user_id = $1", "delete from api_keys where user_id = $1",
-        "delete from oauth_identities where user_id = $1", "delete from invitations where invited_by = $1 or accepted_by = $1",
+        "delete from notification_reads where user_id = $1", "delete from notification_preferences where user_id = $1",
+        "delete from notification_queue where target = $1", "delete from notification_targets where target = $1",
+        "update notification_channels set created_by = null where created_by = $1", "delete from oauth_identities where user_id = $1",
+        "delete from invitations where invited_by = $1 or accepted_by = $1",
         "delete from invitations where email = (select email_key from users where id = $1)"}) {
     PAWL_TRY_VOID(transaction.execute(sql, {user}));
   }
