@@ -3,6 +3,7 @@ import { accessTests } from './access.mjs';
 import { agentTests } from './agents.mjs';
 import { approvalTests } from './approvals.mjs';
 import { functionTests } from './functions.mjs';
+import { healingTests } from './healing.mjs';
 import { homeTests } from './home.mjs';
 import { integrationTests } from './integrations.mjs';
 import { reachTests } from './reach.mjs';
@@ -11,4 +12,4 @@ import { teamTests } from './team.mjs';
 import { truthTests } from './truth.mjs';
 import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...truthTests, ...reachTests];
+export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...truthTests, ...reachTests];

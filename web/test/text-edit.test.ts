@@ -69,11 +69,11 @@ describe.each([
   ['nested lists', NESTED, [['do'], ['do', 1, 'b', 'do']] as (string | number)[][]],
   ['a task list', LIST, [['tasks']] as (string | number)[][]],
 ])('edits of %s', (_name, start, places) => {
-  it.each([1, 2, 3, 4, 5])('keep meaning, comments and order through 120 random ones (seed %i)', (seed) => {
+  it.each([1, 2, 3, 4, 5])('keep meaning, comments and order through 200 random ones (seed %i)', (seed) => {
     const below = random(seed);
     let text = start;
     let made = 0;
-    for (let step = 0; step < 120; step += 1) {
+    for (let step = 0; step < 2000 && made < 200; step += 1) {
       const path = places[below(places.length)] as (string | number)[];
       const want = model(text);
       let list: unknown[];
@@ -105,7 +105,7 @@ describe.each([
       text = check(text, edit, want, path);
       made += 1;
     }
-    expect(made).toBeGreaterThan(20);
+    expect(made).toBe(200);
   });
 });
 

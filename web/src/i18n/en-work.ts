@@ -148,7 +148,7 @@ export const work = {
     triggerTitle: 'Trigger',
     waits: (reason: string) => `Waits: ${reason}`,
     views: 'Views',
-    view: { graph: 'Graph', timeline: 'Timeline', data: 'Input and output', agent: 'Agent' },
+    view: { graph: 'Graph', timeline: 'Timeline', data: 'Input and output', agent: 'Agent', remedies: 'Remedies' },
     graphLabel: 'Graph of the run',
     noGraph: 'This version can no longer be drawn.',
     notStarted: 'No task has started yet.',

@@ -5,6 +5,7 @@ import { agent } from './en-agent';
 import { approvals } from './en-approvals';
 import { assistant } from './en-assistant';
 import { build } from './en-build';
+import { healing } from './en-healing';
 import { home } from './en-home';
 import { pages } from './en-pages';
 import { reach } from './en-reach';
@@ -100,6 +101,7 @@ export const t = {
   ...approvals,
   ...assistant,
   ...build,
+  ...healing,
   ...home,
   ...reach,
   ...triggers,

@@ -1,17 +1,19 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Check, X } from 'lucide-react';
 import { type ReactNode, useRef, useState } from 'react';
 import { type Approval, approvalsKey, decide } from '@/api/approvals';
 import { ApiError } from '@/api/client';
+import { remedyQuery } from '@/api/remedies';
 import { t } from '@/i18n/en';
+import { RemedyView } from '@/pages/healing/remedy';
 import { Button } from '@/ui/button';
 import { TextArea } from '@/ui/field';
 import { JsonView } from '@/ui/json-view';
 import { findingsAt, isSchema, type Schema } from '@/ui/schema';
 import { useSchemaForm } from '@/ui/schema-form';
 import { SchemaInput } from '@/ui/schema-input';
-import { FormProblem } from '@/ui/states';
+import { FormProblem, Loading, ProblemView } from '@/ui/states';
 import { Status } from '@/ui/status';
 import { Time } from '@/ui/time';
 import { toast } from '@/ui/toast';
@@ -25,6 +27,7 @@ export function ApprovalState({ status }: { status: Approval['status'] }) {
 /** What is asked, by whom and until when; and the decision, for those who may make it. */
 export function ApprovalDetail({ approval }: { approval: Approval }) {
   const { data, answer } = approval;
+  const remedy = remedyIn(data);
   const who = [...approval.roles.map(t.approvals.roleAndAbove), ...approval.users].join(', ') || t.approvals.anybody;
   return (
     <article className="panel flex flex-col gap-4 p-4" aria-label={approval.title}>
@@ -60,6 +63,7 @@ export function ApprovalDetail({ approval }: { approval: Approval }) {
           </Fact>
         )}
       </dl>
+      {remedy !== null && <Proposed id={remedy} approval={approval.id} />}
       {data !== null && data !== undefined && (
         <section className="flex flex-col gap-1.5">
           <h3 className="font-medium">{t.approvals.data}</h3>
@@ -74,6 +78,25 @@ export function ApprovalDetail({ approval }: { approval: Approval }) {
       )}
       {approval.status === 'open' && (approval.can_decide ? <Decision approval={approval} /> : <p className="text-muted">{t.approvals.notYou}</p>)}
     </article>
+  );
+}
+
+/** What the question is about, where it is whether a failed run is mended in a certain way. */
+function remedyIn(data: unknown): string | null {
+  const id = data !== null && typeof data === 'object' ? (data as { remedy_id?: unknown }).remedy_id : null;
+  return typeof id === 'string' ? id : null;
+}
+
+/** Any workflow may name a remedy in its question: shown is the one that really asks it. */
+function Proposed({ id, approval }: { id: string; approval: string }) {
+  const remedy = useQuery(remedyQuery(id));
+  if (remedy.data && remedy.data.approval_id !== approval) return null;
+  return (
+    <section aria-label={t.healing.remedies} className="rounded-md border border-line bg-subtle p-4">
+      {remedy.isPending && <Loading rows={3} />}
+      {remedy.error && <ProblemView error={remedy.error} retry={() => void remedy.refetch()} />}
+      {remedy.data && <RemedyView remedy={remedy.data} />}
+    </section>
   );
 }
 

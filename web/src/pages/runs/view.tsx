@@ -24,10 +24,11 @@ import { Timeline } from './timeline-view';
 import { withTask } from './with-task';
 
 const AgentView = lazy(() => import('./agent-view'));
+const Remedies = lazy(() => import('./remedies'));
 const Graph = lazy(() => import('@/graph/graph').then((module) => ({ default: module.Graph })));
 
 const OVER = ['completed', 'faulted', 'cancelled'];
-const VIEWS = ['graph', 'timeline', 'data', 'agent'] as const;
+const VIEWS = ['graph', 'timeline', 'data', 'agent', 'remedies'] as const;
 
 /** The run as the server has it, brought up to date by what it tells: at once in small, then with all data. */
 function useLiveRun(id: string) {
@@ -150,7 +151,7 @@ export function RunPage() {
       </div>
       {data && !run.over && <Asked run={data} />}
       <div className="flex gap-4 border-b border-line px-4 md:px-6" role="group" aria-label={t.runs.views}>
-        {VIEWS.filter((name) => name !== 'agent' || tasks.some((task) => task.type === 'model')).map((name) => (
+        {VIEWS.filter((name) => (name !== 'agent' || tasks.some((task) => task.type === 'model')) && (name !== 'remedies' || view === name || (data?.status === 'faulted' && !data.dry_run))).map((name) => (
           <button
             key={name}
             type="button"
@@ -181,6 +182,11 @@ export function RunPage() {
             {view === 'agent' && (
               <Suspense fallback={<div className="p-4"><Loading /></div>}>
                 <AgentView run={data} />
+              </Suspense>
+            )}
+            {view === 'remedies' && (
+              <Suspense fallback={<div className="p-4"><Loading /></div>}>
+                <Remedies run={data} />
               </Suspense>
             )}
             {view === 'data' && (
