@@ -266,6 +266,12 @@ TEST_F(SqlQueryPostgres, AnExpressionOfManyMegabytesIsSent) {
   EXPECT_THAT(run("select length($1) as n", json::Value::array({std::string(20'000'000, 'x')})), HasSubstr(R"([{"n":20000000}])"));
 }
 
+// A row that is larger than an answer may be is not gathered first.
+TEST_F(SqlQueryPostgres, S4_M2_OneRowThatIsTooLargeEndsTheStatement) {
+  EXPECT_THAT(run("select repeat('x', 100000000) as a"), HasSubstr("allowed"));
+  EXPECT_THAT(run("select repeat('x', 1000000) as a from generate_series(1, 12)", {}, true, 20), HasSubstr("\"count\":12"));
+}
+
 TEST_F(SqlQueryPostgres, TheLimitEndsAReading) {
   EXPECT_THAT(run("select generate_series(1, 100000000) as i", {}, true, 2),
               HasSubstr(R"([{"i":1},{"i":2}],"columns":["i"],"count":2,"limited":true)"));

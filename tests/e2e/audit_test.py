@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: S4-H2, S4-D4, S4-O9, FA-11, P6, S4-A-P1, S4-R1, AI-H5
+"""proves: F3, S4-H2, S4-D4, S4-O9, FA-11, P6, S4-A-P1, S4-R1, AI-H5
 
 The audit trail of the real binary: every function leaves one record for each way to end, secrets stay out of everything that is kept or
 shown, a killed process continues its file, and `pawl audit verify` finds what somebody changed.

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <charconv>
@@ -23,6 +26,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr int kLook = 50;  // milliseconds between two looks at the cancel flag
 constexpr Millis kTimeToCancel{2'000};
+constexpr std::uint64_t kOnTheWay = 8U << 20U;  // what may wait in the machine for being read, and what frames and encryption add
 
 struct CloseConnection {
   void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
@@ -285,8 +289,20 @@ class Session {
       if (unsent == 0 && PQisBusy(connection_.get()) == 0) break;
       PAWL_TRY_VOID(wait_for(connection_.get(), static_cast<short>(unsent != 0 ? POLLOUT | POLLIN : POLLIN), statement_, cancelled_));
       if (PQconsumeInput(connection_.get()) == 0) return lost();
+      if (received() - received_before_ > statement_.max_bytes + kOnTheWay) {
+        return Error(ErrorClass::too_large, "sql.too_large",
+                     fmt::format("a row has more than the {} bytes that are allowed", statement_.max_bytes));
+      }
     }
-    return Answer(PQgetResult(connection_.get()));
+    Answer answer(PQgetResult(connection_.get()));
+    received_before_ = received();
+    return answer;
+  }
+  // libpq keeps a row until all of it is there, however large: only the kernel says how much that has become.
+  [[nodiscard]] std::uint64_t received() const {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    return getsockopt(PQsocket(connection_.get()), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
   }
   // The server goes on with a statement whose client has left: it has to be told. `PQcancel` would wait without a limit, and unencrypted;
   // a role may cancel what it runs itself by a statement.
@@ -306,6 +322,7 @@ class Session {
   static Error lost() { return {ErrorClass::unavailable, "sql.unavailable", "the connection to the database broke off"}; }
 
   Connection connection_;
+  std::uint64_t received_before_ = 0;  // when the last row was complete
   const PostgresAddress& address_;
   const net::AddressPolicy& policy_;
   const SqlStatement& statement_;
