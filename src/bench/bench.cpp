@@ -76,6 +76,8 @@ class Server {
   }
 
   [[nodiscard]] double start_ms() const { return start_ms_; }
+  /// Where the file functions of its workflows are at home.
+  [[nodiscard]] std::string files() const { return folder_ + "/files"; }
   [[nodiscard]] std::size_t resident_bytes() const { return child_->resident_bytes(); }
   void stop() { child_.reset(); }
   /// In bytes: of everything that the server keeps but its log, and of that the audit trail's copy in JSON lines.
@@ -212,6 +214,35 @@ class Bench {
     return {};
   }
 
+  /// What one call costs within a run, beside the bare operation.
+  Result<void> functions() {
+    const auto port = free_port();
+    auto hello =
+        Child::start({options_.program, "bench", "--hello", std::to_string(port)}, {"PATH=/usr/bin:/bin"}, options_.folder + "/hello.log");
+    if (hello.has_error()) return hello.error();
+    PAWL_TRY_VOID(await(port));
+    PAWL_TRY(server, Server::start(options_, "functions"));
+    PAWL_TRY_VOID(make_table(server->files() + "/bench.db"));
+    constexpr std::uint32_t kTimes = 20;
+    PAWL_TRY(asked, run_load({.port = port, .request = make_request("GET", "/", "", ""), .requests = scaled(1000)}));
+    PAWL_TRY(queried, query_ms(server->files() + "/bench.db", 200));
+    PAWL_TRY(spawned, spawn_ms({"/usr/bin/true"}, 100));
+    PAWL_TRY(python, spawn_ms({"/usr/bin/python3", "-c", "print(1)"}, kTimes));
+    PAWL_TRY(node, spawn_ms({"/usr/bin/node", "-e", "console.log(1)"}, kTimes));
+    const auto http = fmt::format("call: http, with: {{method: get, endpoint: 'http://127.0.0.1:{}/'}}", port);
+    const std::string script = "run: {script: {language: ";
+    PAWL_TRY_VOID(quick_call(*server, "set", "set: {n: 1}", 0, ""));
+    PAWL_TRY_VOID(quick_call(*server, "http", http, asked.percentile_ms(0.5), "a bare client's request"));
+    PAWL_TRY_VOID(quick_call(*server, "sql-query", "call: sql-query, with: {path: bench.db, query: 'select id, name from items'}", queried,
+                             "SQLite: open, ask, close"));
+    PAWL_TRY_VOID(slow_call(*server, "shell-command", "call: shell-command, with: {command: 'true', allow_destructive: true}", spawned, 0));
+    // An interpreter reads its time zone when it starts, so that none that waits will do.
+    PAWL_TRY_VOID(slow_call(*server, "script, python, cold", script + "python, code: 'print(1)', environment: {TZ: UTC}}}", python, 0));
+    PAWL_TRY_VOID(slow_call(*server, "script, python, warm", script + "python, code: 'print(1)'}}", python, 5));
+    PAWL_TRY_VOID(slow_call(*server, "script, js, cold", script + "js, code: 'console.log(1)', environment: {TZ: UTC}}}", node, 0));
+    return slow_call(*server, "script, js, warm", script + "js, code: 'console.log(1)'}}", node, 5);
+  }
+
   Result<void> start_up() {
     std::vector<double> times;
     double memory = 0;
@@ -245,6 +276,49 @@ class Bench {
   }
 
  private:
+  static std::string steps(const std::string& task, int count) {
+    auto text = header("functions");
+    for (int i = 0; i < count; ++i) text += fmt::format("  - s{}: {{{}}}\n", i, task);
+    return text;
+  }
+
+  /// A run of eleven calls is compared with a run of one.
+  Result<void> quick_call(Server& server, const std::string& name, const std::string& task, double bare, const std::string& yardstick) {
+    PAWL_TRY(one, server.execute_request(steps(task, 1)));
+    PAWL_TRY(eleven, server.execute_request(steps(task, 11)));
+    PAWL_TRY_VOID(warm(server, eleven, 1));
+    PAWL_TRY(short_runs, server.load(one, 1, scaled(1000)));
+    PAWL_TRY(long_runs, server.load(eleven, 1, scaled(1000)));
+    add_call(name, (long_runs.percentile_ms(0.5) - short_runs.percentile_ms(0.5)) / 10, bare, yardstick, 0);
+    return {};
+  }
+
+  /// A run of one call is compared with a run of one `set`. Other runs go between two calls, so that an interpreter is there for the next.
+  Result<void> slow_call(Server& server, const std::string& name, const std::string& task, double bare, double target) {
+    PAWL_TRY(call, server.execute_request(steps(task, 1)));
+    PAWL_TRY(other, server.execute_request(steps("set: {n: 1}", 1)));
+    std::vector<double> calls;
+    std::vector<double> others;
+    for (int i = 0; i < 15; ++i) {
+      PAWL_TRY(between, server.load(other, 1, 200));
+      PAWL_TRY(once, server.load(call, 1, 1));
+      if (i == 0) continue;  // finds out what contains processes here
+      calls.push_back(once.percentile_ms(0.5));
+      others.push_back(between.percentile_ms(0.5));
+    }
+    std::sort(calls.begin(), calls.end());
+    std::sort(others.begin(), others.end());
+    add_call(name, calls[calls.size() / 2] - others[others.size() / 2], bare, "posix_spawn of the bare program", target);
+    return {};
+  }
+
+  void add_call(const std::string& name, double ms, double bare, const std::string& yardstick, double target) {
+    Figure figure{"functions", name + ", one call, p50", ms, "ms", target, false};
+    figure.yardstick = yardstick;
+    figure.ratio = bare > 0 ? ms / bare : 0;
+    add(std::move(figure));
+  }
+
   void add(Figure figure) { figures.push_back(std::move(figure)); }
   [[nodiscard]] std::uint64_t scaled(std::uint64_t count) const { return options_.quick ? std::max<std::uint64_t>(count / 10, 64) : count; }
 
@@ -279,9 +353,9 @@ struct Named {
   const char* name;
   Result<void> (Bench::*run)();
 };
-constexpr Named kBenchmarks[] = {{"limits", &Bench::limits},       {"noop", &Bench::noop},   {"b1", &Bench::b1},
-                                 {"ten-steps", &Bench::ten_steps}, {"fan-out", &Bench::fan}, {"http-step", &Bench::http_step},
-                                 {"start", &Bench::start_up},      {"disk", &Bench::disk}};
+constexpr Named kBenchmarks[] = {{"limits", &Bench::limits},       {"noop", &Bench::noop},      {"b1", &Bench::b1},
+                                 {"ten-steps", &Bench::ten_steps}, {"fan-out", &Bench::fan},    {"http-step", &Bench::http_step},
+                                 {"functions", &Bench::functions}, {"start", &Bench::start_up}, {"disk", &Bench::disk}};
 
 bool met(const Figure& figure) { return figure.more_is_better ? figure.value >= figure.target : figure.value <= figure.target; }
 

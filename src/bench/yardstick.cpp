@@ -1,9 +1,12 @@
 #include "bench/yardstick.hpp"
 
 #include <fcntl.h>
+#include <spawn.h>
 #include <sqlite3.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
@@ -82,6 +85,72 @@ Result<double> sqlite_rows_per_second(const std::string& folder, std::uint32_t b
   const double rate = static_cast<double>(rows) / seconds_since(begin);
   for (const auto* suffix : {"", "-wal", "-shm"}) ::unlink((path + suffix).c_str());
   return rate;
+}
+
+namespace {
+
+template <class Operation>
+Result<double> median_ms(std::uint32_t times, const Operation& operation) {
+  std::vector<double> taken;
+  for (std::uint32_t i = 0; i < times; ++i) {
+    const auto begin = SteadyClock::now();
+    PAWL_TRY_VOID(operation());
+    taken.push_back(seconds_since(begin) * 1000);
+  }
+  std::sort(taken.begin(), taken.end());
+  return taken[taken.size() / 2];
+}
+
+using Opened = std::unique_ptr<sqlite3, CloseDatabase>;
+
+Result<Opened> open_file(const std::string& path) {
+  sqlite3* opened = nullptr;
+  const int status = sqlite3_open(path.c_str(), &opened);
+  Opened database(opened);
+  if (status != SQLITE_OK) return failed("cannot open " + path);
+  return database;
+}
+
+}  // namespace
+
+Result<double> spawn_ms(const std::vector<std::string>& arguments, std::uint32_t times) {
+  std::vector<char*> words;
+  for (const auto& word : arguments) words.push_back(const_cast<char*>(word.c_str()));  // posix_spawn's signature; it does not write
+  words.push_back(nullptr);
+  std::array<char*, 1> environment{nullptr};
+  return median_ms(times, [&]() -> Result<void> {
+    pid_t pid = -1;
+    int status = 0;
+    if (::posix_spawn(&pid, words[0], nullptr, nullptr, words.data(), environment.data()) != 0 || ::waitpid(pid, &status, 0) != pid ||
+        status != 0) {
+      return failed("cannot run " + arguments.front());
+    }
+    return {};
+  });
+}
+
+Result<void> make_table(const std::string& path) {
+  PAWL_TRY(database, open_file(path));
+  std::string statements = "create table if not exists items(id integer primary key, name text); delete from items;";
+  for (int i = 0; i < 10; ++i) statements += "insert into items(name) values('item');";
+  if (sqlite3_exec(database.get(), statements.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
+    return failed(sqlite3_errmsg(database.get()));
+  return {};
+}
+
+Result<double> query_ms(const std::string& path, std::uint32_t times) {
+  return median_ms(times, [&]() -> Result<void> {
+    PAWL_TRY(database, open_file(path));
+    int rows = 0;
+    const auto count = [](void* counter, int, char**, char**) {
+      ++*static_cast<int*>(counter);
+      return 0;
+    };
+    if (sqlite3_exec(database.get(), "select id, name from items", count, &rows, nullptr) != SQLITE_OK || rows != 10) {
+      return failed("the rows are not there");
+    }
+    return {};
+  });
 }
 
 }  // namespace pawl::bench
