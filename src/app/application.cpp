@@ -11,6 +11,7 @@
 #include "app/account_audit.hpp"
 #include "app/error_reports.hpp"
 #include "app/figures.hpp"
+#include "app/files.hpp"
 #include "app/forwarding.hpp"
 #include "app/function_audit.hpp"
 #include "app/identity_parts.hpp"
@@ -27,6 +28,7 @@
 #include "catalog/scheduler.hpp"
 #include "engine/function.hpp"
 #include "functions/functions.hpp"
+#include "functions/mcp_servers.hpp"
 #include "http/server.hpp"
 #include "identity/organizations.hpp"
 #include "integrations/integrations.hpp"
@@ -203,6 +205,20 @@ void log_access(const http::Completed& completed) {
        {"delivered", completed.delivered}});
 }
 
+/// With the catalogue of MCP servers, which lies in the data folder: there no workflow can read or change it.
+Result<functions::McpOptions> mcp_options_of(const std::string& folder) {
+  functions::McpOptions made;
+  made.version = PAWL_VERSION;
+  const auto path = fs::path(folder) / "mcp-servers.yaml";
+  std::error_code unknown;
+  if (!fs::exists(path, unknown)) return made;
+  PAWL_TRY(text, read_file(path.string()));
+  auto servers = functions::read_mcp_servers(text);
+  if (servers.has_error()) return Error(servers.error().kind, servers.error().code, "mcp-servers.yaml: " + servers.error().message);
+  made.servers = std::move(*servers);
+  return made;
+}
+
 }  // namespace
 
 Result<audit::Keys> audit_keys(const config::Config& config, bool make) {
@@ -374,6 +390,10 @@ Result<void> Application::Impl::build() {
   function_options.sandbox = sandbox_mode(config.sandbox);
   function_options.ca_file = config.ca_file;
   PAWL_TRY_VOID(functions::add_builtin_functions(functions, {calls, pool, clock, random, &policy}, function_options));
+  PAWL_TRY(mcp_options, mcp_options_of(data_folder(config)));
+  mcp_options.installation = organization;
+  PAWL_TRY_VOID(
+      pawl::functions::add_mcp_functions(functions, {calls, pool, clock, random, &policy}, function_options, std::move(mcp_options)));
   PAWL_TRY(model_parts, ModelParts::make({config.models, *integrations, organization, calls, pool, threads, clock, random, figures}));
   models = std::move(model_parts);
   functions.add(pawl::models::make_llm_function({models->client(), functions}));

@@ -3,6 +3,7 @@
 #include "async/blocking_pool.hpp"
 #include "base/assert.hpp"
 #include "functions/functions.hpp"
+#include "functions/mcp_servers.hpp"
 #include "models/llm_function.hpp"
 #include "net/scripted_outbound.hpp"
 
@@ -33,8 +34,9 @@ struct FunctionSet::Impl {
 
 FunctionSet::FunctionSet() : impl_(std::make_unique<Impl>()) {
   const auto added = functions::add_builtin_functions(impl_->registry, {impl_->outbound, impl_->pool, impl_->clock, impl_->random}, {});
+  const auto asking = functions::add_mcp_functions(impl_->registry, {impl_->outbound, impl_->pool, impl_->clock, impl_->random}, {}, {});
   impl_->registry.add(models::make_llm_function({impl_->models, impl_->registry}));
-  PAWL_ASSERT(added.has_value(), "without folders there is nothing that could be missing");
+  PAWL_ASSERT(added.has_value() && asking.has_value(), "without folders there is nothing that could be missing");
 }
 FunctionSet::~FunctionSet() = default;
 

@@ -146,7 +146,9 @@ class Collector {
     const auto kind = kind_of(access.kind);
     const auto known = access.parameter.empty() ? Known{} : known_at(arguments, access.parameter);
     if (known.how == Known::How::absent) {
-      const bool is_chosen = is_open_ && !access.parameter.empty();
+      // Who settles an argument settles all of it, what it leaves out as well.
+      const auto whole = std::string_view(access.parameter).substr(0, access.parameter.find('/', 1));
+      const bool is_chosen = is_open_ && !access.parameter.empty() && known_at(arguments, whole).how == Known::How::absent;
       if (is_chosen) return note(kind, std::string(kAtRunTime), reference);
       if (!access.fixed.empty()) note(kind, access.fixed, reference);
       return;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "functions/mcp_servers.hpp"
 #include "functions/testing/bench.hpp"
 #include "net/scripted_outbound.hpp"
 
@@ -14,6 +15,11 @@ namespace {
 
 class Reference : public testing::Test {
  protected:
+  Reference() {
+    const auto added = add_mcp_functions(bench_.registry, {outbound_, pool_, clock_, random_}, {}, {});
+    EXPECT_TRUE(added.has_value());
+  }
+  ~Reference() override { pool_.stop(); }
   static std::string committed(const std::string& name) {
     std::ifstream file(std::string(std::getenv("PAWL_SOURCE_DIR")) + "/docs/functions/" + name + ".md");
     return {std::istreambuf_iterator<char>(file), {}};
@@ -24,6 +30,9 @@ class Reference : public testing::Test {
     return begin == std::string::npos ? index : index.erase(begin, index.find('\n', begin) + 1 - begin);
   }
   net::ScriptedOutbound outbound_;
+  async::BlockingPool pool_{"test", 1, 10};
+  SystemClock clock_;
+  SystemRandom random_;
   Bench bench_{outbound_};
 };
 

@@ -6,7 +6,7 @@
 
 #include "json/parse.hpp"
 #include "json/write.hpp"
-#include "models/detail/event_stream.hpp"
+#include "net/event_stream.hpp"
 
 namespace pawl::models {
 namespace {
@@ -464,7 +464,7 @@ TEST(EventStream, ReadsWhatTheStandardAllows) {
       "\xef\xbb\xbf"
       "event: a\rdata: one\rdata:two\r\r: comment\n\ndata\n\nid: 7\nretry: 3\ndata:  x \n\ndata: lost";
   for (std::size_t at = 0; at <= text.size(); ++at) {
-    detail::EventStream stream;
+    net::EventStream stream;
     std::vector<std::string> events;
     const auto on_event = [&](std::string_view event, std::string_view data) {
       events.push_back(std::string(event) + "=" + std::string(data));

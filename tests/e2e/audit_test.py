@@ -39,6 +39,8 @@ class Site(http.server.BaseHTTPRequestHandler):
             body = json.dumps(document).encode()
         elif self.path == "/page":
             kind, body = "text/html", b"<h1>Hello</h1>"
+        elif self.path == "/rpc":
+            body = b'{"jsonrpc": "2.0", "id": 1, "result": {}}'
         elif self.path == "/slack":
             kind, body = "text/plain", b"ok"
         elif self.path.startswith("/bad"):
@@ -74,6 +76,10 @@ def cases(site, smtp):
                         "failure": call("web-scraper", url=url + "/bad", selectors={"title": "h1"})},
         "openapi": {"success": call("openapi", document={"endpoint": url + "/api.json"}, operationId="ok"),
                     "failure": call("openapi", document={"endpoint": url + "/api.json"}, operationId="bad")},
+        "mcp": {outcome: call("mcp", method="prompts/get", transport={"http": {"endpoint": url + path}}, parameters={"name": "p"}, protocolVersion="2026-07-28")
+                for outcome, path in (("success", "/rpc"), ("failure", "/bad"))},
+        "a2a": {outcome: call("a2a", method="tasks/get", server=url + path, parameters={"id": "t"})
+                for outcome, path in (("success", "/rpc"), ("failure", "/bad"))},
         "run.shell": {"success": {"run": {"shell": {"command": "true"}}}, "failure": {"run": {"shell": {"command": "exit 3"}}}},
         "run.script": {"success": {"run": {"script": {"language": "python", "code": "print(1)"}}},
                        "failure": {"run": {"script": {"language": "python", "code": "raise SystemExit(3)"}}}},

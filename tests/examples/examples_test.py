@@ -134,10 +134,10 @@ class Examples(unittest.TestCase):
         self.addCleanup(self.site.server_close)
         self.addCleanup(self.site.shutdown)
 
-    def run_example(self, name, value, expect=0):
+    def run_example(self, name, value, expect=0, more=()):
         Examples.covered.add(name)
         scripts = {"LLM_SCRIPTS": os.path.join(EXAMPLES, "scripts")}
-        done = subprocess.run([binary(), "run", os.path.join(EXAMPLES, name), "--input", json.dumps(value)], cwd=self.folder.name,
+        done = subprocess.run([binary(), "run", os.path.join(EXAMPLES, name), "--input", json.dumps(value), *more], cwd=self.folder.name,
                               env={**os.environ, **scripts}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, expect, done.stderr)
         return json.loads(done.stdout) if done.stdout.strip() else None
@@ -277,6 +277,28 @@ class Examples(unittest.TestCase):
         self.assertIn("jam", result["answer"])
         self.assertEqual((result["turns"], result["tool_calls"], result["read"]), (2, 2, ["researcher"]))
         self.assertEqual(sorted(self.site.calls), ["/traffic", "/weather"])
+
+    def test_reviews_a_change_with_a_linter_over_mcp(self):
+        def git(*words):
+            subprocess.run(["git", "-c", "user.name=Ann", "-c", "user.email=ann@example.org", *words], cwd=self.folder.name, check=True, capture_output=True)
+
+        path = os.path.join(self.folder.name, "app.py")
+        git("init", "--quiet", "--initial-branch=main")
+        for text in ("total = 1\n", "try:\n    total = int(input())\nexcept:\n    print(1)\n"):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            git("add", "app.py")
+            git("commit", "--quiet", "-m", "Change the total")
+        data = os.path.join(self.folder.name, "state")
+        os.mkdir(data)
+        with open(os.path.join(EXAMPLES, "mcp", "mcp-servers.yaml"), encoding="utf-8") as example:
+            catalogue = example.read().replace("/opt/pawl/examples/mcp", os.path.abspath(os.path.join(EXAMPLES, "mcp")))
+        with open(os.path.join(data, "mcp-servers.yaml"), "w", encoding="utf-8") as file:
+            file.write(catalogue)
+        review = self.run_example("review-over-mcp.yaml", {"repository": ".", "model": "scripted/mcp-reviewer"}, more=("--data-dir", data))
+        self.assertIs(review["merge"], False)
+        self.assertIn("app.py: a bare `except` hides every mistake", review["reasons"])
+        self.assertIn("app.py: a print that was left over", review["reasons"])
 
     def test_triages_a_request_and_pays_back_what_a_person_approved(self):
         Examples.covered.add("support-triage.yaml")

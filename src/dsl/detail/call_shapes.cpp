@@ -225,8 +225,9 @@ $defs:
               command: {$ref: '#/$defs/name'}
               arguments: {type: array, items: {$ref: '#/$defs/scalar'}}
               environment: {$ref: '#/$defs/scalars'}
+          server: {$ref: '#/$defs/name'}
           options: {$ref: '#/$defs/scalars'}
-        oneOf: [{required: [http]}, {required: [stdio]}]
+        oneOf: [{required: [http]}, {required: [stdio]}, {required: [server]}]
       client:
         type: object
         required: [name, version]
@@ -337,6 +338,19 @@ $defs:
         required: [namespace, name]
         properties: {namespace: {$ref: '#/$defs/name'}, name: {$ref: '#/$defs/name'}, version: {$ref: '#/$defs/name'}}
       agent: {type: object}
+      mcp:
+        type: object
+        additionalProperties: false
+        properties:
+          http:
+            type: object
+            required: [endpoint]
+            properties: {endpoint: {$ref: '#/$defs/endpoint'}, headers: {$ref: '#/$defs/scalars'}}
+          server: {$ref: '#/$defs/name'}
+        oneOf: [{required: [http]}, {required: [server]}]
+      tool: {type: string, pattern: '^[A-Za-z0-9_./-]{1,128}$'}
+      pin: {$ref: '#/$defs/name'}
+      timeout: {$ref: '#/$defs/duration'}
       name: {type: string, pattern: '^[A-Za-z0-9_-]{1,64}$'}
       description: {$ref: '#/$defs/text'}
       with: {type: object}

@@ -204,9 +204,15 @@ std::optional<AgentTool> Compiler::agent_tool(const Node& node, const std::strin
   const auto function = member(node, "function");
   const auto workflow = member(node, "workflow");
   const auto inner = member(node, "agent");
-  const int kinds = (function ? 1 : 0) + (workflow ? 1 : 0) + (inner ? 1 : 0);
-  if (kinds == 0) missing(node.pointer, "function`, `workflow` or `agent", "A tool");
-  if (kinds > 1) report_.error(node.pointer, "excludes-each-other", "A tool is a function, a workflow or an agent: one of them.");
+  const auto server = member(node, "mcp");
+  const int kinds = (function ? 1 : 0) + (workflow ? 1 : 0) + (inner ? 1 : 0) + (server ? 1 : 0);
+  if (kinds == 0) missing(node.pointer, "function`, `workflow`, `agent` or `mcp", "A tool");
+  if (kinds > 1) report_.error(node.pointer, "excludes-each-other", "A tool is a function, a workflow, an agent or one of an MCP server.");
+  for (const std::string_view name : {"tool", "pin", "timeout"}) {
+    if (const auto given = member(node, name); given && !server) {
+      report_.key_error(given->pointer, "unknown-property", "Only tools of an MCP server have `" + std::string(name) + "`.");
+    }
+  }
   if (kinds != 1) return std::nullopt;
   std::string called = "llm";
   json::Value parameters = json::Value::object({{"type", "object"}});
@@ -221,6 +227,10 @@ std::optional<AgentTool> Compiler::agent_tool(const Node& node, const std::strin
     if (!workflow_tool(tool, node, *workflow, place)) return std::nullopt;
     called = "run.workflow";
     if (node.value.get("parameters").is_object()) parameters = node.value.get("parameters");
+  } else if (server && server->value.is_object()) {
+    if (!server_tool(tool, node, *server, place)) return std::nullopt;
+    called = "mcp";
+    parameters = node.value.get("parameters");
   } else if (inner && inner->value.is_object()) {
     parameters = node.value.get("parameters").is_object()
                      ? node.value.get("parameters")
@@ -311,6 +321,37 @@ bool Compiler::function_tool(AgentTool& tool, const Node& node, const Node& func
   const auto reach = functions_.reach(signature->name, fixed);
   tool.reads_outside = reach.reads_outside;
   tool.acts = reach.acts;
+  return true;
+}
+
+/// A tool of an MCP server. All that the model is told of it stands in the document, where somebody has read it, and the pin says that the
+/// server's own definition is still what it was then; so nothing that a server says can change what a run does.
+bool Compiler::server_tool(AgentTool& tool, const Node& node, const Node& server, const Place& place) {
+  if (functions_.find("mcp") == nullptr) {
+    report_.error(server.pointer, "unknown-function",
+                  "Tools of MCP servers are called by the function `mcp`, which this program does not have.");
+    return false;
+  }
+  bool is_complete = true;
+  for (const std::string_view needed : {"tool", "pin", "description", "parameters"}) {
+    if (node.value.find(needed) != nullptr) continue;
+    missing(node.pointer, needed, "A tool of an MCP server");
+    is_complete = false;
+  }
+  if (!is_complete || !node.value.get("tool").is_string() || !node.value.get("parameters").is_object()) return false;
+  if (tool.name.empty()) tool.name = tool_name(node.value.get("tool").as_string());
+  tool.wraps_input = true;
+  Node call{json::Value::object({{"method", "tools/call"}, {"transport", server.value}, {"output", "content"}}), server.pointer};
+  for (const std::string_view name : {"tool", "pin", "timeout"}) {
+    if (const auto* given = node.value.find(name); given != nullptr) call.value.set(name, *given);
+  }
+  const bool only_reads = node.value.get("effect") == json::Value("read") || node.value.get("effect") == json::Value("pure");
+  if (only_reads) call.value.set("read_only", true);
+  if (const auto with = member(node, "with"); with && with->value.is_object()) call.value.set("input", with->value);
+  authentication_place_ = true;
+  tool.fixed = data(call, place.names);
+  authentication_place_ = false;
+  tool.acts = !only_reads;
   return true;
 }
 

@@ -138,6 +138,7 @@ class Compiler {
   void agent_tools(AgentTask& agent, const Node& list, const std::string& reference, const Place& place);
   [[nodiscard]] std::optional<AgentTool> agent_tool(const Node& node, const std::string& reference, const Place& place);
   [[nodiscard]] bool function_tool(AgentTool& tool, const Node& node, const Node& function, const Place& place);
+  [[nodiscard]] bool server_tool(AgentTool& tool, const Node& node, const Node& server, const Place& place);
   [[nodiscard]] bool workflow_tool(AgentTool& tool, const Node& node, const Node& workflow, const Place& place);
   void agent_approval(AgentTask& agent, const Node& node, const Place& place);
   void agent_output(AgentTask& agent, const Node& node);

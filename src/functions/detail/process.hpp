@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,12 @@ namespace pawl::functions {
 struct ScratchFile {
   std::string name;
   std::string content;
+};
+
+/// What a program that is talked with is told next.
+struct Said {
+  std::string input{};  ///< for its standard input, after all that it was told before
+  bool ends = false;    ///< nothing more will be: its standard input closes, and it has `kFarewell` to end by itself
 };
 
 struct ProcessSpec {
@@ -31,6 +38,10 @@ struct ProcessSpec {
   bool write_roots = false;
   bool see_roots = true;       ///< false: for programs that parse what a stranger has made; they get `files` and nothing else
   std::size_t max_output = 0;  ///< bytes of standard output and error each; 0: the runner's limit
+  /// Where it is set the program is talked with: its standard output comes here as it is written, and is not collected (`max_output` limits
+  /// all of it); `input` is what it is told first. On the runner's thread; must not block or throw.
+  std::function<Said(std::string_view piece)> converse{};
+  std::vector<std::string> programs{};  ///< folders that it sees beside the system's programs, to read and run
   /// Processes of a kind are alike until they read their standard input, so they may have been started before this call (see
   /// `ProcessStock`). Empty: started for it.
   std::string kind;
@@ -58,6 +69,9 @@ struct ProcessResult {
 };
 
 inline constexpr int kReportDescriptor = 63;
+
+/// How long a program that is talked with may take to end once it has been told everything.
+inline constexpr Millis kFarewell{2000};
 
 /// Where programs are looked up, within the sandbox as well.
 inline constexpr const char* kProgramPath = "/usr/local/bin:/usr/bin:/bin";

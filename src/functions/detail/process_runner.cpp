@@ -19,6 +19,7 @@
 #include <string_view>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/assert.hpp"
@@ -52,6 +53,9 @@ struct Running {
   SteadyTime deadline{};
   bool contained = true;
   std::size_t max_output = 0;
+  std::function<Said(std::string_view)> converse;
+  bool said_all = true;   // standard input closes when `input` is written
+  std::size_t heard = 0;  // bytes that `converse` was given
   std::optional<Ending> killed_for;
   ProcessResult result;
   ProcessRunner::Done done;
@@ -183,11 +187,14 @@ struct ProcessRunner::Impl {
     process.deadline = std::chrono::steady_clock::now() + limit;
     process.contained = request.spec.contained;
     process.max_output = request.spec.max_output > 0 ? request.spec.max_output : options.max_process_output;
+    process.converse = std::move(request.spec.converse);
+    process.said_all = !process.converse;
     process.done = std::move(request.done);
     watch(process.process.pidfd, Source::exit, request.id, EPOLLIN);
     watch(process.process.output, Source::output, request.id, EPOLLIN);
     watch(process.process.error_output, Source::error_output, request.id, EPOLLIN);
-    watch(process.process.input, Source::input, request.id, EPOLLOUT);
+    // Who is talked with has nothing to be told most of the time, and its pipe would be ready all the same: told of once, when it is full.
+    watch(process.process.input, Source::input, request.id, process.converse ? EPOLLOUT | EPOLLET : EPOLLOUT);
     if (process.process.report) watch(process.process.report, Source::report, request.id, EPOLLIN);
   }
 
@@ -214,7 +221,7 @@ struct ProcessRunner::Impl {
     Running& process = found->second;
     switch (source) {
       case Source::input: return feed(process);
-      case Source::output: return drain(process, process.process.output, process.result.output);
+      case Source::output: return process.converse ? listen(process) : drain(process, process.process.output, process.result.output);
       case Source::error_output: return drain(process, process.process.error_output, process.result.error_output);
       case Source::report: return hear(found->first);
       case Source::exit: return finish(found->first);
@@ -223,12 +230,36 @@ struct ProcessRunner::Impl {
   }
 
   static void feed(Running& process) {
-    const std::string_view rest = std::string_view(process.input).substr(process.input_written);
-    const ssize_t written = rest.empty() ? 0 : write(process.process.input.get(), rest.data(), rest.size());
-    if (written > 0) process.input_written += static_cast<std::size_t>(written);
-    const bool broken = written < 0 && errno != EAGAIN && errno != EINTR;
+    bool broken = false;
+    while (process.process.input && process.input_written < process.input.size()) {
+      const std::string_view rest = std::string_view(process.input).substr(process.input_written);
+      const ssize_t written = write(process.process.input.get(), rest.data(), rest.size());
+      if (written < 0 && errno == EINTR) continue;
+      broken = written < 0 && errno != EAGAIN;
+      if (written <= 0) break;
+      process.input_written += static_cast<std::size_t>(written);
+    }
     // A program may leave its input unread: that is not an error.
-    if (broken || process.input_written == process.input.size()) process.process.input.reset();
+    if (broken || (process.said_all && process.input_written == process.input.size())) process.process.input.reset();
+  }
+
+  static void listen(Running& process) {
+    std::array<char, 16 * 1024> buffer{};
+    while (process.process.output) {
+      const ssize_t length = read(process.process.output.get(), buffer.data(), buffer.size());
+      if (length < 0 && errno == EINTR) continue;
+      if (length < 0) break;
+      if (length == 0) return process.process.output.reset();
+      process.heard += static_cast<std::size_t>(length);
+      if (process.killed_for || process.said_all) continue;  // nobody listens any more
+      if (process.heard > process.max_output) return kill_for(process, Ending::output_limit);
+      Said said = process.converse({buffer.data(), static_cast<std::size_t>(length)});
+      process.input.erase(0, std::exchange(process.input_written, 0));
+      process.input += said.input;
+      process.said_all = said.ends;
+      if (said.ends) process.deadline = std::min(process.deadline, std::chrono::steady_clock::now() + kFarewell);
+    }
+    feed(process);
   }
 
   static void drain(Running& process, Fd& from, std::string& to) {
@@ -283,7 +314,7 @@ struct ProcessRunner::Impl {
   }
 
   static void answer(Running& process, ExitStatus end) {
-    drain(process, process.process.output, process.result.output);
+    process.converse ? listen(process) : drain(process, process.process.output, process.result.output);
     drain(process, process.process.error_output, process.result.error_output);
     process.result.ending = process.killed_for ? *process.killed_for : end.signalled ? Ending::signalled : Ending::exited;
     process.result.code = end.code;

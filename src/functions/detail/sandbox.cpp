@@ -137,6 +137,7 @@ void add_view(BubblewrapArguments& arguments, const ProcessSpec& spec, const Fun
   // `--dev` is a file system in memory without a limit of its own.
   arguments.add("--dev", "/dev", "--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev");
   arguments.add("--size", scratch, "--tmpfs", "/tmp");
+  for (const std::string& folder : spec.programs) arguments.add("--ro-bind", folder, folder);
   if (!spec.see_roots) return;
   for (const std::string& root : options.roots) arguments.add(spec.write_roots ? "--bind" : "--ro-bind", root, root);
   for (const std::string& hidden : options.hidden) {
@@ -236,6 +237,7 @@ Result<PreparedProcess> prepare_landlock(const ProcessSpec& spec, const Function
   LandlockRules rules;
   for (const char* path : kSystem) rules.read_and_run.emplace_back(path);
   for (const char* path : kEtc) rules.read_and_run.emplace_back(path);
+  rules.read_and_run.insert(rules.read_and_run.end(), spec.programs.begin(), spec.programs.end());
   if (spec.network) rules.read_and_run.insert(rules.read_and_run.end(), kEtcNetwork.begin(), kEtcNetwork.end());
   for (const char* path : kDevices) rules.devices.emplace_back(path);
   rules.write.push_back(prepared.scratch);
@@ -271,6 +273,7 @@ Result<void> refuse_nul(const ProcessSpec& spec) {
     if (has_nul(value)) return nul("an environment variable");
   }
   if (has_nul(spec.working_directory)) return nul("the working directory");
+  if (std::any_of(spec.programs.begin(), spec.programs.end(), has_nul)) return nul("a folder");
   for (const ScratchFile& file : spec.files) {
     if (has_nul(file.name)) return nul("the name of a file");
   }

@@ -202,7 +202,7 @@ class AnthropicStream final : public GrowingReply {
     std::map<std::string, std::string, std::less<>> texts;
   };
   static constexpr std::size_t kMostBlocks = 10'000;
-  EventStream events_;
+  net::EventStream events_;
   std::map<std::int64_t, Block> blocks_;
   std::int64_t plain_input_ = 0;
 };

@@ -166,7 +166,7 @@ class ChatStream final : public GrowingReply {
   }
 
   static constexpr std::int64_t kMostCalls = 1000;
-  EventStream events_;
+  net::EventStream events_;
   std::string refusal_;
   bool finished_ = false;
 };

@@ -196,7 +196,7 @@ class GeminiStream final : public GrowingReply {
     reply_.tool_calls.push_back(std::move(call));
   }
 
-  EventStream events_;
+  net::EventStream events_;
   json::Value parts_ = json::Value::array();
 };
 

@@ -134,7 +134,7 @@ class OllamaStream final : public GrowingReply {
     reply_.tool_calls.push_back(std::move(call));
   }
 
-  LineSplitter lines_;
+  net::LineSplitter lines_;
   json::Value raw_calls_ = json::Value::array();
 };
 

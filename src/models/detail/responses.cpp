@@ -160,7 +160,7 @@ class ResponsesStream final : public GrowingReply {
     }
   }
 
-  EventStream events_;
+  net::EventStream events_;
   std::map<std::int64_t, json::Value> items_;
   json::Value last_;
 };

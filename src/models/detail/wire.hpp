@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "models/codec.hpp"
-#include "models/detail/event_stream.hpp"
+#include "net/event_stream.hpp"
 
 namespace pawl::models::detail {
 

@@ -1,6 +1,6 @@
-#include "models/detail/event_stream.hpp"
+#include "net/event_stream.hpp"
 
-namespace pawl::models::detail {
+namespace pawl::net {
 
 void LineSplitter::feed(std::string_view bytes, const OnLine& on_line) {
   while (!bytes.empty() && !overflown_) {
@@ -53,4 +53,4 @@ void EventStream::take(std::string_view line, const OnEvent& on_event) {
   data_ += value;
 }
 
-}  // namespace pawl::models::detail
+}  // namespace pawl::net

@@ -1,4 +1,4 @@
-// Streamed answers, byte by byte: server-sent events and JSON lines. Both take bytes split anywhere.
+/// Streamed answers, byte by byte: server-sent events and lines of JSON. Both take bytes split anywhere. Pure.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace pawl::models::detail {
+namespace pawl::net {
 
 /// A line or an event that is longer ends the stream as broken.
 inline constexpr std::size_t kMaxEvent = 16U << 20U;
@@ -47,4 +47,4 @@ class EventStream {
   std::string data_;
 };
 
-}  // namespace pawl::models::detail
+}  // namespace pawl::net
