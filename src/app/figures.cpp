@@ -64,12 +64,14 @@ void Figures::ask(FigureSources sources) {
   metrics_.counted("pawl_database_pool_exhausted_total", "How often somebody waited for a connection in vain",
                    [=] { return number(database->pool().exhausted); });
   metrics_.gauges("pawl_circuit_breaker_state", "Places called whose breaker is not closed: 1 half open, 2 open", {"target"},
-                  [outbound = &sources.outbound] {
+                  [database, outbound = &sources.outbound] {
                     observe::Metrics::Samples samples;
-                    for (const auto& state : outbound->breakers(kMostBreakers)) {
-                      if (state.breaker.state == CircuitBreaker::State::closed) continue;
-                      samples.push_back({{state.origin}, state.breaker.state == CircuitBreaker::State::open ? 2.0 : 1.0});
-                    }
+                    const auto add = [&](std::string target, CircuitBreaker::State state) {
+                      if (state == CircuitBreaker::State::closed) return;
+                      samples.push_back({{std::move(target)}, state == CircuitBreaker::State::open ? 2.0 : 1.0});
+                    };
+                    add("database", database->breaker().state);
+                    for (const auto& place : outbound->breakers(kMostBreakers)) add(place.origin, place.breaker.state);
                     return samples;
                   });
   if (const auto* const redis = sources.redis; redis != nullptr) {

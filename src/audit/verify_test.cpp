@@ -114,6 +114,11 @@ TEST_F(Verify, S4_D4_FindsEveryKindOfRewriting) {
         "outcome, network, address_digest, request_id, run_id, task, duration, details, previous, hash, mac, 1, null, null, null from "
         "audit_records where seq = 7"},
        8},
+      {"one put before the first",
+       {"insert into audit_records select -5, at, organization_id, actor, actor_user, actor_key, action, resource_type, resource_id, "
+        "outcome, network, address_digest, request_id, run_id, task, duration, details, previous, hash, mac, 1, null, null, null from "
+        "audit_records where seq = 7"},
+       0},
       {"the newest removed", {"delete from audit_records where seq = 7"}, 7},
       {"the oldest removed", {"delete from audit_records where seq = 1"}, 1},
       {"all removed", {"delete from audit_records"}, 1},

@@ -227,6 +227,18 @@ std::string_view to_text(Environment environment) {
   return "";
 }
 
+namespace {
+
+/// `1234567890` until it is long enough.
+bool repeats_a_part(std::string_view key) {
+  for (std::size_t part = 1; part <= key.size() / 2; ++part) {
+    if (key.substr(part) == key.substr(0, key.size() - part)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::string key_weakness(std::string_view key) {
   if (key.size() < kMinKeyLength) return fmt::format("must have at least {} characters, it has {}", kMinKeyLength, key.size());
   const auto word_text = lower(key);
@@ -235,6 +247,7 @@ std::string key_weakness(std::string_view key) {
     if (word_text.find(word) != std::string::npos) return fmt::format("contains the word `{}`: use a random key", word);
   }
   if (std::set<char>(key.begin(), key.end()).size() < 10) return "repeats a few characters only: use a random key";
+  if (repeats_a_part(key)) return "repeats a part of itself: use a random key";
   return "";
 }
 

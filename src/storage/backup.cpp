@@ -66,12 +66,19 @@ bool belongs_to_database(const fs::path& relative) {
   return name.starts_with(kDatabaseFile) || name == "pawl.lock";
 }
 
+/// The file of the audit trail: a copy that ends before the database does is continued by the next start, one that goes on looks as if
+/// somebody had put back an older database.
+bool follows_database(const fs::path& relative) { return relative.string().starts_with("audit.jsonl"); }
+
+enum class When : std::uint8_t { before_database, after_database };
+
 /// Everything of the data folder beside the database, keys first of all. Links and sockets are not followed.
-Result<void> save_files(const DatabaseOptions& source, const fs::path& target, Manifest& manifest) {
+Result<void> save_files(const DatabaseOptions& source, const fs::path& target, When when, Manifest& manifest) {
   std::error_code failed;
   for (fs::recursive_directory_iterator at(source.folder, failed), end; at != end && !failed; at.increment(failed)) {
     const auto relative = at->path().lexically_relative(source.folder);
     if (!at->is_regular_file(failed) || at->is_symlink(failed) || belongs_to_database(relative)) continue;
+    if (follows_database(relative) != (when == When::before_database)) continue;
     if (relative.string().find('\n') != std::string::npos) {
       return Error{ErrorClass::invalid, "backup.unsupported", "a file name in the data folder holds a line break"};
     }
@@ -82,6 +89,13 @@ Result<void> save_files(const DatabaseOptions& source, const fs::path& target, M
   }
   if (failed) return Error{ErrorClass::internal, "storage.io", "read the data folder " + source.folder.string() + ": " + failed.message()};
   return {};
+}
+
+/// There it would take itself along, again and again.
+bool lies_inside(const fs::path& target, const fs::path& folder) {
+  std::error_code ignored;
+  const auto way = fs::weakly_canonical(target, ignored).lexically_relative(fs::weakly_canonical(folder, ignored));
+  return !way.empty() && *way.begin() != "..";
 }
 
 // ---- checking -----------------------------------------------------------------------------------------------------------------
@@ -162,14 +176,18 @@ Result<void> restore_postgresql(const DatabaseOptions& target, const fs::path& b
 }  // namespace
 
 Result<BackupSummary> back_up(const DatabaseOptions& source, const fs::path& target, const Clock& clock) {
+  if (lies_inside(target, source.folder)) {
+    return Error{ErrorClass::invalid, "backup.target_inside", "a backup lies outside of the data folder that it saves"};
+  }
   if (!detail::is_missing_or_empty(target)) return not_empty(target);
   PAWL_TRY_VOID(detail::make_folder(target));
   Manifest manifest;
   manifest.made_at = clock.now();
   manifest.dialect = source.url.empty() ? Dialect::sqlite : Dialect::postgresql;
+  PAWL_TRY_VOID(save_files(source, target, When::before_database, manifest));
   PAWL_TRY_VOID(source.url.empty() ? save_sqlite(source, target, manifest) : save_postgresql(source, target, manifest));
   // After the database: a key that was made in between is there for what it sealed.
-  PAWL_TRY_VOID(save_files(source, target, manifest));
+  PAWL_TRY_VOID(save_files(source, target, When::after_database, manifest));
   PAWL_TRY_VOID(detail::sync_folder(target));
   PAWL_TRY(file, detail::HashedFile::create(target / detail::kManifestName));
   PAWL_TRY_VOID(file.write(manifest.to_text()));

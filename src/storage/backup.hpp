@@ -11,8 +11,8 @@
 /// `restore` first checks the manifest, the size and SHA-256 of every file and that this program knows every migration, and only then
 /// touches the target. It does not apply newer migrations.
 ///
-/// All functions block. Errors: `backup.target_not_empty`, `backup.damaged`, `backup.unsupported` (made by a newer program, or of the other
-/// kind of database), and those of `Database`.
+/// All functions block. Errors: `backup.target_not_empty`, `backup.target_inside` (the data folder), `backup.damaged`, `backup.unsupported`
+/// (made by a newer program, or of the other kind of database), and those of `Database`.
 #pragma once
 
 #include <cstdint>

@@ -177,6 +177,10 @@ class CommandLine(unittest.TestCase):
              ["ENCRYPTION_KEY", "PAWL_API_KEY", "CORS_ORIGINS"]),
             ({"ENVIRONMENT": "production", "SECRET_KEY": STRONG, "ENCRYPTION_KEY": SEALING, "PAWL_API_KEY": OTHER,
               "CORS_ORIGINS": "http://a.org"}, ["CORS_ORIGINS"]),
+            ({"ENVIRONMENT": "production", "SECRET_KEY": "1234567890" * 4, "ENCRYPTION_KEY": SEALING, "PAWL_API_KEY": OTHER,
+              "PAWL_TRUSTED_PROXIES": "10.0.0.0/99", "PAWL_ALLOWED_ADDRESSES": "a b", "REDIS_URL": "redis://localhost/x",
+              "PAWL_CA_FILE": "/no/such/file"},
+             ["SECRET_KEY", "PAWL_TRUSTED_PROXIES", "PAWL_ALLOWED_ADDRESSES", "REDIS_URL", "PAWL_CA_FILE"]),
             ({"ENVIRONMENT": "prod"}, ["ENVIRONMENT"]),
         ]:
             done = self.pawl("serve", "--port", "0", environment=settings)
