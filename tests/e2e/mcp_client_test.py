@@ -38,9 +38,15 @@ class Changing(http.server.ThreadingHTTPServer):
         self.tool = NOTE
         self.lines = []
         self.keys = []
+        self.seen = 0
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.seen += 1
+                self.send_error(404)
+
             def do_POST(self):
+                outer.seen += 1
                 message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 method, params = message["method"], message.get("params", {})
                 if method == "server/discover":
@@ -91,17 +97,17 @@ class McpClient(unittest.TestCase):
         cls.server = Server(data, extra_environment={"LLM_SCRIPTS": scripts}).start()
         cls.addClassCleanup(cls.server.stop)
 
-    def run_task(self, task, value=None, expected="completed", more=None):
-        document = {"document": {"dsl": "1.0.3", "namespace": "t", "name": f"n{os.urandom(6).hex()}", "version": "1.0.0"}, **(more or {}),
-                    "do": [{"ask": task}]}
-        workflow = self.server.create_workflow(document)
-        status, run, _ = self.server.request("POST", f"/api/workflows/{workflow}/execute", {"wait": 30, "input": value or {}}, timeout=60)
-        self.server.request("DELETE", f"/api/workflows/{workflow}")
+    def run_task(self, task, expected="completed", server=None):
+        server = server or self.server
+        workflow = server.create_workflow({
+            "document": {"dsl": "1.0.3", "namespace": "t", "name": f"n{os.urandom(6).hex()}", "version": "1.0.0"}, "do": [{"ask": task}]})
+        status, run, _ = server.request("POST", f"/api/workflows/{workflow}/execute", {"wait": 30}, timeout=60)
+        server.request("DELETE", f"/api/workflows/{workflow}")
         self.assertEqual((status, run["status"]), (200, expected), run)
         return run.get("output") if expected == "completed" else run["error"]
 
-    def mcp(self, transport, method="tools/list", expected="completed", more=None, **given):
-        return self.run_task({"call": "mcp", "with": {"method": method, "transport": transport, **given}}, expected=expected, more=more)
+    def mcp(self, transport, method="tools/list", expected="completed", **given):
+        return self.run_task({"call": "mcp", "with": {"method": method, "transport": transport, **given}}, expected=expected)
 
     def test_a_server_that_others_wrote_over_pipes(self):
         everything = {"server": "everything"}
@@ -147,6 +153,18 @@ class McpClient(unittest.TestCase):
         for transport in ({"stdio": {"command": "/bin/sh", "arguments": ["-c", "id"]}}, {"stdio": {"command": "sh"}}, {"server": "nothing"}):
             error = self.mcp(transport, expected="faulted")
             self.assertEqual((error["status"], error["title"]), (403, "mcp.server"))
+
+    def test_the_guard_stands_before_servers_and_agents(self):
+        inside = Changing()
+        self.addCleanup(inside.server_close)
+        self.addCleanup(inside.shutdown)
+        guarded = Server(os.path.join(self.folder.name, "guarded"), extra_environment={"PAWL_ALLOW_PRIVATE_ADDRESSES": "false"}).start()
+        self.addCleanup(guarded.stop)
+        for task in ({"call": "mcp", "with": {"method": "tools/list", "transport": {"http": {"endpoint": inside.url}}}},
+                     {"call": "a2a", "with": {"method": "message/send", "server": inside.url, "parameters": {}}},
+                     {"call": "a2a", "with": {"method": "message/send", "agentCard": {"endpoint": inside.url}, "parameters": {}}}):
+            self.assertEqual(self.run_task(task, expected="faulted", server=guarded)["status"], 403, task)
+        self.assertEqual(inside.seen, 0)
 
     def agent(self, server, pin, **more):
         return {"call": "agent", "with": {"model": "scripted/writer", "prompt": "write", "tools": [{
