@@ -6,10 +6,11 @@ import { functionTests } from './functions.mjs';
 import { healingTests } from './healing.mjs';
 import { homeTests } from './home.mjs';
 import { integrationTests } from './integrations.mjs';
+import { notificationTests } from './notifications.mjs';
 import { reachTests } from './reach.mjs';
 import { servingTests } from './serving.mjs';
 import { teamTests } from './team.mjs';
 import { truthTests } from './truth.mjs';
 import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...truthTests, ...reachTests];
+export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...truthTests, ...reachTests];

@@ -1,9 +1,9 @@
 // The navigation: pages that are there, nothing else.
-import { Blocks, Calendar, CircleCheckBig, History, House, Inbox, type LucideIcon, Plug, ServerCog, ShieldCheck, Sparkles, UserRound, UsersRound, Workflow } from 'lucide-react';
+import { Bell, Blocks, Calendar, CircleCheckBig, History, House, Inbox, type LucideIcon, Plug, ServerCog, ShieldCheck, Sparkles, UserRound, UsersRound, Workflow } from 'lucide-react';
 import { t } from '@/i18n/en';
 import type { Role } from './session';
 
-export type NavItem = { to: '/' | '/approvals' | '/workflows' | '/runs' | '/schedules' | '/dead-letters' | '/functions' | '/integrations' | '/audit' | '/organization' | '/admin' | '/assistant' | '/profile'; label: string; icon: LucideIcon; role?: Role; superuser?: boolean };
+export type NavItem = { to: '/' | '/approvals' | '/workflows' | '/runs' | '/notifications' | '/schedules' | '/dead-letters' | '/functions' | '/integrations' | '/audit' | '/organization' | '/admin' | '/assistant' | '/profile'; label: string; icon: LucideIcon; role?: Role; superuser?: boolean };
 
 export const groups: { label: string; items: NavItem[] }[] = [
   {
@@ -13,6 +13,7 @@ export const groups: { label: string; items: NavItem[] }[] = [
       { to: '/workflows', label: t.nav.workflows, icon: Workflow },
       { to: '/runs', label: t.nav.runs, icon: History },
       { to: '/approvals', label: t.approvals.title, icon: CircleCheckBig },
+      { to: '/notifications', label: t.notifications.title, icon: Bell },
       { to: '/schedules', label: t.nav.schedules, icon: Calendar },
       { to: '/dead-letters', label: t.nav.deadLetters, icon: Inbox },
     ],

@@ -85,6 +85,7 @@ const approvals = createRoute({
 });
 // The list stays beside the one that is shown.
 const approval = createRoute({ getParentRoute: () => approvals, path: '/$approvalId' });
+const notifications = createRoute({ getParentRoute: () => inside, path: '/notifications', validateSearch: only('tab', 'show', 'kind'), component: lazyRouteComponent(() => import('@/pages/notifications/notifications'), 'NotificationsPage') });
 const schedules = createRoute({ getParentRoute: () => inside, path: '/schedules', component: lazyRouteComponent(() => import('@/pages/more/schedules'), 'SchedulesPage') });
 const deadLetters = createRoute({ getParentRoute: () => inside, path: '/dead-letters', component: lazyRouteComponent(() => import('@/pages/more/dead-letters'), 'DeadLettersPage') });
 const functions = createRoute({
@@ -108,7 +109,7 @@ const profile = createRoute({ getParentRoute: () => inside, path: '/profile', co
 
 export const routeTree = root.addChildren([
   outside.addChildren([login, register, setup, forgot, reset, verify, invitation]),
-  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, access, versions]), runs, run, approvals.addChildren([approval]), schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, assistant, profile]),
+  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, access, versions]), runs, run, approvals.addChildren([approval]), notifications, schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, assistant, profile]),
 ]);
 
 export const router = createRouter({ routeTree, defaultErrorComponent: Crashed, defaultPreload: 'intent', scrollRestoration: true, defaultPreloadStaleTime: 0 });

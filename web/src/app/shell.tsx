@@ -4,6 +4,7 @@ import { Building2, ChevronsUpDown, Menu as MenuIcon, Search, UserRound, WifiOff
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { approvalsKey, waitingQuery } from '@/api/approvals';
 import { api, ask } from '@/api/client';
+import { notificationsKey, unreadQuery } from '@/api/notifications';
 import { t } from '@/i18n/en';
 import { useLive } from '@/live/socket';
 import { useFollow } from '@/live/use-follow';
@@ -11,6 +12,7 @@ import { LoginForm } from '@/pages/auth/login-form';
 import { IconButton } from '@/ui/button';
 import { cx } from '@/ui/cx';
 import { Dialog } from '@/ui/dialog';
+import { count } from '@/ui/format';
 import { Menu, MenuChoices, MenuContent, MenuItem, MenuLine, MenuTrigger } from '@/ui/menu';
 import { toast } from '@/ui/toast';
 import { Mark } from './mark';
@@ -126,6 +128,7 @@ function NavLink({ item, onClick }: { item: NavItem; onClick: () => void }) {
         <Icon className="size-4 text-muted" aria-hidden="true" />
         {item.label}
         {item.to === '/approvals' && <Waiting />}
+        {item.to === '/notifications' && <Unread />}
       </Link>
     </li>
   );
@@ -140,10 +143,24 @@ function Waiting() {
   const number = waiting.data?.items.length ?? 0;
   if (number === 0) return null;
   const shown = waiting.data?.next_cursor ? `${number}+` : String(number);
+  return <Bubble shown={shown} said={t.approvals.waiting(shown)} />;
+}
+
+/** How much is new to the person. */
+function Unread() {
+  const queries = useQueryClient();
+  const unread = useQuery(unreadQuery());
+  const stale = () => void queries.invalidateQueries({ queryKey: notificationsKey() });
+  useFollow('notifications', stale, stale);
+  const number = unread.data?.unread ?? 0;
+  return number > 0 && <Bubble shown={count(number)} said={t.notifications.unread(number)} />;
+}
+
+function Bubble({ shown, said }: { shown: string; said: string }) {
   return (
     <span className="ml-auto rounded-full bg-accent px-1.5 text-xs font-medium text-on-accent">
       <span aria-hidden="true">{shown}</span>
-      <span className="sr-only">{t.approvals.waiting(shown)}</span>
+      <span className="sr-only">{said}</span>
     </span>
   );
 }

@@ -7,6 +7,7 @@ import { assistant } from './en-assistant';
 import { build } from './en-build';
 import { healing } from './en-healing';
 import { home } from './en-home';
+import { notifications } from './en-notifications';
 import { pages } from './en-pages';
 import { reach } from './en-reach';
 import { triggers } from './en-triggers';
@@ -102,6 +103,7 @@ export const t = {
   ...assistant,
   ...build,
   ...healing,
+  ...notifications,
   ...home,
   ...reach,
   ...triggers,
