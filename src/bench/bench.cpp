@@ -227,8 +227,8 @@ class Bench {
     PAWL_TRY(asked, run_load({.port = port, .request = make_request("GET", "/", "", ""), .requests = scaled(1000)}));
     PAWL_TRY(queried, query_ms(server->files() + "/bench.db", 200));
     PAWL_TRY(spawned, spawn_ms({"/usr/bin/true"}, 100));
-    PAWL_TRY(python, spawn_ms({"/usr/bin/python3", "-c", "print(1)"}, kTimes));
-    PAWL_TRY(node, spawn_ms({"/usr/bin/node", "-e", "console.log(1)"}, kTimes));
+    PAWL_TRY(python, spawn_ms({"/usr/bin/python3", "-c", "pass"}, kTimes));
+    PAWL_TRY(node, spawn_ms({"/usr/bin/node", "-e", "0"}, kTimes));
     const auto http = fmt::format("call: http, with: {{method: get, endpoint: 'http://127.0.0.1:{}/'}}", port);
     const std::string script = "run: {script: {language: ";
     PAWL_TRY_VOID(quick_call(*server, "set", "set: {n: 1}", 0, ""));
@@ -300,7 +300,7 @@ class Bench {
     std::vector<double> calls;
     std::vector<double> others;
     for (int i = 0; i < 15; ++i) {
-      PAWL_TRY(between, server.load(other, 1, 200));
+      PAWL_TRY(between, server.load(other, 1, scaled(200)));
       PAWL_TRY(once, server.load(call, 1, 1));
       if (i == 0) continue;  // finds out what contains processes here
       calls.push_back(once.percentile_ms(0.5));
