@@ -25,7 +25,7 @@ std::optional<std::array<std::uint8_t, N>> bytes_of(std::string_view digits) {
   for (std::size_t i = 0; i < 2 * N; ++i) {
     const auto value = kDigits.find(digits[i]);
     if (value == std::string_view::npos) return std::nullopt;
-    bytes[i / 2] = static_cast<std::uint8_t>((bytes[i / 2] << 4U) | value);
+    bytes[i / 2] = static_cast<std::uint8_t>((static_cast<unsigned>(bytes[i / 2]) << 4U) | static_cast<unsigned>(value));
   }
   return bytes;
 }

@@ -113,6 +113,7 @@ Result<std::int64_t> Notifications::mark_all_read(const OrganizationId& organiza
 
 Result<std::vector<Preference>> Notifications::preferences(const OrganizationId& organization, const UserId& user) {
   std::vector<Preference> found;
+  found.reserve(kKinds.size());
   for (const auto kind : kKinds) found.push_back({std::string(kind), true, false});
   PAWL_TRY_VOID(database_.read([&](Session& session) {
     return session.query("select kind, in_app, email from notification_preferences where organization_id = $1 and user_id = $2",
