@@ -68,6 +68,8 @@ def cases(site, smtp):
         "noop": {"success": call("noop", n=1)},
         "approval": {"success": call("approval", title="Go on?", deadline={"milliseconds": 50}, on_deadline="approve"),
                      "failure": call("approval", title="Go on?", deadline={"milliseconds": 50}, on_deadline="fault")},
+        # Succeeds only in a run of the server's own, once somebody has approved (healing_test.py).
+        "apply-remedy": {"failure": call("apply-remedy", remedy="01890000-0000-7000-8000-000000000000", approved=True)},
         "log": {"success": call("log", message="hello")},
         "llm": {"success": call("llm", model="scripted/echo", prompt="hello"), "failure": call("llm", model="scripted/nobody", prompt="hello")},
         "http": {"success": call("http", method="get", endpoint=url + "/ok"), "failure": call("http", method="get", endpoint=url + "/bad")},
