@@ -601,6 +601,7 @@ void Application::stop(Millis patience) {
 engine::Engine& Application::engine() { return *impl_->engine; }
 identity::Accounts& Application::accounts() { return impl_->sign_ins->accounts; }
 catalog::Catalog& Application::catalog() { return *impl_->catalog; }
+catalog::Approvals Application::approvals() { return {*impl_->database, *impl_->engine}; }
 const engine::FunctionRegistry& Application::functions() const { return impl_->functions; }
 const OrganizationId& Application::organization() const { return impl_->organization; }
 Clock& Application::clock() { return impl_->clock; }

@@ -19,6 +19,7 @@
 #include "audit/audit.hpp"
 #include "base/error.hpp"
 #include "base/ids.hpp"
+#include "catalog/approvals.hpp"
 #include "catalog/catalog.hpp"
 #include "config/config.hpp"
 #include "engine/engine.hpp"
@@ -57,6 +58,7 @@ class Application {
 
   [[nodiscard]] engine::Engine& engine();
   [[nodiscard]] catalog::Catalog& catalog();
+  [[nodiscard]] catalog::Approvals approvals();
   [[nodiscard]] identity::Accounts& accounts();
   [[nodiscard]] const engine::FunctionRegistry& functions() const;
   [[nodiscard]] const OrganizationId& organization() const;

@@ -78,6 +78,14 @@ void add_eval(CLI::App& app, CommandLine& line) {
   command->footer("Exit code: 0, 2 usage, 3 the expression does not compile, 5 it failed");
 }
 
+void add_eval_agent(CLI::App& app, CommandLine& line) {
+  auto options = std::make_shared<EvalAgentOptions>();
+  auto* command = add_command(app, line, "eval-agent", "Run the cases of a suite: pass rate, cost, time (docs/agents.md)", options);
+  command->add_option("suite", options->suite, "The suite, YAML")->required()->type_name("FILE");
+  command->add_flag("--json", options->json, "Machine-readable");
+  command->footer("Exit code: 0 the suite's pass rate was reached, 1 it was not, 2 the suite cannot be read");
+}
+
 void add_serve(CLI::App& app, CommandLine& line, bool worker) {
   auto options = std::make_shared<ServeOptions>();
   options->worker = worker;
@@ -221,6 +229,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   add_validate(app, line);
   add_import(app, line);
   add_eval(app, line);
+  add_eval_agent(app, line);
   add_serve(app, line, false);
   add_serve(app, line, true);
   add_migrate(app, line);
@@ -250,6 +259,7 @@ int dispatch(const CommandLine& line) {
     int operator()(const ValidateOptions& options) const { return run_validate(common, options); }
     int operator()(const ImportOptions& options) const { return run_import(options); }
     int operator()(const EvalOptions& options) const { return run_eval(options); }
+    int operator()(const EvalAgentOptions& options) const { return run_eval_agent(common, options); }
     int operator()(const ServeOptions& options) const { return run_serve(common, options); }
     int operator()(const MigrateOptions& options) const { return run_migrate(common, options); }
     int operator()(const BackupOptions& options) const { return run_backup(common, options); }

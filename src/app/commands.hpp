@@ -37,6 +37,10 @@ struct EvalOptions {
   std::string arguments;
   std::string test_file;
 };
+struct EvalAgentOptions {
+  std::string suite;
+  bool json = false;
+};
 struct ServeOptions {
   bool worker = false;  ///< no API: engine, scheduler and health only
 };
@@ -98,7 +102,7 @@ struct CommonOptions {
 
 using Command = std::variant<std::monostate, RunOptions, ValidateOptions, ImportOptions, EvalOptions, ServeOptions, MigrateOptions,
                              BackupOptions, UserCreateOptions, KeysOptions, BenchOptions, ConfigOptions, AuditOptions, RetentionOptions,
-                             FunctionsCommandOptions, McpOptions>;
+                             FunctionsCommandOptions, McpOptions, EvalAgentOptions>;
 
 struct CommandLine {
   CommonOptions common;
@@ -119,6 +123,7 @@ struct ParsedCommandLine {
 [[nodiscard]] int run_validate(const CommonOptions& common, const ValidateOptions& options);
 [[nodiscard]] int run_import(const ImportOptions& options);
 [[nodiscard]] int run_eval(const EvalOptions& options);
+[[nodiscard]] int run_eval_agent(const CommonOptions& common, const EvalAgentOptions& options);
 [[nodiscard]] int run_serve(const CommonOptions& common, const ServeOptions& options);
 [[nodiscard]] int run_migrate(const CommonOptions& common, const MigrateOptions& options);
 [[nodiscard]] int run_backup(const CommonOptions& common, const BackupOptions& options);

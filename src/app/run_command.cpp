@@ -1,6 +1,5 @@
 // pawl run: one workflow to its end, for the person at the keyboard.
 #include <fmt/core.h>
-#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX
 #include <unistd.h>
 
 #include <atomic>
@@ -16,6 +15,7 @@
 #include "app/interrupts.hpp"
 #include "app/log.hpp"
 #include "app/progress_view.hpp"
+#include "app/run_folder.hpp"
 #include "json/write.hpp"
 
 namespace pawl::app {
@@ -24,34 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Millis kDrain{2000};
-
-/// A folder that goes away with this object, unless it was named by the person.
-class RunFolder {
- public:
-  explicit RunFolder(std::string named) : path_(std::move(named)), temporary_(path_.empty()) {}
-  ~RunFolder() {
-    std::error_code ignored;
-    if (temporary_ && !path_.empty()) fs::remove_all(path_, ignored);
-  }
-  RunFolder(const RunFolder&) = delete;
-  RunFolder& operator=(const RunFolder&) = delete;
-
-  [[nodiscard]] Result<std::string> path() {
-    if (!path_.empty()) return path_;
-    std::error_code error;
-    auto pattern = (fs::temp_directory_path(error) / "pawl-run-XXXXXX").string();
-    if (error || ::mkdtemp(pattern.data()) == nullptr) {
-      return Error(ErrorClass::internal, "file.temporary", "cannot make a temporary folder");
-    }
-    path_ = pattern;
-    return path_;
-  }
-  [[nodiscard]] bool temporary() const { return temporary_; }
-
- private:
-  std::string path_;
-  bool temporary_;
-};
 
 int usage_error(std::string_view message) {
   fmt::print(stderr, "pawl: {}\n", message);

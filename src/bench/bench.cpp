@@ -25,17 +25,22 @@ constexpr std::uint32_t kJournalRowBytes = 120;  // of a `once` step with a smal
 /// `pawl serve` over a folder of its own, and what scenarios ask of it.
 class Server {
  public:
-  static Result<std::unique_ptr<Server>> start(const BenchOptions& options, const std::string& name) {
+  static Result<std::unique_ptr<Server>> start(const BenchOptions& options, const std::string& name, const std::string& model_url = {}) {
     auto server = std::make_unique<Server>();
     server->port_ = free_port();
     server->folder_ = options.folder + "/" + name;
     std::filesystem::create_directories(server->folder_);
     const auto begin = SteadyClock::now();
+    std::vector<std::string> environment = {std::string("PAWL_API_KEY=") + kKey,
+                                            "PAWL_ALLOW_PRIVATE_ADDRESSES=true",
+                                            "LOG_LEVEL=warning",
+                                            "RATE_LIMIT_ENABLED=false",
+                                            "PATH=/usr/bin:/bin",
+                                            "DATABASE_URL=" + options.database_url};
+    if (!model_url.empty()) environment.push_back("OPENAI_BASE_URL=" + model_url);
     auto child = Child::start(
         {options.program, "serve", "--host", "127.0.0.1", "--port", std::to_string(server->port_), "--data-dir", server->folder_},
-        {std::string("PAWL_API_KEY=") + kKey, "PAWL_ALLOW_PRIVATE_ADDRESSES=true", "LOG_LEVEL=warning", "RATE_LIMIT_ENABLED=false",
-         "PATH=/usr/bin:/bin", "DATABASE_URL=" + options.database_url},
-        server->folder_ + "/bench.log");
+        environment, server->folder_ + "/bench.log");
     if (child.has_error()) return child.error();
     server->child_ = std::make_unique<Child>(std::move(child).value());
     while (true) {
@@ -243,6 +248,31 @@ class Bench {
     return slow_call(*server, "script, js, warm", script + "js, code: 'console.log(1)'}}", node, 5);
   }
 
+  Result<void> agent_turn() {
+    const auto port = free_port();
+    auto model =
+        Child::start({options_.program, "bench", "--hello", std::to_string(port)}, {"PATH=/usr/bin:/bin"}, options_.folder + "/hello.log");
+    if (model.has_error()) return model.error();
+    PAWL_TRY_VOID(await(port));
+    const auto bare_request =
+        make_request("POST", "/v1/chat/completions", R"({"model":"mock","messages":[{"role":"user","content":"Go on."}]})", "");
+    const auto bare = run_load({.port = port, .request = bare_request, .requests = scaled(5000)});
+    if (bare.has_error()) return bare.error();
+    PAWL_TRY(server, Server::start(options_, "agent", fmt::format("http://127.0.0.1:{}/v1", port)));
+    PAWL_TRY(request,
+             server->execute_request(header("agent") + "  - ask: {call: agent, with: {model: openai-compatible/mock, prompt: Go on., "
+                                                       "tools: [{function: noop, name: step, parameters: {type: object}}]}}\n"));
+    PAWL_TRY_VOID(warm(*server, request, 1));
+    PAWL_TRY(result, server->load(request, 1, scaled(500)));
+    // Ten turns, and nine calls of a tool that does nothing.
+    const auto turn = result.percentile_ms(0.5) / 10;
+    const auto call = bare->percentile_ms(0.5);
+    add({"agent-turn", "the model alone, one connection, p50", call, "ms", 0, false});
+    add({"agent-turn", "a turn with a tool call, journaled, of ten, p50", turn, "ms", 0, false, "the model alone", turn / call});
+    add({"agent-turn", "added by a turn", turn - call, "ms", 2, false});
+    return {};
+  }
+
   Result<void> start_up() {
     std::vector<double> times;
     double memory = 0;
@@ -353,9 +383,16 @@ struct Named {
   const char* name;
   Result<void> (Bench::*run)();
 };
-constexpr Named kBenchmarks[] = {{"limits", &Bench::limits},       {"noop", &Bench::noop},      {"b1", &Bench::b1},
-                                 {"ten-steps", &Bench::ten_steps}, {"fan-out", &Bench::fan},    {"http-step", &Bench::http_step},
-                                 {"functions", &Bench::functions}, {"start", &Bench::start_up}, {"disk", &Bench::disk}};
+constexpr Named kBenchmarks[] = {{"limits", &Bench::limits},
+                                 {"noop", &Bench::noop},
+                                 {"b1", &Bench::b1},
+                                 {"ten-steps", &Bench::ten_steps},
+                                 {"fan-out", &Bench::fan},
+                                 {"http-step", &Bench::http_step},
+                                 {"functions", &Bench::functions},
+                                 {"agent-turn", &Bench::agent_turn},
+                                 {"start", &Bench::start_up},
+                                 {"disk", &Bench::disk}};
 
 bool met(const Figure& figure) { return figure.more_is_better ? figure.value >= figure.target : figure.value <= figure.target; }
 

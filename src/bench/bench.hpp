@@ -37,7 +37,8 @@ struct Figure {
 [[nodiscard]] std::string to_table(const std::vector<Figure>& figures);
 [[nodiscard]] json::Value to_json(const std::vector<Figure>& figures);
 
-/// The bare server that requests per second are compared with (`pawl bench --hello PORT`): answers every GET with two bytes until SIGTERM.
+/// The bare server that requests per second are compared with (`pawl bench --hello PORT`): answers every GET with two bytes until SIGTERM,
+/// and is the model that agents are measured with (`POST /v1/chat/completions`).
 int serve_hello(std::uint16_t port);
 
 }  // namespace pawl::bench

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """proves: A2, A3
 
-The examples of agents, run as their comments say: self-healing and the review of code.
+The examples of agents, run as their comments say: self-healing, the review of code, and a suite of evaluations by `pawl eval-agent`.
 """
 
 import json
@@ -73,6 +73,48 @@ class CodeReviewTest(unittest.TestCase):
             code, _, err = self.review(folder, "password = 'canary-4711'\n")
             self.assertEqual(code, 1)
             self.assertIn("settings.py:1 A password does not belong into the source.", err)
+
+
+class EvaluationTest(unittest.TestCase):
+    SUITE = os.path.join(EXAMPLES, "agents", "help-desk-suite.yaml")
+
+    def test_a_suite_that_passes(self):
+        code, out, err = pawl("eval-agent", self.SUITE)
+        self.assertEqual(code, 0, out + err)
+        self.assertRegex(out, r"pass rate 100.0 % \(4 of 4 runs; wanted 100.0 %\), \d+ tokens, .*\d s")
+        code, out, _ = pawl("eval-agent", self.SUITE, "--json")
+        report = json.loads(out)
+        self.assertEqual((report["pass_rate"], report["runs"], [each["passed"] for each in report["cases"]]), (1, 4, [True] * 4))
+        self.assertGreater(report["tokens"], 0)
+
+    def suite(self, folder, **changes):
+        suite = {"workflow": os.path.join(EXAMPLES, "agents", "help-desk.yaml"), "scripts": SCRIPTS, **changes}
+        path = os.path.join(folder, "suite.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(suite, file)
+        return path
+
+    def test_a_suite_that_fails_says_why(self):
+        question = {"request": "When do you open?", "model": "scripted/desk"}
+        broken = {"request": "It came broken", "model": "scripted/desk"}
+        cases = [{"name": "wrong", "input": question, "expect": {"output": {"priority": "high"}}}, {"name": "asked", "input": broken},
+                 {"name": "right", "input": question}]
+        with tempfile.TemporaryDirectory() as folder:
+            code, out, err = pawl("eval-agent", self.suite(folder, cases=cases))
+            self.assertEqual(code, 1, out + err)
+            self.assertIn('FAIL wrong', out)
+            self.assertIn('output/priority: expected "high", got "low"', out)
+            self.assertIn("a person is asked", out)
+            self.assertIn("pass rate 33.3 %", out)
+            self.assertEqual(pawl("eval-agent", self.suite(folder, cases=cases, pass_rate=0.3))[0], 0)
+
+    def test_what_is_no_suite(self):
+        with tempfile.TemporaryDirectory() as folder:
+            code, _, err = pawl("eval-agent", self.suite(folder, cases=[{"name": "x", "expects": {}}]))
+            self.assertEqual(code, 2)
+            self.assertIn("expects", err)
+            self.assertEqual(pawl("eval-agent", self.suite(folder, workflow="missing.yaml", cases=[{"name": "x"}]))[0], 2)
+            self.assertEqual(pawl("eval-agent", os.path.join(folder, "none.yaml"))[0], 2)
 
 
 if __name__ == "__main__":
