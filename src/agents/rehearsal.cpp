@@ -5,6 +5,8 @@
 #include <memory>
 #include <string_view>
 
+#include "engine/machine/dry_run.hpp"
+
 namespace pawl::agents {
 namespace {
 
@@ -12,18 +14,35 @@ using engine::RunView;
 
 bool is_plan(const json::Value& output) { return output.is_object() && output.get("dry_run").truthy() && output.get("plan").is_array(); }
 
+/// One of our own types of errors: a document may raise others, whatever their names end with.
 bool is_of_type(const json::Value& error, std::string_view kind) {
   const auto& type = error.get("type");
-  return type.is_string() && type.as_string().ends_with(kind);
+  const auto own = engine::make_error(kind, 500, {}, {});
+  return type.is_string() && engine::same_error_type(type.as_string(), own.get("type").as_string());
+}
+
+/// Whether the run ended with the error of a task of this type. The error names the task it began in, so no two tasks have the same.
+bool ended_in(const RunView& run, std::string_view type) {
+  return std::ranges::any_of(run.tasks, [&](const auto& task) {
+    return task.type == type && task.record.status == engine::TaskStatus::faulted && task.record.error == run.error;
+  });
+}
+
+/// It was not the document that set the time.
+bool is_out_of_time(const RunView& run) {
+  return run.started_at && run.ended_at && *run.ended_at - *run.started_at >= engine::kDryRunTime && is_of_type(run.error, "timeout") &&
+         run.error.get("instance") == json::Value("/timeout");
 }
 
 /// It failed over an answer that nobody knows before the real run, or over what is not there now: no fault of the document.
 bool is_inconclusive(const RunView& run) {
-  constexpr std::array<std::string_view, 6> kOutside = {"/runtime",        "/communication", "/configuration",
-                                                        "/authentication", "/authorization", "/timeout"};
+  constexpr std::array<std::string_view, 6> kOutside = {"runtime",        "communication", "configuration",
+                                                        "authentication", "authorization", "timeout"};
   if (run.phase != engine::Phase::faulted) return false;
-  if (std::ranges::any_of(kOutside, [&](const auto kind) { return is_of_type(run.error, kind); })) return true;
-  if (!is_of_type(run.error, "/expression") && !is_of_type(run.error, "/validation")) return false;
+  const auto is = [&](const auto kind) { return is_of_type(run.error, kind); };
+  if (is_out_of_time(run)) return true;
+  if (std::ranges::any_of(kOutside, is)) return ended_in(run, "call") || ended_in(run, "run");
+  if (ended_in(run, "raise") || (!is("expression") && !is("validation"))) return false;
   return std::ranges::any_of(run.tasks, [](const auto& task) { return is_plan(task.record.output); });
 }
 
@@ -42,7 +61,7 @@ void Rehearsal::of_workflow(const catalog::Executable& workflow, Part part, Done
   request.version = workflow.version;
   request.input = std::move(part.input);
   request.trigger = std::move(part.trigger);
-  if (d_.secrets) request.secrets = d_.secrets(workflow.organization, *workflow.plan);
+  if (d_.secrets) request.secrets = d_.secrets(workflow.organization, *workflow.plan);  // the engine gives a dry run their names only
   request.dry_run = true;
   const auto shared = std::make_shared<Done>(std::move(done));
   d_.engine.start_run(

@@ -39,7 +39,8 @@ class Rehearsal {
 };
 
 /// What came of a dry run that speaks against the proposal: nothing where it completed. An expression that fails over what a function only
-/// planned speaks against nothing (what the function will answer is not known yet), nor does a file or a service that is not there now.
+/// planned speaks against nothing (what the function will answer is not known yet), nor does a call that finds no file or service now, nor
+/// a dry run that was out of time (`engine::kDryRunTime`). What the document raises itself does, and a loop without end.
 [[nodiscard]] Findings objections(const engine::RunView& dry_run);
 
 /// `{run_id, status, error, conclusive, tasks: [{task, reference, type, status, plan}]}`; `conclusive` is false where the dry run could not

@@ -87,6 +87,34 @@ TEST_F(SecretsTest, WhatIsNoSecretOfAnIntegrationIsLeftAlone) {
   EXPECT_THAT(json::to_text(view.output), HasSubstr("https://api.example.com"));
 }
 
+TEST_F(SecretsTest, ADryRunHasNoSecretsWhateverItsDocumentMakesOfThem) {
+  bench_.boot();
+  const auto workflow = bench_.add("coded", tasks("\n  - a: {set: {token: '${ $secrets.token | explode | map(. + 1) }', key: "
+                                                  "'${ $secrets.service.key | explode | map(. + 1) }', host: "
+                                                  "'${ $secrets.service.base_url }', names: '${ $secrets.service | keys }'}}"));
+  const auto coded = [](std::string_view text) {
+    auto list = json::Value::array();
+    for (const char c : text) list.push_back(c + 1);
+    return list;
+  };
+  const auto real = bench_.execute(workflow, {});
+  EXPECT_EQ(real.output.get("token"), coded(kCanary)) << "a real run has its secrets: " << json::to_text(real.error);
+  auto request = bench_.request(workflow);
+  request.dry_run = true;
+  const auto dry = bench_.execute(std::move(request));
+  EXPECT_EQ(dry.phase, Phase::completed) << json::to_text(dry.error);
+  EXPECT_EQ(dry.output.get("token"), coded("placeholder-of-a-secret"));
+  EXPECT_EQ(dry.output.get("key"), coded("placeholder-of-a-secret"));
+  EXPECT_EQ(dry.output.get("host"), json::Value("https://api.example.com"));
+  EXPECT_EQ(dry.output.get("names"), real.output.get("names"));
+
+  auto given = bench_.request(workflow);
+  given.dry_run = true;
+  given.secrets = json::Value::object({{"token", kCanary}, {"service", json::Value::object({{"key", kCanary}})}});
+  const auto own = bench_.execute(std::move(given));
+  EXPECT_EQ(own.output.get("token"), coded("placeholder-of-a-secret")) << "nor those that come with the request";
+}
+
 TEST_F(SecretsTest, ASecretStaysWithTheRunThatUsesIt) {
   bench_.boot();
   static_cast<void>(bench_.add("child", "\n  - a: {call: noop, with: {got: '${ .value }'}}"));

@@ -5,6 +5,7 @@
 
 #include "base/assert.hpp"
 #include "engine/codec.hpp"
+#include "engine/detail/placeholders.hpp"
 #include "engine/detail/run.hpp"
 
 namespace pawl::engine {
@@ -68,6 +69,7 @@ RunInfo Shard::info_of(const Run& run, const dsl::Plan& plan, json::Value secret
   info.seed = std::hash<RunId>{}(run.identity.id);
   info.secrets = secrets.is_null() && world_.secrets ? world_.secrets(run.identity.organization, plan) : std::move(secrets);
   if (info.secrets.is_null()) info.secrets = json::Value::object();
+  if (info.dry_run) info.secrets = placeholders(info.secrets);
   info.trigger = run.trigger;
   return info;
 }

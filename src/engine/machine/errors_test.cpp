@@ -1,5 +1,6 @@
 // Errors: raise, try, retry, timeouts, waits.
 #include "engine/machine/detail/test_run.hpp"
+#include "engine/machine/dry_run.hpp"
 
 namespace pawl::engine {
 namespace {
@@ -259,6 +260,48 @@ TEST(Timeout, OfTheWorkflowFaultsTheRun) {
   EXPECT_EQ(run.phase(), Phase::faulted);
   EXPECT_EQ(run.error("status"), "408");
   EXPECT_EQ(run.history(), "get:cancelled");
+}
+
+Machine dry_run(std::string_view body) {
+  auto info = testing::test_info();
+  info.dry_run = true;
+  Machine machine(testing::plan_of(body), std::move(info), {});
+  std::vector<Action> actions;
+  machine.apply({TimePoint{}, RunStarted{json::Value::object()}}, actions);
+  return machine;
+}
+
+TEST(Retry, ADryRunWaitsForNoneAndMakesFew) {
+  const auto failing = [](std::string_view policy) {
+    return dry_run("do: [{t: {try: [{a: {set: '${ error(\"no\") }'}}], catch: {retry: " + std::string(policy) + "}}}]");
+  };
+  for (const auto* const policy : {"{delay: {hours: 1}, limit: {attempt: {count: 3}}}", "{delay: {hours: 1}}",
+                                   "{delay: {hours: 1}, limit: {duration: {days: 365}}}", "{limit: {duration: {days: 365}}}"}) {
+    SCOPED_TRACE(policy);
+    const auto machine = failing(policy);
+    EXPECT_EQ(machine.phase(), Phase::faulted);
+    EXPECT_EQ(machine.error().get("detail").as_string().substr(0, 2), "no") << json::to_text(machine.error());
+  }
+  EXPECT_EQ(failing("{delay: {hours: 1}, limit: {attempt: {count: 3}}}").records()[0].attempt, 4U);
+  EXPECT_EQ(failing("{delay: {hours: 1}}").records()[0].attempt, kDryRunRetries + 1);
+
+  auto graph = dry_run("name: list\ntasks: [{id: a, type: fetch, max_retries: 2}]");
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    ASSERT_EQ(graph.pending_effects().size(), 1U) << attempt;
+    std::vector<Action> actions;
+    graph.apply({TimePoint{}, EffectFailed{graph.pending_effects()[0].effect, make_error("runtime", 500, "Failed", {}), {}}}, actions);
+  }
+  EXPECT_EQ(graph.phase(), Phase::faulted);
+}
+
+TEST(Timeout, ADryRunHasOneOfItsOwn) {
+  const auto due = [](std::string_view timeout) {
+    const auto timers = dry_run("do: [{get: {call: fetch}}]" + std::string(timeout)).pending_timers();
+    return timers.size() == 1 ? timers[0].due - TimePoint{} : Millis(-1);
+  };
+  EXPECT_EQ(due(""), kDryRunTime);
+  EXPECT_EQ(due("\ntimeout: {after: {hours: 1}}"), kDryRunTime);
+  EXPECT_EQ(due("\ntimeout: {after: {seconds: 1}}"), Millis(1000));
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
-// Retry policies: whether another attempt is due, and when. delay x backoff, capped, then jitter from the run's seed and the step.
+// Retry policies: whether another attempt is due, and when. delay x backoff, capped, then jitter from the run's seed and the step. A dry
+// run waits for none.
 #include <algorithm>
 
 #include "engine/machine/detail/core.hpp"
+#include "engine/machine/dry_run.hpp"
 
 namespace pawl::engine::detail {
 namespace {
@@ -44,6 +46,7 @@ bool Core::ask_retry(Activation& act, const RetryQuestion& question, std::option
     if (holds) return true;
   }
   if (policy.max_retries && question.retries >= *policy.max_retries) return true;
+  if (info.dry_run && question.retries >= kDryRunRetries) return true;
 
   Millis base{};
   Millis cap = kDefaultCap;
@@ -70,7 +73,7 @@ bool Core::ask_retry(Activation& act, const RetryQuestion& question, std::option
     if (!evaluate_duration(act, *policy.total_duration, act.input, scope, total)) return false;
     if (now + wanted - question.first_started > total) return true;
   }
-  delay = wanted;
+  delay = info.dry_run ? Millis::zero() : wanted;
   return true;
 }
 

@@ -1,8 +1,11 @@
 // The control loop: an event comes in, work is done until none is left, what changed is announced.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/assert.hpp"
 #include "engine/machine/detail/core.hpp"
+#include "engine/machine/dry_run.hpp"
 #include "json/size.hpp"
 
 namespace pawl::engine::detail {
@@ -205,12 +208,15 @@ void Core::begin_run() {
     workflow_input = std::move(transformed).value();
     if (json::larger_than(workflow_input, kMaxValueBytes)) return refuse(too_large_error(), "/input");
   }
+  std::optional<Millis> time;
+  if (info.dry_run) time = kDryRunTime;
   if (plan->timeout) {
     const auto value = plan->timeout->evaluate(workflow_input, TaskScope(*this, nullptr, workflow_input));
     const auto limit = value.has_value() ? dsl::to_duration(value.value()) : Result<Millis>(value.error());
     if (limit.has_error()) return refuse(expression_error(limit.error(), {}), "/timeout");
-    list.timeout_timer = set_timer(list, limit.value(), TimerUse::run_timeout);
+    time = std::min(time.value_or(*limit), *limit);
   }
+  if (time) list.timeout_timer = set_timer(list, *time, TimerUse::run_timeout);
   list.context = workflow_input;
   list.output = workflow_input;
   step_list(list);
