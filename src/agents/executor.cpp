@@ -15,6 +15,9 @@
 namespace pawl::agents {
 namespace {
 
+/// What acts by programs, code or agents of its own, or in the name of an approval: never one call that a model thought of.
+constexpr std::array<std::string_view, 6> kNeverCalled = {"apply-remedy", "shell-command", "script", "mcp", "a2a", "agent"};
+
 constexpr std::array<std::string_view, 5> kNeverChosen = {"allow_destructive", "authentication", "credentials", "integration",
                                                           "idempotency_key"};
 
@@ -84,6 +87,7 @@ std::vector<Choice> function_choices(const engine::FunctionRegistry& functions) 
   for (const auto* function : functions.all()) {
     const auto& info = function->info();
     if (info.name == engine::kApproval) continue;  // asking is for tasks of runs
+    if (info.name.starts_with("run.") || std::ranges::find(kNeverCalled, info.name) != kNeverCalled.end()) continue;
     choices.push_back({Choice::Kind::function, info.name, info.summary, without_never_chosen(info.parameters)});
   }
   return choices;
@@ -125,6 +129,9 @@ models::Assistant::Cancel choose(const models::Assistant& assistant, const model
 }
 
 json::Value call_document(std::string_view function, const json::Value& arguments) {
+  auto name = "call-" + std::string(function);
+  std::ranges::replace_if(
+      name, [](char c) { return (c < 'a' || c > 'z') && (c < '0' || c > '9'); }, '-');  // `s3.get` names a function, but no document
   auto with = json::Value::object();
   for (const auto& member : arguments.members()) {
     with.set(member.name(), fmt::format("${{ $workflow.input[{}] }}", json::to_text(json::Value(member.name()))));
@@ -132,8 +139,7 @@ json::Value call_document(std::string_view function, const json::Value& argument
   auto call = json::Value::object({{"call", function}});
   if (!with.empty()) call.set("with", std::move(with));
   return json::Value::object(
-      {{"document",
-        json::Value::object({{"dsl", "1.0.3"}, {"namespace", "pawl"}, {"name", "call-" + std::string(function)}, {"version", "1.0.0"}})},
+      {{"document", json::Value::object({{"dsl", "1.0.3"}, {"namespace", "pawl"}, {"name", std::move(name)}, {"version", "1.0.0"}})},
        {"do", json::Value::array({json::Value::object({{"call", std::move(call)}})})}});
 }
 

@@ -26,7 +26,8 @@ struct Choice {
 [[nodiscard]] std::string_view to_text(Choice::Kind kind);
 
 /// All functions that can be called by themselves, with the parameters that a model may choose: none that says under whose name or how far
-/// a call goes, and never `allow_destructive`.
+/// a call goes, and never `allow_destructive`. Programs, scripts, agents and their tools (`run.*`, `shell-command`, `mcp`
+/// ...) are not among them.
 [[nodiscard]] std::vector<Choice> function_choices(const engine::FunctionRegistry& functions);
 
 /// What is wrong with the input, by JSON pointers below `/input`.

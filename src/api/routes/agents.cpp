@@ -122,24 +122,34 @@ void observe(Context& context, Call call) {
 
 /// What is proposed, and would run.
 struct Proposal {
-  std::string id;
+  std::string id;  ///< of its dry run
   std::string kind;
   std::string name;
   json::Value input;
   catalog::ExecutablePtr executable;
 };
 
-/// Binds a confirmation to what was shown: the very version with the very input.
-std::string digest_of(const Proposal& proposal) {
-  const auto text = json::to_text(json::Value::array(
-      {proposal.id, proposal.kind, proposal.name, proposal.executable->id.to_string(), proposal.executable->version, proposal.input}));
+constexpr Millis kProposalTime = std::chrono::minutes(15);
+constexpr std::string_view kOffered = "proposal";  // in the trigger of the dry run: the digest of what was offered
+
+bool is_function(const Proposal& proposal) { return proposal.kind == "function"; }
+
+/// Binds a confirmation to what was shown and to whom: the very version with the very input. Anybody can compute it; what counts is that
+/// the dry run of the proposal, which nobody but `offer` starts so, has it in its trigger.
+std::string digest_of(const Call& call, const Proposal& proposal) {
+  // A function's document follows from its name and input.
+  const auto* const workflow = is_function(proposal) ? nullptr : proposal.executable.get();
+  const auto text =
+      json::to_text(json::Value::array({call.principal.user.to_string(), proposal.kind, proposal.name,
+                                        workflow == nullptr ? json::Value() : json::Value(workflow->id.to_string()),
+                                        workflow == nullptr ? json::Value() : json::Value(workflow->version), proposal.input}));
   const auto digest = crypto::hash(text);
   return crypto::to_base64url({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 /// The workflow, or a document around the function. Blocks.
 Result<catalog::ExecutablePtr> executable_of(Context& context, const OrganizationId& organization, const Proposal& proposal) {
-  if (proposal.kind == "workflow") return workflow_of_tool(context, organization, proposal.name);
+  if (!is_function(proposal)) return workflow_of_tool(context, organization, proposal.name);
   const catalog::Definition definition{.text = json::to_text(agents::call_document(proposal.name, proposal.input)),
                                        .format = catalog::Definition::Format::data};
   auto checked = context.d.catalog.check(definition);
@@ -149,8 +159,8 @@ Result<catalog::ExecutablePtr> executable_of(Context& context, const Organizatio
   return context.d.catalog.keep_unlisted(organization, definition, *checked.value);
 }
 
-json::Value proposal_json(const Proposal& proposal, const json::Value& reason) {
-  const bool is_workflow = proposal.kind == "workflow";
+json::Value proposal_json(const Call& call, const Proposal& proposal, const json::Value& reason) {
+  const bool is_workflow = !is_function(proposal);
   return json::Value::object({{"id", proposal.id},
                               {"kind", proposal.kind},
                               {"name", proposal.name},
@@ -158,24 +168,26 @@ json::Value proposal_json(const Proposal& proposal, const json::Value& reason) {
                               {"version", is_workflow ? json::Value(proposal.executable->version) : json::Value()},
                               {"input", proposal.input},
                               {"reason", reason},
-                              {"digest", digest_of(proposal)}});
+                              {"digest", digest_of(call, proposal)}});
 }
 
 /// Dry-runs what was chosen, and offers it. On the pool.
 void offer(Context& context, const CallPtr& shared, const std::shared_ptr<json::Value>& reply, const json::Value& output) {
   const auto proposal = std::make_shared<Proposal>();
-  proposal->id = RunId::make(context.d.clock.now(), context.d.random).to_string();
   proposal->kind = text_of(output, "kind");
   proposal->name = text_of(output, "name");
   proposal->input = output.get("input");
   auto executable = executable_of(context, shared->organization, *proposal);
   if (executable.has_error()) return shared->fail(executable.error());
   proposal->executable = std::move(*executable);
-  rehearsal(context).of_workflow(*proposal->executable, {.input = proposal->input, .trigger = trigger_of(context, shared->principal)},
+  auto trigger = trigger_of(context, shared->principal);
+  trigger.set(kOffered, digest_of(*shared, *proposal));
+  rehearsal(context).of_workflow(*proposal->executable, {.input = proposal->input, .trigger = std::move(trigger)},
                                  [&context, shared, reply, proposal, reason = output.get("reason")](Result<engine::RunView> run) {
                                    if (run.has_error()) return shared->fail(run.error());
                                    const auto view = shown(context, std::move(*run));
-                                   reply->set("proposal", proposal_json(*proposal, reason));
+                                   proposal->id = view.id.to_string();
+                                   reply->set("proposal", proposal_json(*shared, *proposal, reason));
                                    reply->set("reason", reason);
                                    reply->set("dry_run", agents::to_json(view, kMostTasks));
                                    reply->set("findings", findings_json(agents::objections(view)));
@@ -187,7 +199,8 @@ void propose(Context& context, Call call) {
   if (context.d.models == nullptr) return call.fail(no_models());
   if (!call.principal.permits(Permission::read, call.organization)) return call.fail(forbidden(Permission::read));
   PAWL_API_TRY(tools, workflow_tools(context, call.organization));
-  auto choices = agents::function_choices(context.d.functions);
+  std::vector<agents::Choice> choices;
+  if (call.principal.permits(Permission::write, call.organization)) choices = agents::function_choices(context.d.functions);
   for (auto& tool : tools) {
     choices.push_back({agents::Choice::Kind::workflow, std::move(tool.name), std::move(tool.description), std::move(tool.input_schema)});
   }
@@ -235,39 +248,21 @@ void start_confirmed(Context& context, const CallPtr& shared, const Proposal& pr
                              {});
 }
 
-void confirm(Context& context, Call call) {
-  const auto& given = call.body.get("proposal");
-  const auto proposal = std::make_shared<Proposal>();
-  proposal->id = text_of(given, "id");
-  proposal->kind = text_of(given, "kind");
-  proposal->name = text_of(given, "name");
-  proposal->input = given.get("input");
-  const auto changed = [](std::string why) { return Error(ErrorClass::conflict, "llm.proposal_changed", std::move(why)); };
-  if (proposal->kind == "function") {
-    const auto choices = agents::function_choices(context.d.functions);
-    const auto choice = std::ranges::find(choices, proposal->name, &agents::Choice::name);
-    if (choice == choices.end()) return call.fail(changed("There is no such function."));
-    if (auto findings = agents::check_input(*choice, proposal->input); !findings.empty()) {
-      return call.fail(Error(ErrorClass::unprocessable, "llm.proposal", "The function cannot be called like that.", std::move(findings)));
-    }
-  }
-  PAWL_API_TRY(executable, executable_of(context, call.organization, *proposal));
-  proposal->executable = std::move(executable);
-  if (digest_of(*proposal) != text_of(given, "digest")) {
-    return call.fail(changed("This is not what was proposed, or the workflow has changed since: ask for a proposal again."));
-  }
-  if (call.body.get("allow_destructive").truthy() && proposal->kind == "function") {
+Error changed(std::string why) { return {ErrorClass::conflict, "llm.proposal_changed", std::move(why)}; }
+
+/// What was offered, once. On the pool.
+void start_offered(Context& context, const CallPtr& shared, const std::shared_ptr<Proposal>& proposal) {
+  if (is_function(*proposal)) {
     // The person's word, not the model's: it is no part of what was proposed.
-    proposal->input.set("allow_destructive", true);
-    PAWL_API_TRY(allowed, executable_of(context, call.organization, *proposal));
-    proposal->executable = std::move(allowed);
+    if (shared->body.get("allow_destructive").truthy()) proposal->input.set("allow_destructive", true);
+    auto executable = executable_of(context, shared->organization, *proposal);
+    if (executable.has_error()) return shared->fail(executable.error());
+    proposal->executable = std::move(*executable);
   }
   const auto now = context.d.clock.now();
-  const auto digest = crypto::hash(json::to_text(call.body));
-  const auto shared = std::make_shared<Call>(std::move(call));
   catalog::claim_idempotency_key(
-      context.d.database, shared->organization, "proposal-" + proposal->id, digest, RunId::make(now, context.d.random), now,
-      [&context, shared, proposal](const Result<catalog::IdempotencyClaim>& claim) {
+      context.d.database, shared->organization, "proposal-" + proposal->id, crypto::hash(json::to_text(shared->body)),
+      RunId::make(now, context.d.random), now, [&context, shared, proposal](const Result<catalog::IdempotencyClaim>& claim) {
         if (claim.has_error()) return shared->fail(claim.error());
         if (claim->is_new) return start_confirmed(context, shared, *proposal, claim->run);
         // Confirmed before: the run, also where the process died between claim and start.
@@ -282,6 +277,56 @@ void confirm(Context& context, Call call) {
                                 shared->reply(202, std::move(out));
                               });
       });
+}
+
+/// Whether this caller may have it done, and whether it can be.
+Result<void> check_function(const Context& context, const Call& call, const Proposal& proposal) {
+  // As a document that is sent to be run: whoever may call any function may write workflows.
+  if (!call.principal.permits(Permission::write, call.organization)) return forbidden(Permission::write);
+  if (call.body.get("allow_destructive").truthy() && call.principal.kind != identity::Principal::Kind::user) {
+    return Error(ErrorClass::denied, "llm.person_needed", "Only a person who is signed in, not a key, may allow it to destroy.");
+  }
+  const auto choices = agents::function_choices(context.d.functions);
+  const auto choice = std::ranges::find(choices, proposal.name, &agents::Choice::name);
+  if (choice == choices.end()) return changed("There is no such function.");
+  if (auto findings = agents::check_input(*choice, proposal.input); !findings.empty()) {
+    return Error(ErrorClass::unprocessable, "llm.proposal", "The function cannot be called like that.", std::move(findings));
+  }
+  return {};
+}
+
+void confirm(Context& context, Call call) {
+  const auto& given = call.body.get("proposal");
+  const auto proposal = std::make_shared<Proposal>();
+  proposal->kind = text_of(given, "kind");
+  proposal->name = text_of(given, "name");
+  proposal->input = given.get("input");
+  if (is_function(*proposal)) {
+    if (const auto checked = check_function(context, call, *proposal); checked.has_error()) return call.fail(checked.error());
+  } else {
+    PAWL_API_TRY(workflow, executable_of(context, call.organization, *proposal));
+    proposal->executable = std::move(workflow);
+  }
+  const auto id = RunId::parse(text_of(given, "id"));
+  const auto digest = digest_of(call, *proposal);
+  if (!id || digest != text_of(given, "digest")) {
+    return call.fail(changed("This is not what was proposed, or the workflow has changed since: ask for a proposal again."));
+  }
+  proposal->id = id->to_string();
+  const auto shared = std::make_shared<Call>(std::move(call));
+  context.d.engine.view(shared->organization, *id, false, [&context, shared, proposal, digest](const Result<engine::RunView>& dry_run) {
+    const bool is_missing = dry_run.has_error() && dry_run.error().kind == ErrorClass::not_found;
+    if (dry_run.has_error() && !is_missing) return shared->fail(dry_run.error());
+    if (is_missing || !dry_run->dry_run || dry_run->trigger.get(kOffered) != json::Value(digest)) {
+      return shared->fail(changed("This was not proposed to you: ask for a proposal."));
+    }
+    if (dry_run->created_at + kProposalTime < context.d.clock.now()) {
+      return shared->fail(changed("The proposal is too old: ask for one again."));
+    }
+    if (!context.d.pool.try_post([&context, shared, proposal] { start_offered(context, shared, proposal); })) {
+      shared->fail(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
+    }
+  });
 }
 
 // ---- rows -----------------------------------------------------------------------------------------------------------------------
@@ -381,7 +426,10 @@ std::vector<Route> agent_routes() {
         Shape::kOptional}});
   confirming.status = 202;
   confirming.reply = run_status_shape();
-  confirming.description = "409 `llm.proposal_changed` where it is not what was proposed, or the workflow has another version by now.";
+  confirming.description =
+      "409 `llm.proposal_changed` where it is not what this one was proposed within the last 15 minutes, or the workflow has another "
+      "version "
+      "by now. A function needs the permission `write`; `allow_destructive` (403 `llm.person_needed`) a person's session, not a key.";
   std::vector<Route> rows;
   rows.push_back(std::move(observing));
   rows.push_back(std::move(proposing));
