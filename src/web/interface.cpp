@@ -16,8 +16,9 @@ namespace {
 using http::Method;
 
 constexpr std::array kPages = std::to_array<std::string_view>(
-    {"admin", "approvals", "assistant", "audit", "dead-letters", "forgot-password", "functions", "integrations", "invitation", "login",
-     "organization", "profile", "register", "reset-password", "runs", "schedules", "setup", "verify-email", "workflows"});
+    {"admin",          "approvals",  "assistant", "audit",         "dead-letters", "forgot-password", "functions",
+     "integrations",   "invitation", "login",     "notifications", "organization", "profile",         "register",
+     "reset-password", "runs",       "schedules", "setup",         "verify-email", "workflows"});
 constexpr std::string_view kNoncePlace = "PAWL-NONCE";
 
 /// The page with a nonce of its own.
