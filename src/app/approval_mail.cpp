@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/outage.hpp"
 #include "base/utf8.hpp"
 #include "engine/approval.hpp"
 
@@ -109,11 +110,12 @@ struct ApprovalMail::Impl {
 
   void run() {
     ::pthread_setname_np(::pthread_self(), "pawl-asks");
+    Outage outage;
     std::unique_lock lock(mutex);
     while (!stopping) {
       lock.unlock();
       const auto looked = look();
-      if (looked.has_error() && d.report) d.report("Mails about approvals: " + looked.error().message);
+      if (outage.begins(looked.has_error()) && d.report) d.report("Mails about approvals: " + looked.error().message);
       lock.lock();
       changed.wait_for(lock, kLookEvery, [this] { return stopping; });
     }

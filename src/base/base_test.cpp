@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/ids.hpp"
+#include "base/outage.hpp"
 #include "base/time.hpp"
 #include "base/utf8.hpp"
 
@@ -72,6 +73,12 @@ TEST(Time, ReadsIsoDurations) {
   for (const auto* text : {"", "P", "PT", "1H", "PT1", "P1S", "PT1M1H", "PT-1S", "P99999999999999Y"}) {
     EXPECT_FALSE(parse_iso8601_duration(text)) << text;
   }
+}
+
+TEST(Outage, BeginsWithTheFirstFailureAfterASuccess) {
+  Outage outage;
+  const std::pair<bool, bool> tries[] = {{false, false}, {true, true}, {true, false}, {true, false}, {false, false}, {true, true}};
+  for (const auto& [failed, begins] : tries) EXPECT_EQ(outage.begins(failed), begins);
 }
 
 TEST(ErrorClass, EveryClassHasItsStatus) {

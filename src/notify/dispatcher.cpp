@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
 
+#include "base/outage.hpp"
 #include "json/parse.hpp"
 
 namespace pawl::notify {
@@ -97,6 +99,7 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Impl> {
   bool stopping = false;            // guarded by mutex
   std::deque<Delivered> delivered;  // guarded by mutex
   std::set<Uuid> under_way;         // the looking thread's
+  std::map<Uuid, TimePoint> rests;  // the looking thread's: until when those rest whose answer could not be recorded
   std::thread thread;
 
   void run();
@@ -107,7 +110,7 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Impl> {
   [[nodiscard]] Result<Digest> digest_of(Session& session, const Target& target) const;
   [[nodiscard]] Result<void> forget(Transaction& transaction, const Target& target, const Digest& digest, Millis pause) const;
   [[nodiscard]] Result<void> mail(const Target& target);
-  [[nodiscard]] Result<void> take_answers();
+  void take_answers();
   [[nodiscard]] Result<void> record(const Delivered& each) const;
 };
 
@@ -185,6 +188,10 @@ Result<void> Dispatcher::Impl::mail(const Target& target) {
 Result<void> Dispatcher::Impl::tell(const Target& target) {
   if (target.by_mail) return mail(target);
   if (under_way.contains(target.id)) return {};
+  if (const auto rest = rests.find(target.id); rest != rests.end()) {
+    if (d.clock.now() < rest->second) return {};
+    rests.erase(rest);
+  }
   PAWL_TRY(digest, d.database.read([&](Session& session) { return digest_of(session, target); }));
   if (digest.lines.empty()) {
     // Their notifications are gone.
@@ -220,7 +227,8 @@ Result<void> Dispatcher::Impl::record(const Delivered& each) const {
   });
 }
 
-Result<void> Dispatcher::Impl::take_answers() {
+/// One answer that cannot be recorded is told again later, and keeps no other from being recorded.
+void Dispatcher::Impl::take_answers() {
   std::deque<Delivered> taken;
   {
     const std::lock_guard lock(mutex);
@@ -229,13 +237,15 @@ Result<void> Dispatcher::Impl::take_answers() {
   for (const auto& each : taken) {
     under_way.erase(each.target.id);
     if (each.outcome.has_error() && d.report) d.report("notification channel: " + each.outcome.error().message);
-    PAWL_TRY_VOID(record(each));
+    if (const auto recorded = record(each); recorded.has_error()) {
+      rests[each.target.id] = d.clock.now() + pause_after(each.target.attempts + 1);
+      if (d.report) d.report("notifications: " + recorded.error().message);
+    }
   }
-  return {};
 }
 
 Result<void> Dispatcher::Impl::look() {
-  PAWL_TRY_VOID(take_answers());
+  take_answers();
   std::vector<Fresh> fresh;
   std::vector<Target> due;
   const auto reading = [&](Session& session) -> Result<void> {
@@ -262,11 +272,12 @@ Result<void> Dispatcher::Impl::look() {
 void Dispatcher::Impl::run() {
   ::pthread_setname_np(::pthread_self(), "pawl-notices");
   auto next_purge = d.clock.now();
+  Outage outage;
   std::unique_lock lock(mutex);
   while (!stopping) {
     lock.unlock();
     const auto looked = look();
-    if (looked.has_error() && d.report) d.report("notifications: " + looked.error().message);
+    if (outage.begins(looked.has_error()) && d.report) d.report("notifications: " + looked.error().message);
     if (d.clock.now() >= next_purge) {
       next_purge = d.clock.now() + kPurgeEvery;
       if (const auto purged = purge(); purged.has_error() && d.report) d.report("notifications: " + purged.error().message);

@@ -269,6 +269,30 @@ TEST_F(NotifyTest, P10_WhatWasNotToldIsToldByTheNextProcess) {
   EXPECT_THAT(outbound_.requests(), SizeIs(2));
 }
 
+TEST_F(NotifyTest, P10_AnswersThatCannotBeRecordedSilenceNoChannel) {
+  add_channel("slack");
+  add_channel("webhook");
+  answer(200);
+  note();
+  look();
+  outbound_.deliver();
+  ASSERT_THAT(outbound_.requests(), SizeIs(2));
+  const auto rename = [this](const std::string& from, const std::string& to) {
+    write([&](storage::Transaction& transaction) -> Result<void> {
+      PAWL_TRY_VOID(transaction.execute("alter table " + from + " rename to " + to, {}));
+      return {};
+    });
+  };
+  rename("notification_targets", "out_of_order");
+  EXPECT_TRUE(dispatcher_->look().has_error());
+  rename("out_of_order", "notification_targets");
+  look();
+  EXPECT_THAT(outbound_.requests(), SizeIs(2)) << "it is not repeated at once";
+  clock_.time += std::chrono::seconds(6);
+  look();
+  EXPECT_THAT(outbound_.requests(), SizeIs(4)) << "both are told again";
+}
+
 TEST_F(NotifyTest, P10_AddressesLieSealedAndAreNotShown) {
   add_channel("slack");
   const auto shown = channels_->list(organization_);
