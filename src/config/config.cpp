@@ -199,9 +199,15 @@ void check_server_rules(const Config& config, Findings& findings) {
   };
   check_address("PAWL_PUBLIC_URL", config.public_url);
   check_address("FRONTEND_URL", config.frontend_url);
-  if (!config.trace_endpoint.empty() && !config.trace_endpoint.starts_with("http://") && !config.trace_endpoint.starts_with("https://")) {
-    report(findings, "OTEL_EXPORTER_OTLP_ENDPOINT", "must be an `http://` or `https://` URL");
-  }
+  const auto check_url = [&](std::string_view setting, std::string_view url) {
+    if (url.empty() || url.starts_with("http://") || url.starts_with("https://")) return;
+    report(findings, setting, "must be an `http://` or `https://` URL");
+  };
+  check_url("OTEL_EXPORTER_OTLP_ENDPOINT", config.trace_endpoint);
+  check_url("OPENAI_BASE_URL", config.models.openai.base_url);
+  check_url("ANTHROPIC_BASE_URL", config.models.anthropic.base_url);
+  check_url("GEMINI_BASE_URL", config.models.gemini.base_url);
+  check_url("OLLAMA_BASE_URL", config.models.ollama.base_url);
   if (!config.redis_url.empty() && !config.redis_url.starts_with("redis://")) {
     report(findings, "REDIS_URL", "must be a `redis://[[user]:password@]host[:port][/database]` URL");
   }

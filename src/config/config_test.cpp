@@ -158,6 +158,13 @@ TEST(Config, S0_2_ProductionRefusesWildcardAndPlainOrigins) {
   EXPECT_THAT(loaded.value->cors_origins, testing::ElementsAre("http://localhost:3000", "https://b.org"));
 }
 
+TEST(Config, AddressesOfModelsAreUrlsOfTheWeb) {
+  for (const char* setting : {"OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GEMINI_BASE_URL", "OLLAMA_BASE_URL"}) {
+    EXPECT_THAT(names_of(load_server({{setting, "ftp://models.example.com"}}).findings), testing::ElementsAre(setting));
+    EXPECT_TRUE(load_server({{setting, "https://models.example.com/v1"}}).ok()) << setting;
+  }
+}
+
 TEST(Config, FileNamesTheLineOfAnUnknownSetting) {
   const auto loaded = load_server({}, {}, "# comment\n\nAPI_PROT=80\nnonsense\nexport API_PORT=\"81\"\n");
   ASSERT_EQ(loaded.findings.size(), 2U);

@@ -213,6 +213,10 @@ class Chart(unittest.TestCase):
             self.assertTrue(container[probe]["httpGet"]["path"].startswith("/health/"))
         self.assertIn(found["Service"]["spec"]["ports"][0]["targetPort"], ports)
 
+    def test_nobody_is_believed_to_speak_for_a_client_unless_named(self):
+        container = self.manifests()["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+        self.assertEqual([entry["value"] for entry in container["env"] if entry["name"] == "PAWL_TRUSTED_PROXIES"], [""])
+
     def test_secrets_come_from_a_secret_and_settings_exist(self):
         with self.assertRaises(ValueError):
             self.manifests(existingSecret="")
