@@ -156,6 +156,61 @@ TEST_P(Scripts, F2_WaitingChangesNoAnswer) {
   }
 }
 
+// What an interpreter writes as it ends is output like any other.
+TEST_P(Scripts, F2_WhatIsWrittenAtTheVeryEndIsKept) {
+  const std::vector<const char*> js = {
+      "import { createWriteStream } from 'node:fs'; createWriteStream('/dev/stdout').write('kept')",
+      "process.stdout.write('kept'); process.exit(0)",
+      "import { promises } from 'node:fs'; promises.writeFile('/dev/stdout', 'kept')",
+      "import { writeFile } from 'node:fs'; process.on('beforeExit', () => writeFile('/dev/stdout', 'kept', () => process.exit(0)))",
+      "process.once('exit', () => process.stdout.write('kept'))",
+      "process.on('exit', () => process.stdout.write('kept')); setTimeout(() => {}, 60000); process.exit(0)",
+      "process.on('exit', () => process.stdout.write('kept')); throw new Error('no')",
+      "import fs from 'node:fs'; process.on('exit', () => fs.write(1, 'kept', () => {}))",
+  };
+  const std::vector<const char*> python = {
+      "import os; f = os.fdopen(1, 'w'); f.write('kept')",
+      "f = open('/dev/stdout', 'w'); f.write('kept')",
+      "import io, sys; out = io.TextIOWrapper(sys.stdout.detach()); out.write('kept')",
+      "import io, sys; print('kept'); sys.stdout = io.StringIO()",
+      "class Kept:\n  def __del__(self): print('kept')\nkept = Kept()",
+      "class Kept:\n  def __del__(self): print('kept')\nkept = Kept(); kept.self = kept",
+      "import sys\nclass Kept:\n  def __del__(self): print('kept')\nkept = Kept(); sys.exit(0)",
+  };
+  const bool is_js = std::string_view(GetParam()) == "js";
+  Bench bench(outbound_, options(1));
+  for (const char* code : is_js ? js : python) {
+    const auto answer = run(bench, arguments(GetParam(), code));
+    EXPECT_THAT(answer, testing::AnyOf(HasSubstr(R"("stdout":"kept")"), HasSubstr(R"("stdout":"kept\n")"))) << code;
+  }
+}
+
+TEST_P(Scripts, F2_AFileThatAScriptLeavesOpenIsWritten) {
+  const bool is_js = std::string_view(GetParam()) == "js";
+  FunctionsOptions writable = options(1);
+  writable.scripts_may_write_roots = true;
+  Bench bench(outbound_, writable);
+  const std::string size = "8000000";  // longer than a moment
+  const std::string code =
+      is_js ? "import fs from 'node:fs'; fs.write(fs.openSync('out.txt', 'w'), 'k'.repeat(" + size + "), () => {}); process.exit(0)"
+            : "f = open('out.txt', 'w'); f.write('kept'); f.write('k' * (" + size + " - 4))";
+  EXPECT_THAT(run(bench, arguments(GetParam(), code)), HasSubstr("\"code\":0"));
+  EXPECT_EQ(std::to_string(std::filesystem::file_size(bench.root() + "/out.txt")), size);
+}
+
+TEST_P(Scripts, F2_ProgramsOfAScriptAreGivenItsStandardDescriptorsAlone) {
+  const bool is_js = std::string_view(GetParam()) == "js";
+  Bench bench(outbound_, options(1));
+  for (int i = 0; i < 2; ++i) {
+    const auto answer =
+        run(bench, arguments(GetParam(), is_js ? "require('child_process').execSync('ls -l /proc/self/fd', {stdio: 'inherit'})"
+                                               : "import os; os.system('ls -l /proc/self/fd')"));
+    EXPECT_THAT(answer, HasSubstr(" 2 -> "));
+    EXPECT_THAT(answer, testing::Not(HasSubstr(" 15 -> "))) << answer;
+    EXPECT_THAT(answer, testing::Not(HasSubstr(" 63 -> "))) << answer;
+  }
+}
+
 TEST_P(Scripts, F2_TheEnvironmentComesWithTheCall) {
   const bool js = std::string_view(GetParam()) == "js";
   const std::size_t before = children().size();

@@ -190,6 +190,7 @@ pid_t clone_child(ChildView& view, int& pidfd, Failure& failure) {
 
 Result<Launched> launch(const LaunchPlan& plan) {
   PAWL_ASSERT(plan.inherited.size() <= kMaxInherited, "too many descriptors for a child");
+  PAWL_ASSERT(!plan.report || plan.inherited.size() <= kReportDescriptor - 3, "the report's descriptor is taken");
   PAWL_TRY(input, make_pipe());
   PAWL_TRY(output, make_pipe());
   PAWL_TRY(error_output, make_pipe());

@@ -68,7 +68,8 @@ struct ProcessResult {
   std::string message{};
 };
 
-inline constexpr int kReportDescriptor = 63;
+/// Low enough for Node.js to keep it from the programs that it starts (it does so with the first 16).
+inline constexpr int kReportDescriptor = 15;
 
 /// How long a program that is talked with may take to end once it has been told everything.
 inline constexpr Millis kFarewell{2000};

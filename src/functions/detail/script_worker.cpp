@@ -10,11 +10,7 @@ namespace {
 
 // Both write the script into the private folder, so that messages show its lines and it knows its place.
 
-constexpr const char* kPython = R"(import atexit, json, os, sys, threading, traceback, types
-
-REPORT = 63
-os.set_inheritable(REPORT, False)
-os.register_at_fork(after_in_child=lambda: os.close(REPORT))  # a fork that runs to the end does not end the script
+constexpr const char* kPython = R"(import json, os, sys, types
 
 
 def exactly(count):
@@ -38,16 +34,12 @@ def run(path, code, variables):
     sys.modules["__main__"] = module
     try:
         exec(compile(code, path, "exec"), module.__dict__)
-    except SystemExit as end:
-        if end.code is None or isinstance(end.code, int):
-            return end.code or 0
-        print(end.code, file=sys.stderr)
-        return 1
+    except SystemExit:
+        raise
     except BaseException as error:
-        own = error.__traceback__
-        sys.excepthook(type(error), error, own.tb_next if own else own)
-        return 1
-    return 0
+        own = error.__traceback__.tb_next  # without this file's part
+        sys.excepthook(type(error), error.with_traceback(own), own)
+        sys.exit(1)
 
 
 def main():
@@ -59,19 +51,9 @@ def main():
     given = job["arguments"]
     sys.argv = [path, *given] if isinstance(given, list) else [path]
     sys.path[0] = os.path.dirname(path)
-    status = run(path, job["code"], given if isinstance(given, dict) else {})
-    threading._shutdown()
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):
-            pass
-    try:
-        os.write(REPORT, bytes([status & 255]))
-    except OSError:
-        pass
-    os._exit(status & 255)
+    run(path, job["code"], given if isinstance(given, dict) else {})
+    # No `os._exit` and no report: what the script has left in open files is written when the interpreter ends as it always does.
+
 
 
 main()
@@ -83,7 +65,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import './blank.mjs'; // loads what loads the script
 
-const REPORT = 63;
+const REPORT = 15;
 
 function exactly(count) {
   const data = Buffer.alloc(count);
@@ -109,14 +91,18 @@ function folder() {
 let fatal = false;
 process.on('uncaughtExceptionMonitor', () => (fatal = true));
 
+// What is being written to a file when `process.exit` is called still is written: such an end takes its time as well.
+const isBusy = () => process.getActiveResourcesInfo().some((resource) => resource !== 'PipeWrap');
+
 // First in the list, so that the script's own listeners are called from here and the report comes after them.
 function report(code) {
+  if (fatal || isBusy()) return;
   for (const listener of process.listeners('exit')) if (listener !== report) listener.call(process, process.exitCode ?? code);
-  process.removeAllListeners('exit');
-  if (fatal) return;
+  const end = Number(process.exitCode ?? code) & 255;
   try {
-    writeSync(REPORT, Buffer.from([Number(process.exitCode ?? code) & 255]));
+    if (!isBusy()) writeSync(REPORT, Buffer.from([end]));
   } catch {}
+  process.reallyExit(end); // the listeners are not called again
 }
 
 const path = folder() + '/script.mjs';
@@ -150,7 +136,6 @@ ProcessSpec javascript_worker() {
 ProcessSpec python_worker() {
   ProcessSpec spec;
   spec.kind = "python";
-  spec.reports = true;
   spec.files = {{"worker.py", kPython}};
   spec.command = [](const std::string& folder) { return std::vector<std::string>{"python3", "-B", folder + "/worker.py"}; };
   return spec;

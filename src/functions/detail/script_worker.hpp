@@ -1,8 +1,9 @@
 /// The programs that scripts run in: an interpreter that is ready to go, reads one job from its standard input, and ends with it.
 ///
 /// A job is its length (four bytes, little endian) and a JSON object: `code`, `arguments` (array: the argument vector; object: variables),
-/// `environment`. What follows it is the script's own standard input. The exit code goes to `kReportDescriptor`: the rest of an
-/// interpreter's end (some milliseconds) is nothing that anybody waits for.
+/// `environment`. What follows it is the script's own standard input. JavaScript's exit code goes to `kReportDescriptor`
+/// once nothing of the script's is left to be done: the rest of that interpreter's end is nothing that anybody waits for. Python writes
+/// what is left in open files, and calls destructors, at its very end: there is nothing to be told before.
 #pragma once
 
 #include <string>
