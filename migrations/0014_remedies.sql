@@ -1,6 +1,6 @@
 -- Remedies for failed runs: what was proposed, how it was decided, what came of it. `error_kind` tells failures of one kind, so that what worked is offered
 -- first the next time. `proposal` is JSON; `healing_run_id` the run that asks for approval and applies; `result_run_id` the run whose end says whether
--- it worked.
+-- it worked. A run has one remedy at a time that is not settled: `drafting` rows reserve it while a model is asked, and are void when the process ends.
 create table remedies (
   id blob primary key,
   organization_id blob not null,
@@ -25,6 +25,8 @@ create table remedies (
 create index remedies_of_organization on remedies (organization_id, id);
 create index remedies_by_error on remedies (organization_id, workflow_id, error_kind);
 create index remedies_of_run on remedies (run_id);
+create index remedies_by_healing_run on remedies (healing_run_id);
+create unique index remedies_open on remedies (run_id) where status in ('drafting', 'proposed', 'applying');
 create index remedies_awaited on remedies (result_run_id) where status = 'applied' and outcome = '';
 
 -- down

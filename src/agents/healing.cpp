@@ -6,6 +6,7 @@
 
 #include "agents/detail/healing_impl.hpp"
 #include "agents/error_kind.hpp"
+#include "agents/safeguards.hpp"
 #include "base/assert.hpp"
 #include "catalog/version_diff.hpp"
 #include "crypto/crypto.hpp"
@@ -43,10 +44,18 @@ do:
         deadline: P7D
         on_deadline: reject
   - settle:
-      call: apply-remedy
-      with:
-        remedy: '${ $workflow.input.remedy }'
-        approved: '${ .approved }'
+      try:
+        - apply:
+            call: apply-remedy
+            with:
+              remedy: '${ $workflow.input.remedy }'
+              approved: '${ .approved }'
+      catch:
+        errors: {with: {status: 503}}
+        retry:
+          delay: {seconds: 1}
+          backoff: {exponential: {}}
+          limit: {attempt: {count: 12}}
 )";
 
 constexpr std::string_view kAnswer = R"({
@@ -112,6 +121,7 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
 
  private:
   void on_pool(std::function<void()> job) {
+    // A draft that stays is void: nobody tends it.
     if (!d_.pool.try_post(std::move(job))) done_(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
   }
 
@@ -125,24 +135,51 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
     remedy_.run = run_.id;
     remedy_.version = run_.version;
     remedy_.error_kind = error_kind(run_.error);
-    const auto open = healing_->remedies.list(asker_.organization, {.run = run_.id, .status = "proposed", .limit = 1});
-    if (open.has_error()) return done_(open.error());
-    if (!open->remedies.empty() && open->remedies.front().approval) {
-      return done_(Error(ErrorClass::conflict, "remedy.open",
-                         fmt::format("A person is asked about this run already: remedy {}.", open->remedies.front().id.to_string())));
-    }
-    // One without a question was never asked: the process ended in between.
-    for (const auto& left : open->remedies) {
-      if (const auto gone = healing_->remedies.failed(asker_.organization, left.id, "It was never asked."); gone.has_error())
-        return done_(gone.error());
-    }
+    remedy_.created_at = d_.clock.now();
+    if (const auto reserved = reserve(); reserved.has_error()) return done_(reserved.error());
     auto workflow = d_.catalog.get(asker_.organization, run_.workflow);
     if (workflow.has_value()) workflow_ = std::move(*workflow);
     auto experience = healing_->remedies.experience(asker_.organization, run_.workflow, remedy_.error_kind);
-    if (experience.has_error()) return done_(experience.error());
+    if (experience.has_error()) return fail(experience.error());
     experience_ = std::move(*experience);
     if (!wish_.fresh && recall()) return;
     ask_model();
+  }
+
+  /// From here on nobody else proposes a remedy for this run, until this one is released or settled.
+  [[nodiscard]] Result<void> reserve() {
+    tending_ = std::make_unique<Healing::Impl::Tending>(healing_, remedy_.id);
+    for (bool is_first = true;; is_first = false) {
+      PAWL_TRY(holder, healing_->remedies.reserve(remedy_));
+      if (!holder) return {};
+      if (is_first && !healing_->is_tended(*holder)) {
+        healing_->settle_left(holder->organization, holder->id, "Its question was never decided.");
+        continue;
+      }
+      return Error(ErrorClass::conflict, "remedy.open",
+                   holder->status == "drafting"
+                       ? std::string("A remedy for this run is being looked for.")
+                       : fmt::format("A person is asked about this run already: remedy {}.", holder->id.to_string()));
+    }
+  }
+
+  /// The run that was to ask is not there.
+  void not_asked() {
+    tending_.reset();
+    healing_->asking_ended(remedy_.healing_run);
+  }
+
+  /// The end of a proposal that comes to nothing.
+  void fail(const Error& error) { finish(error); }
+
+  void finish(Result<Proposed> result) {
+    auto shared = std::make_shared<Result<Proposed>>(std::move(result));
+    const bool taken = d_.pool.try_post([self = shared_from_this(), shared] {
+      // Where it stays, whoever comes next finds that nobody tends it.
+      static_cast<void>(self->healing_->remedies.release(self->remedy_.id));
+      self->done_(std::move(*shared));
+    });
+    if (!taken) done_(std::move(*shared));
   }
 
   /// What worked before and can be done again as it was. False: there is nothing like that.
@@ -236,7 +273,7 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
     asked_ = std::make_shared<models::Assisted>(std::move(assisted));
     if (asked_->output.has_error()) {
       const auto& error = asked_->output.error();
-      if (error.code != "llm.given_up") return done_(error);
+      if (error.code != "llm.given_up") return fail(error);
       return nothing(asked_->draft);
     }
     if (asked_->output->get("kind") == json::Value("none")) return nothing(*asked_->output);
@@ -248,7 +285,7 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
     proposed.diagnosis = diagnosis(answer);
     proposed.assisted = std::move(*asked_);
     proposed.asked_model = true;
-    done_(std::move(proposed));
+    finish(std::move(proposed));
   }
 
   [[nodiscard]] static json::Value diagnosis(const json::Value& answer) {
@@ -266,6 +303,10 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
     }
     if (kind == "retry") return told(look_at_retry(answer));
     if (!workflow_) return told({finding("/kind", "the workflow does not exist any more: only a retry is possible")});
+    if (!workflow_->active) return told({finding("/kind", "the workflow is switched off: only a retry is possible")});
+    if (kind == "new_version" && !wish_.may_write) {
+      return told({finding("/kind", "whoever asks may not change workflows: only a retry or a rerun is possible")});
+    }
     Rehearsal::Part part{.input = answer.get("input").is_null() ? run_.input : answer.get("input"), .trigger = wish_.trigger};
     auto rehearsed = [self = shared_from_this(), told](Result<RunView> view) {
       if (view.has_error()) return told({finding("", "the dry run did not start: " + view.error().message)});
@@ -305,6 +346,12 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
       return told({finding("/document/document", "namespace and name must stay as they are")});
     }
     if (catalog::text_of(workflow_->definition) == text) return told({finding("/document", "nothing is changed in it")});
+    if (!starts_alike(**current.value, *plan)) {
+      return told({finding("/document/schedule",
+                           "a remedy may not change when or by what the workflow is started: `schedule` and the "
+                           "document's `metadata` must stay as they are")});
+    }
+    weakened_ = weakened(**current.value, *plan);
     added_ = to_json(
         engine::compare(engine::capabilities_of(**current.value, d_.functions), engine::capabilities_of(*plan, d_.functions)).added);
     rehearsal.of_document(asker_.organization, {.text = text}, plan, std::move(part), std::move(rehearsed));
@@ -328,12 +375,27 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
                              ? json::Value(unified_diff(catalog::text_of(workflow_->definition), text_of(answer, "document")))
                              : json::Value());
     proposal.set("added_capabilities", remedy_.kind == "new_version" ? added_ : json::Value());
+    auto given_up = json::Value::array();
+    if (remedy_.kind == "new_version") {
+      for (auto& what : weakened_) given_up.push_back(std::move(what));
+    }
+    proposal.set("weakened", std::move(given_up));
     proposal.set("dry_run", dry_run_);
     proposal.set("done_again", done_again());
     proposal.set("model", asked_ && remedy_.source == "model" ? model_of(*asked_) : json::Value());
     auto executable = healing_->healing_executable(asker_.organization);
-    if (executable.has_error()) return done_(executable.error());
-    if (const auto added = healing_->remedies.add(remedy_); added.has_error()) return done_(added.error());
+    if (executable.has_error()) return fail(executable.error());
+    // Whoever asks decides only where nobody else could.
+    const auto others = healing_->remedies.others_with(asker_.organization, wish_.approvers, wish_.user);
+    if (others.has_error()) return fail(others.error());
+    if (*others > 0) wish_.exclude_starter = true;
+    healing_->watch_asking(remedy_);
+    const auto proposed = healing_->remedies.propose(remedy_, wish_.by);
+    if (proposed.has_error() || !*proposed) {
+      not_asked();
+      return done_(proposed.has_error() ? proposed.error()
+                                        : Error(ErrorClass::conflict, "remedy.open", "The draft of this remedy is void."));
+    }
     start_asking(**executable);
   }
 
@@ -370,7 +432,10 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
     request.input = input_of_asking();
     d_.engine.start_run(std::move(request),
                         [self = shared_from_this()](const Result<RunId>& started) {
-                          if (started.has_error()) return self->done_(started.error());
+                          if (started.has_error()) {
+                            self->not_asked();
+                            return self->done_(started.error());
+                          }
                           Proposed proposed;
                           proposed.diagnosis = diagnosis(self->remedy_.proposal);
                           proposed.asked_model = self->remedy_.source == "model";
@@ -395,10 +460,17 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
     const auto what = remedy_.kind == "retry" ? "Retry" : remedy_.kind == "rerun" ? "Run again" : "Change and run again";
     return json::Value::object({{"remedy", remedy_.id.to_string()},
                                 {"title", fmt::format("{}: {}", what, run_.workflow_name)},
-                                {"message", remedy_.proposal.get("explanation")},
+                                {"message", message()},
                                 {"shown", std::move(shown)},
                                 {"approvers", json::Value::object({{"roles", std::move(roles)}})},
                                 {"exclude_starter", wish_.exclude_starter}});
+  }
+
+  /// What the change gives up stands before what the model says of it.
+  [[nodiscard]] std::string message() const {
+    std::string text;
+    for (const auto& what : remedy_.proposal.get("weakened").items()) text += fmt::format("CAUTION: {}.\n", what.as_string());
+    return text + text_of(remedy_.proposal, "explanation");
   }
 
   const std::shared_ptr<Healing::Impl> healing_;
@@ -410,10 +482,12 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
   Remedy remedy_;
   std::optional<catalog::Workflow> workflow_;  ///< as it is now; nothing: it is in no list any more
   Experience experience_;
+  std::unique_ptr<Healing::Impl::Tending> tending_;
   json::Value document_;
   bool hides_input_ = false;
   json::Value dry_run_;
   json::Value added_;
+  std::vector<std::string> weakened_;
   std::shared_ptr<models::Assisted> asked_;
 };
 

@@ -9,6 +9,10 @@
 /// new version is made once (it is bound to the version that it was made for), the run that is started has its id from the beginning, and a
 /// retry is bound to the end that it is for.
 ///
+/// Only whoever may change workflows proposes a new version, and decides: by a session, never by an API key (api/routes/approvals.cpp), and
+/// whoever asks decides only where nobody else could. That is looked at again when it is applied. A run has one remedy at a time: it is
+/// reserved before a model is asked. Where the run that asks ends without a decision (cancelled, say) the remedy is `failed`.
+///
 /// What was applied is judged by how its run ends. A remedy that worked is offered first, without a model, when the same kind of error
 /// comes again: a retry with nothing changed as it was, a new version by running what failed again in that version. What changed an input
 /// is told to the model.
@@ -40,8 +44,11 @@ inline constexpr std::string_view kApplyRemedy = "apply-remedy";
 struct HealingWish {
   RunId run;
   bool fresh = false;                               ///< ask a model also where something worked before
-  std::vector<std::string> approvers = {"member"};  ///< roles: these and those above them
-  bool exclude_starter = false;                     ///< whoever asks may not decide
+  std::vector<std::string> approvers = {"member"};  ///< roles: these and those above them; at least those that may change workflows
+  bool exclude_starter = false;                     ///< whoever asks may not decide, not even where nobody else can
+  bool may_write = false;                           ///< whoever asks may change workflows: else there is no new version
+  audit::Actor by{};                                ///< who asks
+  UserId user{};                                    ///< the same; nil: the installation's own key
   json::Value trigger;                              ///< of the runs that come of it
 };
 
@@ -65,15 +72,17 @@ class Healing final : public engine::RunObserver {
     Random& random;
     std::function<json::Value(const OrganizationId&, const dsl::Plan&)> secrets;
     std::function<json::Value(const json::Value&)> hide;  ///< takes secrets out of what a model may see
+    audit::Log* audit = nullptr;
   };
   explicit Healing(Dependencies dependencies);
   ~Healing() override;
 
-  /// Finds out which applied remedies still wait for the end of their run. After the engine has started.
+  /// Voids what an earlier process drafted, and finds out which remedies wait for the end of a run. After the engine has started.
   [[nodiscard]] Result<void> start();
 
   using Done = std::function<void(Result<Proposed>)>;
-  /// Errors: `run.not_found`, `run.not_failed` (409), `remedy.open` (409: a person is asked about this run already), those of models.
+  /// Errors: `run.not_found`, `run.not_failed` (409), `remedy.open` (409: one is drafted, asked about or applied), `remedy.applied` (409),
+  /// those of models.
   void propose(const models::Asker& asker, HealingWish wish, Done done);
 
   [[nodiscard]] Remedies& remedies();

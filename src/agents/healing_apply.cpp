@@ -21,6 +21,12 @@ Outcome refused(int status, std::string_view title, const std::string& detail) {
       json::Value::object({{"type", "https://pawl.dev/errors/remedy"}, {"status", status}, {"title", title}, {"detail", detail}}));
 }
 
+/// Says nothing about the remedy: what is tried later may go well.
+bool is_passing(const Error& error) {
+  return error.kind == ErrorClass::unavailable || error.kind == ErrorClass::timeout || error.kind == ErrorClass::limited ||
+         error.kind == ErrorClass::internal;
+}
+
 /// One remedy on its way from the approval to what it starts. Each step may be done again after a crash: none does anything twice.
 class Applying : public std::enable_shared_from_this<Applying> {
  public:
@@ -30,12 +36,14 @@ class Applying : public std::enable_shared_from_this<Applying> {
         remedy_(std::move(remedy)),
         consent_(std::move(consent)),
         is_first_(is_first),
-        done_(std::move(done)) {}
+        done_(std::move(done)),
+        tending_(healing_, remedy_.id) {}
 
   void begin() {
     if (remedy_.kind == "retry") return retry();
     auto workflow = d_.catalog.get(remedy_.organization, remedy_.workflow);
-    if (workflow.has_error()) return give_up(workflow.error().message);
+    if (workflow.has_error()) return give_up(workflow.error());
+    if (!workflow->active) return give_up("The workflow is switched off.");
     const auto base = static_cast<std::uint32_t>(remedy_.proposal.get("base_version").as_integer());
     if (remedy_.kind == "new_version") {
       const auto text = text_of(remedy_.proposal, "document");
@@ -48,7 +56,7 @@ class Applying : public std::enable_shared_from_this<Applying> {
         changes.author = consent_.by;
         changes.expected_version = base;
         auto updated = d_.catalog.update(remedy_.organization, remedy_.workflow, std::move(changes));
-        if (updated.has_error()) return give_up(updated.error().message);
+        if (updated.has_error()) return give_up(updated.error());
         workflow = std::move(updated);
       }
       new_version_ = workflow->version;
@@ -61,10 +69,10 @@ class Applying : public std::enable_shared_from_this<Applying> {
  private:
   void start(std::uint32_t version) {
     const auto executable = d_.catalog.executable(remedy_.organization, remedy_.workflow, version);
-    if (executable.has_error()) return give_up(executable.error().message);
+    if (executable.has_error()) return give_up(executable.error());
     // The input that is used again is that of the failed run.
     d_.engine.view(remedy_.organization, remedy_.run, false, [self = shared_from_this(), executable = *executable](Result<RunView> failed) {
-      if (failed.has_error()) return self->off_shard([self, why = failed.error().message] { self->give_up(why); });
+      if (failed.has_error()) return self->off_shard([self, why = failed.error()] { self->give_up(why); });
       self->start_unless_there(executable, *failed);
     });
   }
@@ -87,7 +95,7 @@ class Applying : public std::enable_shared_from_this<Applying> {
                      self->d_.engine.start_run(std::move(request),
                                                [self](const Result<RunId>& started) {
                                                  if (started.has_error())
-                                                   return self->off_shard([self, why = started.error().message] { self->give_up(why); });
+                                                   return self->off_shard([self, why = started.error()] { self->give_up(why); });
                                                  self->started(Phase::running, {});
                                                },
                                                {});
@@ -96,7 +104,7 @@ class Applying : public std::enable_shared_from_this<Applying> {
 
   void retry() {
     d_.engine.view(remedy_.organization, remedy_.run, false, [self = shared_from_this()](const Result<RunView>& run) {
-      if (run.has_error()) return self->off_shard([self, why = run.error().message] { self->give_up(why); });
+      if (run.has_error()) return self->off_shard([self, why = run.error()] { self->give_up(why); });
       // It is for this very end: where the run has gone on since, it was retried already, by this remedy before a crash or by somebody
       // else.
       const auto failed_at = parse_rfc3339(text_of(self->remedy_.proposal, "failed_at"));
@@ -110,7 +118,7 @@ class Applying : public std::enable_shared_from_this<Applying> {
       if (!self->remedy_.proposal.get("input").is_null()) request.input = self->remedy_.proposal.get("input");
       self->healing_->watch(self->remedy_.run);
       self->d_.engine.retry(self->remedy_.organization, self->remedy_.run, std::move(request), [self](const Result<void>& retried) {
-        if (retried.has_error()) return self->off_shard([self, why = retried.error().message] { self->give_up(why); });
+        if (retried.has_error()) return self->off_shard([self, why = retried.error()] { self->give_up(why); });
         self->started(Phase::running, {});
       });
     });
@@ -124,7 +132,7 @@ class Applying : public std::enable_shared_from_this<Applying> {
   void started(Phase phase, std::optional<TimePoint> ended_at) {
     off_shard([self = shared_from_this(), phase, ended_at] {
       const auto& remedy = self->remedy_;
-      if (const auto kept = self->healing_->remedies.applied(remedy.organization, remedy.id, self->new_version_, self->d_.clock.now());
+      if (const auto kept = self->healing_->remedies.applied(remedy, self->new_version_, self->consent_.by, self->d_.clock.now());
           kept.has_error()) {
         return self->done_(refused(503, "Not recorded", kept.error().message));
       }
@@ -142,8 +150,14 @@ class Applying : public std::enable_shared_from_this<Applying> {
     });
   }
 
+  /// What passes by itself leaves it as it is: the run that asked tries again.
+  void give_up(const Error& error) {
+    if (is_passing(error)) return done_(refused(503, "Not applied yet", error.message));
+    give_up(error.message);
+  }
+
   void give_up(const std::string& why) {
-    if (const auto kept = healing_->remedies.failed(remedy_.organization, remedy_.id, why); kept.has_error()) {
+    if (const auto kept = healing_->remedies.failed(remedy_, why, new_version_, consent_.by); kept.has_error()) {
       return done_(refused(503, "Not recorded", kept.error().message));
     }
     done_(refused(409, "The remedy could not be applied", why));
@@ -156,6 +170,7 @@ class Applying : public std::enable_shared_from_this<Applying> {
   const bool is_first_;  ///< no process began with it before
   engine::Done done_;
   std::optional<std::uint32_t> new_version_;
+  const Healing::Impl::Tending tending_;
 };
 
 class ApplyRemedy final : public engine::Function {
@@ -236,8 +251,23 @@ void Healing::Impl::settle(const engine::Invocation& call, engine::Done done) {
   if (!*consent || (*consent)->proposal_digest != detail::digest_of(remedy->proposal)) {
     return done(refused(403, "Not approved", "Nobody has approved this very proposal."));
   }
-  const auto moved = remedies.move(call.organization, *id, "proposed", "applying");
+  if (!(*consent)->by.is_nil()) {
+    const auto may = remedies.may_write(call.organization, (*consent)->by);
+    if (may.has_error()) return done(refused(503, "Not readable", may.error().message));
+    if (!*may) {
+      const std::string why = "Whoever approved it may not change workflows any more.";
+      if (const auto kept = remedies.failed(*remedy, why); kept.has_error())
+        return done(refused(503, "Not recorded", kept.error().message));
+      return done(refused(403, "Not approved", why));
+    }
+  }
+  const auto moved = remedies.begin_applying(*remedy);
   if (moved.has_error()) return done(refused(503, "Not recorded", moved.error().message));
+  if (!*moved && remedy->status == "proposed") {
+    const std::string why = "Another remedy was applied for this run.";
+    if (const auto kept = remedies.failed(*remedy, why); kept.has_error()) return done(refused(503, "Not recorded", kept.error().message));
+    return done(refused(409, "Closed", why));
+  }
   if (!*moved && remedy->status != "applying" && remedy->status != "applied")
     return done(refused(409, "Closed", fmt::format("The remedy is {} already.", remedy->status)));
   std::make_shared<Applying>(shared_from_this(), std::move(*remedy), **consent, *moved, std::move(done))->begin();
@@ -257,13 +287,77 @@ void Healing::Impl::record_end(const RunId& run, bool worked, TimePoint at) {
   static_cast<void>(remedies.ended(run, worked, at));
 }
 
+void Healing::Impl::watch_asking(const Remedy& remedy) {
+  const std::lock_guard lock(mutex);
+  asking.insert_or_assign(remedy.healing_run, std::pair(remedy.organization, remedy.id));
+}
+
+bool Healing::Impl::is_tended(const Remedy& remedy) const {
+  const std::lock_guard lock(mutex);
+  return tended.contains(remedy.id) || (remedy.status != "drafting" && asking.contains(remedy.healing_run));
+}
+
+void Healing::Impl::asking_ended(const RunId& run) {
+  std::optional<std::pair<OrganizationId, RemedyId>> whose;
+  {
+    const std::lock_guard lock(mutex);
+    const auto found = asking.find(run);
+    if (found == asking.end()) return;
+    whose = found->second;
+    asking.erase(found);
+  }
+  // Where there is no place for it, whoever asks for the next remedy of the run settles this one, or the next start.
+  static_cast<void>(d.pool.try_post([self = shared_from_this(), whose = *whose] {
+    self->settle_left(whose.first, whose.second, "The run that asked for approval ended before it was decided.");
+  }));
+}
+
+void Healing::Impl::settle_left(const OrganizationId& organization, const RemedyId& id, std::string_view why) {
+  static_cast<void>(remedies.release(id));
+  auto found = remedies.get(organization, id);
+  if (found.has_error() || is_tended(*found)) return;
+  if (found->status == "proposed") return static_cast<void>(remedies.failed(*found, why));
+  if (found->status != "applying") return;
+  if (found->kind == "retry") return static_cast<void>(remedies.failed(*found, "The run that applies it ended before it was done."));
+  d.engine.view(organization, found->result_run, false, [self = shared_from_this(), remedy = *found](const Result<RunView>& view) {
+    if (view.has_error() && is_passing(view.error())) return;
+    std::optional<std::uint32_t> version;
+    if (view.has_value() && remedy.kind == "new_version") version = view->version;
+    static_cast<void>(
+        self->d.pool.try_post([self, remedy, version, is_there = view.has_value(), phase = view.has_value() ? view->phase : Phase::faulted,
+                               at = view.has_value() ? view->ended_at : std::optional<TimePoint>()] {
+          if (!is_there) {
+            static_cast<void>(self->remedies.failed(remedy, "The run that applies it ended before it was done."));
+            return;
+          }
+          const auto consent = self->remedies.consent(remedy.organization, remedy.healing_run);
+          const auto by = consent.has_value() && *consent ? (*consent)->by : UserId{};
+          if (self->remedies.applied(remedy, version, by, self->d.clock.now()).has_error()) return;
+          if (engine::is_final(phase))
+            return self->record_end(remedy.result_run, phase == Phase::completed, at.value_or(self->d.clock.now()));
+          self->watch(remedy.result_run);
+        }));
+  });
+}
+
+Healing::Impl::Tending::Tending(std::shared_ptr<Impl> healing, const RemedyId& id) : healing_(std::move(healing)), id_(id) {
+  const std::lock_guard lock(healing_->mutex);
+  healing_->tended.insert(id_);
+}
+
+Healing::Impl::Tending::~Tending() {
+  const std::lock_guard lock(healing_->mutex);
+  healing_->tended.erase(healing_->tended.find(id_));
+}
+
 bool Healing::wants(const OrganizationId& /*organization*/) const {
   const std::lock_guard lock(impl_->mutex);
-  return !impl_->watched.empty();
+  return !impl_->watched.empty() || !impl_->asking.empty();
 }
 
 void Healing::changed(const engine::RunNotice& notice) {
   if (!notice.phase || !engine::is_final(*notice.phase)) return;
+  impl_->asking_ended(notice.run);
   {
     const std::lock_guard lock(impl_->mutex);
     if (!impl_->watched.contains(notice.run)) return;
@@ -274,6 +368,16 @@ void Healing::changed(const engine::RunNotice& notice) {
 }
 
 Result<void> Healing::start() {
+  PAWL_TRY_VOID(impl_->remedies.release_all());
+  PAWL_TRY(unsettled, impl_->remedies.unsettled());
+  for (const auto& remedy : unsettled) {
+    impl_->watch_asking(remedy);
+    impl_->d.engine.view(remedy.organization, remedy.healing_run, false,
+                         [impl = impl_, run = remedy.healing_run](const Result<RunView>& view) {
+                           const bool is_gone = view.has_error() && view.error().kind == ErrorClass::not_found;
+                           if (is_gone || (view.has_value() && engine::is_final(view->phase))) impl->asking_ended(run);
+                         });
+  }
   PAWL_TRY(awaited, impl_->remedies.awaited());
   for (const auto& remedy : awaited) {
     impl_->watch(remedy.result_run);

@@ -431,7 +431,8 @@ Result<void> Application::Impl::build() {
                                     .clock = clock,
                                     .random = random,
                                     .secrets = secrets_provider(),
-                                    .hide = [this](const json::Value& value) { return redactor.value(value); }});
+                                    .hide = [this](const json::Value& value) { return redactor.value(value); },
+                                    .audit = audit_log.get()});
   run_observers.add(*healing);
   people = std::make_unique<People>(People::Dependencies{.config = config,
                                                          .folder = data_folder(config),

@@ -1,6 +1,7 @@
 #include "api/detail/trail.hpp"
 
 #include "http/problem.hpp"
+#include "json/parse.hpp"
 
 namespace pawl::api::detail {
 namespace {
@@ -22,8 +23,19 @@ bool records_itself(const Route& route) { return route.tag == "mcp"; }
 /// A guessed address of a webhook: nothing of this installation was concerned.
 bool is_unknown_hook(const Route& route, int status) { return route.rate == RateClass::hook && status == 404; }
 
+/// Of the one route that names what it is about in its body: that id and nothing else.
+std::string run_in_body(const http::Request& request) {
+  constexpr std::size_t kMostBytes = 16U << 10U;
+  if (request.body.size() > kMostBytes) return {};
+  const auto body = json::parse(request.body);
+  if (body.has_error() || !body->get("run_id").is_string()) return {};
+  const auto run = RunId::parse(body->get("run_id").as_string());
+  return run ? run->to_string() : std::string();
+}
+
 /// The last parameter of the path, unless it is a token.
 std::string resource_id(const Route& route, const http::Request& request) {
+  if (route.id == "proposeRemedy") return run_in_body(request);
   const auto names = path_parameters(route.path);
   if (names.empty() || names.back().find("token") != std::string_view::npos) return {};
   return std::string(request.param(names.back()));

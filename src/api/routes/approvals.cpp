@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agents/healing.hpp"
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
 #include "api/detail/owners.hpp"
@@ -24,6 +25,23 @@ Result<engine::ApprovalKey> approval_id(const http::Request& request) {
 Result<engine::Decider> decider_of(Context& context, const Call& call) {
   const auto role = call.principal.role_in(call.organization).value_or(identity::Role::viewer);
   return context.approvals->decider(call.principal.user, identity::to_text(role));
+}
+
+/// A remedy is decided by a person who is signed in and may change workflows: an API key could approve what it proposed itself.
+Result<bool> needs_session(Context& context, const Call& call, const RunId& run) {
+  const bool is_person =
+      call.principal.kind != identity::Principal::Kind::api_key && call.principal.permits(Permission::write, call.organization);
+  auto* healing = is_person ? nullptr : agents::Healing::behind(context.d.functions);
+  if (healing == nullptr) return false;
+  return healing->remedies().is_asked_by(call.organization, run);
+}
+
+/// `can_decide`, with that.
+Result<void> complete(Context& context, const Call& call, catalog::ApprovalView& view) {
+  if (!view.can_decide) return {};
+  PAWL_TRY(is_refused, needs_session(context, call, view.run));
+  view.can_decide = !is_refused;
+  return {};
 }
 
 void append_approval(std::string& out, const catalog::ApprovalView& view) {
@@ -81,6 +99,8 @@ void list_approvals(Context& context, Call call) {
   PAWL_API_CHECK(query.finish());
   PAWL_API_TRY(who, decider_of(context, call));
   PAWL_API_TRY(page, context.approvals->list(call.organization, filter, who));
+  for (auto& view : page.approvals) PAWL_API_TRY_VOID(complete(context, call, view));
+  if (filter.mine) std::erase_if(page.approvals, [](const catalog::ApprovalView& view) { return !view.can_decide; });
   std::string out;
   {
     ObjectWriter object(out);
@@ -94,6 +114,7 @@ void get_approval(Context& context, Call call) {
   PAWL_API_TRY(id, approval_id(call.request));
   PAWL_API_TRY(who, decider_of(context, call));
   PAWL_API_TRY(view, context.approvals->get(call.organization, id, who));
+  PAWL_API_TRY_VOID(complete(context, call, view));
   std::string out;
   append_approval(out, view);
   call.reply(200, std::move(out));
@@ -110,6 +131,12 @@ void decide(Context& context, Call call, bool approved) {
   decision.data = fields.value("data").value_or(json::Value());
   PAWL_API_CHECK(fields.finish());
   PAWL_API_TRY(who, decider_of(context, call));
+  PAWL_API_TRY(view, context.approvals->get(call.organization, id, who));
+  PAWL_API_TRY(is_refused, needs_session(context, call, view.run));
+  if (is_refused) {
+    return call.fail(Error(ErrorClass::denied, "approval.forbidden",
+                           "A remedy is decided by people who are signed in and may change workflows; no API key does it."));
+  }
   decision.by = std::move(who);
   const auto shared = std::make_shared<Call>(std::move(call));
   context.approvals->decide(shared->organization, id, std::move(decision), [shared, id, approved](Result<RunId> run) {

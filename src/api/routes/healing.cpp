@@ -44,6 +44,7 @@ json::Value remedy_json(const agents::Remedy& remedy) {
                               {"document", proposal.get("document")},
                               {"diff", proposal.get("diff")},
                               {"added_capabilities", proposal.get("added_capabilities")},
+                              {"weakened", proposal.get("weakened")},
                               {"done_again", proposal.get("done_again")},
                               {"dry_run", proposal.get("dry_run")},
                               {"model", proposal.get("model")},
@@ -73,6 +74,9 @@ void heal(Context& context, Call call) {
   wish.exclude_starter = call.body.get("exclude_starter").truthy();
   if (const auto role = text_of(call.body, "approvers"); !role.empty()) wish.approvers = {role};
   wish.trigger = trigger_of(context, call.principal);
+  wish.may_write = call.principal.permits(Permission::write, call.organization);
+  wish.by = actor_of(call.principal);
+  wish.user = call.principal.user;
   const auto asker = asker_of(call);
   const auto shared = std::make_shared<Call>(std::move(call));
   healing->propose(asker, std::move(wish), [&context, shared](const Result<agents::Proposed>& proposed) {
@@ -161,6 +165,8 @@ Shape remedy_shape() {
        {"document", Shape::any(nullptr).described("Of `new_version`: the new document as text.")},
        {"diff", Shape::any("@@ -1,3 +1,3 @@\n-a\n+b\n").described("Of `new_version`: a unified difference.")},
        {"added_capabilities", Shape::any(nullptr).described("Of `new_version`: what it can reach and the current one cannot.")},
+       {"weakened", Shape::array(Shape::text("The approval /ask is gone", 10'000), 10'000)
+                        .described("Of `new_version`: approvals and limits that it gives up or changes.")},
        {"done_again", Shape::array(Shape::text("/do/0/fetch", 10'000), 1000)
                           .described("Calls that went well and that a run from the beginning makes once more.")},
        {"dry_run", dry_run_shape().or_null().described("Null for `retry`, which goes on within the run.")},
@@ -217,7 +223,10 @@ std::vector<Route> healing_routes() {
                        Shape::kOptional},
                       {"exclude_starter", Shape::boolean(false).described("Whoever asks may not approve."), Shape::kOptional}}),
        .reply = heal_reply_shape(),
-       .description = "Nothing is changed before the approval (`GET /api/approvals`). 409 `run.not_failed`, `remedy.open`."});
+       .description = "Nothing is changed before the approval (`GET /api/approvals`), which no API key gives, nor whoever asks where "
+                      "somebody else could. "
+                      "A new version is proposed only to who has the permission `write`. 409 `run.not_failed`, `remedy.open`, "
+                      "`remedy.applied`."});
   rows.push_back(
       {.method = http::Method::get,
        .path = "/api/llm/remedies",
