@@ -3352,6 +3352,7 @@ export interface components {
             document: unknown;
             diff: unknown;
             added_capabilities: unknown;
+            weakened: string[];
             done_again: string[];
             dry_run: components["schemas"]["DryRun"] | null;
             model: components["schemas"]["RemedyModel"] | null;
