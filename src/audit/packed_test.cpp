@@ -135,6 +135,20 @@ TEST_F(Packed, IsFilteredPagedCountedAndFoundById) {
   EXPECT_EQ(stats(*database, Scope::installation(), {}, {})->by_day.size(), 2U);
 }
 
+TEST_F(Packed, APageLooksAtABoundedNumberOfRecords) {
+  add(record("needle.found"));
+  for (int i = 0; i < 25; ++i) add_together(many(1000));
+  std::size_t pages = 0;
+  std::vector<std::uint64_t> all;
+  for (std::optional<std::uint64_t> before = 1'000'000; before; ++pages) {
+    const auto page = list(*database, Scope::of(organization(1)), {.action = "needle", .before = before});
+    for (const auto& entry : page->entries) all.push_back(entry.sequence);
+    before = page->next;
+  }
+  EXPECT_THAT(all, ::testing::ElementsAre(1));
+  EXPECT_EQ(pages, 2U);
+}
+
 TEST_F(Packed, S4_D4_TheAlteredRecordOfARowIsNamed) {
   struct Case {
     std::string name;

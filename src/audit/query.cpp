@@ -19,6 +19,8 @@ constexpr std::uint32_t kMaxLimit = 200;
 constexpr std::size_t kExportPiece = 500;
 /// Rows of one statement; each is let go before the next is read.
 constexpr std::int64_t kPage = 200;
+/// Records that one page may look at: a filter that means few of them must not hold a reader for as long as the whole trail takes.
+constexpr std::size_t kMaxLookedAt = 20'000;
 
 // What rows alone can tell: $2 organization, $3 since, $4 until, $5/$6 actor (any: 1). `at` is that of a row's latest record.
 #define PAWL_AUDIT_ROWS "and r.at >= $3 and coalesce(r.earliest, r.at) < $4 and ($5 = 1 or r.actor_user = $6) "
@@ -48,24 +50,36 @@ class Search {
     for (auto& c : text_) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
   }
 
-  /// Those below `before`, the newest first, until `each` answers false.
+  /// Those below `before`, the newest first, until `each` answers false or enough were looked at: then the answer is the first record of
+  /// the last row, from which to go on.
   template <class Each>
-  Result<void> newest(Session& session, std::int64_t before, Each&& each) const {
+  Result<std::optional<std::uint64_t>> newest(Session& session, std::int64_t before, Each&& each) const {
     // A row is found by its last record, and some before it may lie below.
     constexpr auto kReach = static_cast<std::int64_t>(detail::kMaxPackedRecords);
     const auto sql = scope_.organization() ? kNewestOfOne : kNewestOfAll;
-    return walk(session, sql, before > INT64_MAX - kReach ? INT64_MAX : before + kReach, [&](const detail::StoredRow& row) {
-      for (auto stored = row.records.rbegin(); stored != row.records.rend(); ++stored) {
-        if (static_cast<std::int64_t>(stored->entry.sequence) < before && matches(stored->entry) && !each(*stored)) return false;
+    std::size_t looked_at = 0;
+    std::optional<std::uint64_t> stopped;
+    PAWL_TRY_VOID(walk(session, sql, before > INT64_MAX - kReach ? INT64_MAX : before + kReach, [&](const Row& row) {
+      looked_at += count_of(row);
+      if (may_match(row)) {
+        const auto read = detail::read_row(row);
+        for (auto stored = read.records.rbegin(); stored != read.records.rend(); ++stored) {
+          if (static_cast<std::int64_t>(stored->entry.sequence) < before && matches(stored->entry) && !each(*stored)) return false;
+        }
       }
-      return true;
-    });
+      if (looked_at < kMaxLookedAt) return true;
+      stopped = static_cast<std::uint64_t>(row.integer(0)) - count_of(row) + 1;
+      return false;
+    }));
+    return stopped;
   }
   /// Those above `after`, the oldest first, until `each` answers false.
   template <class Each>
   Result<void> oldest(Session& session, std::int64_t after, Each&& each) const {
-    return walk(session, scope_.organization() ? kOldestOfOne : kOldestOfAll, after, [&](const detail::StoredRow& row) {
-      return std::all_of(row.records.begin(), row.records.end(), [&](const detail::Stored& stored) {
+    return walk(session, scope_.organization() ? kOldestOfOne : kOldestOfAll, after, [&](const Row& row) {
+      if (!may_match(row)) return true;
+      const auto read = detail::read_row(row);
+      return std::all_of(read.records.begin(), read.records.end(), [&](const detail::Stored& stored) {
         return static_cast<std::int64_t>(stored.entry.sequence) <= after || !matches(stored.entry) || each(stored);
       });
     });
@@ -84,15 +98,27 @@ class Search {
                                   [&](const Row& row) {
                                     ++count;
                                     from = row.integer(0);
-                                    if (wanted) wanted = each(detail::read_row(row));
+                                    if (wanted) wanted = each(row);
                                   }));
     }
     return {};
   }
 
-  [[nodiscard]] bool matches(const Entry& entry) const {
+  static std::size_t count_of(const Row& row) { return static_cast<std::size_t>(std::max<std::int64_t>(row.integer(22), 1)); }
+
+  /// Asked before the chain of a packed row is computed, which costs more than reading it.
+  [[nodiscard]] bool may_match(const Row& row) const {
+    if (row.is_null(25)) return true;
+    const auto entries = detail::unpack(row.blob(25), count_of(row));
+    return !entries || std::any_of(entries->begin(), entries->end(), [&](const Entry& entry) { return says(entry); });
+  }
+
+  [[nodiscard]] bool matches(const Entry& entry) const { return (!filter_.actor || entry.actor.user == *filter_.actor) && says(entry); }
+
+  /// What does not stand in the columns of a row.
+  [[nodiscard]] bool says(const Entry& entry) const {
     const auto& f = filter_;
-    return (!f.actor || entry.actor.user == *f.actor) && (f.action.empty() || is_at_or_below(entry.action, f.action)) &&
+    return (f.action.empty() || is_at_or_below(entry.action, f.action)) &&
            (f.resource_type.empty() || entry.resource.type == f.resource_type) &&
            (f.resource_id.empty() || entry.resource.id == f.resource_id) && (!f.outcome || entry.outcome == *f.outcome) &&
            (!f.run || entry.run == f.run) && (!f.since || entry.at >= *f.since) && (!f.until || entry.at < *f.until) &&
@@ -112,7 +138,7 @@ Result<Page> list(storage::Database& database, const Scope& scope, const Filter&
   const auto limit = std::clamp(filter.limit, 1U, kMaxLimit);
   const auto before = static_cast<std::int64_t>(std::min<std::uint64_t>(filter.before.value_or(INT64_MAX), INT64_MAX));
   Page page;
-  PAWL_TRY_VOID(database.read([&](Session& session) {
+  PAWL_TRY(stopped, database.read([&](Session& session) {
     return search.newest(session, before, [&](const detail::Stored& stored) {
       page.entries.push_back(stored.entry);
       return page.entries.size() <= limit;
@@ -121,6 +147,8 @@ Result<Page> list(storage::Database& database, const Scope& scope, const Filter&
   if (page.entries.size() > limit) {
     page.entries.pop_back();
     page.next = page.entries.back().sequence;
+  } else {
+    page.next = stopped;
   }
   return page;
 }

@@ -42,6 +42,7 @@ struct Filter {
   std::uint32_t limit = 50;               ///< <= 200
   std::optional<std::uint64_t> before{};  ///< cursor: only records with a lower sequence; newest first
 };
+/// One page looks at a bounded number of records: it may hold fewer than `limit`, or none, and yet have a next one.
 struct Page {
   std::vector<Entry> entries;
   std::optional<std::uint64_t> next;  ///< `before` of the next page

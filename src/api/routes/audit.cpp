@@ -106,7 +106,10 @@ void list_records(Context& context, Call call) {
   {
     ObjectWriter object(out);
     append_array(object.raw("items"), page.entries, [&](const audit::Entry& entry) { append_entry(out, entry); });
-    object.text_or_null("next_cursor", page.next ? page.entries.back().id().to_string() : "");
+    // Of a cursor only the number counts, and the page may have ended at a record that it does not show.
+    audit::Entry last;
+    last.sequence = page.next.value_or(0);
+    object.text_or_null("next_cursor", page.next ? last.id().to_string() : "");
   }
   call.reply(200, std::move(out));
 }
