@@ -77,7 +77,7 @@ export function AuditPage() {
       </div>
       {list.isPending && <Loading />}
       {list.error && <ProblemView error={list.error} retry={() => void list.refetch()} />}
-      {list.data && items.length === 0 && <Empty title={t.audit.empty}>{t.audit.emptyHelp}</Empty>}
+      {list.data && items.length === 0 && !list.hasNextPage && <Empty title={t.audit.empty}>{t.audit.emptyHelp}</Empty>}
       {items.length > 0 && (
         <Table
           caption={t.audit.title}
