@@ -327,6 +327,11 @@ $defs:
       after_untrusted: {type: string, enum: [refuse, ask]}
       allow_after_untrusted: {type: array, items: {$ref: '#/$defs/name'}}
       stop_when: {$ref: '#/$defs/name'}
+      guardrails:
+        type: object
+        additionalProperties: false
+        minProperties: 1
+        properties: {input: {$ref: '#/$defs/name'}, output: {$ref: '#/$defs/name'}}
   agent.tool:
     type: object
     additionalProperties: false

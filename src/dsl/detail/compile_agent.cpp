@@ -11,7 +11,7 @@ namespace pawl::dsl::detail {
 namespace {
 
 /// Compiled on their own; the rest are arguments that are evaluated when the agent starts.
-constexpr std::array<std::string_view, 5> kApart = {"tools", "output", "approval", "stop_when", "allow_after_untrusted"};
+constexpr std::array<std::string_view, 6> kApart = {"tools", "output", "approval", "stop_when", "guardrails", "allow_after_untrusted"};
 /// Arguments that decide under whose name and how far a call goes: an author may settle them, a model is never asked.
 constexpr std::array<std::string_view, 5> kNeverOffered = {"allow_destructive", "authentication", "credentials", "integration",
                                                            "idempotency_key"};
@@ -94,6 +94,10 @@ AgentTask Compiler::agent(const Node& with, const std::string& reference, const 
   }
   made.arguments = data(settings, place.names);
   if (const auto condition = member(with, "stop_when")) made.stop_when = expression(*condition, place.names, "`stop_when`");
+  if (const auto guardrails = member(with, "guardrails"); guardrails && guardrails->value.is_object()) {
+    if (const auto input = member(*guardrails, "input")) made.input_guardrail = expression(*input, place.names, "`guardrails.input`");
+    if (const auto answer = member(*guardrails, "output")) made.output_guardrail = expression(*answer, place.names, "`guardrails.output`");
+  }
   if (const auto output = member(with, "output")) agent_output(made, *output);
   made.turn = agent_step("model", "turn", reference + "/agent/turn", "llm", with, place);
   // A turn is paid for: it begins when all that it follows from is durable, so that a crash repeats none but the one under way.

@@ -8,6 +8,8 @@
 //   is.
 // - The last turn that `max_turns` allows is asked without tools where the agent is to finish: an answer instead of a fault.
 // - An answer that does not fit `output` goes back to the model with what is wrong, as often as `max_repairs` says.
+// - What `guardrails.input` objects to never reaches the model; what `guardrails.output` objects to goes back to it like an answer that does
+//   not fit. A guardrail that cannot be evaluated objects.
 // - A failed model call fails the agent: trying again is what the function did, and what `try` around the agent is for.
 // - An agent that is another one's tool shares what that has left: with the others of the same turn, in equal parts.
 #include <fmt/format.h>
@@ -27,6 +29,7 @@ namespace {
 constexpr std::uint64_t kUsualTurns = 20;
 constexpr std::uint64_t kUsualRepairs = 3;
 constexpr double kNano = 1e9;
+constexpr const char* kOnlyJson = "\nAnswer again, with nothing but the corrected JSON.";
 constexpr std::string_view kAnswerAs = "Your final answer must be nothing but JSON that is valid against this schema: ";
 
 json::Value user_message(json::Value content) { return json::Value::object({{"role", "user"}, {"content", std::move(content)}}); }
@@ -60,6 +63,16 @@ std::string_view without_fence(std::string_view text) {
   text.remove_suffix(3);
   trim();
   return text;
+}
+
+/// What a guardrail has to say against `dot`; nothing where it lets it pass (`true`, `null`). `false` and texts object.
+std::optional<std::string> objection(const std::optional<dsl::Expression>& guardrail, const json::Value& dot, const TaskScope& scope) {
+  if (!guardrail) return std::nullopt;
+  const auto judged = guardrail->evaluate(dot, scope);
+  if (judged.has_error()) return "The guardrail could not be evaluated: " + judged.error().message;
+  const auto& verdict = judged.value();
+  if (verdict.is_null() || verdict == json::Value(true)) return std::nullopt;
+  return verdict.is_string() ? std::string(verdict.as_string()) : std::string("The guardrail objects.");
 }
 
 bool finishes(const AgentState& agent) { return agent.settings.get("on_budget") == json::Value("finish"); }
@@ -199,6 +212,10 @@ void Core::start_agent_step(Activation& act) {
   if (const auto wrong = wrong_with_messages(messages); !wrong.empty()) {
     return fault(act, make_error("validation", 400, "Invalid messages of a turn", wrong + '.'));
   }
+  const auto said = json::Value::object({{"messages", messages}});
+  if (const auto against = objection(body.input_guardrail, said, TaskScope(*this, &above, above.input))) {
+    return fault(act, make_error("guardrail", 422, "A guardrail stopped what would go to the model", *against));
+  }
   above.agent[0].news = messages;
   start_effect(act, turn_arguments(above, body));
 }
@@ -273,17 +290,25 @@ void Core::answer_found(Activation& act, const dsl::AgentTask& body, const json:
   auto& agent = act.agent[0];
   const auto& reason = reply.get("finish_reason");
   std::string stop = agent.is_last ? agent.stop : reason.is_string() ? std::string(reason.as_string()) : std::string("stop");
-  if (!body.output) return finish_agent(act, stop);
-  auto result = reply.get("output");
-  if (result.is_null()) {
-    const auto text = text_of(agent.answer);
-    auto read = json::parse(without_fence(text));
-    if (read.has_error()) return repair_turn(act, body, "The answer must be JSON: " + read.error().message);
-    result = std::move(read).value();
+  json::Value result;
+  if (body.output) {
+    result = reply.get("output");
+    if (result.is_null()) {
+      auto read = json::parse(without_fence(text_of(agent.answer)));
+      if (read.has_error()) return repair_turn(act, body, "The answer must be JSON: " + read.error().message + kOnlyJson);
+      result = std::move(read).value();
+    }
+    const auto findings = body.output->validate(result);
+    if (!findings.empty()) {
+      const auto detail = text_of(validation_error(findings, "answer").get("detail"));
+      return repair_turn(act, body, "The answer does not fit the schema: " + detail + kOnlyJson);
+    }
   }
-  const auto findings = body.output->validate(result);
-  if (findings.empty()) return finish_agent(act, stop, std::move(result));
-  repair_turn(act, body, "The answer does not fit the schema: " + text_of(validation_error(findings, "answer").get("detail")));
+  const auto said = json::Value::object({{"content", agent.answer}, {"output", result}});
+  if (const auto against = objection(body.output_guardrail, said, TaskScope(*this, &act, act.input))) {
+    return repair_turn(act, body, "The answer is not acceptable: " + *against + "\nAnswer again.");
+  }
+  finish_agent(act, stop, std::move(result));
 }
 
 void Core::repair_turn(Activation& act, const dsl::AgentTask& body, std::string complaint) {
@@ -291,7 +316,7 @@ void Core::repair_turn(Activation& act, const dsl::AgentTask& body, std::string 
   if (agent.is_last || ++agent.failures > setting(agent.settings, "max_repairs", kUsualRepairs)) {
     return fault(act, make_error("validation", 422, "Invalid answer of a model", complaint));
   }
-  agent.news.push_back(user_message(complaint + "\nAnswer again, with nothing but the corrected JSON."));
+  agent.news.push_back(user_message(std::move(complaint)));
   next_turn(act, body);
 }
 
