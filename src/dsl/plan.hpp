@@ -188,8 +188,8 @@ struct AgentTask {
   std::vector<AgentTool> tools;
   json::Value output_schema;  ///< null: the answer is text
   std::optional<Schema> output;
-  std::optional<Expression> approval;   ///< for all tools, as AgentTool::approval
-  std::optional<Expression> stop_when;  ///< asked after the tool calls of a turn
+  std::optional<Expression> approval;          ///< for all tools, as AgentTool::approval
+  std::optional<Expression> stop_when;         ///< asked after the tool calls of a turn
   std::optional<Expression> input_guardrail;   ///< on `{messages}`, before they go to the model
   std::optional<Expression> output_guardrail;  ///< on `{content, output}`, before it is the answer
 };

@@ -277,15 +277,15 @@ TEST_F(NotifyTest, P10_AnswersThatCannotBeRecordedSilenceNoChannel) {
   look();
   outbound_.deliver();
   ASSERT_THAT(outbound_.requests(), SizeIs(2));
-  const auto rename = [this](const std::string& from, const std::string& to) {
+  const auto rename = [this](std::string_view statement) {
     write([&](storage::Transaction& transaction) -> Result<void> {
-      PAWL_TRY_VOID(transaction.execute("alter table " + from + " rename to " + to, {}));
+      PAWL_TRY_VOID(transaction.execute(statement, {}));
       return {};
     });
   };
-  rename("notification_targets", "out_of_order");
+  rename("alter table notification_targets rename to out_of_order");
   EXPECT_TRUE(dispatcher_->look().has_error());
-  rename("out_of_order", "notification_targets");
+  rename("alter table out_of_order rename to notification_targets");
   look();
   EXPECT_THAT(outbound_.requests(), SizeIs(2)) << "it is not repeated at once";
   clock_.time += std::chrono::seconds(6);

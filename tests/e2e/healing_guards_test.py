@@ -35,7 +35,8 @@ def scripts():
     return {"healer": [{"match": {"contains": "may not change workflows", "turn": 2}, "content": answer("none", explanation="no write")},
                        {"match": {"contains": "must stay as they are", "turn": 2}, "content": answer("none", explanation="no trigger")},
                        {"match": {"contains": "switched off", "turn": 2}, "content": answer("none", explanation="off")},
-                       {"match": {"contains": "timed"}, "content": answer("new_version", document="schedule: {every: {seconds: 2}}\n" + MENDED.replace("NAME", "timed"))},
+                       {"match": {"contains": "timed"},
+                        "content": answer("new_version", document="schedule: {every: {seconds: 2}}\n" + MENDED.replace("NAME", "timed"))},
                        {"match": {"contains": "guarded"}, "content": answer("new_version", document=UNASKED.replace("NAME", "guarded"))},
                        *mend,
                        {"content": answer("rerun", input={"x": 1})}]}

@@ -138,7 +138,8 @@ class World:
         records = poll(lambda: self.must(person, "GET", path, None, 200)["items"], 20, "a record of the trail")
         return {
             "workflow_id": made["id"], "schedule_id": triggers["schedule"]["id"], "token": hook.rsplit("/", 1)[1], "run_id": run,
-            "dead_letter_id": letters[0]["id"], "remedy_id": remedy["id"], "approval_id": approvals[0]["id"], "integration_id": integration["id"], "org_id": organization,
+            "dead_letter_id": letters[0]["id"], "remedy_id": remedy["id"], "approval_id": approvals[0]["id"],
+            "integration_id": integration["id"], "org_id": organization,
             "notification_id": notifications[0]["id"], "channel_id": channel["id"],
             "user_id": self.people[member].id, "invitation_id": invitation["id"], "key_id": key["id"], "audit_id": records[0]["id"],
             "session_id": self.must(person, "GET", "/api/auth/sessions", None, 200)["items"][0]["id"],

@@ -8,8 +8,8 @@
 //   is.
 // - The last turn that `max_turns` allows is asked without tools where the agent is to finish: an answer instead of a fault.
 // - An answer that does not fit `output` goes back to the model with what is wrong, as often as `max_repairs` says.
-// - What `guardrails.input` objects to never reaches the model; what `guardrails.output` objects to goes back to it like an answer that does
-//   not fit. A guardrail that cannot be evaluated objects.
+// - What `guardrails.input` objects to never reaches the model; what `guardrails.output` objects to goes back to it like an answer that
+//   does not fit. A guardrail that cannot be evaluated objects.
 // - A failed model call fails the agent: trying again is what the function did, and what `try` around the agent is for.
 // - An agent that is another one's tool shares what that has left: with the others of the same turn, in equal parts.
 #include <fmt/format.h>

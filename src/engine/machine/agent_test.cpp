@@ -333,7 +333,8 @@ TEST(Agent, A2_StopRulesEndItAfterATurn) {
 }
 
 TEST(Agent, A2_WhatAGuardrailObjectsToNeverReachesTheModel) {
-  const std::string guard = R"(guardrails: {input: '${ if any(.messages[]; .content | test("secret")) then "No secrets." else true end }'})";
+  const std::string guard =
+      R"(guardrails: {input: '${ if any(.messages[]; .content | test("secret")) then "No secrets." else true end }'})";
   TestRun refused(agent(guard), R"({"question": "What is the secret?"})");
   EXPECT_TRUE(refused.pending().empty());
   EXPECT_EQ(refused.machine().error().get("detail"), Value("No secrets."));
