@@ -246,7 +246,7 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
   /// The document as a model may see it; null where it holds what it may not: then there can be no new version of it.
   [[nodiscard]] json::Value visible_document() const {
     if (!workflow_) return {};
-    const auto text = catalog::text_of(workflow_->definition);
+    auto text = catalog::text_of(workflow_->definition);
     const auto parsed = d_.catalog.check(workflow_->definition);
     if (!parsed.ok() || d_.hide((*parsed.value)->document) != (*parsed.value)->document || d_.hide(text) != json::Value(text)) return {};
     return text;
