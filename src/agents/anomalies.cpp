@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 namespace pawl::agents {
 namespace {
@@ -256,7 +257,7 @@ std::vector<Anomaly> find_anomalies(std::span<const RunFacts> runs, TimePoint si
   std::vector<Anomaly> found;
   for (auto& [id, facts] : by_workflow) {
     std::stable_sort(facts.begin(), facts.end(), [](const auto* a, const auto* b) { return a->created_at > b->created_at; });
-    Workflow(std::move(facts), since, now).look(found);
+    Workflow(std::exchange(facts, {}), since, now).look(found);
   }
   std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.level > b.level; });
   return found;

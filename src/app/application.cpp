@@ -145,6 +145,9 @@ audit::Needles needles_of(const config::Config& config) {
 }
 
 /// What managers follow: not every step of every run.
+/// Calls go through the spans where there are some.
+net::Outbound& through(net::Outbound* spans, net::Outbound& plain) { return spans != nullptr ? *spans : plain; }
+
 bool is_news(const audit::Entry& entry) { return entry.action != "function.executed" || entry.outcome != audit::Outcome::success; }
 
 live::Announcement announcement_of(const audit::Entry& entry) {
@@ -296,7 +299,7 @@ struct Application::Impl {
   net::AddressPolicy policy;
   net::CurlOutbound outbound;
   std::unique_ptr<net::Outbound> outbound_spans = tracing ? tracing->around(outbound) : nullptr;  ///< null like `tracing`
-  net::Outbound& calls = outbound_spans ? *outbound_spans : outbound;
+  net::Outbound& calls = through(outbound_spans.get(), outbound);
   std::unique_ptr<net::RedisClient> redis;  ///< null where none is configured
   std::unique_ptr<live::RedisRelay> relay;  ///< the same
   std::unique_ptr<limits::RateLimiter> limiter;
@@ -346,6 +349,7 @@ struct Application::Impl {
   }
   [[nodiscard]] Result<void> build();
   [[nodiscard]] Result<void> build_audit();
+  [[nodiscard]] Result<void> build_error_reports();
 };
 
 Result<void> Application::Impl::build_audit() {
@@ -366,11 +370,15 @@ Result<void> Application::Impl::build_audit() {
   return {};
 }
 
+Result<void> Application::Impl::build_error_reports() {
+  if (config.sentry_dsn.empty()) return {};
+  PAWL_TRY(address, SentryAddress::parse(config.sentry_dsn));
+  error_reports = std::make_unique<ErrorReports>(std::move(address), config, redactor, clock, random);
+  return {};
+}
+
 Result<void> Application::Impl::build() {
-  if (!config.sentry_dsn.empty()) {
-    PAWL_TRY(address, SentryAddress::parse(config.sentry_dsn));
-    error_reports = std::make_unique<ErrorReports>(std::move(address), config, redactor, clock, random);
-  }
+  PAWL_TRY_VOID(build_error_reports());
   if (tracing) database->on_traced_call([this](const storage::TracedCall& call) { tracing->database(call); });
   PAWL_TRY(secret, installation_secret(config, data_folder(config)));
   PAWL_TRY_VOID(build_audit());
