@@ -142,7 +142,8 @@ class Workflow {
     const bool is_known =
         past_.size() >= kEnoughRuns && std::none_of(old.begin(), old.end(), [](const auto* run) { return run->error.empty(); });
     for (const auto& [kind, runs] : kinds) {
-      const auto before = static_cast<double>(std::count_if(old.begin(), old.end(), [&](const auto* run) { return run->error == kind; }));
+      const auto is_it = [&kind = kind](const auto* run) { return run->error == kind; };
+      const auto before = static_cast<double>(std::count_if(old.begin(), old.end(), is_it));
       const auto seen = static_cast<double>(runs.size());
       if (is_known && before == 0) {
         found.push_back(anomaly(Kind::new_error, Level::medium, seen, 0, fmt::format("A new kind of error: {}", kind), runs));
