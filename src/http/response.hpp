@@ -29,6 +29,7 @@ class Literal {
   std::string_view text_;
 };
 
+/// Goes out with `Cache-Control: no-store` where `headers` have no rule of their own.
 struct Response {
   using SharedBody = std::shared_ptr<const std::string>;
 

@@ -23,9 +23,10 @@ struct Witness {
   OrganizationId organization;  ///< nil until it is decided
 };
 
-/// The action is `<tag>.<operationId>`, the resource the last id of the path; bodies are never looked at. A change that succeeded is
-/// answered only when its record is durable; starts of runs and events do not wait for that. Requests that were not let in (401, 403, 429)
-/// are recorded too, and failed ones of nobody, at most `kRefusedPerSecond`: the next record then says how many were left out.
+/// The action is `<tag>.<operationId>`, the resource the last id of the path. Of bodies only the id of the run that `proposeRemedy` is
+/// about is read. A change that succeeded is answered only when its record is durable; starts of runs and events do not wait for that.
+/// Requests that were not let in (401, 403, 429) are recorded too, and failed ones of nobody, at most `kRefusedPerSecond`: the next
+/// record then says how many were left out.
 class Trail {
  public:
   Trail(audit::Log* log, const Clock& clock) : log_(log), clock_(clock) {}
