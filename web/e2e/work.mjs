@@ -188,6 +188,29 @@ export const workTests = [
     },
   ],
   [
+    'what the last run was given is offered before one can type, so that the two never mix',
+    async ({ page, workflow }) => {
+      let release;
+      const held = new Promise((resolve) => (release = resolve));
+      const runs = '**/api/workflows/*/executions?*';
+      await page.goto(`/workflows/${workflow}`);
+      await page.getByText('No findings').waitFor();
+      await page.route(runs, async (route) => {
+        await held;
+        await route.continue();
+      });
+      await page.getByRole('button', { name: 'Run', exact: true }).click();
+      const input = page.getByRole('dialog').getByLabel('Input (JSON)');
+      await input.waitFor();
+      assert.equal(await input.isEditable(), false);
+      release();
+      await page.getByRole('dialog').getByText('The input of the last run.').waitFor();
+      assert.equal(await input.isEditable(), true);
+      assert.match(await input.inputValue(), /people/);
+      await page.unroute(runs);
+    },
+  ],
+  [
     'the list of runs keeps its filters in the address, and tells of new runs without moving',
     async ({ page, workflow }) => {
       await page.goto('/runs?status=cancelled');

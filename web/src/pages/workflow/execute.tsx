@@ -38,6 +38,8 @@ export function ExecuteDialog({ workflow, dry: dryFirst = false, close, started 
   const [planned, setPlanned] = useState<Schemas['Run'] | null>(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
+  // Text that is replaced under the cursor gets mixed with what is being typed.
+  const arriving = last.isLoading || lastRun.isLoading;
   const sample = SAMPLES.find((one) => one.text === workflow.definition);
   const offered = lastRun.data ? lastRun.data.input : sample?.input;
   const value = filled ?? (offered !== null && typeof offered === 'object' && !Array.isArray(offered) ? (offered as Record<string, unknown>) : {});
@@ -82,7 +84,7 @@ export function ExecuteDialog({ workflow, dry: dryFirst = false, close, started 
       footer={
         <>
           <Button onClick={close}>{t.common.cancel}</Button>
-          <Button kind="primary" type="submit" form="execute" busy={busy} disabled={problem !== null}>
+          <Button kind="primary" type="submit" form="execute" busy={busy} disabled={problem !== null || arriving}>
             {dry ? t.execute.dryRun : t.workflows.run}
           </Button>
         </>
@@ -108,6 +110,8 @@ export function ExecuteDialog({ workflow, dry: dryFirst = false, close, started 
             className="min-h-40 font-mono text-sm"
             spellCheck={false}
             value={text}
+            readOnly={arriving}
+            aria-busy={arriving}
             onChange={(event) => setTyped(event.target.value)}
           />
         )}
