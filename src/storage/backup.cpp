@@ -34,7 +34,11 @@ Error not_empty(const fs::path& path) {
 }
 
 detail::PostgresOptions server_options(const DatabaseOptions& options) {
-  return {.url = options.url, .synchronous = true, .connect_timeout = Millis(5'000), .statement_timeout = kNoTimeout};
+  return {.url = options.url,
+          .synchronous = true,
+          .connect_timeout = Millis(5'000),
+          .statement_timeout = kNoTimeout,
+          .answer_timeout = kNoTimeout};
 }
 
 // ---- saving -------------------------------------------------------------------------------------------------------------------

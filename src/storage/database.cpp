@@ -136,7 +136,8 @@ Result<void> Database::Impl::open_postgresql() {
                                      .synchronous = options.synchronous,
                                      .connect_timeout = Millis(5'000),
                                      .statement_timeout = options.statement_timeout,
-                                     .lock_timeout = options.lock_timeout};
+                                     .lock_timeout = options.lock_timeout,
+                                     .answer_timeout = options.statement_timeout + options.silence};
   auto committer = std::make_unique<detail::PostgresCommitter>(connection, breaker);
   PAWL_TRY_VOID(committer->open());
   writer = std::make_unique<detail::Writer>(std::move(committer));

@@ -61,6 +61,7 @@ struct DatabaseOptions {
   Millis pool_recycle{3'600'000};    ///< PostgreSQL: a connection that is older is replaced; 0: never
   Millis statement_timeout{60'000};  ///< PostgreSQL
   Millis lock_timeout{10'000};       ///< PostgreSQL
+  Millis silence{5'000};             ///< PostgreSQL: a server that says nothing for longer than `statement_timeout` and this is given up
   CircuitBreakerOptions breaker{};   ///< PostgreSQL: around connecting
 };
 

@@ -161,6 +161,23 @@ TEST_F(Postgresql, ACommitThatDidNotHappenIsDoneAgain) {
   EXPECT_EQ(count("select last_value from once"), 2);
 }
 
+TEST_F(Postgresql, AServerThatIsFrozenIsGivenUpAndAskedAgainWhenItGoesOn) {
+  options_.statement_timeout = Millis(300);
+  options_.silence = Millis(0);
+  options_.breaker.open_for = Millis(1);
+  url_ += "&connect_timeout=2";
+  open_through_proxy();
+  EXPECT_EQ(count("select count(*) from t"), 0);
+  proxy_->freeze(true);
+  const auto read = database_->read([](Session& session) { return session.query("select 1", {}, [](const Row&) {}); });
+  ASSERT_TRUE(read.has_error());
+  EXPECT_EQ(read.error().kind, ErrorClass::unavailable) << read.error().message;
+  proxy_->freeze(false);
+  const auto stored = database_->write_and_wait(insert(1));
+  EXPECT_FALSE(stored.has_error()) << stored.error().message;
+  EXPECT_EQ(count("select count(*) from t"), 1);
+}
+
 // proves: S0-9
 TEST_F(Postgresql, AnOutageAnswersAtOnceOnceItIsKnownAndKeepsWhatMustNotFail) {
   open_through_proxy();

@@ -1,10 +1,14 @@
 #include "storage/detail/postgres_connection.hpp"
 
+#include <fmt/core.h>
 #include <libpq-fe.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 
 #include "base/assert.hpp"
 #include "storage/detail/postgres_values.hpp"
@@ -75,7 +79,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const Postg
   const std::array values = {
       seconds.c_str(), "pawl", "15", "5", "3", "30000", options.url.c_str(), "UTF8", static_cast<const char*>(nullptr)};
   std::unique_ptr<PostgresConnection> connection(  // NOLINT: private constructor
-      new PostgresConnection(PQconnectdbParams(keywords.data(), values.data(), 1)));
+      new PostgresConnection(PQconnectdbParams(keywords.data(), values.data(), 1), options.answer_timeout));
   if (connection->connection_ == nullptr) return Error{ErrorClass::internal, "storage.io", "connect to PostgreSQL: out of memory"};
   if (PQstatus(connection->connection_) != CONNECTION_OK) {
     return Error{ErrorClass::unavailable, "storage.unavailable",
@@ -135,12 +139,13 @@ bool PostgresConnection::is_alive() {
 
 // ---- errors -------------------------------------------------------------------------------------------------------------------
 
-Error PostgresConnection::lose() {
+Error PostgresConnection::lose() { return lose(first_line(PQerrorMessage(connection_))); }
+
+Error PostgresConnection::lose(std::string_view why) {
   lost_ = true;
   in_transaction_ = false;
   pending_.clear();
-  return fail({ErrorClass::unavailable, "storage.connection_lost",
-               "the connection to PostgreSQL is lost: " + std::string(first_line(PQerrorMessage(connection_)))});
+  return fail({ErrorClass::unavailable, "storage.connection_lost", fmt::format("the connection to PostgreSQL is lost: {}", why)});
 }
 
 Error PostgresConnection::fail(Error error) {
@@ -235,10 +240,26 @@ Result<void> PostgresConnection::queue_control(const char* sql) {
 
 // ---- receiving ----------------------------------------------------------------------------------------------------------------
 
+/// What `PQgetResult` answers. A server that is frozen, or behind a line that takes everything and gives nothing, does not answer within
+/// `statement_timeout`, and the system's own checks of the line do not notice it.
+Result<PostgresConnection::Answer> PostgresConnection::next_result() {
+  while (PQisBusy(connection_) == 1) {
+    const int flushed = PQflush(connection_);
+    if (flushed < 0) return lose();
+    const auto interest = static_cast<std::int16_t>(POLLIN | (flushed == 1 ? POLLOUT : 0));
+    pollfd socket{PQsocket(connection_), interest, 0};
+    const int ready = poll(&socket, 1, answer_timeout_ > Millis(0) ? static_cast<int>(answer_timeout_.count()) : -1);
+    if (ready == 0) return lose(fmt::format("it has not answered for {} ms", answer_timeout_.count()));
+    if (ready < 0 && errno != EINTR) return lose(std::strerror(errno));
+    if (PQconsumeInput(connection_) != 1) return lose();
+  }
+  return Answer(PQgetResult(connection_));
+}
+
 /// The answer to the oldest of what was sent.
 Result<PostgresConnection::Answer> PostgresConnection::take_answer() {
   const auto pending = pending_.front();
-  Answer answer(PQgetResult(connection_));
+  PAWL_TRY(answer, next_result());
   if (answer == nullptr) return lose();
   pending_.pop_front();
   const auto status = PQresultStatus(answer.get());
@@ -247,7 +268,9 @@ Result<PostgresConnection::Answer> PostgresConnection::take_answer() {
     return answer;
   }
   // One null after each statement's answers.
-  for (Answer more(PQgetResult(connection_)); more != nullptr; more.reset(PQgetResult(connection_))) {
+  for (;;) {
+    PAWL_TRY(more, next_result());
+    if (more == nullptr) break;
     if (PQstatus(connection_) != CONNECTION_OK) return lose();
   }
   if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return answer;

@@ -26,6 +26,7 @@ struct PostgresOptions {
   Millis connect_timeout{5'000};
   Millis statement_timeout{60'000};
   Millis lock_timeout{10'000};
+  Millis answer_timeout{65'000};  ///< a server that says nothing for so long is given up; longer than a statement may take; 0: never
 };
 
 class PostgresConnection final : public Connection {
@@ -85,10 +86,11 @@ class PostgresConnection final : public Connection {
     Statement* prepared = nullptr;
   };
 
-  explicit PostgresConnection(pg_conn* connection) : connection_(connection) {}
+  PostgresConnection(pg_conn* connection, Millis answer_timeout) : connection_(connection), answer_timeout_(answer_timeout) {}
   [[nodiscard]] Result<void> configure(const PostgresOptions& options);
   [[nodiscard]] Result<Statement*> prepared(std::string_view sql, Parameters parameters);
   [[nodiscard]] Result<void> send(std::string_view sql, Parameters parameters);
+  [[nodiscard]] Result<Answer> next_result();
   [[nodiscard]] Result<Answer> take_answer();
   [[nodiscard]] Result<Answer> take_all_answers();
   [[nodiscard]] Result<std::int64_t> end_of_copy();
@@ -96,10 +98,12 @@ class PostgresConnection final : public Connection {
   [[nodiscard]] Result<void> enter_pipeline();
   void resynchronise();
   [[nodiscard]] Error lose();
+  [[nodiscard]] Error lose(std::string_view why);
   [[nodiscard]] Error error_of(const pg_result* answer);
   [[nodiscard]] Error fail(Error error);
 
   pg_conn* connection_;
+  const Millis answer_timeout_;
   std::deque<Statement> statements_;
   std::unordered_map<std::string, std::vector<Statement*>, TextHash, std::equal_to<>> by_text_;
   std::deque<Pending> pending_;

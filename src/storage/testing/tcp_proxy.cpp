@@ -89,8 +89,9 @@ void TcpProxy::loop() {
   while (!stopping_) {
     std::vector<pollfd> sockets{{listener_, POLLIN, 0}};
     for (const auto& line : lines) {
-      sockets.push_back({line.client, POLLIN, 0});
-      sockets.push_back({line.server, POLLIN, 0});
+      const std::int16_t awaited = frozen_ ? 0 : POLLIN;
+      sockets.push_back({line.client, awaited, 0});
+      sockets.push_back({line.server, awaited, 0});
     }
     poll(sockets.data(), sockets.size(), kTickMillis);
     std::size_t at = 1;
