@@ -6,35 +6,9 @@
 
 #include "app/commands.hpp"
 #include "app/exit_codes.hpp"
-#include "net/address_policy.hpp"
-#include "net/redis.hpp"
-#include "net/trusted_proxies.hpp"
+#include "app/start_checks.hpp"
 
 namespace pawl::app {
-namespace {
-
-/// What only the parts that use a setting can judge: said together with everything else that is wrong.
-void check_parts(const config::Config& config, Findings& findings) {
-  const auto report = [&](std::string_view setting, std::string message) {
-    Finding finding;
-    finding.pointer = setting;
-    finding.message = std::move(message);
-    findings.push_back(std::move(finding));
-  };
-  const auto check = [&](std::string_view setting, const auto& result) {
-    if (result.has_error()) report(setting, result.error().message);
-  };
-  check("PAWL_TRUSTED_PROXIES", net::TrustedProxies::parse(config.trusted_proxies));
-  net::AddressPolicy policy;
-  for (const auto& entry : config.allowed_addresses) check("PAWL_ALLOWED_ADDRESSES", policy.allow(entry));
-  if (config.redis_url.starts_with("redis://")) check("REDIS_URL", net::RedisAddress::parse(config.redis_url));
-  if (!config.ca_file.empty() && !std::ifstream(config.ca_file).is_open()) {
-    report("PAWL_CA_FILE", fmt::format("the file {} cannot be read", config.ca_file));
-  }
-}
-
-}  // namespace
-
 std::optional<config::Config> load_config(const CommonOptions& common, config::Purpose purpose) {
   config::Sources sources;
   sources.flags = common.flags;

@@ -2,8 +2,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <fstream>
-#include <sstream>
+
+#include "app/files.hpp"
 
 namespace pawl::app {
 namespace {
@@ -125,18 +125,18 @@ Result<Endpoint> ConfiguredProviders::endpoint(const OrganizationId& organizatio
 
 std::string ConfiguredProviders::default_provider(const OrganizationId&) const { return settings_.provider; }
 
+Result<models::Prices> prices_of(const config::Models& settings) {
+  auto prices = models::Prices::built_in();
+  if (settings.prices.empty()) return prices;
+  PAWL_TRY(text, read_file(settings.prices));
+  PAWL_TRY_VOID(prices.add(text));
+  return prices;
+}
+
 Result<std::unique_ptr<ModelParts>> ModelParts::make(const Dependencies& dependencies) {
   const auto& settings = dependencies.settings;
-  auto prices = models::Prices::built_in();
-  if (!settings.prices.empty()) {
-    std::ifstream file(settings.prices, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    if (!file) return Error(ErrorClass::invalid, "llm.prices", "LLM_PRICES: the file cannot be read");
-    if (auto added = prices.add(text.str()); added.has_error()) {
-      return Error(added.error().kind, added.error().code, "LLM_PRICES: " + added.error().message);
-    }
-  }
+  auto prices = prices_of(settings);
+  if (prices.has_error()) return Error(prices.error().kind, prices.error().code, "LLM_PRICES: " + prices.error().message);
   models::Scripts scripts;
   if (!settings.scripts.empty()) {
     auto loaded = models::Scripts::load(settings.scripts);
@@ -165,7 +165,7 @@ Result<std::unique_ptr<ModelParts>> ModelParts::make(const Dependencies& depende
           .clock = dependencies.clock,
           .random = dependencies.random,
           .after = std::move(after),
-          .prices = std::move(prices),
+          .prices = std::move(*prices),
           .scripts = std::move(scripts),
           .measure = [&figures = dependencies.figures](const models::Measured& measured) { figures.model(measured); },
           .work = [&pool = dependencies.pool](std::function<void()> job) { return pool.try_post(std::move(job)); },

@@ -10,6 +10,7 @@
 #include "config/model_settings.hpp"
 #include "integrations/integrations.hpp"
 #include "models/client.hpp"
+#include "models/prices.hpp"
 
 namespace pawl::app {
 
@@ -31,6 +32,9 @@ class ConfiguredProviders final : public models::Providers {
   const integrations::Integrations& integrations_;
   const OrganizationId installation_;
 };
+
+/// The program's table, and before it the lines of the file that the settings name. Errors `file.read`, `llm.prices`.
+[[nodiscard]] Result<models::Prices> prices_of(const config::Models& settings);
 
 class ModelParts {
  public:

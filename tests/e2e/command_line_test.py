@@ -179,8 +179,11 @@ class CommandLine(unittest.TestCase):
               "CORS_ORIGINS": "http://a.org"}, ["CORS_ORIGINS"]),
             ({"ENVIRONMENT": "production", "SECRET_KEY": "1234567890" * 4, "ENCRYPTION_KEY": SEALING, "PAWL_API_KEY": OTHER,
               "PAWL_TRUSTED_PROXIES": "10.0.0.0/99", "PAWL_ALLOWED_ADDRESSES": "a b", "REDIS_URL": "redis://localhost/x",
-              "PAWL_CA_FILE": "/no/such/file"},
-             ["SECRET_KEY", "PAWL_TRUSTED_PROXIES", "PAWL_ALLOWED_ADDRESSES", "REDIS_URL", "PAWL_CA_FILE"]),
+              "PAWL_CA_FILE": "/no/such/file", "API_HOST": "nowhere", "LLM_PRICES": "/no/such/prices.yaml", "LOG_FILE": "/no/such/log",
+              "AUDIT_LOG_PATH": "/no/such/trail", "PAWL_FILE_ROOTS": "/no/such/folder", "LLM_SCRIPTS": "/no/such/scripts",
+              "PAWL_DATA_DIR": self.path("empty")},
+             ["SECRET_KEY", "PAWL_TRUSTED_PROXIES", "PAWL_ALLOWED_ADDRESSES", "REDIS_URL", "PAWL_CA_FILE", "API_HOST", "LLM_PRICES",
+              "LOG_FILE", "AUDIT_LOG_PATH", "PAWL_FILE_ROOTS", "LLM_SCRIPTS", "PAWL_AUTO_MIGRATE"]),
             ({"ENVIRONMENT": "prod"}, ["ENVIRONMENT"]),
         ]:
             done = self.pawl("serve", "--port", "0", environment=settings)
@@ -188,6 +191,7 @@ class CommandLine(unittest.TestCase):
             for name in names:
                 self.assertIn(f"{name}:", done.stderr)
             self.assertNotIn("listens", done.stdout)
+        self.assertFalse(os.path.exists(self.path("empty")), "who only asks makes no database")
 
     def test_serve_takes_settings_from_a_file(self):
         file = self.write("my.env", "API_PORT=ninety\nNO_SUCH=1\n")
