@@ -72,6 +72,7 @@ Result<std::unique_ptr<net::RedisClient>> connect_redis(const config::Config& co
   auto address = net::RedisAddress::parse(config.redis_url);
   if (address.has_error()) return Error(address.error().kind, address.error().code, "REDIS_URL: " + address.error().message);
   net::RedisOptions redis_options;
+  redis_options.ca_file = config.ca_file;
   redis_options.report = [](bool connected, const std::string& sentence) { log(connected ? Level::info : Level::warning, sentence); };
   return std::make_unique<net::RedisClient>(std::move(*address), std::move(redis_options));
 }

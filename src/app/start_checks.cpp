@@ -99,7 +99,9 @@ void check_parts(const config::Config& config, Findings& findings) {
   report("PAWL_TRUSTED_PROXIES", net::TrustedProxies::parse(config.trusted_proxies));
   net::AddressPolicy policy;
   for (const auto& entry : config.allowed_addresses) report("PAWL_ALLOWED_ADDRESSES", policy.allow(entry));
-  if (config.redis_url.starts_with("redis://")) report("REDIS_URL", net::RedisAddress::parse(config.redis_url));
+  if (config.redis_url.starts_with("redis://") || config.redis_url.starts_with("rediss://")) {
+    report("REDIS_URL", net::RedisAddress::parse(config.redis_url));
+  }
   check_files(config, report);
   if (!findings.empty() && !config.auto_migrate) check_database(config, report);
 }

@@ -208,8 +208,8 @@ void check_server_rules(const Config& config, Findings& findings) {
   check_url("ANTHROPIC_BASE_URL", config.models.anthropic.base_url);
   check_url("GEMINI_BASE_URL", config.models.gemini.base_url);
   check_url("OLLAMA_BASE_URL", config.models.ollama.base_url);
-  if (!config.redis_url.empty() && !config.redis_url.starts_with("redis://")) {
-    report(findings, "REDIS_URL", "must be a `redis://[[user]:password@]host[:port][/database]` URL");
+  if (!config.redis_url.empty() && !config.redis_url.starts_with("redis://") && !config.redis_url.starts_with("rediss://")) {
+    report(findings, "REDIS_URL", "must be a `redis://[[user]:password@]host[:port][/database]` URL, `rediss://` with TLS");
   }
   check_sign_in_rules(config, findings);
 }

@@ -250,8 +250,8 @@ const std::vector<Setting>& table() {
        .apply = [](Config& config, const Parsed& value) { config.allowed_addresses = value.list; }},
       {.name = "PAWL_CA_FILE",
        .type = Type::text,
-       .summary =
-           "PEM file of the authorities that outbound TLS trusts (HTTP, mail) in place of the system's; for a company's own authority.",
+       .summary = "PEM file of the authorities that outbound TLS trusts (HTTP, mail, Redis) in place of the system's; for a company's own "
+                  "authority.",
        .apply = [](Config& config, const Parsed& value) { config.ca_file = value.text; }},
       {.name = "PAWL_FILE_ROOTS",
        .type = Type::list,
@@ -369,9 +369,9 @@ const std::vector<Setting>& table() {
        .apply = [](Config& config, const Parsed& value) { config.min_free_disk_bytes = static_cast<std::uint64_t>(value.number); }},
       {.name = "REDIS_URL",
        .type = Type::secret,
-       .summary =
-           "`redis://[[user]:password@]host[:port][/database]`: lets several processes share rate limits and live events. Unset: each "
-           "process is alone. See docs/limits.md.",
+       .summary = "`redis://[[user]:password@]host[:port][/database]`, `rediss://` with TLS: lets several processes share rate limits and "
+                  "live events. Unset: each "
+                  "process is alone. See docs/limits.md.",
        .apply = [](Config& config, const Parsed& value) { config.redis_url = value.text; }},
       {.name = "RATE_LIMIT_ENABLED",
        .type = Type::boolean,

@@ -23,6 +23,7 @@ using detail::RedisSession;
 using std::chrono::milliseconds;
 
 constexpr std::string_view kScheme = "redis://";
+constexpr std::string_view kSecureScheme = "rediss://";
 constexpr std::size_t kThread = 0;
 
 Error unavailable(const char* sentence) { return {ErrorClass::unavailable, "redis.unavailable", sentence}; }
@@ -56,10 +57,10 @@ Result<RedisAddress> RedisAddress::parse(std::string_view url) {
     return Error(ErrorClass::invalid, "redis.invalid_url",
                  std::string("The Redis URL ") + what + " (redis://[:password@]host[:port][/database]).");
   };
-  if (url.starts_with("rediss://")) return invalid("asks for TLS, which is not supported: use a tunnel");
-  if (!url.starts_with(kScheme)) return invalid("does not begin with redis://");
-  auto rest = url.substr(kScheme.size());
   RedisAddress address;
+  address.tls = url.starts_with(kSecureScheme);
+  if (!address.tls && !url.starts_with(kScheme)) return invalid("does not begin with redis:// or rediss://");
+  auto rest = url.substr(address.tls ? kSecureScheme.size() : kScheme.size());
   if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
     const auto credentials = rest.substr(0, at);
     rest.remove_prefix(at + 1);
@@ -95,7 +96,8 @@ Result<RedisAddress> RedisAddress::parse(std::string_view url) {
 
 std::string RedisAddress::to_string() const {
   const bool v6 = host.find(':') != std::string::npos;
-  return std::string(kScheme) + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port) + "/" + std::to_string(database);
+  return std::string(tls ? kSecureScheme : kScheme) + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port) + "/" +
+         std::to_string(database);
 }
 
 struct RedisClient::Impl {

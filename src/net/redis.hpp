@@ -44,9 +44,10 @@ struct RedisAddress {
   std::string user{};  ///< empty: the default user
   std::string password{};
   std::uint32_t database = 0;
+  bool tls = false;
 
-  /// `redis://[[user]:password@]host[:port][/database]`, the user and the password percent-encoded. `rediss://` is refused: there is no
-  /// TLS here (use a tunnel). Error `redis.invalid_url`, without the text.
+  /// `redis://[[user]:password@]host[:port][/database]`, the user and the password percent-encoded; `rediss://` with TLS.
+  /// Error `redis.invalid_url`, without the text.
   [[nodiscard]] static Result<RedisAddress> parse(std::string_view url);
   /// `redis://host:port/database`, for logs.
   [[nodiscard]] std::string to_string() const;
@@ -67,6 +68,7 @@ struct RedisOptions {
   std::chrono::milliseconds max_backoff{2'000};
   std::size_t max_pending = 10'000;  ///< commands without answer
   std::size_t max_reply_bytes = 16U * 1024 * 1024;
+  std::string ca_file{};  ///< authorities whose certificates are taken; empty: the system's
   /// A sentence for the log, on the client's thread: once when Redis is lost (or not there at the start), once when it is back.
   std::function<void(bool connected, const std::string& sentence)> report{};
 };

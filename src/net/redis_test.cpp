@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <stdlib.h>
+
 #include <atomic>
+#include <filesystem>
 #include <future>
 #include <mutex>
 #include <string>
@@ -82,10 +85,18 @@ TEST(RedisAddress, ReadsUrls) {
   }
 }
 
+TEST(RedisAddress, TlsIsAskedForByTheScheme) {
+  const auto address = RedisAddress::parse("rediss://:secret@cache.example.org:6380/1");
+  ASSERT_TRUE(address.has_value());
+  EXPECT_TRUE(address->tls);
+  EXPECT_EQ(address->to_string(), "rediss://cache.example.org:6380/1");
+  EXPECT_FALSE(RedisAddress::parse("redis://cache.example.org")->tls);
+}
+
 TEST(RedisAddress, RefusesOtherUrlsWithoutRepeatingThem) {
-  for (const std::string url :
-       {"", "localhost:6379", "rediss://:topsecret@host", "redis://", "redis://:topsecret@:6379", "redis://host:0", "redis://host:70000",
-        "redis://host:port", "redis://host/db", "redis://topsecret@host", "redis://[::1", "redis://:%zz@host", "redis://host?x"}) {
+  for (const std::string url : {"", "localhost:6379", "redisss://:topsecret@host", "rediss://", "redis://", "redis://:topsecret@:6379",
+                                "redis://host:0", "redis://host:70000", "redis://host:port", "redis://host/db", "redis://topsecret@host",
+                                "redis://[::1", "redis://:%zz@host", "redis://host?x"}) {
     const auto address = RedisAddress::parse(url);
     ASSERT_TRUE(address.has_error()) << url;
     EXPECT_EQ(address.error().code, "redis.invalid_url");
@@ -162,6 +173,49 @@ TEST(Redis, RunsScriptsByHashAndByTextWhereTheServerHasForgottenThem) {
     EXPECT_TRUE(ask(redis, {"SCRIPT", "FLUSH"}).has_value());
   }
   EXPECT_THAT(text_of(ask(redis, {"INFO", "commandstats"})), HasSubstr("cmdstat_evalsha"));
+}
+
+TEST(Redis, SpeaksTlsAndTrustsTheCertificateOfTheHostOnly) {
+  std::string folder = (std::filesystem::temp_directory_path() / "pawl-redis-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const testing::Certificate certificate(folder);
+  ASSERT_TRUE(certificate.made) << "openssl is needed";
+  RedisServer server(certificate);
+  PAWL_NEEDS_REDIS(server);
+  auto address = server.address();
+  address.tls = true;
+  address.host = "localhost";
+  auto options = quick();
+  options.ca_file = certificate.certificate;
+  {
+    RedisClient redis(address, options);
+    ASSERT_TRUE(eventually([&] { return redis.connected(); })) << redis.snapshot().problem;
+    const std::string large(300'000, 'x');
+    EXPECT_EQ(text_of(ask(redis, {"SET", "a", large})), "OK");
+    EXPECT_EQ(text_of(ask(redis, {"GET", "a"})), large);
+    std::atomic<int> heard{0};
+    std::atomic<int> in_force{0};
+    redis.on_resubscribed([&] { ++in_force; });
+    redis.subscribe("news", [&](std::string_view) { ++heard; });
+    ASSERT_TRUE(eventually([&] { return in_force == 1; }));
+    EXPECT_TRUE(ask(redis, {"PUBLISH", "news", "x"}).has_value());
+    EXPECT_TRUE(eventually([&] { return heard == 1; }));
+    server.kill();
+    EXPECT_TRUE(eventually([&] { return !redis.connected(); }));
+    server.start();
+    EXPECT_TRUE(eventually([&] { return redis.connected(); }));
+  }
+  const auto refused = [&](const RedisAddress& to, const RedisOptions& with) {
+    RedisClient redis(to, with);
+    return eventually([&] { return redis.snapshot().problem.find("TLS") != std::string::npos; }) && !redis.connected();
+  };
+  EXPECT_TRUE(refused(address, quick())) << "nobody whom the system trusts has signed it";
+  auto other = address;
+  other.host = "127.0.0.1";
+  EXPECT_TRUE(refused(other, options)) << "it is the certificate of another host";
+  options.ca_file = folder + "/none.pem";
+  EXPECT_TRUE(refused(address, options));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Redis, ComesBackByItselfWhenTheServerDoes) {

@@ -1,13 +1,8 @@
 #include "net/detail/redis_session.hpp"
 
 #include <hiredis/hiredis.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/write.hpp>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -52,17 +47,6 @@ RedisReply convert(const redisReply& from) {
   return to;
 }
 
-/// Finds out within a minute that the other machine is gone, also where nothing is sent (subscriptions).
-void keep_alive(tcp::socket& socket) {
-  error_code ignored;
-  socket.set_option(tcp::no_delay(true), ignored);
-  socket.set_option(asio::socket_base::keep_alive(true), ignored);
-  const auto set = [&](int name, int value) { ::setsockopt(socket.native_handle(), IPPROTO_TCP, name, &value, sizeof value); };
-  set(TCP_KEEPIDLE, 20);
-  set(TCP_KEEPINTVL, 10);
-  set(TCP_KEEPCNT, 3);
-}
-
 /// The parser reserves room for as many elements as an array promises to have: not for a promise like that.
 constexpr int kMaxElements = 65'536;
 
@@ -87,7 +71,7 @@ RedisSession::RedisSession(asio::io_context& context, const RedisAddress& addres
       options_(options),
       events_(std::move(events)),
       resolver_(context),
-      socket_(context),
+      line_(context, address_, options_),
       connect_timer_(context),
       deadline_timer_(context),
       reader_(redisReaderCreate()) {
@@ -119,10 +103,9 @@ void RedisSession::resolve() {
 }
 
 void RedisSession::connect(const tcp::resolver::results_type& endpoints) {
-  asio::async_connect(socket_, endpoints, [self = shared_from_this()](error_code error, const tcp::endpoint&) {
+  line_.connect(endpoints, [self = shared_from_this()](const Result<void>& connected) {
     if (self->state_ != State::connecting) return;
-    if (error) return self->fail(unavailable("no connection: " + error.message()));
-    keep_alive(self->socket_);
+    if (connected.has_error()) return self->fail(connected.error());
     self->greet();
     self->read();
   });
@@ -209,7 +192,7 @@ void RedisSession::watch_deadlines() {
 void RedisSession::write() {
   if (!being_written_.empty() || to_write_.empty() || state_ == State::closed) return;
   being_written_.swap(to_write_);
-  asio::async_write(socket_, asio::buffer(being_written_), [self = shared_from_this()](error_code error, std::size_t) {
+  line_.write(asio::buffer(being_written_), [self = shared_from_this()](error_code error, std::size_t) {
     self->being_written_.clear();
     if (self->state_ == State::closed) return;
     if (error) return self->fail(unavailable("the connection broke: " + error.message()));
@@ -218,7 +201,7 @@ void RedisSession::write() {
 }
 
 void RedisSession::read() {
-  socket_.async_read_some(asio::buffer(in_), [self = shared_from_this()](error_code error, std::size_t bytes) {
+  line_.read(asio::buffer(in_), [self = shared_from_this()](error_code error, std::size_t bytes) {
     if (self->state_ == State::closed) return;
     if (error == asio::error::eof) return self->fail(unavailable("it closed the connection"));
     if (error) return self->fail(unavailable("the connection broke: " + error.message()));
@@ -279,8 +262,7 @@ void RedisSession::end() {
   resolver_.cancel();
   connect_timer_.cancel();
   deadline_timer_.cancel();
-  error_code ignored;
-  socket_.close(ignored);
+  line_.close();
 }
 
 void RedisSession::answer_all(const Error& why) {

@@ -1,4 +1,4 @@
-/// One connection to Redis from name resolution to its loss: an Asio socket, hiredis to format commands and to parse replies.
+/// One connection to Redis from name resolution to its loss: a line, hiredis to format commands and to parse replies.
 ///
 /// hiredis' own asynchronous context is not used: version 0.14 looks names up while everything waits, has no timers, frees itself while
 /// its callbacks still run, and ends the process by an assertion when a server sends a reply that nobody asked for. Its parser has
@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/detail/redis_line.hpp"
 #include "net/redis.hpp"
 
 struct redisReader;
@@ -83,7 +84,7 @@ class RedisSession : public std::enable_shared_from_this<RedisSession> {
   Events events_;
   State state_ = State::fresh;
   boost::asio::ip::tcp::resolver resolver_;
-  boost::asio::ip::tcp::socket socket_;
+  RedisLine line_;
   boost::asio::steady_timer connect_timer_;
   boost::asio::steady_timer deadline_timer_;
   bool watching_ = false;

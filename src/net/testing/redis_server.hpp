@@ -58,9 +58,54 @@ class SilentServer {
   std::uint16_t port_ = 0;
 };
 
+/// Starts a program without variables and output; -1 where there is none of that name.
+inline pid_t start_program(std::vector<std::string> words) {
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  std::array<char*, 1> nothing{};
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  pid_t process = -1;
+  if (::posix_spawnp(&process, arguments.front(), &files, nullptr, arguments.data(), nothing.data()) != 0) process = -1;
+  posix_spawn_file_actions_destroy(&files);
+  return process;
+}
+
+/// A key, and a certificate that it signed itself, of `localhost`.
+struct Certificate {
+  explicit Certificate(const std::string& folder) : key(folder + "/key.pem"), certificate(folder + "/certificate.pem") {
+    const auto process =
+        start_program({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                       "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate});
+    int status = 1;
+    made = process > 0 && ::waitpid(process, &status, 0) == process && status == 0;
+  }
+  std::string key;
+  std::string certificate;
+  bool made = false;
+};
+
 class RedisServer {
  public:
   explicit RedisServer(std::string password = {}) : password_(std::move(password)), port_(SilentServer().port()) { start(); }
+  /// Over TLS only.
+  explicit RedisServer(const Certificate& certificate)
+      : port_(SilentServer().port()),
+        listening_{"--port",
+                   "0",
+                   "--tls-port",
+                   std::to_string(port_),
+                   "--tls-cert-file",
+                   certificate.certificate,
+                   "--tls-key-file",
+                   certificate.key,
+                   "--tls-auth-clients",
+                   "no"} {
+    start();
+  }
   ~RedisServer() { kill(); }
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
@@ -70,20 +115,12 @@ class RedisServer {
   [[nodiscard]] RedisAddress address() const { return {.port = port_, .password = password_}; }
 
   void start() {
-    std::vector<std::string> words{"redis-server", "--bind", "127.0.0.1",    "--port", std::to_string(port_),
-                                   "--save",       "",       "--appendonly", "no"};
+    std::vector<std::string> words{"redis-server", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"};
+    words.insert(words.end(), listening_.begin(), listening_.end());
+    if (listening_.empty()) words.insert(words.end(), {"--port", std::to_string(port_)});
     if (!password_.empty()) words.insert(words.end(), {"--requirepass", password_});
-    std::vector<char*> arguments;
-    for (auto& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    std::array<char*, 1> nothing{};  // no variables
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    available_ = ::posix_spawnp(&process_, "redis-server", &files, nullptr, arguments.data(), nothing.data()) == 0;
-    posix_spawn_file_actions_destroy(&files);
-    if (!available_) process_ = -1;
+    process_ = start_program(std::move(words));
+    available_ = process_ > 0;
   }
   /// At once, as a crash.
   void kill() {
@@ -99,6 +136,7 @@ class RedisServer {
  private:
   const std::string password_;
   const std::uint16_t port_;
+  const std::vector<std::string> listening_{};
   pid_t process_ = -1;
   bool available_ = false;
 };
