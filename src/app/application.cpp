@@ -566,6 +566,7 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   server_options.max_connections = impl.config.max_connections;
   server_options.max_body_bytes = impl.config.max_body_bytes;
   server_options.always_https = server_options.require_https = impl.config.environment == config::Environment::production;
+  if (impl.config.public_url.starts_with("https://")) server_options.https_origin = impl.config.public_url;
   server_options.identify = [proxies = std::move(proxies)](http::Request& request) { see_through(proxies, request); };
   if (impl.tracing != nullptr) server_options.trace = [&impl](const http::Request& request) { return impl.tracing->begin(request); };
   server_options.on_exception = [](std::string_view request, std::string_view what) {

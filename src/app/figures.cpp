@@ -77,7 +77,8 @@ void Figures::ask(FigureSources sources) {
   if (const auto* const redis = sources.redis; redis != nullptr) {
     metrics_.gauge("pawl_redis_connected", "Whether Redis answers", [=] { return redis->connected() ? 1.0 : 0.0; });
     metrics_.counted("pawl_redis_commands_total", "Commands sent to Redis", [=] { return number(redis->snapshot().commands); });
-    metrics_.counted("pawl_redis_failures_total", "Commands that Redis did not answer", [=] { return number(redis->snapshot().failures); });
+    metrics_.counted("pawl_redis_failures_total", "Commands that Redis did not answer, and connections to it that failed",
+                     [=] { return number(redis->snapshot().failures); });
   }
   metrics_.gauge("pawl_blocking_jobs_queued", "Jobs that wait for the blocking pool", [=] { return number(pool->queued()); });
   metrics_.gauge("process_resident_memory_bytes", "Resident memory", [] { return number(observe::resident_bytes()); });

@@ -208,6 +208,13 @@ do:
             R"("body":{"authentication":{"use":"mine"}}})");
 }
 
+TEST(Compile, AnHttpCallMayHaveATimeoutAsItsFunctionDeclares) {
+  for (const std::string_view timeout : {"5", "PT5S", "{seconds: 5}", "'${ .patience }'"}) {
+    plan_of(
+        document("do:\n  - a: {call: http, with: {method: get, endpoint: https://example.org, timeout: " + std::string(timeout) + "}}\n"));
+  }
+}
+
 TEST(Compile, GivesEachCallItsOwnCopyOfAFunction) {
   const auto plan = plan_of(document(R"(use:
   functions:

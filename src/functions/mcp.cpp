@@ -4,6 +4,7 @@
 //   Programs are started from the catalogue only, whatever a document says of commands.
 // - What a tool does nobody here knows: a call is of class `once`, unless the workflow says `read_only`. What the server itself says of it
 //   (`readOnlyHint`) counts where the catalogue trusts it.
+// - What the catalogue gives a server (header fields, environment) is the operator's secret: it comes back to no workflow.
 // - With a pin a tool is called only if its definition is still what it was when somebody read it.
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "audit/redact.hpp"
 #include "engine/machine/machine.hpp"
 #include "functions/detail/contained_path.hpp"
 #include "functions/detail/encoding.hpp"
@@ -74,6 +76,42 @@ json::Value error_of(const Error& error, const json::Value& secrets) {
   if (error.code == "mcp.protocol" || error.code == "mcp.version") return engine::make_error("communication", 502, error.code, detail);
   if (error.code == "mcp.unknown_tool") return engine::make_error("validation", 404, error.code, detail);
   return to_workflow_error(Error(error.kind, error.code, detail));
+}
+
+/// Of what the operator gives a server what must not come back from it. A field's value may have a scheme before what is secret.
+std::vector<std::string> secrets_of(const McpServer& server) {
+  std::vector<std::string> values;
+  const auto add = [&](std::string_view value) {
+    if (value.size() >= audit::kShortestSecret) values.emplace_back(value);
+  };
+  for (const auto& [name, value] : server.headers) {
+    add(value);
+    if (const auto space = value.rfind(' '); space != std::string::npos) add(std::string_view(value).substr(space + 1));
+  }
+  for (const auto& [name, value] : server.environment) add(value);
+  return values;
+}
+
+/// Those of the call, and those of the server: under a name that no integration has.
+json::Value with_server(json::Value secrets, const std::vector<std::string>& own) {
+  if (own.empty()) return secrets;
+  if (!secrets.is_object()) secrets = json::Value::object();
+  auto list = json::Value::array();
+  for (const auto& value : own) list.push_back(value);
+  secrets.set("mcp-servers.yaml", std::move(list));
+  return secrets;
+}
+
+engine::Outcome without(engine::Outcome outcome, const std::vector<std::string>& secrets) {
+  if (secrets.empty()) return outcome;
+  audit::Needles needles;
+  for (const auto& secret : secrets) needles.add(secret);
+  const audit::Redactor redactor(std::move(needles));
+  constexpr audit::RedactOptions kByContent{.by_name = false, .max_depth = 1000};
+  outcome.output = redactor.value(outcome.output, kByContent);
+  outcome.error = redactor.value(outcome.error, kByContent);
+  for (auto& line : outcome.logs) line.text = redactor.text(line.text, kByContent);
+  return outcome;
 }
 
 bool only_reads(const json::Value& tool) { return tool.get("annotations").get("readOnlyHint") == json::Value(true); }
@@ -280,13 +318,15 @@ class Mcp final : public Builtin {
         return {};
       }
     }
+    const auto own = place->server != nullptr ? secrets_of(*place->server) : std::vector<std::string>();
+    talk->secrets = with_server(std::move(talk->secrets), own);
     const bool trusts = place->server != nullptr && place->server->trust_annotations;
     const auto url = place->http.request.url;
     const bool is_known = talk->options.era != mcp::Era::unknown;
-    auto ended = [call = std::move(call), done = std::move(done), trusts, url, is_known, eras = eras_](Talked talked) {
+    auto ended = [call = std::move(call), done = std::move(done), trusts, own, url, is_known, eras = eras_](Talked talked) {
       const bool is_right = !talked.failure && talked.result.has_value();
       if (!url.empty() && (is_right || is_known)) eras->learn(url, talked.era, is_right);
-      done(outcome_of(call, std::move(talked), trusts));
+      done(without(outcome_of(call, std::move(talked), trusts), own));
     };
     if (place->is_program()) return talk_with_program(parts_.processes, *place->server, std::move(*talk), std::move(ended));
     return talk_over_http(parts_.http, std::move(place->http), std::move(*talk), std::move(ended));

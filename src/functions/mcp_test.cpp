@@ -34,7 +34,7 @@ for line in sys.stdin:
     elif method == "tools/list":
         result = {"tools": [{"name": "echo", "description": "Says it again.", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": True}}]}
     elif params.get("name") == "where":
-        result = {"content": [], "structuredContent": {"environment": sorted(os.environ), "roots": os.path.exists(sys.argv[1]), "token": os.environ.get("TOKEN")}}
+        result = {"content": [], "structuredContent": {"environment": sorted(os.environ), "roots": os.path.exists(sys.argv[1]), "token": os.environ.get("TOKEN"), "key": os.environ.get("KEY")}}
     elif params.get("name") == "hang":
         continue
     elif params.get("name") == "flood":
@@ -61,7 +61,7 @@ class McpFunction : public testing::Test {
     McpOptions made;
     McpServer program{.name = "local", .command = "/usr/bin/python3"};
     program.arguments = {"-c", std::string(kProgram), "/tmp"};
-    program.environment = {{"TOKEN", "t-1"}};
+    program.environment = {{"TOKEN", "t-1"}, {"KEY", "key-of-the-operator"}};
     McpServer trusted = program;
     trusted.name = "trusted";
     trusted.trust_annotations = true;
@@ -265,6 +265,23 @@ TEST_F(McpFunction, AServerOfTheCatalogueBringsItsOwnFields) {
   serve(false, [](const json::Value& message) { return list_or(message, kEcho, R"({"content": []})"); });
   ASSERT_TRUE(over_http(call(R"({"server": "remote"})")).ok());
   EXPECT_EQ(net::find_header(outbound_.requests().front().headers, "Authorization"), "Bearer of-the-catalogue");
+}
+
+// proves: A5
+TEST_F(McpFunction, WhatTheOperatorGivesAServerDoesNotComeBackFromIt) {
+  const std::string operators = "of-the-catalogue";
+  for (const std::string result : {R"({"content": [{"type": "text", "text": "You are of-the-catalogue"}]})",
+                                   R"({"content": [{"type": "text", "text": "Bearer of-the-catalogue"}], "isError": true})",
+                                   R"({"content": [], "structuredContent": {"you": "b2YtdGhlLWNhdGFsb2d1ZQ=="}})"}) {
+    serve(false, [&](const json::Value& message) { return list_or(message, kEcho, result); });
+    const auto outcome = over_http(call(R"({"server": "remote"})"));
+    const auto text = json::to_text(outcome.output) + json::to_text(outcome.error);
+    EXPECT_THAT(text, HasSubstr("[redacted]"));
+    EXPECT_THAT(text, Not(HasSubstr(operators)));
+  }
+  const auto program =
+      bench_.call("mcp", R"({"method": "tools/call", "transport": {"server": "local"}, "tool": "where", "output": "content"})");
+  EXPECT_EQ(program.output.get("key"), json::Value("[redacted]"));
 }
 
 TEST(McpServers, ACatalogueIsReadOrRefusedWhole) {

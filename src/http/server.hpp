@@ -69,6 +69,7 @@ struct ServerOptions {
   /// A client that came by plain http, as `identify` found out, is sent to https (GET and HEAD: 308) or refused (403), before the route's
   /// handler.
   bool require_https = false;
+  std::string https_origin{};  ///< where they are sent: `https://pawl.example.com`; empty: to the host that they have asked for
   /// Every answer says `Strict-Transport-Security`; otherwise only those to clients that came by https.
   bool always_https = false;
   /// Called on the connection's thread after each exchange, if set: metrics and access log. Must be quick and must not throw.

@@ -334,6 +334,15 @@ TEST_F(ServerTest, TellsClientsThatCameByHttpsToStayThere) {
   EXPECT_EQ(client.exchange(kHello).field("Strict-Transport-Security"), "");
 }
 
+// proves: S4-D2
+TEST_F(ServerTest, SendsPlainHttpToTheOriginThatIsConfigured) {
+  start({.identify = believe_forwarded_proto, .require_https = true, .https_origin = "https://pawl.example"});
+  RawClient client(server_->port());
+  const auto moved = client.exchange("GET /things?q=1 HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Proto: http\r\n\r\n");
+  EXPECT_EQ(moved.status, 308);
+  EXPECT_EQ(moved.field("Location"), "https://pawl.example/things?q=1");
+}
+
 // proves: S4-D2, AI-C8
 TEST_F(ServerTest, SendsPlainHttpBehindAProxyToHttps) {
   start({.identify = believe_forwarded_proto, .require_https = true, .always_https = true});

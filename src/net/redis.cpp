@@ -271,6 +271,7 @@ struct RedisClient::Impl {
       problem = why.message;
     }
     if (stopping) return;
+    failures.fetch_add(1);  // who asks whether Redis is there before a command sends none
     if (!std::exchange(reported_loss, true) && options.report) {
       options.report(false, "Redis at " + address.to_string() + " is not available: " + why.message + ".");
     }

@@ -229,6 +229,7 @@ TEST(Redis, ComesBackByItselfWhenTheServerDoes) {
   for (std::size_t round = 1; round <= 2; ++round) {
     server.kill();
     ASSERT_TRUE(eventually([&] { return !redis.connected(); }));
+    EXPECT_GE(redis.snapshot().failures, 2 * round - 1) << "though nobody has asked for anything";
     EXPECT_EQ(text_of(ask(redis, {"PING"})), "redis.unavailable");
     server.start();
     ASSERT_TRUE(eventually([&] { return redis.connected(); }));

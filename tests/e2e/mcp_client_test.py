@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from pawl_server import API_KEY, Server  # noqa: E402
@@ -114,17 +115,22 @@ class McpClient(unittest.TestCase):
         tools = {tool["name"]: tool for tool in self.mcp(everything)["tools"]}
         self.assertGreaterEqual(len(tools), 10)
         self.assertTrue(all(tool["_meta"]["io.pawl/pin"].startswith("v1.") for tool in tools.values()))
-        said = self.mcp(everything, "tools/call", parameters={"name": "echo", "arguments": {"message": "hi"}}, output="content",
-                        pin=tools["echo"]["_meta"]["io.pawl/pin"])
-        self.assertEqual(said, "Echo: hi")
-        self.assertIn("5", json.dumps(self.mcp(everything, "tools/call", parameters={"name": "get-sum", "arguments": {"a": 2, "b": 3}})))
-        refused = self.mcp(everything, "tools/call", "faulted", parameters={"name": "echo", "arguments": {"message": "hi"}},
-                           pin=tools["get-sum"]["_meta"]["io.pawl/pin"])
-        self.assertIn("not what was pinned", refused["detail"])
-        self.assertGreaterEqual(len(self.mcp(everything, "resources/list")["resources"]), 1)
-        self.assertGreaterEqual(len(self.mcp(everything, "prompts/list")["prompts"]), 1)
+        # Each call starts the program again: all at once.
+        with ThreadPoolExecutor() as pool:
+            def call(*what, **given):
+                return pool.submit(self.mcp, everything, *what, **given)
+
+            echo = {"name": "echo", "arguments": {"message": "hi"}}
+            said = call("tools/call", parameters=echo, output="content", pin=tools["echo"]["_meta"]["io.pawl/pin"])
+            refused = call("tools/call", "faulted", parameters=echo, pin=tools["get-sum"]["_meta"]["io.pawl/pin"])
+            resources, prompts = call("resources/list"), call("prompts/list")
+            environment = call("tools/call", parameters={"name": "get-env"}, output="content")
+        self.assertEqual(said.result(), "Echo: hi")
+        self.assertIn("not what was pinned", refused.result()["detail"])
+        self.assertGreaterEqual(len(resources.result()["resources"]), 1)
+        self.assertGreaterEqual(len(prompts.result()["prompts"]), 1)
         # It sees nothing of this server's environment.
-        seen = json.loads(self.mcp(everything, "tools/call", parameters={"name": "get-env"}, output="content"))
+        seen = json.loads(environment.result())
         self.assertFalse([name for name in seen if name.startswith(("PAWL", "LLM", "MCP"))], seen)
 
     def test_a_server_made_with_the_official_sdk_over_http(self):
@@ -226,12 +232,17 @@ class McpClient(unittest.TestCase):
     def test_the_client_scenarios_of_what_is_offered_pass(self):
         program = os.path.join(self.modules, "@modelcontextprotocol", "conformance", "dist", "index.js")
         command = f"{sys.executable} {os.path.join(SOURCE, 'client.py')}"
-        for scenario in CLIENT_SCENARIOS:
+        environment = {"PATH": os.environ["PATH"], "HOME": self.folder.name, "PAWL_API_KEY": API_KEY,
+                       "PAWL_URL": f"http://127.0.0.1:{self.server.port}"}
+
+        def passes(scenario):
+            return subprocess.run([self.node, program, "client", "--command", command, "--scenario", scenario], cwd=self.folder.name,
+                                  timeout=60, check=False, capture_output=True, text=True, env=environment)
+
+        with ThreadPoolExecutor() as pool:
+            ends = list(pool.map(passes, CLIENT_SCENARIOS))
+        for scenario, done in zip(CLIENT_SCENARIOS, ends):
             with self.subTest(scenario):
-                environment = {"PATH": os.environ["PATH"], "HOME": self.folder.name, "PAWL_API_KEY": API_KEY,
-                               "PAWL_URL": f"http://127.0.0.1:{self.server.port}"}
-                done = subprocess.run([self.node, program, "client", "--command", command, "--scenario", scenario], cwd=self.folder.name,
-                                      timeout=60, check=False, capture_output=True, text=True, env=environment)
                 self.assertEqual(done.returncode, 0, (done.stdout + done.stderr)[-3000:])
 
 

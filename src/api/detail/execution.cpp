@@ -49,10 +49,10 @@ Error start_unknown() {
 /// Answers where the start is not durable after the patience. At the server's stop all waits end early: then the start still answers.
 void limit_start(const ExecutionPtr& execution) {
   auto& context = execution->context;
-  const auto until = context.d.clock.now() + kStartPatience;
-  execution->wait = context.waits->of(execution->call.request.shard).add(kStartPatience, [execution, until] {
+  auto& waits = context.waits->of(execution->call.request.shard);
+  execution->wait = waits.add(kStartPatience, [execution, &waits] {
     execution->wait = 0;
-    if (execution->accepted || execution->context.d.clock.now() < until) return;
+    if (execution->accepted || waits.is_released()) return;
     execution->claimed = false;  // the run may come: its delivery stays taken
     execution->answer_error(start_unknown());
   });

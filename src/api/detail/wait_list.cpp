@@ -72,6 +72,8 @@ void WaitList::release() {
   impl_->fire();
 }
 
+bool WaitList::is_released() const { return impl_->released; }
+
 void WaitLists::release(async::IoThreads& threads) {
   for (std::size_t shard = 0; shard < lists_.size(); ++shard) {
     threads.post(shard, [list = lists_[shard].get()] { list->release(); });

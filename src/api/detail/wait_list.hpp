@@ -25,6 +25,8 @@ class WaitList {
   void remove(Token token);
   /// Ends every wait now, and every later one at once: the server is stopping.
   void release();
+  /// Whether waits end because of that, and not because their time is over.
+  [[nodiscard]] bool is_released() const;
 
  private:
   struct Impl;

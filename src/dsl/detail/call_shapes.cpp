@@ -117,6 +117,7 @@ $defs:
       query: {$ref: '#/$defs/scalars'}
       output: {$ref: '#/$defs/output'}
       redirect: {type: boolean}
+      timeout: true
   openapi:
     type: object
     additionalProperties: false

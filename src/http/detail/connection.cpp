@@ -176,11 +176,13 @@ void Connection::header_complete() {
 
 void Connection::refuse_plain_http() {
   keep_alive_ = keep_alive_ && !parser_->has_body();
-  if (request_.host.empty() || !request_.target.starts_with('/') || (method_ != Method::get && method_ != Method::head)) {
+  const auto& origin = state_->options.https_origin;
+  if ((request_.host.empty() && origin.empty()) || !request_.target.starts_with('/') ||
+      (method_ != Method::get && method_ != Method::head)) {
     // What came with it has been read by others on the way: sending it again would only hide that.
     return begin_write(server_error(ErrorClass::denied, "http.https_required", "This server is reached by https only."));
   }
-  begin_write(Response::empty(308).with("Location", "https://" + request_.host + request_.target));
+  begin_write(Response::empty(308).with("Location", (origin.empty() ? "https://" + request_.host : origin) + request_.target));
 }
 
 void Connection::dispatch() {
