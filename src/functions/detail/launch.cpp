@@ -60,6 +60,7 @@ struct ChildView {
   std::size_t inherited_count = 0;
   const std::pair<int, rlim_t>* limits = nullptr;
   std::size_t limit_count = 0;
+  pid_t parent = -1;
   int report = -1;
   int ruleset = -1;
   sock_fprog filter{};
@@ -111,6 +112,8 @@ PAWL_IN_CHILD bool give_up_rights(ChildView& view) {
 PAWL_IN_CHILD bool set_up(ChildView& view) {
   if (setsid() < 0) return fail(view, "setsid");
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return fail(view, "pdeathsig");
+  // A server that was killed before this line does not die any more.
+  if (getppid() != view.parent) _exit(127);
   // Orphans of the program stay below it, where they are counted.
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return fail(view, "subreaper");
   if (!arrange_descriptors(view)) return false;
@@ -212,6 +215,7 @@ Result<Launched> launch(const LaunchPlan& plan) {
   view.inherited_count = plan.inherited.size();
   view.limits = plan.limits.data();
   view.limit_count = plan.limits.size();
+  view.parent = getpid();
   view.report = report.write.get();
   view.ruleset = plan.ruleset;
   view.filter = {static_cast<unsigned short>(plan.filter.size()), const_cast<sock_filter*>(plan.filter.data())};
