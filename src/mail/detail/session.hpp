@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +18,9 @@ namespace pawl::mail::detail {
 struct EasyDeleter {
   void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
 };
+struct MultiDeleter {
+  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
+};
 struct ListDeleter {
   void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
 };
@@ -27,6 +31,7 @@ class Session {
   Session(const MailServer& server, std::string_view scheme, std::string_view path);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
+  ~Session();
 
   [[nodiscard]] CURL* easy() const noexcept { return easy_.get(); }
   /// Takes what the server sends, up to `limit` bytes. Without it everything is dropped.
@@ -35,8 +40,20 @@ class Session {
   /// Blocks until it is over or `stop` is set (looked at every 50 ms). Errors: those of server.hpp.
   [[nodiscard]] Result<void> perform(const std::atomic<bool>& stop);
 
+  /// In place of `perform`: connects, with TLS and credentials, and leaves the conversation to `say` and `hear`. All of it together has the
+  /// server's timeout. `stop` as above.
+  [[nodiscard]] Result<void> open(const std::atomic<bool>& stop);
+  [[nodiscard]] Result<void> say(std::string_view text, const std::atomic<bool>& stop);
+  /// Appends what has come, at least one byte. The server's end is an error.
+  [[nodiscard]] Result<void> hear(std::string& into, const std::atomic<bool>& stop);
+
  private:
-  [[nodiscard]] CURLcode run(const std::atomic<bool>& stop);
+  using SteadyTime = std::chrono::steady_clock::time_point;
+  [[nodiscard]] CURLcode run(CURLM* multi, const std::atomic<bool>& stop);
+  [[nodiscard]] Result<void> check_credentials() const;
+  [[nodiscard]] Result<void> check_time(const std::atomic<bool>& stop) const;
+  /// Until the socket is ready, or 50 ms are over.
+  [[nodiscard]] Result<void> wait(short events, const std::atomic<bool>& stop) const;
   [[nodiscard]] Error error_of(CURLcode code) const;
   static std::size_t on_output(char* data, std::size_t size, std::size_t count, void* self) noexcept;
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
@@ -49,6 +66,8 @@ class Session {
   std::string* output_ = nullptr;
   std::size_t output_limit_ = 0;
   bool too_large_ = false;
+  std::unique_ptr<CURLM, MultiDeleter> multi_;  ///< while it is open
+  SteadyTime until_{};
 };
 
 }  // namespace pawl::mail::detail
