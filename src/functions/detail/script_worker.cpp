@@ -10,7 +10,11 @@ namespace {
 
 // Both write the script into the private folder, so that messages show its lines and it knows its place.
 
-constexpr const char* kPython = R"(import json, os, sys, types
+constexpr const char* kPython = R"py(import atexit, gc, io, json, os, sys, threading, types
+
+REPORT = 15
+OWN = os.getpid()
+WRITERS = (io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair, io.TextIOWrapper)
 
 
 def exactly(count):
@@ -28,22 +32,64 @@ def folder():
     return own if os.access(own, os.W_OK) else os.environ["TMPDIR"]
 
 
-def run(path, code, variables):
-    module = types.ModuleType("__main__")
-    module.__dict__.update(variables, __file__=path, __builtins__=__builtins__)
-    sys.modules["__main__"] = module
+def exit_code(ending):
+    if ending is None:
+        return 0
+    if isinstance(ending, int):
+        return ending & 255
+    print(ending, file=sys.stderr)
+    return 1
+
+
+def run(path, code, module):
     try:
         exec(compile(code, path, "exec"), module.__dict__)
-    except SystemExit:
-        raise
+        return 0
+    except SystemExit as ending:
+        return exit_code(ending.code)
     except BaseException as error:
         own = error.__traceback__.tb_next  # without this file's part
         sys.excepthook(type(error), error.with_traceback(own), own)
-        sys.exit(1)
+        return 1
+
+
+def flush(file):
+    try:
+        if not file.closed:
+            file.flush()
+        return True
+    except Exception:
+        return False
+
+
+def flush_files():
+    for file in gc.get_objects():
+        if isinstance(file, WRITERS):
+            flush(file)
+
+
+# What an interpreter does at its end, in its order, but for taking apart what is nobody's: that takes longer than a small script.
+def end(module, code):
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    code = code if flush(sys.stdout) and flush(sys.stderr) else 120
+    flush_files()
+    names = [name for name in module.__dict__ if name != "__builtins__"]
+    for name in sorted(names, key=lambda name: not name.startswith("_")):  # stable
+        module.__dict__[name] = None
+    gc.collect()
+    flush_files()
+    for file in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        flush(file)
+    os.write(REPORT, bytes([code]))
+    os._exit(code)
 
 
 def main():
     path = os.path.join(folder(), "script.py")
+    os.set_inheritable(REPORT, False)
+    gc.collect()
+    gc.freeze()  # what is there now is not looked at in the end
     job = json.loads(exactly(int.from_bytes(exactly(4), "little")))
     with open(path, "w", encoding="utf-8", newline="") as file:
         file.write(job["code"])
@@ -51,13 +97,17 @@ def main():
     given = job["arguments"]
     sys.argv = [path, *given] if isinstance(given, list) else [path]
     sys.path[0] = os.path.dirname(path)
-    run(path, job["code"], given if isinstance(given, dict) else {})
-    # No `os._exit` and no report: what the script has left in open files is written when the interpreter ends as it always does.
-
+    module = types.ModuleType("__main__")
+    module.__dict__.update(given if isinstance(given, dict) else {}, __file__=path, __builtins__=__builtins__)
+    sys.modules["__main__"] = module
+    code = run(path, job["code"], module)
+    if os.getpid() != OWN:
+        sys.exit(code)  # a copy that the script has made of itself: nobody waits for its report
+    end(module, code)
 
 
 main()
-)";
+)py";
 
 constexpr const char* kJavascript = R"(import { accessSync, constants, readSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -136,6 +186,7 @@ ProcessSpec javascript_worker() {
 ProcessSpec python_worker() {
   ProcessSpec spec;
   spec.kind = "python";
+  spec.reports = true;
   spec.files = {{"worker.py", kPython}};
   spec.command = [](const std::string& folder) { return std::vector<std::string>{"python3", "-B", folder + "/worker.py"}; };
   return spec;

@@ -1,9 +1,9 @@
 /// The programs that scripts run in: an interpreter that is ready to go, reads one job from its standard input, and ends with it.
 ///
 /// A job is its length (four bytes, little endian) and a JSON object: `code`, `arguments` (array: the argument vector; object: variables),
-/// `environment`. What follows it is the script's own standard input. JavaScript's exit code goes to `kReportDescriptor`
-/// once nothing of the script's is left to be done: the rest of that interpreter's end is nothing that anybody waits for. Python writes
-/// what is left in open files, and calls destructors, at its very end: there is nothing to be told before.
+/// `environment`. What follows it is the script's own standard input. The exit code goes to `kReportDescriptor` once nothing of the
+/// script's is left to be done: the rest of the interpreter's end is nothing that anybody waits for. For Python that is after its threads,
+/// its `atexit` functions, its destructors, and what is left in open files.
 #pragma once
 
 #include <string>
