@@ -39,13 +39,16 @@ struct ProcessSpec {
   bool see_roots = true;       ///< false: for programs that parse what a stranger has made; they get `files` and nothing else
   std::size_t max_output = 0;  ///< bytes of standard output and error each; 0: the runner's limit
   /// Where it is set the program is talked with: its standard output comes here as it is written, and is not collected (`max_output` limits
-  /// all of it); `input` is what it is told first. On the runner's thread; must not block or throw.
+  /// all of it); `input` is what it is told first. On the runner's thread; must not block or throw. With an empty piece after a
+  /// `ProcessRunner::nudge`.
   std::function<Said(std::string_view piece)> converse{};
   std::vector<std::string> programs{};  ///< folders that it sees beside the system's programs, to read and run
   /// Processes of a kind are alike until they read their standard input, so they may have been started before this call (see
   /// `ProcessStock`). Empty: started for it.
   std::string kind;
-  bool reports = false;   ///< writes its exit code, one byte, to `kReportDescriptor` when all that it does is done: its end
+  bool reports = false;                ///< writes its exit code, one byte, to `kReportDescriptor` when all that it does is done: its end
+  std::uint32_t max_subprocesses = 0;  ///< itself and (but for root) threads included; 0: the runner's limit
+  bool own_network = false;            ///< refused where the sandbox is none that gives it a network of its own, with nothing in it
   bool contained = true;  ///< false: no sandbox and no resource limits, for trusted command lines only (a container engine's client)
 };
 

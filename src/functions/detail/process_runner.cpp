@@ -52,6 +52,7 @@ struct Running {
   std::size_t input_written = 0;
   SteadyTime deadline{};
   bool contained = true;
+  std::size_t max_subprocesses = 0;
   std::size_t max_output = 0;
   std::function<Said(std::string_view)> converse;
   bool said_all = true;   // standard input closes when `input` is written
@@ -74,6 +75,7 @@ struct ProcessRunner::Impl {
   std::mutex mutex;
   std::deque<Waiting> arrived;
   std::vector<Id> cancelled;
+  std::vector<Id> nudged;
   std::size_t waiting_total = 0;
   Id next_id = 1;
   bool stopping = false;
@@ -134,12 +136,17 @@ struct ProcessRunner::Impl {
   // False: stop.
   bool take_requests() {
     std::vector<Id> to_cancel;
+    std::vector<Id> to_nudge;
     {
       const std::lock_guard lock(mutex);
       if (stopping) return false;
       for (Waiting& request : arrived) waiting.push_back(std::move(request));
       arrived.clear();
       to_cancel.swap(cancelled);
+      to_nudge.swap(nudged);
+    }
+    for (const Id id : to_nudge) {
+      if (const auto found = running.find(id); found != running.end()) say_more(found->second);
     }
     for (const Id id : to_cancel) cancel_one(id);
     return true;
@@ -176,6 +183,10 @@ struct ProcessRunner::Impl {
       if (sandbox->has_error()) return request.done({.ending = Ending::refused, .message = sandbox->error().message});
       kind = sandbox->value();
     }
+    if (request.spec.own_network && kind != SandboxKind::bubblewrap) {
+      return request.done(
+          {.ending = Ending::refused, .message = "this needs bubblewrap: nothing else gives a program a network of its own"});
+    }
     auto started = obtain(kind, request.spec);
     if (started.has_error()) return request.done({.ending = Ending::not_started, .message = started.error().message});
     const Millis limit =
@@ -186,6 +197,7 @@ struct ProcessRunner::Impl {
     process.input = std::move(request.spec.input);
     process.deadline = std::chrono::steady_clock::now() + limit;
     process.contained = request.spec.contained;
+    process.max_subprocesses = request.spec.max_subprocesses > 0 ? request.spec.max_subprocesses : options.max_subprocesses;
     process.max_output = request.spec.max_output > 0 ? request.spec.max_output : options.max_process_output;
     process.converse = std::move(request.spec.converse);
     process.said_all = !process.converse;
@@ -253,12 +265,22 @@ struct ProcessRunner::Impl {
       process.heard += static_cast<std::size_t>(length);
       if (process.killed_for || process.said_all) continue;  // nobody listens any more
       if (process.heard > process.max_output) return kill_for(process, Ending::output_limit);
-      Said said = process.converse({buffer.data(), static_cast<std::size_t>(length)});
-      process.input.erase(0, std::exchange(process.input_written, 0));
-      process.input += said.input;
-      process.said_all = said.ends;
-      if (said.ends) process.deadline = std::min(process.deadline, std::chrono::steady_clock::now() + kFarewell);
+      hear_and_say(process, {buffer.data(), static_cast<std::size_t>(length)});
     }
+    feed(process);
+  }
+
+  static void hear_and_say(Running& process, std::string_view piece) {
+    Said said = process.converse(piece);
+    process.input.erase(0, std::exchange(process.input_written, 0));
+    process.input += said.input;
+    process.said_all = said.ends;
+    if (said.ends) process.deadline = std::min(process.deadline, std::chrono::steady_clock::now() + kFarewell);
+  }
+
+  static void say_more(Running& process) {
+    if (!process.converse || process.killed_for || process.said_all) return;
+    hear_and_say(process, {});
     feed(process);
   }
 
@@ -337,7 +359,7 @@ struct ProcessRunner::Impl {
     for (auto& [id, process] : running) {
       if (now >= process.deadline) kill_for(process, Ending::timed_out);
       if (!process.contained || process.killed_for) continue;
-      if (count_processes(process.process.pid, options.max_subprocesses + 3) > options.max_subprocesses + 2)
+      if (count_processes(process.process.pid, process.max_subprocesses + 3) > process.max_subprocesses + 2)
         kill_for(process, Ending::process_limit);
     }
   }
@@ -383,6 +405,13 @@ void ProcessRunner::cancel(Id id) {
   const std::lock_guard lock(impl_->mutex);
   if (impl_->stopping || !impl_->thread.joinable()) return;
   impl_->cancelled.push_back(id);
+  impl_->ring();
+}
+
+void ProcessRunner::nudge(Id id) {
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->stopping || !impl_->thread.joinable()) return;
+  impl_->nudged.push_back(id);
   impl_->ring();
 }
 

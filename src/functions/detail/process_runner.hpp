@@ -30,6 +30,8 @@ class ProcessRunner {
   Id start(ProcessSpec spec, Done done);
   /// Any thread, any time. `Done` follows with `cancelled` unless the process has ended already.
   void cancel(Id id);
+  /// Any thread, any time: whoever talks with that process has something to tell it (`ProcessSpec::converse`).
+  void nudge(Id id);
 
  private:
   struct Impl;

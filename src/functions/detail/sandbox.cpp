@@ -24,9 +24,10 @@ constexpr const char* kInnerScratch = "/run/pawl";
 constexpr const char* kNobody = "65534";
 
 // What programs commonly read below /etc. Nothing of it is secret.
-constexpr std::array kEtc = {"/etc/ld.so.cache", "/etc/ld.so.conf",    "/etc/ld.so.conf.d", "/etc/alternatives",    "/etc/localtime",
-                             "/etc/timezone",    "/etc/nsswitch.conf", "/etc/ssl/certs",    "/etc/ssl/openssl.cnf", "/etc/ca-certificates",
-                             "/etc/mime.types",  "/etc/magic",         "/etc/python3",      "/etc/python3.11",      "/etc/perl"};
+constexpr std::array kEtc = {"/etc/ld.so.cache",     "/etc/ld.so.conf",      "/etc/ld.so.conf.d",  "/etc/alternatives",
+                             "/etc/localtime",       "/etc/timezone",        "/etc/nsswitch.conf", "/etc/ssl/certs",
+                             "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/mime.types",    "/etc/magic",
+                             "/etc/fonts",           "/etc/python3",         "/etc/python3.11",    "/etc/perl"};
 constexpr std::array kEtcNetwork = {"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols"};
 constexpr std::array kSystem = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
 constexpr std::array kDevices = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
@@ -189,8 +190,10 @@ Result<PreparedProcess> prepare_bubblewrap(const ProcessSpec& spec, const Functi
   prepared.launch.arguments = {"bwrap", "--args", "3", "--"};
   if (geteuid() != 0 && executable("/usr/bin/prlimit")) {
     // Counted within the new user namespace, so the limit must be set inside. The kernel never applies it to root.
-    prepared.launch.arguments.insert(prepared.launch.arguments.end(),
-                                     {"/usr/bin/prlimit", fmt::format("--nproc={}", options.max_subprocesses), "--"});
+    prepared.launch.arguments.insert(
+        prepared.launch.arguments.end(),
+        {"/usr/bin/prlimit", fmt::format("--nproc={}", spec.max_subprocesses > 0 ? spec.max_subprocesses : options.max_subprocesses),
+         "--"});
   }
   prepared.launch.arguments.insert(prepared.launch.arguments.end(), command.begin(), command.end());
   prepared.launch.environment = {fmt::format("PATH={}", kProgramPath)};
