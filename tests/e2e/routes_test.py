@@ -35,7 +35,7 @@ SHARED = {"version", "other", "name", "provider"}
 # Records of the trail: administrators of the installation read those of all organizations; others are refused by role before anybody looks.
 TRAIL = {"audit_id"}
 # Asks without changing anything, for a body's sake by POST.
-READS_BY_POST = {"/api/workflows/validate", "/api/plugins/{name}/test"}
+READS_BY_POST = {"/api/workflows/validate", "/api/workflows/test-task", "/api/plugins/{name}/test"}
 # Parameters that a route cannot do without.
 NEEDED_QUERY = {"/api/events/stream": "topics=runs"}
 # Bodies that are any text at all: there is nothing malformed about them.

@@ -1,4 +1,4 @@
-#!/ usr / bin / env python3
+#!/usr/bin/env python3
 """proves: F1
 
 Figures of runs for the dashboard, and the plan of one call of a function.
@@ -86,7 +86,7 @@ class Stats(unittest.TestCase):
         status, reply, _ = self.server.request("GET", "/api/stats?window=1y")
         self.assertEqual((status, reply["errors"][0]["pointer"]), (400, "/query/window"))
 
-#-- -- what fires next
+    # -- what fires next
 
     def test_schedules_tell_their_next_times(self):
         daily = document("daily", "schedule: {cron: '0 6 * * *'}\n" + GOOD).replace("}", ", metadata: {timezone: Europe/Berlin}}", 1)
@@ -105,7 +105,7 @@ class Stats(unittest.TestCase):
         items = self.call("GET", "/api/schedules/upcoming?days=30")["items"]
         return items if len(items) == number and all(one["times"] for one in items) else None
 
-#-- -- the plan of one call
+    # -- the plan of one call
 
     def test_a_function_says_what_it_would_do_and_does_nothing(self):
         target = os.path.join(self.folder.name, "touched")

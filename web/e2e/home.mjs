@@ -43,14 +43,14 @@ export const homeTests = [
       await page.getByRole('button', { name: 'New address' }).click();
       await page.getByRole('dialog').getByRole('button', { name: 'New address' }).click();
       await page.getByText('The webhook has a new address.').waitFor();
-      assert.notEqual(await page.locator('code').innerText(), before);
+      await page.waitForFunction((old) => document.querySelector('code')?.textContent !== old, before);
       await page.getByRole('button', { name: 'Pause' }).click();
       await page.getByText('paused').waitFor();
       await page.getByRole('button', { name: 'Continue' }).click();
       await page.getByRole('button', { name: 'Pause' }).waitFor();
       await page.goto('/schedules');
       await page.getByRole('heading', { name: 'The next 30 days' }).waitFor();
-      assert.ok((await page.getByRole('listitem').getByRole('link', { name: 'nightly' }).count()) >= 29);
+      await page.getByRole('listitem').getByRole('link', { name: 'nightly' }).nth(28).waitFor();
     },
   ],
   [

@@ -13,6 +13,8 @@ const INSIDE = [
   ({ nightly }) => `/workflows/${nightly}/triggers`,
   ({ workflow }) => `/workflows/${workflow}/access`,
   ({ workflow }) => `/workflows/${workflow}/versions`,
+  ({ workflow }) => `/workflows/${workflow}/versions?view=tasks`,
+  ({ workflow }) => `/workflows/${workflow}?version=1`,
   () => '/runs',
   ({ run }) => `/runs/${run}`,
   ({ run }) => `/runs/${run}?task=/do/0/greet&view=timeline`,
@@ -24,7 +26,7 @@ const INSIDE = [
   ({ approval }) => `/approvals/${approval}?status=all`,
   ...['/notifications', '/notifications?tab=preferences', '/notifications?tab=channels', '/schedules', '/dead-letters', '/functions', '/functions/http', '/integrations', '/audit', '/organization', '/admin', '/admin?tab=health', '/admin?tab=data', '/profile'].map((path) => () => path),
 ];
-const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'access', 'versions', 'runs', 'run', 'timeline', 'values', 'agent', 'remedies', 'assistant', 'approvals', 'approval', 'notifications', 'what one is told', 'channels', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'data', 'profile'];
+const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'access', 'versions', 'tasks of versions', 'older version', 'runs', 'run', 'timeline', 'values', 'agent', 'remedies', 'assistant', 'approvals', 'approval', 'notifications', 'what one is told', 'channels', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'data', 'profile'];
 const WIDE = { width: 1366, height: 850 };
 const NARROW = { width: 390, height: 844 };
 /** In an order that changes one thing at a time. */

@@ -63,8 +63,13 @@ export const teamTests = [
       assert.equal((await mia.request.post(`/api/workflows/${workflow}/execute`, { data: {}, headers: organization })).status(), 403);
       // Another role, and the page of the one it belongs to shows it at the next look.
       await page.reload();
+      const kept = page.waitForResponse((reply) => reply.request().method() === 'PUT' && /\/members\//.test(reply.url()));
       await page.getByLabel('Role of Mia').selectOption('member');
-      await page.waitForFunction(() => document.querySelector('select[aria-label="Role of Mia"]')?.value === 'member');
+      assert.equal((await kept).status(), 200);
+      await page.waitForFunction(() => {
+        const select = document.querySelector('select[aria-label="Role of Mia"]');
+        return select?.value === 'member' && !select.disabled;
+      });
       await mia.reload();
       await mia.getByRole('button', { name: 'Run', exact: true }).click();
       await mia.getByRole('dialog').getByLabel('Input (JSON)').fill('{"people": ["Mia"]}');

@@ -10,7 +10,8 @@ import { notificationTests } from './notifications.mjs';
 import { reachTests } from './reach.mjs';
 import { servingTests } from './serving.mjs';
 import { teamTests } from './team.mjs';
+import { trialTests } from './trials.mjs';
 import { truthTests } from './truth.mjs';
 import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...truthTests, ...reachTests];
+export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests];

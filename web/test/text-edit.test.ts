@@ -1,6 +1,7 @@
 import { Lexer } from 'yaml';
 import { describe, expect, it } from 'vitest';
-import { apply, deleteItem, type Edit, insertItem, moveItem, parse, pathOf, placeOf, rangeOfTask, renameKey, taskAt } from '@/editor/text-edit';
+import { apply, deleteItem, type Edit, insertItem, moveItem, parse, placeOf, rangeOfTask, renameKey, taskAt } from '@/editor/text-edit';
+import { pathOf } from '@/editor/reference';
 
 const NESTED = `# leading comment
 document:

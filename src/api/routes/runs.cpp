@@ -6,6 +6,7 @@
 #include "api/detail/render.hpp"
 #include "api/detail/shown.hpp"
 #include "api/json_writer.hpp"
+#include "api/routes/task_trial.hpp"
 #include "api/routes/theme.hpp"
 
 namespace pawl::api::detail {
@@ -166,7 +167,9 @@ Shape log_line_shape() {
                        {{"at", Shape::time().or_null()}, {"level", Shape::text("info")}, {"text", Shape::text("sent", 1U << 20U)}});
 }
 
-Shape task_shape() {
+}  // namespace
+
+Shape task_run_shape() {
   return Shape::object("TaskRun", {{"reference", Shape::text("/do/0/greet", 10'000)},
                                    {"iteration", Shape::array(Shape::integer(0))},
                                    {"name", Shape::text("greet", 10'000)},
@@ -180,6 +183,8 @@ Shape task_shape() {
                                    {"ended_at", Shape::time().or_null()},
                                    {"logs", Shape::array(log_line_shape(), 0)}});
 }
+
+namespace {
 
 std::vector<Shape::Member> run_item_members() {
   return {{"id", Shape::id()},
@@ -200,7 +205,7 @@ Shape run_shape() {
   members.push_back({"output", Shape::any(json::Value::object({{"text", "Hello"}}))});
   members.push_back({"error", Shape::any(nullptr)});
   members.push_back({"trigger", Shape::any(json::Value::object({{"type", "manual"}}))});
-  members.push_back({"tasks", Shape::array(task_shape(), 0)});
+  members.push_back({"tasks", Shape::array(task_run_shape(), 0)});
   members.push_back({"tasks_dropped", Shape::integer(0), Shape::kOptional});
   return Shape::object("Run", std::move(members));
 }

@@ -3,10 +3,12 @@
 
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
+#include "api/detail/definition_in.hpp"
 #include "api/detail/owners.hpp"
 #include "api/detail/render.hpp"
 #include "api/detail/state_tag.hpp"
 #include "api/json_writer.hpp"
+#include "api/routes/task_trial.hpp"
 #include "api/routes/theme.hpp"
 #include "dsl/describe.hpp"
 #include "engine/capabilities.hpp"
@@ -17,25 +19,6 @@ namespace {
 
 constexpr std::size_t kMaxName = 200;
 constexpr std::size_t kMaxDescription = 10'000;
-
-std::optional<catalog::Definition> read_definition(Fields& fields, const Options& options) {
-  const auto value = fields.value("definition");
-  if (!value) return std::nullopt;
-  catalog::Definition definition;
-  if (value->is_string()) {
-    definition.text = std::string(value->as_string());
-  } else if (value->is_object()) {
-    definition.format = catalog::Definition::Format::data;
-    definition.text = json::to_text(*value);
-  } else {
-    fields.problem("definition", "must be text (YAML or JSON) or an object", "type");
-    return std::nullopt;
-  }
-  if (definition.text.size() > options.max_definition_bytes) {
-    fields.problem("definition", "is longer than " + std::to_string(options.max_definition_bytes) + " bytes", "length");
-  }
-  return definition;
-}
 
 std::string workflow_text(const Call& call, const catalog::Workflow& workflow) {
   std::string out;
@@ -197,12 +180,16 @@ void get_version(Context& context, Call call) {
 
 // ---- rows -----------------------------------------------------------------------------------------------------------------------
 
+}  // namespace
+
 Shape definition_shape() {
   return Shape::any(
              "document:\n  dsl: '1.0.3'\n  namespace: examples\n  name: hello\n  version: '1.0.0'\ndo:\n  - greet:\n"
              "      set: {text: Hello}\n")
       .described("A workflow document: text in YAML or JSON, or an object.");
 }
+
+namespace {
 
 Shape name_shape() { return Shape::text("hello", kMaxName).at_least(1); }
 

@@ -1,6 +1,8 @@
 // What pages ask the server about workflows.
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { scope } from '@/app/session';
+import type { Graph } from '@/graph/layout';
+import { textOf } from '@/pages/workflow/text';
 import { api, ask } from './client';
 
 export type WorkflowFilter = { q?: string | undefined; active?: string | undefined; sort?: string | undefined };
@@ -33,6 +35,27 @@ export function workflowQuery(id: string) {
   return queryOptions({
     queryKey: [scope(), 'workflows', 'one', id],
     queryFn: () => ask(api.GET('/api/workflows/{workflow_id}', { params: { path: { workflow_id: id } } })),
+  });
+}
+
+export function versionQuery(id: string, version: number) {
+  return queryOptions({
+    queryKey: [scope(), 'versions', id, version],
+    staleTime: Infinity,
+    queryFn: () => ask(api.GET('/api/workflows/{workflow_id}/versions/{version}', { params: { path: { workflow_id: id, version } } })),
+  });
+}
+
+/** The drawing of a version; null where it does not compile any more. */
+export function versionGraphQuery(id: string, version: number) {
+  return queryOptions({
+    queryKey: [scope(), 'graph', id, version],
+    staleTime: Infinity,
+    queryFn: async ({ client }) => {
+      const { definition } = await client.fetchQuery(versionQuery(id, version));
+      const { graph } = await ask(api.POST('/api/workflows/validate', { body: { definition: textOf(definition) } }));
+      return graph as Graph | null;
+    },
   });
 }
 

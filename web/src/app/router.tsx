@@ -55,12 +55,12 @@ const workflows = createRoute({
 const newWorkflow = createRoute({ getParentRoute: () => inside, path: '/workflows/new', component: lazyRouteComponent(() => import('@/pages/workflow/new'), 'NewWorkflowPage') });
 const newEdit = createRoute({ getParentRoute: () => inside, path: '/workflows/new/$from', component: lazyRouteComponent(() => import('@/pages/workflow/edit'), 'NewEditPage') });
 const workflow = createRoute({ getParentRoute: () => inside, path: '/workflows/$workflowId', component: lazyRouteComponent(() => import('@/pages/workflow/frame'), 'WorkflowFrame') });
-const edit = createRoute({ getParentRoute: () => workflow, path: '/', validateSearch: only('at'), component: lazyRouteComponent(() => import('@/pages/workflow/edit'), 'EditPage') });
+const edit = createRoute({ getParentRoute: () => workflow, path: '/', validateSearch: only('at', 'version'), component: lazyRouteComponent(() => import('@/pages/workflow/edit'), 'EditPage') });
 const workflowRuns = createRoute({ getParentRoute: () => workflow, path: '/runs', component: lazyRouteComponent(() => import('@/pages/workflow/runs'), 'WorkflowRunsPage') });
 const versions = createRoute({
   getParentRoute: () => workflow,
   path: '/versions',
-  validateSearch: only('from', 'to'),
+  validateSearch: only('from', 'to', 'view'),
   component: lazyRouteComponent(() => import('@/pages/workflow/versions'), 'VersionsPage'),
 });
 const access = createRoute({ getParentRoute: () => workflow, path: '/access', component: lazyRouteComponent(() => import('@/pages/workflow/reach-page'), 'ReachPage') });

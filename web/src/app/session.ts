@@ -36,10 +36,17 @@ export function chooseOrganization(id: string): void {
   useSession.setState({ organization: id });
 }
 
+export const PIN = 'pawl.pin.';
+
+export function forgetPins(): void {
+  for (const name of Object.keys(sessionStorage)) if (name.startsWith(PIN)) sessionStorage.removeItem(name);
+}
+
 export async function signOut(): Promise<void> {
   await ask(api.POST('/api/auth/logout'));
   // Whoever uses the browser next finds nothing of this person's work in it. A session that only ended keeps it.
   for (const name of Object.keys(localStorage)) if (name.startsWith('pawl.draft.')) localStorage.removeItem(name);
+  forgetPins();
   useSession.setState({ me: null, organization: null, expired: false });
   actIn(null);
 }

@@ -1,9 +1,10 @@
 // Edits of a workflow's text that change what they have to and nothing else: comments, order, quotes and blank lines stay. Each is one
 // replacement, so the editor's undo takes it back like typing. Null where an edit cannot be made this way (lists in flow style, for one).
 import { type Document, isMap, isScalar, isSeq, parseDocument, stringify, type YAMLMap, type YAMLSeq } from 'yaml';
+import { type Path, pathOf } from './reference';
 
 export type Edit = { from: number; to: number; insert: string };
-export type Path = (string | number)[];
+export type { Path } from './reference';
 type Ranged = { range?: [number, number, number] | null };
 
 export const parse = (text: string): Document => parseDocument(text, { keepSourceTokens: true });
@@ -102,14 +103,6 @@ export function renameKey(text: string, path: Path, old: string, now: string): E
   if (!pair) return null;
   const [from, to] = rangeOf(pair.key);
   return { from, to, insert: /^[A-Za-z_][\w-]*$/.test(now) ? now : JSON.stringify(now) };
-}
-
-/** `/do/1/pay/try/0/ask` as the path of its node in the document; list places are numbers. */
-export function pathOf(reference: string): Path {
-  return reference
-    .split('/')
-    .slice(1)
-    .map((part) => (/^\d+$/.test(part) ? Number(part) : part.replaceAll('~1', '/').replaceAll('~0', '~')));
 }
 
 /** The list that a task stands in and its place there. */

@@ -1,8 +1,8 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useBlocker, useNavigate } from '@tanstack/react-router';
-import { ArrowDown, ArrowUp, Play, Plus, Save, Trash2 } from 'lucide-react';
+import { ArrowDown, ArrowUp, FlaskConical, Play, Plus, Save, Trash2 } from 'lucide-react';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { api, ApiError, ask, type Schemas } from '@/api/client';
+import { api, ask, type Schemas } from '@/api/client';
 import { pluginsQuery } from '@/api/plugins';
 import { workflowQuery } from '@/api/workflows';
 import { scope, useMay } from '@/app/session';
@@ -12,9 +12,7 @@ import { t } from '@/i18n/en';
 import { Button, IconButton } from '@/ui/button';
 import { cx } from '@/ui/cx';
 import { Dialog } from '@/ui/dialog';
-import { TextField } from '@/ui/field';
 import { isSchema } from '@/ui/schema';
-import { FormProblem } from '@/ui/states';
 import { toast } from '@/ui/toast';
 import { CodeEditor, type EditorHandle, type Finding } from './code-editor';
 import type { Vocabulary } from './completion';
@@ -23,13 +21,15 @@ import { deleteItem, type Edit, insertItem, moveItem, placeOf, rangeOfTask, task
 
 const ExecuteDialog = lazy(() => import('@/pages/workflow/execute').then((module) => ({ default: module.ExecuteDialog })));
 const TaskPalette = lazy(() => import('./palette'));
+const SaveDialog = lazy(() => import('./save-dialog'));
+const TaskTest = lazy(() => import('./task-test'));
 const Graph = lazy(() => import('@/graph/graph').then((module) => ({ default: module.Graph })));
 
 type Workflow = Schemas['Workflow'];
 type Diagnosis = { findings: Finding[]; graph: GraphData | null };
 
 /** The server's own judgement of the text, when the hand rests. */
-function useDiagnosis(text: string): { diagnosis: Diagnosis | null; graph: GraphData | null; error: unknown } {
+function useDiagnosis(text: string): { diagnosis: Diagnosis | null; fresh: boolean; graph: GraphData | null; error: unknown } {
   const [settled, setSettled] = useState(text);
   useEffect(() => {
     const timer = setTimeout(() => setSettled(text), 350);
@@ -44,12 +44,12 @@ function useDiagnosis(text: string): { diagnosis: Diagnosis | null; graph: Graph
   // While the text does not read, the picture stays what it was.
   const [last, setLast] = useState<GraphData | null>(null);
   if (query.data?.graph && query.data.graph !== last) setLast(query.data.graph);
-  return { diagnosis: query.data ?? null, graph: query.data?.graph ?? last, error: query.error };
+  return { diagnosis: query.data ?? null, fresh: settled === text && !query.isPlaceholderData, graph: query.data?.graph ?? last, error: query.error };
 }
 
-/** `at` is the reference of the task that is shown first. */
-export function WorkflowEditor({ workflow, initial, at, onCreated }: { workflow?: Workflow; initial: string; at?: string; onCreated?: (id: string) => void }) {
-  const writes = useMay('member');
+/** `at` is the reference of the task that is shown first. What is `frozen` can be looked at only. */
+export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreated }: { workflow?: Workflow; initial: string; at?: string; frozen?: boolean; onCreated?: (id: string) => void }) {
+  const writes = useMay('member') && !frozen;
   const queries = useQueryClient();
   const navigate = useNavigate();
   const draftKey = workflow?.id ?? 'new';
@@ -62,8 +62,9 @@ export function WorkflowEditor({ workflow, initial, at, onCreated }: { workflow?
   const [saving, setSaving] = useState(false);
   const [running, setRunning] = useState<'run' | 'dry' | null>(null);
   const [adding, setAdding] = useState(false);
+  const [testing, setTesting] = useState(false);
   const editor = useRef<EditorHandle>(null);
-  const { diagnosis, graph, error } = useDiagnosis(text);
+  const { diagnosis, fresh, graph, error } = useDiagnosis(text);
   const functions = useQuery(pluginsQuery());
   const [store] = useState(graphStore);
   const dirty = text !== saved;
@@ -150,6 +151,9 @@ export function WorkflowEditor({ workflow, initial, at, onCreated }: { workflow?
             <IconButton label={t.editor.remove} disabled={!place} onClick={() => place && edit((now) => deleteItem(now, place.list, place.index))}>
               <Trash2 className="size-4" aria-hidden="true" />
             </IconButton>
+            <IconButton label={t.editor.test} disabled={!place || errors > 0} aria-pressed={testing} onClick={() => setTesting(!testing)}>
+              <FlaskConical className="size-4" aria-hidden="true" />
+            </IconButton>
           </>
         )}
         <output className={cx('ml-1 text-sm', errors > 0 ? 'text-fail' : 'text-muted')}>
@@ -195,13 +199,20 @@ export function WorkflowEditor({ workflow, initial, at, onCreated }: { workflow?
         </div>
       )}
       <div className="grid min-h-0 flex-1 grid-cols-1 lg:grid-cols-2">
-        <div className={cx('min-h-96 border-line lg:block lg:border-r', panel !== 'graph' && 'hidden')}>
-          {graph ? (
+        <div className={cx('flex min-h-96 min-w-0 flex-col border-line lg:flex lg:border-r', panel !== 'graph' && 'max-lg:hidden')}>
+          <div className="min-h-48 flex-1">
+            {graph ? (
+              <Suspense>
+                <Graph graph={graph} store={store} selected={selected} onSelect={select} label={t.editor.graphLabel} dimmed={diagnosis !== null && !diagnosis.graph} />
+              </Suspense>
+            ) : (
+              <p className="p-6 text-muted">{diagnosis ? t.editor.noGraph : t.editor.checking}</p>
+            )}
+          </div>
+          {testing && place && selected && (
             <Suspense>
-              <Graph graph={graph} store={store} selected={selected} onSelect={select} label={t.editor.graphLabel} dimmed={diagnosis !== null && !diagnosis.graph} />
+              <TaskTest key={selected} workflow={workflow} text={text} saved={!dirty} task={selected} name={graph?.nodes.find((node) => node.id === selected)?.name ?? ''} close={() => setTesting(false)} />
             </Suspense>
-          ) : (
-            <p className="p-6 text-muted">{diagnosis ? t.editor.noGraph : t.editor.checking}</p>
           )}
         </div>
         <div className={cx('flex min-h-96 min-w-0 flex-col lg:flex', panel !== 'text' && 'max-lg:hidden')}>
@@ -237,6 +248,8 @@ export function WorkflowEditor({ workflow, initial, at, onCreated }: { workflow?
                       <button
                         type="button"
                         className="link min-h-6 shrink-0 text-sm"
+                        // Where it stood in an older text something else may stand now.
+                        disabled={!fresh}
                         onClick={() => editor.current?.replaceAt(finding.line, finding.column, finding.suggestion ?? '')}
                       >
                         {t.editor.replaceWith(finding.suggestion)}
@@ -254,7 +267,11 @@ export function WorkflowEditor({ workflow, initial, at, onCreated }: { workflow?
           <TaskPalette functions={functions.data?.items ?? []} taken={vocabulary.tasks} list={list} insert={insert} close={() => setAdding(false)} />
         </Suspense>
       )}
-      {saving && <SaveDialog workflow={workflow} text={text} base={base} close={() => setSaving(false)} done={done} />}
+      {saving && (
+        <Suspense>
+          <SaveDialog workflow={workflow} text={text} base={base} close={() => setSaving(false)} done={done} />
+        </Suspense>
+      )}
       {running && workflow && (
         <Suspense>
           <ExecuteDialog workflow={workflow} dry={running === 'dry'} close={() => setRunning(null)} started={(id) => void navigate({ to: '/runs/$runId', params: { runId: id } })} />
@@ -277,69 +294,5 @@ export function WorkflowEditor({ workflow, initial, at, onCreated }: { workflow?
         {null}
       </Dialog>
     </div>
-  );
-}
-
-function SaveDialog({ workflow, text, base, close, done }: { workflow: Workflow | undefined; text: string; base: number; close: () => void; done: (now: Workflow) => void }) {
-  const [summary, setSummary] = useState('');
-  const [name, setName] = useState(() => /^\s+name:\s*['"]?([\w.-]+)/m.exec(text)?.[1] ?? '');
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const conflict = error instanceof ApiError && error.code === 'workflow.version_conflict';
-  const save = async (expected: number | null) => {
-    setBusy(true);
-    setError(null);
-    try {
-      done(
-        workflow
-          ? await ask(
-              api.PUT('/api/workflows/{workflow_id}', {
-                params: { path: { workflow_id: workflow.id } },
-                body: { definition: text, ...(summary ? { change_summary: summary } : {}), ...(expected === null ? {} : { expected_version: expected }) },
-              }),
-            )
-          : await ask(api.POST('/api/workflows', { body: { definition: text, ...(name ? { name } : {}) } })),
-      );
-    } catch (problem) {
-      setError(problem);
-    }
-    setBusy(false);
-  };
-  return (
-    <Dialog
-      open
-      onClose={close}
-      title={workflow ? t.editor.saveTitle(base + 1) : t.editor.createTitle}
-      footer={
-        <>
-          <Button onClick={close}>{t.common.cancel}</Button>
-          {conflict ? (
-            <Button kind="danger" busy={busy} onClick={() => void save(null)}>
-              {t.editor.saveAnyway}
-            </Button>
-          ) : (
-            <Button kind="primary" type="submit" form="save" busy={busy}>
-              {t.common.save}
-            </Button>
-          )}
-        </>
-      }
-    >
-      <form
-        id="save"
-        className="flex flex-col gap-3 pb-2"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save(workflow ? base : null);
-        }}
-      >
-        {workflow ? (
-          <TextField label={t.editor.summary} hint={t.editor.summaryHint} value={summary} maxLength={200} onChange={(event) => setSummary(event.target.value)} />
-        ) : (
-          <TextField label={t.workflows.name} value={name} required onChange={(event) => setName(event.target.value)} />
-        )}
-        {conflict ? <p role="alert" className="text-fail">{t.editor.conflict}</p> : <FormProblem error={error} />}
-      </form>
-    </Dialog>
   );
 }

@@ -7,18 +7,27 @@ import { cx } from '@/ui/cx';
 import { duration } from '@/ui/format';
 import { StatusShape } from '@/ui/status';
 import { type Graph as GraphData, layout, type Placed } from './layout';
-import type { GraphStore, TaskState } from './store';
+import type { GraphStore, Mark, TaskState } from './store';
 
 type Data = { task: Placed; store: GraphStore };
 type TaskNode = Node<Data, 'task'>;
+
+/** What differs from another version: a word, a colour and a kind of line. */
+const MARKS: Record<Mark, { frame: string; text: string }> = {
+  added: { frame: 'border-2 border-fill-ok', text: 'text-ok' },
+  removed: { frame: 'border-2 border-dashed border-fill-fail', text: 'text-fail' },
+  changed: { frame: 'border-2 border-fill-run', text: 'text-run' },
+  moved: { frame: 'border-2 border-dotted border-fill-wait', text: 'text-wait' },
+};
 
 const Task = memo(function Task({ data, selected }: NodeProps<TaskNode>) {
   const { task, store } = data;
   const state = store((all) => all.tasks[task.id]);
   const findings = store((all) => all.findings[task.id] ?? 0);
+  const mark = store((all) => all.marks[task.id]);
   const frame = cx(
     'size-full rounded-md border text-left',
-    selected ? 'border-accent outline-2 outline-accent' : findings > 0 ? 'border-fail' : 'border-strong',
+    selected ? 'border-accent outline-2 outline-accent' : mark ? MARKS[mark].frame : findings > 0 ? 'border-fail' : 'border-strong',
     task.box ? 'bg-subtle' : 'bg-raised',
   );
   return (
@@ -31,6 +40,7 @@ const Task = memo(function Task({ data, selected }: NodeProps<TaskNode>) {
           {!task.box && <p className="near truncate text-xs text-muted">{subtitle(task, state)}</p>}
         </div>
         {task.box && <span className="near truncate text-xs text-muted">{subtitle(task, state)}</span>}
+        {mark && <span className={cx('shrink-0 text-xs font-medium', MARKS[mark].text)}>{t.versions.changes[mark]}</span>}
         {findings > 0 && <span className="rounded-sm border border-fail px-1 text-xs text-fail">{findings}</span>}
       </div>
       {task.ends.length > 0 && (
@@ -111,9 +121,10 @@ export function Graph({ graph, store, selected, onSelect, label, dimmed = false 
           flow.current = instance;
         }}
         onNodeClick={(_event, node) => onSelect(node.id)}
-        onSelectionChange={({ nodes: chosen }) => {
-          const id = chosen[0]?.id;
-          if (id && id !== selected) onSelect(id);
+        // From the keyboard. What is selected comes back with the nodes: listening for that would answer one selection with the one before.
+        onNodesChange={(changes) => {
+          const chosen = changes.find((change) => change.type === 'select' && change.selected);
+          if (chosen && 'id' in chosen && chosen.id !== selected) onSelect(chosen.id);
         }}
         // While it is moved the drawing is one picture that is shifted, and is painted anew when it rests.
         onMoveStart={() => place.current?.classList.add('moving')}

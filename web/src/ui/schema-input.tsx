@@ -27,12 +27,20 @@ export function SchemaInput({
   const [asJson, setAsJson] = useState(jsonFirst);
   const [text, setText] = useState(() => JSON.stringify(plain(value), null, 2));
   const [wrong, setWrong] = useState<string>();
+  const [known, setKnown] = useState(value);
+  // A value from elsewhere is shown; one's own is there as it was typed.
+  if (known !== value) {
+    setKnown(value);
+    setText(JSON.stringify(plain(value), null, 2));
+    setWrong(undefined);
+  }
   const change = (typed: string) => {
     setText(typed);
     try {
       const now = JSON.parse(typed) as unknown;
       if (now === null || typeof now !== 'object' || Array.isArray(now)) return setWrong(t.form.wrongType(t.form.types.object));
       setWrong(undefined);
+      setKnown(now as Value);
       onChange(now as Value);
     } catch (error) {
       setWrong(error instanceof Error ? error.message : String(error));

@@ -13,10 +13,18 @@ type Preference = Schemas['NotificationPreference'];
 export function Preferences() {
   const queries = useQueryClient();
   const list = useQuery(preferencesQuery());
+  const key = preferencesQuery().queryKey;
+  // One after the other, each on what the one before has left: none takes back another.
   const save = useMutation({
+    mutationKey: key,
+    scope: { id: 'preferences' },
     mutationFn: (wish: Preference) => ask(api.PUT('/api/notifications/preferences', { body: { items: [wish] } })),
-    onSuccess: (now) => queries.setQueryData(preferencesQuery().queryKey, now),
+    onMutate: async (wish) => {
+      await queries.cancelQueries({ queryKey: key });
+      queries.setQueryData(key, (before) => before && { ...before, items: before.items.map((one) => (one.kind === wish.kind ? wish : one)) });
+    },
     onError: toast.failed,
+    onSettled: () => (queries.isMutating({ mutationKey: key }) === 1 ? queries.invalidateQueries({ queryKey: key }) : undefined),
   });
   if (list.isPending) return <Loading />;
   if (list.error) return <ProblemView error={list.error} retry={() => void list.refetch()} />;
@@ -25,7 +33,7 @@ export function Preferences() {
       type="checkbox"
       className="size-4 accent-(--accent)"
       aria-label={label}
-      checked={(save.isPending && save.variables.kind === wish.kind ? save.variables : wish)[name]}
+      checked={wish[name]}
       onChange={(event) => save.mutate({ ...wish, [name]: event.target.checked })}
     />
   );

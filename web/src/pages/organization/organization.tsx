@@ -66,7 +66,7 @@ function Members({ organization, manages }: { organization: string; manages: boo
               head: t.team.role,
               cell: (member) =>
                 manages && member.user_id !== me?.id ? (
-                  <select aria-label={t.team.roleOf(member.name)} className="input w-auto!" value={member.role} onChange={(event) => change.mutate({ id: member.user_id, role: event.target.value as Role })}>
+                  <select aria-label={t.team.roleOf(member.name)} className="input w-auto!" value={change.isPending && change.variables.id === member.user_id ? change.variables.role : member.role} disabled={change.isPending} onChange={(event) => change.mutate({ id: member.user_id, role: event.target.value as Role })}>
                     {ROLES.map((role) => (
                       <option key={role} value={role}>
                         {t.team.roles[role]}

@@ -1,17 +1,18 @@
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { GitFork, Pause, Play, RotateCcw, Square } from 'lucide-react';
 import { useState } from 'react';
 import { api, ask, type Schemas } from '@/api/client';
+import { runQuery } from '@/api/runs';
 import { useMay } from '@/app/session';
 import { t } from '@/i18n/en';
-import { jsonProblem } from '@/pages/workflow/execute';
 import { Button } from '@/ui/button';
 import { Dialog } from '@/ui/dialog';
 import { TextArea } from '@/ui/field';
+import { jsonProblem } from '@/ui/json-problem';
 import { FormProblem } from '@/ui/states';
 import { toast } from '@/ui/toast';
-import type { TaskRun } from './tasks';
+import { keyOf, type TaskRun } from './tasks';
 
 const OPEN = ['pending', 'running', 'waiting'];
 
@@ -99,7 +100,12 @@ function CancelDialog({ run, close, refresh }: { run: Schemas['Run']; close: () 
 
 function ForkDialog({ run, from, close }: { run: Schemas['Run']; from: TaskRun | null; close: () => void }) {
   const navigate = useNavigate();
-  const [text, setText] = useState(() => JSON.stringify(from ? from.input : run.input, null, 2) ?? 'null');
+  // What was told live of a task comes without its data: they are asked for, and until they are here nobody types.
+  const { data: now = run, isFetchedAfterMount: arrived, isError } = useQuery({ ...runQuery(run.id), staleTime: 0 });
+  const arriving = !arrived && !isError;
+  const task = from && (now.tasks.find((one) => keyOf(one) === keyOf(from)) ?? from);
+  const [typed, setText] = useState<string | null>(null);
+  const text = typed ?? JSON.stringify(task ? task.input : now.input, null, 2) ?? 'null';
   const problem = jsonProblem(text);
   const fork = useMutation({
     mutationFn: () =>
@@ -118,14 +124,14 @@ function ForkDialog({ run, from, close }: { run: Schemas['Run']; from: TaskRun |
       footer={
         <>
           <Button onClick={close}>{t.common.cancel}</Button>
-          <Button kind="primary" busy={fork.isPending} disabled={problem !== null} onClick={() => fork.mutate()}>
+          <Button kind="primary" busy={fork.isPending} disabled={problem !== null || arriving} onClick={() => fork.mutate()}>
             {t.runs.startFork}
           </Button>
         </>
       }
     >
       <div className="flex flex-col gap-3 pb-2">
-        <TextArea label={t.execute.input} className="min-h-40 font-mono text-sm" spellCheck={false} error={problem ?? undefined} value={text} onChange={(event) => setText(event.target.value)} />
+        <TextArea label={t.execute.input} className="min-h-40 font-mono text-sm" spellCheck={false} error={problem ?? undefined} value={text} readOnly={arriving} aria-busy={arriving} onChange={(event) => setText(event.target.value)} />
         <FormProblem error={fork.error} />
       </div>
     </Dialog>

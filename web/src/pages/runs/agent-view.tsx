@@ -11,7 +11,7 @@ import { count } from '@/ui/format';
 import { JsonView } from '@/ui/json-view';
 import { Badge, Status } from '@/ui/status';
 import { Took } from '@/ui/time';
-import { ErrorView } from './task-panel';
+import { ErrorView } from '@/ui/error-view';
 import { type Agent, agentsOf, budgetOf, type Call, type Turn } from './trace';
 
 const money = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 6 });

@@ -51,6 +51,8 @@ export function RunList({ filter, clear, ofOne = false }: { filter: RunFilter; c
   );
   if (list.isPending) return <Loading rows={8} height={ROW} />;
   if (list.error) return <ProblemView error={list.error} retry={() => void list.refetch()} />;
+  // Some of them may have come with the last look at the list.
+  const unseen = [...fresh].filter((id) => !items.some((item) => item.id === id)).length;
   const filtered = !!(filter.q || filter.status || filter.since);
   if (items.length === 0) {
     return filtered ? (
@@ -66,9 +68,9 @@ export function RunList({ filter, clear, ofOne = false }: { filter: RunFilter; c
   return (
     <div className="flex flex-col gap-3">
       <div aria-live="polite" className="empty:hidden">
-        {fresh.size > 0 && (
+        {unseen > 0 && (
           <Button onClick={reload} className="w-full">
-            {t.runs.fresh(fresh.size)}
+            {t.runs.fresh(unseen)}
           </Button>
         )}
       </div>

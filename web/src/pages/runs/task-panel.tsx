@@ -3,6 +3,7 @@ import { ChevronLeft, ChevronRight, X } from 'lucide-react';
 import type { Schemas } from '@/api/client';
 import { t } from '@/i18n/en';
 import { IconButton } from '@/ui/button';
+import { ErrorView } from '@/ui/error-view';
 import { clockTime } from '@/ui/format';
 import { JsonView } from '@/ui/json-view';
 import { Status } from '@/ui/status';
@@ -60,7 +61,7 @@ export function TaskPanel({ tasks, name, run, close, choose }: { tasks: TaskRun[
             </dd>
             <dt className="text-muted">{t.runs.place}</dt>
             <dd className="min-w-0 break-words">
-              <Link to="/workflows/$workflowId" params={{ workflowId: run.workflow_id }} search={{ at: task.reference }} className="link font-mono">
+              <Link to="/workflows/$workflowId" params={{ workflowId: run.workflow_id }} search={{ at: task.reference, version: String(run.version) }} className="link font-mono">
                 {task.reference}
               </Link>
             </dd>
@@ -102,22 +103,5 @@ function Part({ title, children }: { title: string; children: React.ReactNode })
       <h3 className="font-medium">{title}</h3>
       {children}
     </section>
-  );
-}
-
-export function ErrorView({ error }: { error: unknown }) {
-  const problem = (error ?? {}) as { title?: unknown; detail?: unknown };
-  const title = typeof problem.title === 'string' ? problem.title : null;
-  const detail = typeof problem.detail === 'string' ? problem.detail : null;
-  return (
-    <div className="flex flex-col gap-2">
-      {(title || detail) && (
-        <div className="rounded-md border border-line bg-subtle px-3 py-2">
-          {title && <p className="font-medium text-fail">{title}</p>}
-          {detail && <p className="text-sm break-words whitespace-pre-wrap">{detail}</p>}
-        </div>
-      )}
-      <JsonView value={error} label={t.runs.error} />
-    </div>
   );
 }

@@ -2,11 +2,10 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { runApprovalsQuery } from '@/api/approvals';
-import { api, ask, type Schemas } from '@/api/client';
+import type { Schemas } from '@/api/client';
 import { runQuery } from '@/api/runs';
-import { scope } from '@/app/session';
+import { versionGraphQuery } from '@/api/workflows';
 import { graphStore } from '@/graph/store';
-import type { Graph as GraphData } from '@/graph/layout';
 import { t } from '@/i18n/en';
 import { useFollow } from '@/live/use-follow';
 import { ButtonLink } from '@/ui/button';
@@ -16,7 +15,6 @@ import { PageTitle } from '@/ui/page';
 import { Loading, ProblemView } from '@/ui/states';
 import { Badge, Status } from '@/ui/status';
 import { Time, Took, useNow } from '@/ui/time';
-import { textOf } from '@/pages/workflow/text';
 import { RunActions } from './actions';
 import { TaskPanel } from './task-panel';
 import { keyOf, statesOf, type TaskRun } from './tasks';
@@ -61,27 +59,13 @@ function useLiveRun(id: string) {
   return { ...query, over };
 }
 
-/** The drawing of the version that the run is pinned to. */
-function useGraph(run: Schemas['Run'] | undefined) {
-  return useQuery({
-    queryKey: [scope(), 'graph', run?.workflow_id, run?.version],
-    enabled: !!run,
-    staleTime: Infinity,
-    queryFn: async () => {
-      const path = { workflow_id: run?.workflow_id ?? '', version: run?.version ?? 0 };
-      const version = await ask(api.GET('/api/workflows/{workflow_id}/versions/{version}', { params: { path } }));
-      const diagnosis = await ask(api.POST('/api/workflows/validate', { body: { definition: textOf(version.definition) } }));
-      return diagnosis.graph as GraphData | null;
-    },
-  });
-}
-
 export function RunPage() {
   const { runId } = useParams({ from: '/inside/runs/$runId' });
   const search = useSearch({ from: '/inside/runs/$runId' });
   const navigate = useNavigate({ from: '/runs/$runId' });
   const run = useLiveRun(runId);
-  const graph = useGraph(run.data);
+  // The drawing of the version that the run is pinned to.
+  const graph = useQuery({ ...versionGraphQuery(run.data?.workflow_id ?? '', run.data?.version ?? 0), enabled: !!run.data });
   const now = useNow(run.data && !run.over ? 1000 : 0);
   const [store] = useState(graphStore);
   const tasks = useMemo(() => run.data?.tasks ?? [], [run.data]);

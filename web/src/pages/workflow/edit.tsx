@@ -1,17 +1,47 @@
 import { useQuery } from '@tanstack/react-query';
-import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { workflowQuery } from '@/api/workflows';
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { Schemas } from '@/api/client';
+import { versionQuery, workflowQuery } from '@/api/workflows';
 import { BLANK, SAMPLES } from '@/editor/samples';
 import { WorkflowEditor } from '@/editor/workflow-editor';
 import { t } from '@/i18n/en';
 import { PageTitle } from '@/ui/page';
+import { Loading, ProblemView } from '@/ui/states';
 import { textOf } from './text';
 
 export function EditPage() {
   const { workflowId } = useParams({ from: '/inside/workflows/$workflowId/' });
-  const { at } = useSearch({ from: '/inside/workflows/$workflowId/' });
+  const { at, version } = useSearch({ from: '/inside/workflows/$workflowId/' });
   const workflow = useQuery(workflowQuery(workflowId));
-  return workflow.data ? <WorkflowEditor key={workflowId} workflow={workflow.data} initial={textOf(workflow.data.definition)} {...(at ? { at } : {})} /> : null;
+  return workflow.data ? <Edit key={`${workflowId} ${version ?? ''}`} workflow={workflow.data} wanted={Number(version)} at={at} /> : null;
+}
+
+function Edit({ workflow, wanted, at }: { workflow: Schemas['Workflow']; wanted: number; at: string | undefined }) {
+  // What was the current version when the page was opened stays the one that is edited, also when it is saved as the next.
+  const [older] = useState(Number.isInteger(wanted) && wanted !== workflow.version);
+  if (older) return <Older workflow={workflow} version={wanted} at={at} />;
+  return <WorkflowEditor workflow={workflow} initial={textOf(workflow.definition)} {...(at ? { at } : {})} />;
+}
+
+/** A version that is not the current one, such as the one that a run has: to be read. */
+function Older({ workflow, version, at }: { workflow: Schemas['Workflow']; version: number; at: string | undefined }) {
+  const found = useQuery(versionQuery(workflow.id, version));
+  if (found.error) return <div className="p-4"><ProblemView error={found.error} retry={() => void found.refetch()} /></div>;
+  if (!found.data) return <div className="p-4"><Loading /></div>;
+  return (
+    <div className="flex h-full flex-col">
+      <p className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line bg-subtle px-4 py-1.5 text-sm md:px-6">
+        {t.editor.frozen(version, workflow.version)}
+        <Link to="/workflows/$workflowId" params={{ workflowId: workflow.id }} search={at ? { at } : {}} className="link">
+          {t.editor.toCurrent}
+        </Link>
+      </p>
+      <div className="min-h-0 flex-1">
+        <WorkflowEditor key={version} initial={textOf(found.data.definition)} frozen {...(at ? { at } : {})} />
+      </div>
+    </div>
+  );
 }
 
 export function NewEditPage() {

@@ -8,21 +8,13 @@ import { t } from '@/i18n/en';
 import { Button } from '@/ui/button';
 import { Dialog } from '@/ui/dialog';
 import { Checkbox, TextArea } from '@/ui/field';
+import { jsonProblem } from '@/ui/json-problem';
 import { JsonView } from '@/ui/json-view';
 import { check, findingsAt, type Problems } from '@/ui/schema';
 import { SchemaInput } from '@/ui/schema-input';
 import { FormProblem } from '@/ui/states';
 import { Status } from '@/ui/status';
 import { inputSchemaOf } from './definition';
-
-export function jsonProblem(text: string): string | null {
-  try {
-    JSON.parse(text || 'null');
-    return null;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
 
 export function ExecuteDialog({ workflow, dry: dryFirst = false, close, started }: { workflow: Schemas['Workflow']; dry?: boolean; close: () => void; started: (id: string) => void }) {
   const last = useQuery(workflowRunsQuery(workflow.id, 1));

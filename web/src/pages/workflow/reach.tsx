@@ -17,7 +17,7 @@ function partsOf({ paths, ...others }: Capabilities): Part[] {
 /** The last name in a reference: `/do/1/fetch` is fetch. */
 const nameOf = (reference: string) => reference.slice(reference.lastIndexOf('/') + 1);
 
-export function Manifest({ capabilities, workflowId }: { capabilities: Capabilities; workflowId: string }) {
+export function Manifest({ capabilities, workflowId, version }: { capabilities: Capabilities; workflowId: string; version: number }) {
   const parts = partsOf(capabilities);
   if (parts.length === 0) return <p className="text-muted">{t.reach.nothing}</p>;
   return (
@@ -33,7 +33,7 @@ export function Manifest({ capabilities, workflowId }: { capabilities: Capabilit
                   {item.tasks.map((task, at) => (
                     <span key={task}>
                       {at > 0 && ', '}
-                      <Link to="/workflows/$workflowId" params={{ workflowId }} search={{ at: task }} className="hover:underline">
+                      <Link to="/workflows/$workflowId" params={{ workflowId }} search={{ at: task, version: String(version) }} className="hover:underline">
                         {nameOf(task)}
                       </Link>
                     </span>

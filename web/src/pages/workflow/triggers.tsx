@@ -11,13 +11,13 @@ import { Button } from '@/ui/button';
 import { Confirm } from '@/ui/confirm';
 import { Select, TextArea, TextField } from '@/ui/field';
 import { duration } from '@/ui/format';
+import { jsonProblem } from '@/ui/json-problem';
 import { CopyButton } from '@/ui/json-view';
 import { Section } from '@/ui/page';
 import { FormProblem, Loading, ProblemView } from '@/ui/states';
 import { Status } from '@/ui/status';
 import { toast } from '@/ui/toast';
 import { type Webhook, webhookOf } from './definition';
-import { jsonProblem } from './execute';
 
 const SCHEDULE = `document:
   metadata: { timezone: Europe/Berlin }

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { RotateCcw } from 'lucide-react';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { api, ask, type Schemas } from '@/api/client';
 import { workflowQuery } from '@/api/workflows';
 import { scope, useMay } from '@/app/session';
@@ -11,10 +11,13 @@ import { cx } from '@/ui/cx';
 import { Dialog } from '@/ui/dialog';
 import { FormProblem, Loading, ProblemView } from '@/ui/states';
 import { Badge } from '@/ui/status';
+import { Tabs } from '@/ui/tabs';
 import { Time } from '@/ui/time';
 import { toast } from '@/ui/toast';
 import { ReachChange } from './reach';
 import { type Line, sideBySide } from './side-by-side';
+
+const TaskChanges = lazy(() => import('./task-changes'));
 
 export function VersionsPage() {
   const { workflowId } = useParams({ from: '/inside/workflows/$workflowId/versions' });
@@ -42,7 +45,7 @@ export function VersionsPage() {
   const from = Number(search.from ?? items.find((item) => item.version < to)?.version ?? to);
   const choose = (version: number) => {
     const older = items.find((item) => item.version < version)?.version ?? version;
-    void navigate({ to: '/workflows/$workflowId/versions', params: { workflowId }, search: { to: String(version), from: String(older) }, replace: true });
+    void navigate({ to: '/workflows/$workflowId/versions', params: { workflowId }, search: { to: String(version), from: String(older), view: search.view }, replace: true });
   };
   return (
     <div className="flex flex-col md:h-full md:flex-row">
@@ -74,14 +77,20 @@ export function VersionsPage() {
         )}
       </ol>
       <div className="min-w-0 flex-1 overflow-y-auto p-4 md:h-full">
-        {from === to ? <p className="text-muted">{t.versions.only}</p> : <Diff workflowId={workflowId} from={from} to={to} />}
+        {from === to ? (
+          <p className="text-muted">{t.versions.only}</p>
+        ) : (
+          <Diff workflowId={workflowId} from={from} to={to} view={search.view === 'tasks' ? 'tasks' : 'text'} show={(view) => void navigate({ to: '.', search: { ...search, view: view === 'text' ? undefined : view }, replace: true })} />
+        )}
       </div>
       {back !== null && workflow.data && <RollBack workflow={workflow.data} version={back} close={() => setBack(null)} />}
     </div>
   );
 }
 
-function Diff({ workflowId, from, to }: { workflowId: string; from: number; to: number }) {
+type View = keyof typeof t.versions.view;
+
+function Diff({ workflowId, from, to, view, show }: { workflowId: string; from: number; to: number; view: View; show: (view: View) => void }) {
   const diff = useQuery({
     queryKey: [scope(), 'workflows', 'diff', workflowId, from, to],
     queryFn: () => ask(api.GET('/api/workflows/{workflow_id}/versions/{version}/diff/{other}', { params: { path: { workflow_id: workflowId, version: from, other: String(to) } } })),
@@ -93,7 +102,13 @@ function Diff({ workflowId, from, to }: { workflowId: string; from: number; to: 
   return (
     <div className="flex flex-col gap-3">
       <h2 className="text-lg font-semibold">{t.versions.compare(from, to)}</h2>
-      {tasks.length > 0 && (
+      <Tabs label={t.versions.views} names={t.versions.view} current={view} choose={show} />
+      {view === 'tasks' && (
+        <Suspense fallback={<Loading />}>
+          <TaskChanges workflowId={workflowId} from={from} to={to} tasks={tasks} />
+        </Suspense>
+      )}
+      {view === 'text' && tasks.length > 0 && (
         <ul aria-label={t.versions.tasks} className="flex flex-wrap gap-1.5">
           {tasks.map((task, at) => (
             <li key={at}>
@@ -113,10 +128,8 @@ function Diff({ workflowId, from, to }: { workflowId: string; from: number; to: 
           </span>
         </p>
       ))}
-      {hunks.length === 0 && <p className="text-muted">{t.versions.same}</p>}
-      {hunks.map((hunk, at) => (
-        <Hunk key={at} hunk={hunk} />
-      ))}
+      {view === 'text' && hunks.length === 0 && <p className="text-muted">{t.versions.same}</p>}
+      {view === 'text' && hunks.map((hunk, at) => <Hunk key={at} hunk={hunk} />)}
     </div>
   );
 }

@@ -82,9 +82,14 @@ export function SearchBox({ value, onChange, label }: { value: string; onChange:
   const [text, setText] = useState(value);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const [known, setKnown] = useState(value);
+  const [sent, setSent] = useState(value);
+  // What comes back from the address later than one has typed on is one's own, and old.
   if (known !== value) {
     setKnown(value);
-    setText(value);
+    if (value !== sent) {
+      setSent(value);
+      setText(value);
+    }
   }
   useEffect(() => () => clearTimeout(timer.current), []);
   return (
@@ -102,7 +107,11 @@ export function SearchBox({ value, onChange, label }: { value: string; onChange:
           clearTimeout(timer.current);
           // Who has gone on to another page meanwhile is not called back by what comes late.
           const { pathname } = location;
-          timer.current = setTimeout(() => location.pathname === pathname && onChange(now.trim()), 200);
+          timer.current = setTimeout(() => {
+            if (location.pathname !== pathname) return;
+            setSent(now.trim());
+            onChange(now.trim());
+          }, 200);
         }}
       />
     </div>

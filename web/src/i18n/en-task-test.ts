@@ -1,0 +1,23 @@
+// Testing one task: comes with its panel.
+export const taskTest = {
+  panel: (name: string) => `Test of ${name}`,
+  title: (name: string) => `Test ${name}`,
+  hint: 'A dry run of this task alone: functions say what they would do and do nothing.',
+  input: 'Input (JSON)',
+  inputHint: 'What comes in, before `input.from`.',
+  lastInput: 'What came in at the last run.',
+  kept: 'Your own; kept while this tab is open.',
+  back: 'Forget it',
+  context: 'Context (JSON)',
+  contextHint: 'What $context is.',
+  variables: 'Variables (JSON)',
+  variablesHint: 'What the tasks around it bind.',
+  noObject: 'This has to be an object.',
+  start: 'Test',
+  goesOn: (name: string) => `goes on with ${name}`,
+  plan: 'What it would do',
+  output: 'Output',
+  error: 'Error',
+  inside: 'Tasks inside',
+  whole: 'Open the run',
+} as const;
