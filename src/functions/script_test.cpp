@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <set>
+#include <span>
 #include <thread>
 
 #include "functions/detail/fd.hpp"
@@ -196,6 +197,36 @@ TEST_P(Scripts, F2_AFileThatAScriptLeavesOpenIsWritten) {
             : "f = open('out.txt', 'w'); f.write('kept'); f.write('k' * (" + size + " - 4))";
   EXPECT_THAT(run(bench, arguments(GetParam(), code)), HasSubstr("\"code\":0"));
   EXPECT_EQ(std::to_string(std::filesystem::file_size(bench.root() + "/out.txt")), size);
+}
+
+// The end is told before the interpreter takes itself apart: what is left to be done comes first.
+TEST_P(Scripts, F2_NothingThatAnInterpreterDoesAtItsEndIsLost) {
+  struct End {
+    const char* code;
+    const char* answer;
+  };
+  static constexpr End kPython[] = {
+      {"import atexit; atexit.register(print, 'bye')", R"("code":0,"stdout":"bye\n")"},
+      {"class A:\n  def __del__(self): print('gone')\na = A()\nimport sys; sys.exit(7)", R"("code":7,"stdout":"gone\n")"},
+      {"import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.1), print('late'))).start()",
+       R"("code":0,"stdout":"late\n")"},
+      {"import os\nif os.fork(): print(os.wait()[1])\nelse: print('copy'); raise SystemExit(3)", R"("code":0,"stdout":"copy\n768\n")"},
+      {"import sys; sys.exit('no')", R"("code":1,"stdout":"","stderr":"no\n")"},
+      {"import os; print('x', flush=True); os._exit(9)", R"("code":9,"stdout":"x\n")"},
+      {"f = [open('/tmp/a', 'w')]; f.append(f); f[0].write('kept')\nimport atexit\natexit.register(lambda: "
+       "print(open('/tmp/a').read()))\nf[0].flush()",
+       R"("code":0,"stdout":"kept\n")"},
+  };
+  static constexpr End kJavascript[] = {
+      {"process.on('exit', () => console.log('bye'))", R"("code":0,"stdout":"bye\n")"},
+      {"process.on('beforeExit', () => { process.exitCode = 7; })", R"("code":7,"stdout":"")"},
+      {"setTimeout(() => console.log('late'), 100)", R"("code":0,"stdout":"late\n")"},
+  };
+  Bench bench(outbound_, options(1));
+  const bool is_js = std::string_view(GetParam()) == "js";
+  for (const auto& [code, answer] : is_js ? std::span<const End>(kJavascript) : std::span<const End>(kPython)) {
+    EXPECT_THAT(run(bench, arguments(GetParam(), code)), HasSubstr(answer)) << code;
+  }
 }
 
 TEST_P(Scripts, F2_ProgramsOfAScriptAreGivenItsStandardDescriptorsAlone) {

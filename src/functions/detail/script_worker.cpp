@@ -109,11 +109,12 @@ def main():
 main()
 )py";
 
-constexpr const char* kJavascript = R"(import { accessSync, constants, readSync, writeFileSync, writeSync } from 'node:fs';
+constexpr const char* kJavascript = R"(import { Console } from 'node:console';
+import { accessSync, constants, readSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
+import { Writable } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import './blank.mjs'; // loads what loads the script
 
 const REPORT = 15;
 
@@ -155,8 +156,19 @@ function report(code) {
   process.reallyExit(end); // the listeners are not called again
 }
 
+// What nearly every script does is compiled when it is done for the first time: here, while nobody waits.
+async function warm(path) {
+  await import('./blank.mjs');
+  new Console(new Writable({ write: (piece, encoding, next) => next() })).log('%s', '', 1, { list: [true] });
+  process.stdout.write('');
+  process.stderr.write('');
+  createRequire(path);
+  isBusy();
+  writeFileSync(path, '');
+}
+
 const path = folder() + '/script.mjs';
-process.stdout.writable && process.stderr.writable; // makes the streams
+await warm(path);
 const job = JSON.parse(exactly(exactly(4).readUInt32LE(0)).toString());
 writeFileSync(path, job.code);
 Object.assign(process.env, job.environment);
