@@ -111,7 +111,7 @@ export default function TaskTest({ workflow, text, saved, task, name, close }: P
           value={input}
           onChange={(event) => keep({ input: event.target.value })}
         />
-        <div className="grid gap-3 sm:grid-cols-2">
+        <div className="grid gap-3 empty:hidden sm:grid-cols-2">
           {(around.length > 0 || pin.variables !== undefined) && (
             <TextArea label={words.variables} hint={words.variablesHint} error={problems.variables} className="min-h-16 font-mono text-sm" spellCheck={false} value={variables} onChange={(event) => keep({ variables: event.target.value })} />
           )}

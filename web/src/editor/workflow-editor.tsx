@@ -151,7 +151,16 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
             <IconButton label={t.editor.remove} disabled={!place} onClick={() => place && edit((now) => deleteItem(now, place.list, place.index))}>
               <Trash2 className="size-4" aria-hidden="true" />
             </IconButton>
-            <IconButton label={t.editor.test} disabled={!place || errors > 0} aria-pressed={testing} onClick={() => setTesting(!testing)}>
+            <IconButton
+              label={t.editor.test}
+              className="aria-pressed:bg-hover aria-pressed:text-fg"
+              disabled={!place || errors > 0}
+              aria-pressed={testing}
+              onClick={() => {
+                setTesting(!testing);
+                setPanel('graph');
+              }}
+            >
               <FlaskConical className="size-4" aria-hidden="true" />
             </IconButton>
           </>

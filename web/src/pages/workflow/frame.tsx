@@ -44,7 +44,7 @@ export function WorkflowFrame() {
               key={tab.to}
               to={tab.to}
               params={{ workflowId }}
-              activeOptions={{ exact: true }}
+              activeOptions={{ exact: true, includeSearch: false }}
               className="border-b-2 border-transparent py-2 text-muted hover:text-fg data-[status=active]:border-accent data-[status=active]:text-fg"
             >
               {tab.label}
