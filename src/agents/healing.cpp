@@ -311,7 +311,7 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
     auto rehearsed = [self = shared_from_this(), told](Result<RunView> view) {
       if (view.has_error()) return told({finding("", "the dry run did not start: " + view.error().message)});
       self->dry_run_ = to_json(*view, kMostShownTasks);
-      told(objections(*view));
+      told(self->hidden(objections(*view)));
     };
     const Rehearsal rehearsal({d_.engine, d_.catalog, d_.pool, d_.secrets});
     if (kind == "rerun") {
@@ -320,6 +320,15 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
       return rehearsal.of_workflow(**executable, std::move(part), std::move(rehearsed));
     }
     look_at_version(answer, rehearsal, std::move(part), told, std::move(rehearsed));
+  }
+
+  /// They go back to the model, and quote what the run handled.
+  [[nodiscard]] Findings hidden(Findings findings) const {
+    for (auto& found : findings) {
+      const auto shown = d_.hide(json::Value(found.message));
+      found.message = shown.is_string() ? std::string(shown.as_string()) : std::string("the dry run failed");
+    }
+    return findings;
   }
 
   [[nodiscard]] Findings look_at_retry(const json::Value& answer) const {

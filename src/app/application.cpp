@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "agents/budgets.hpp"
 #include "agents/healing.hpp"
 #include "api/api.hpp"
 #include "app/account_audit.hpp"
@@ -21,6 +22,7 @@
 #include "app/model_parts.hpp"
 #include "app/people.hpp"
 #include "app/readiness.hpp"
+#include "app/run_tokens.hpp"
 #include "app/tracing.hpp"
 #include "async/blocking_pool.hpp"
 #include "async/io_threads.hpp"
@@ -314,6 +316,7 @@ struct Application::Impl {
   std::unique_ptr<privacy::Retention> retention;
   std::unique_ptr<privacy::RetentionSchedule> retention_schedule;
   std::unique_ptr<pawl::integrations::Integrations> integrations;
+  std::unique_ptr<agents::Budgets> budgets;
   std::unique_ptr<ModelParts> models;
   engine::FunctionRegistry functions;
   live::RunEvents run_events{live};
@@ -403,9 +406,12 @@ Result<void> Application::Impl::build() {
   mcp_options.installation = organization;
   PAWL_TRY_VOID(
       pawl::functions::add_mcp_functions(functions, {calls, pool, clock, random, &policy}, function_options, std::move(mcp_options)));
-  PAWL_TRY(model_parts, ModelParts::make({config.models, *integrations, organization, calls, pool, threads, clock, random, figures}));
+  budgets = std::make_unique<agents::Budgets>(*database, audit_log.get(), clock, random);
+  PAWL_TRY_VOID(budgets->start());
+  PAWL_TRY(model_parts,
+           ModelParts::make({config.models, *integrations, organization, calls, pool, threads, clock, random, figures, budgets.get()}));
   models = std::move(model_parts);
-  functions.add(pawl::models::make_llm_function({models->client(), functions}));
+  functions.add(pawl::models::make_llm_function({models->client(), functions, followers_of(live, clock)}));
   functions.wrap([this](std::unique_ptr<engine::Function> function) { return metered(std::move(function), figures); });
   if (tracing) functions.wrap([this](std::unique_ptr<engine::Function> function) { return tracing->around(std::move(function)); });
   functions.add(agents::Healing::make_function([this] { return healing.get(); }));  // as it is: `Healing::behind` finds it
@@ -599,6 +605,8 @@ void Application::stop(Millis patience) {
   if (impl.scheduler) impl.scheduler->stop();
   impl.people->stop();
   impl.engine->stop(left());
+  // Calls that wait for their reservation go on, and end with the network.
+  static_cast<void>(impl.database->write_and_wait([](storage::Transaction&) -> Result<void> { return {}; }));
   impl.outbound.stop();  // who waits for an answer (a model's) hears of the end while all that it reports to is still there
   impl.sign_ins->pool.stop();
   impl.integrations->stop();

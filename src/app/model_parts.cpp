@@ -169,6 +169,7 @@ Result<std::unique_ptr<ModelParts>> ModelParts::make(const Dependencies& depende
           .scripts = std::move(scripts),
           .measure = [&figures = dependencies.figures](const models::Measured& measured) { figures.model(measured); },
           .work = [&pool = dependencies.pool](std::function<void()> job) { return pool.try_post(std::move(job)); },
+          .ledger = dependencies.ledger,
           .steady = [] { return std::chrono::steady_clock::now(); }},
       options);
   return parts;

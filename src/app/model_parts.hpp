@@ -48,6 +48,7 @@ class ModelParts {
     const Clock& clock;
     Random& random;
     Figures& figures;
+    models::Ledger* ledger;  ///< null: nothing is accounted
   };
   /// Error `llm.script` or `llm.prices`: a file of the configuration is not what it should be.
   [[nodiscard]] static Result<std::unique_ptr<ModelParts>> make(const Dependencies& dependencies);

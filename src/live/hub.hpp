@@ -42,6 +42,8 @@ struct Announcement {
   std::vector<std::string> topics;   ///< whoever follows one of them is told; the first is the event's own
   json::Value data;                  ///< an object; one larger than `HubOptions::max_data_bytes` is left out, `truncated` says so
   std::optional<UserId> only_for{};  ///< tells this user's subscribers alone
+  /// For those who listen now: it is not kept, takes no number and carries the id of the event before it. It has one topic.
+  bool transient = false;
 };
 
 /// An announcement with its number, encoded once for all subscribers. Immutable.

@@ -194,6 +194,22 @@ TEST_F(HubTest, ResumesWithoutHoleOrDouble) {
   EXPECT_THAT(first->lines, ElementsAre("+runs@0", "a#1"));
 }
 
+TEST_F(HubTest, A2_ATransientEventIsForThoseWhoListenNowAndLeavesTheNumbersAlone) {
+  Hub hub(clock_, random_, nullptr);
+  const auto now = follow(hub, kOne, {kRun});
+  raise(hub, kOne, "run.task", {kRun});
+  for (int i = 0; i < 3; ++i) {
+    Announcement tokens{.organization = kOne, .type = "run.tokens", .topics = {kRun}, .data = json::Value::object()};
+    tokens.transient = true;
+    hub.raise(std::move(tokens));
+  }
+  raise(hub, kOne, "run.task", {kRun});
+  EXPECT_THAT(now->take(), ElementsAre("+" + kRun + "@0", "run.task#1", "run.tokens#1", "run.tokens#1", "run.tokens#1", "run.task#2"));
+  const auto first = now->last_id.substr(0, now->last_id.rfind('-')) + "-0";
+  const auto later = follow(hub, kOne, {kRun}, first);
+  EXPECT_THAT(later->take(), ElementsAre("+" + kRun + "@0", "run.task#1", "run.task#2")) << "nothing of it is kept";
+}
+
 TEST_F(HubTest, ResetsWhereTheRingNoLongerReaches) {
   Hub hub(clock_, random_, nullptr, {.kept_events = 3});
   const auto first = follow(hub, kOne, {"runs"});

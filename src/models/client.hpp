@@ -13,13 +13,15 @@
 /// - **Places.** At most `max_concurrent` calls to one provider address are under way; more wait in order, up to `max_waiting`.
 /// - **Breaker.** Five server failures in a row and a model is left alone for half a minute (base/circuit_breaker.hpp), for the
 ///   organization whose key it was where the key is its own. What was refused or ended on this side does not count.
+/// - **Budget.** Where there is a ledger, every request of an organization reserves the most that it can take before it is made, and says
+///   afterwards what it took (`ledger.hpp`). One that does not fit ends the call (`llm.budget`, 429); other models are not asked.
 /// - **Stream.** With `on_chunk` the answer is streamed; a new attempt sends a `reset` first.
 /// - **Cache.** Where the call asks for it, the same request of the same organization gets the same answer for a while, from memory.
 ///
 /// Error codes of an answer: `llm.not_configured` (409), `llm.unknown_provider`, `llm.arguments`, `llm.rate_limited` (429), `llm.quota`,
 /// `llm.auth`, `llm.invalid_request`, `llm.too_large`, `llm.context_full`, `llm.filtered`, `llm.unavailable`, `llm.timeout`,
-/// `llm.cancelled`, `llm.protocol`, `llm.output_invalid`, `llm.overloaded`, and those of `net::Outbound` that say the address is refused.
-/// Sentences never hold a key.
+/// `llm.cancelled`, `llm.protocol`, `llm.output_invalid`, `llm.overloaded`, `llm.budget` (429), and those of `net::Outbound` that say the
+/// address is refused. Sentences never hold a key.
 ///
 /// Threads: any. `on_chunk` comes on a thread of the network client, the end there, on one of `work` or of the timer; both perhaps inside
 /// `ask`. They must not block.
@@ -38,6 +40,7 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "models/codec.hpp"
+#include "models/ledger.hpp"
 #include "models/message.hpp"
 #include "models/prices.hpp"
 #include "models/scripted.hpp"
@@ -155,6 +158,7 @@ class Client {
     std::function<void(const Measured&)> measure{};  ///< may be empty
     /// Runs a job where it may take its time; false: not taken. Answers are decoded and `done` comes there. Empty: on the network's thread.
     std::function<bool(std::function<void()> job)> work{};
+    Ledger* ledger = nullptr;  ///< null: nothing is accounted; it outlives the client
     /// Time of the breakers, which no change of the wall clock moves. Empty: the clock.
     std::function<CircuitBreaker::Time()> steady{};
   };

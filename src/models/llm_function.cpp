@@ -49,6 +49,7 @@ constexpr std::string_view kParameters = R"json({
     "fallback": {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": 9, "description": "models to ask, in order, when the first one fails; the output says which one answered"},
     "timeout": {"description": "seconds, ISO 8601 text or a duration object; for everything"},
     "max_retries": {"type": "integer", "minimum": 0, "maximum": 10, "default": 2, "description": "of each model, within the call"},
+    "stream": {"type": "boolean", "default": false, "description": "stream the answer to who follows the run, also where nobody does when the call begins"},
     "cache": {"description": "true, or how long (at most a day) the answer to the same request may be used again"}
   },
   "additionalProperties": false
@@ -125,6 +126,11 @@ json::Value workflow_error(const Answer& answer) {
   }
   const auto make = [&](std::string_view kind, int status) { return engine::make_error(kind, status, error.code, detail); };
   if (error.code == "llm.not_configured") return make("configuration", 501);
+  if (error.code == "llm.budget") {
+    auto problem = make("budget-exceeded", 429);
+    problem.set("budget", "organization");
+    return problem;
+  }
   if (error.code == "llm.auth") return make("authentication", 401);
   if (error.code == "llm.quota") return make("communication", 402);
   if (error.code == "llm.output_invalid") return make("validation", 422);
@@ -213,13 +219,10 @@ class Running : public std::enable_shared_from_this<Running> {
   }
 
   void ask() {
-    if (parts_.progress) {
-      call_.on_chunk = [self = shared_from_this()](const Chunk& chunk) {
-        self->parts_.progress(self->invocation_.run, self->invocation_.organization, self->invocation_.reference, chunk);
-      };
-    }
+    follow();
     const bool again = invocation_.restarted && invocation_.effect >= engine::EffectClass::idempotent;
     set_cancel(parts_.client.ask(std::move(call_), [self = shared_from_this(), again](Answer answer) {
+      if (self->stream_) self->stream_->end();
       if (answer.reply.has_error()) return self->done_(engine::Outcome::failure(workflow_error(answer)));
       auto output = to_output(answer);
       if (again && !answer.cached) output.set("possible_double_bill", true);
@@ -227,11 +230,20 @@ class Running : public std::enable_shared_from_this<Running> {
     }));
   }
 
+  void follow() {
+    const auto& followers = parts_.followers;
+    if (!followers) return;
+    if (!invocation_.arguments.get("stream").truthy() && !followers->wants(invocation_.organization)) return;
+    stream_.emplace(followers->clock, [this](const Piece& piece) { parts_.followers->tell(invocation_, piece); });
+    call_.on_chunk = [self = shared_from_this()](const Chunk& chunk) { self->stream_->add(chunk); };
+  }
+
   const LlmFunctionParts parts_;
   const engine::Invocation invocation_;
   Call call_;
   const engine::Done done_;
   std::vector<FilePart> files_;
+  std::optional<AnswerStream> stream_;
   std::mutex mutex_;
   Client::Cancel cancel_;
   bool cancelled_ = false;

@@ -12,26 +12,35 @@
 /// the run for a lost sentence. It waits for the commit of what it follows from, which `read` would not: a crash repeats no call that the
 /// journal knows the answer of.
 ///
+/// Where somebody follows the run when the call begins (or `stream: true` says that somebody may come), the answer is streamed to them.
+///
 /// A request that carries a secret of the run is refused: models never see secrets.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "engine/function.hpp"
+#include "models/answer_stream.hpp"
 #include "models/client.hpp"
 
 namespace pawl::models {
 
-/// What a streamed call has said so far, for whoever follows the run.
-using OnProgress =
-    std::function<void(const RunId& run, const OrganizationId& organization, std::string_view reference, const Chunk& chunk)>;
+/// What a call says while it says it, for whoever follows the run: nothing of it is kept, the result is what counts.
+struct Followers {
+  const Clock& clock;
+  /// Asked when a call begins: whether anybody follows the organization's runs. A call with `stream: true` is told all the same.
+  std::function<bool(const OrganizationId&)> wants;
+  /// On the threads of `Client::ask`; must not block. The last piece of a call is its end.
+  std::function<void(const engine::Invocation&, const Piece&)> tell;
+};
 
 struct LlmFunctionParts {
   Client& client;
   /// Reads the files that input parts name by `path` (function `file-read`). Outlives the function.
   const engine::FunctionRegistry& functions;
-  OnProgress progress{};  ///< empty: answers are not streamed
+  std::optional<Followers> followers{};  ///< nothing: answers are not streamed
 };
 [[nodiscard]] std::unique_ptr<engine::Function> make_llm_function(LlmFunctionParts parts);
 

@@ -48,6 +48,29 @@ TEST_F(LlmFunction, A2DescribesItself) {
   EXPECT_EQ(function_->effect_class(parsed(R"({"model": "scripted/x"})")), engine::EffectClass::read);
 }
 
+TEST_F(LlmFunction, A2_WhoFollowsTheRunHearsTheAnswerAndTheResultIsTheSame) {
+  bool is_followed = false;
+  std::vector<std::string> told;
+  function_ =
+      make_llm_function({bench_.client(), registry_,
+                         Followers{.clock = bench_.clock,
+                                   .wants = [&](const OrganizationId&) { return is_followed; },
+                                   .tell = [&](const engine::Invocation&, const Piece& piece) { told.emplace_back(to_text(piece)); }}});
+  constexpr std::string_view kCall = R"({"model": "scripted/echo", "prompt": "hi"})";
+  const auto alone = call(kCall);
+  EXPECT_TRUE(told.empty());
+  is_followed = true;
+  const auto followed = call(kCall);
+  EXPECT_EQ(json::to_text(followed.output), json::to_text(alone.output));
+  ASSERT_GE(told.size(), 2U);
+  EXPECT_EQ(told.front(), "text");
+  EXPECT_EQ(told.back(), "end");
+  is_followed = false;
+  told.clear();
+  static_cast<void>(call(R"({"model": "scripted/echo", "prompt": "hi", "stream": true})"));
+  EXPECT_FALSE(told.empty()) << "somebody may come while it runs";
+}
+
 TEST_F(LlmFunction, A2AnswersAsTheContractSays) {
   const auto outcome = call(R"({"model": "scripted/echo", "prompt": "hi"})");
   ASSERT_TRUE(outcome.ok()) << json::to_text(outcome.error);

@@ -219,6 +219,9 @@ constexpr std::string_view kOfOrganization[] = {
     "delete from idempotency_keys where organization_id = $1",
     "delete from dead_letters where organization_id = $1",
     "delete from remedies where organization_id = $1",
+    "delete from model_reservations where organization_id = $1",
+    "delete from model_usage where organization_id = $1",
+    "delete from model_budgets where organization_id = $1",
     "delete from approval_users where organization_id = $1",
     "delete from approvals where organization_id = $1",
     "delete from listeners where organization_id = $1",
@@ -257,6 +260,7 @@ constexpr std::string_view kOfPerson[] = {
     "update workflows set updated_by = null where updated_by = $1",
     "update workflow_versions set created_by = null where created_by = $1",
     "update integrations set created_by = null where created_by = $1",
+    "update model_budgets set updated_by = null where updated_by = $1",
 };
 
 Result<void> refuse_open_runs(Session& session, const Sole& sole) {

@@ -38,6 +38,10 @@ do:
 """
 
 
+def agent_document(name, base, more):
+    return AGENT.format(name=name, base=base, more=more)
+
+
 class World(socketserver.ThreadingMixIn, http.server.HTTPServer):
     """The provider at /v1/chat/completions and two services, /look and /act."""
 
@@ -139,7 +143,7 @@ class AgentsTest(unittest.TestCase):
         self.addCleanup(self.server.stop)
 
     def create(self, name, more):
-        return self.server.create_workflow(AGENT.format(name=name, base=self.base, more=more))
+        return self.server.create_workflow(agent_document(name, self.base, more))
 
     def start(self, workflow, run):
         """The idempotency key makes a second try after a crash safe."""

@@ -14,6 +14,7 @@
 #include "api/detail/render.hpp"
 #include "api/detail/shown.hpp"
 #include "api/detail/workflow_tools.hpp"
+#include "api/routes/budgets.hpp"
 #include "api/routes/healing.hpp"
 #include "api/routes/theme.hpp"
 #include "catalog/idempotency.hpp"
@@ -434,7 +435,7 @@ std::vector<Route> agent_routes() {
   rows.push_back(std::move(observing));
   rows.push_back(std::move(proposing));
   rows.push_back(std::move(confirming));
-  for (auto& healing : healing_routes()) rows.push_back(std::move(healing));
+  for (auto&& more : {healing_routes(), budget_routes()}) rows.insert(rows.end(), more.begin(), more.end());
   return rows;
 }
 

@@ -325,6 +325,7 @@ $defs:
       approvers: {type: object}
       approval_deadline: true
       untrusted: {type: boolean}
+      stream: {type: boolean}
       after_untrusted: {type: string, enum: [refuse, ask]}
       allow_after_untrusted: {type: array, items: {$ref: '#/$defs/name'}}
       stop_when: {$ref: '#/$defs/name'}

@@ -223,7 +223,7 @@ void Core::start_agent_step(Activation& act) {
 json::Value Core::turn_arguments(const Activation& act, const dsl::AgentTask& body) const {
   const auto& agent = act.agent[0];
   auto arguments = json::Value::object();
-  for (const std::string_view name : {"model", "provider", "instructions", "temperature", "timeout", "fallback"}) {
+  for (const std::string_view name : {"model", "provider", "instructions", "temperature", "timeout", "fallback", "stream"}) {
     if (const auto* given = agent.settings.find(name); given != nullptr && !given->is_null()) arguments.set(name, *given);
   }
   arguments.set("messages", window_of(agent));
@@ -250,7 +250,11 @@ json::Value Core::turn_arguments(const Activation& act, const dsl::AgentTask& bo
 void Core::ended_in(Activation& act, const dsl::AgentTask& body, Ended& ended) {
   if (!act.children.empty()) return call_ended(act, body, ended);
   act.count = 0;
-  if (ended.ending == Ending::faulted) return propagate(act, std::move(ended.error));
+  if (ended.ending == Ending::faulted) {
+    const bool is_spent = ended.error.get("budget") == json::Value("organization");
+    if (is_spent && finishes(act.agent[0])) return finish_agent(act, "organization");
+    return propagate(act, std::move(ended.error));
+  }
   turn_answered(act, body, ended.output);
 }
 

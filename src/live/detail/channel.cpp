@@ -121,22 +121,28 @@ std::shared_ptr<Receiver> Channel::close(Hub::Id id) {
   return receiver;
 }
 
-Channel::Told Channel::tell(const News& news) {
+EventPtr Channel::numbered(const News& news) {
   const auto& announcement = news.announcement;
   auto event = std::make_shared<Event>();
-  event->number = ++last_;
+  event->number = announcement.transient ? last_ : ++last_;
   event->id = last_id();
   event->type = announcement.type;
   event->topics = announcement.topics;
   event->only_for = announcement.only_for;
   event->json = std::make_shared<const std::string>(encode(news, event->id));
-  const EventPtr shared = std::move(event);
+  return event;
+}
+
+Channel::Told Channel::tell(const News& news) {
+  const bool transient = news.announcement.transient;
+  const auto shared = numbered(news);
   Told told;
   for (const auto& topic : shared->topics) {
     const auto followers = by_topic_.find(topic);
     if (followers == by_topic_.end()) continue;
     for (const auto& [id, subscription] : followers->second) {
-      if (std::exchange(subscription->told, shared->number) == shared->number || !may_see(*subscription, *shared)) continue;
+      const bool is_told = !transient && std::exchange(subscription->told, shared->number) == shared->number;
+      if (is_told || !may_see(*subscription, *shared)) continue;
       if (subscription->receiver->event(shared)) {
         ++told.delivered;
       } else {
@@ -144,7 +150,7 @@ Channel::Told Channel::tell(const News& news) {
       }
     }
   }
-  keep(shared);
+  if (!transient) keep(shared);
   return told;
 }
 

@@ -52,6 +52,7 @@ class Channel {
     std::uint64_t told = 0;  ///< number of the last event it was told: one that has two of its topics comes once
   };
 
+  [[nodiscard]] EventPtr numbered(const News& news);
   [[nodiscard]] std::string id_of(std::uint64_t number) const;
   [[nodiscard]] std::string last_id() const { return id_of(last_); }
   /// The number in an id of this epoch from which on everything is in the ring.

@@ -49,6 +49,7 @@ bool read_news(const json::Value& object, News& news) {
   if (!time.is_string() || !parse_rfc3339(time.as_string())) return false;
   news.time = time.as_string();
   news.truncated = object.get("truncated").truthy();
+  announcement.transient = object.get("transient").truthy();
   const auto& data = object.get("data");
   if (!data.is_object()) return false;
   news.data = json::to_text(data);
@@ -82,6 +83,7 @@ std::string write_envelope(std::string_view origin, const News& news) {
                                      {"topics", std::move(topics)}});
   if (announcement.only_for) object.set("only_for", announcement.only_for->to_string());
   if (news.truncated) object.set("truncated", true);
+  if (announcement.transient) object.set("transient", true);
   auto text = json::to_text(object);
   text.pop_back();
   return text + ",\"data\":" + news.data + "}";

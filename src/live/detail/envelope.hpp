@@ -1,6 +1,6 @@
 // What one process's hub tells the others', as the relay carries it: JSON.
 //
-//     {"origin":"...","time":"...","organization":"...","event":"run.status","topics":["runs"],"only_for":"...","truncated":true,"data":{}}
+//     {"origin":"","time":"","organization":"","event":"a.b","topics":["runs"],"only_for":"","truncated":true,"transient":true,"data":{}}
 //     {"origin":"...","revoke":{"organization":"...","user":"...","session":"...","api_key":"..."}}
 //     {"origin":"...","gap":true}                       some of the sender's messages have been lost
 //

@@ -32,6 +32,14 @@ Failure failure_of_network(const Error& error, bool begun) {
   return failure;
 }
 
+/// Whether the provider may have worked: it has not where it said so, or where nothing went out.
+bool may_be_billed(const Failure& failure, bool begun) {
+  constexpr std::string_view kNotSent[] = {"net.dns",        "net.connect",         "net.tls",          "net.refused_address",
+                                           "net.overloaded", "net.invalid_request", "net.circuit_open", "llm.circuit_open"};
+  if (begun) return true;
+  return failure.status == 0 && std::find(std::begin(kNotSent), std::end(kNotSent), failure.code) == std::end(kNotSent);
+}
+
 bool server_failed(const Failure& failure) {
   if (failure.kind == FailureClass::partial || failure.kind == FailureClass::protocol) return true;
   return failure.kind == FailureClass::transient && (failure.status == 0 || failure.status >= 500);
@@ -217,11 +225,51 @@ void Exchange::attempt() {
   if (call_.before) {
     if (const auto allowed = call_.before(candidate_.name(), request_); allowed.has_error()) return give_up(allowed.error());
   }
+  reserve(plain.size());
+}
+
+void Exchange::reserve(std::size_t bytes) {
+  const auto& dependencies = shared_->dependencies;
+  if (dependencies.ledger == nullptr || call_.organization.is_nil()) return proceed();
+  const auto tokens = most_tokens(request_, bytes);
+  const auto cost = most_cost(dependencies.prices, candidate_.name(), request_, tokens);
+  {
+    const std::lock_guard lock(mutex_);
+    phase_ = Phase::waiting;
+  }
+  const Claim claim{.organization = call_.organization, .most = {tokens, cost.value_or(0)}, .is_priced = cost.has_value()};
+  dependencies.ledger->reserve(claim, [self = shared_from_this()](Result<Grant> grant) {
+    if (self->resume()) return self->reserved(std::move(grant));
+    if (grant.has_value()) self->shared_->dependencies.ledger->settle(*grant, Amount());  // ended meanwhile: nothing was sent
+  });
+}
+
+/// On the thread that keeps the account, which has better things to do than to encode requests.
+void Exchange::reserved(Result<Grant> grant) {
+  if (grant.has_error()) {
+    answer_.attempts.push_back({candidate_.name(), grant.error().code + ": " + grant.error().message});
+    return give_up(grant.error());
+  }
+  grant_ = *grant;
+  if (grant->is_limited && !request_.max_tokens) request_.max_tokens = kUsualAnswerTokens;
+  const auto& work = shared_->dependencies.work;
+  if (!work || !work([self = shared_from_this()] { self->proceed(); })) proceed();
+}
+
+void Exchange::proceed() {
+  if (stopped()) return give_up({});
   if (answer_.scripted) return ask_script();
   enter_gate();
 }
 
+/// Nothing: as much as was reserved.
+void Exchange::settle(std::optional<Amount> used) {
+  sent_ = false;
+  if (const auto grant = std::exchange(grant_, std::nullopt)) shared_->dependencies.ledger->settle(*grant, used);
+}
+
 void Exchange::ask_script() {
+  sent_ = true;
   OnChunk on_chunk;
   if (call_.on_chunk) {
     on_chunk = [this](const Chunk& chunk) {
@@ -295,6 +343,7 @@ void Exchange::send() {
       });
     };
   }
+  sent_ = true;
   const std::lock_guard lock(mutex_);
   phase_ = Phase::calling;
   const TraceScope scope(trace_);
@@ -350,6 +399,8 @@ Outcome<Reply> Exchange::outcome_of(Result<net::OutboundResponse> answer) {
 // ---- what came of it ------------------------------------------------------------------------------------------------------------
 
 void Exchange::failed(Failure failure) {
+  const bool costs = sent_ && !answer_.scripted && may_be_billed(failure, decoder_ && decoder_->begun());
+  settle(costs ? std::nullopt : std::optional(Amount()));
   if (decoder_) {
     count(decoder_->usage());
     if (decoder_->begun() && decoder_->usage().empty()) cost_known_ = false;  // it is paid for, and nobody said how much
@@ -378,6 +429,7 @@ void Exchange::failed(Failure failure) {
 void Exchange::succeeded(Reply reply) {
   decoder_.reset();
   if (reply.model.empty()) reply.model = candidate_.model;
+  settle(reply.usage.empty() ? std::nullopt : std::optional(amount_of(shared_->dependencies.prices, candidate_.name(), reply.usage)));
   count(reply.usage);
   answer_.attempts.push_back({candidate_.name(), {}});
   if (schema_ && reply.tool_calls.empty() && reply.finish == FinishReason::stop) {
@@ -431,6 +483,7 @@ void Exchange::finish(Result<Reply> reply) {
     if (phase_ == Phase::over) return;
     phase_ = Phase::over;
   }
+  settle(sent_ ? std::nullopt : std::optional(Amount()));
   answer_.reply = std::move(reply);
   if (!cost_known_) answer_.cost.reset();
   const auto& measure = shared_->dependencies.measure;

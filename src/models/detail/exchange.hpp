@@ -62,6 +62,10 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   void next_candidate();
   void attempt();
+  void reserve(std::size_t bytes);
+  void reserved(Result<Grant> grant);
+  void proceed();
+  void settle(std::optional<Amount> used);
   void ask_script();
   void enter_gate();
   void send();
@@ -105,6 +109,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   // Of the attempt.
   std::optional<CircuitBreaker::Permit> permit_;
+  std::optional<Grant> grant_;  // what is reserved for it
+  bool sent_ = false;           // it may cost something
   std::shared_ptr<StreamDecoder> decoder_;
   std::shared_ptr<bool> streamed_ = std::make_shared<bool>(false);
 

@@ -65,7 +65,8 @@ class ModelBench {
               .after = [this](Millis wait, std::function<void()> job) { jobs_.emplace_back(clock.now() + wait, std::move(job)); },
               .prices = Prices::built_in(),
               .scripts = scripts,
-              .measure = [this](const Measured& call) { measured.emplace_back(call.error); }},
+              .measure = [this](const Measured& call) { measured.emplace_back(call.error); },
+              .ledger = ledger},
           options);
     }
     return *client_;
@@ -100,6 +101,7 @@ class ModelBench {
   TestProviders providers;
   TestClock clock;
   Scripts scripts;
+  Ledger* ledger = nullptr;
   ClientOptions options;
   std::vector<std::string> measured;
 

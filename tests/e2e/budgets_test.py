@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""proves: A2, A6
+
+Budgets of organizations in the real binary, beside a provider that counts what it was paid: a hundred agents at once never pass the limit, SIGKILL in
+the middle of calls loses no reservation and counts none twice, and who is refused hears why. And what a model says in a run goes to who follows it.
+"""
+
+import json
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+from agents_test import TURNS, World, agent_document  # noqa: E402
+from pawl_server import API_KEY, Server, poll  # noqa: E402
+from websocket_client import WebSocket  # noqa: E402
+
+CAUGHT = """
+document: {dsl: '1.0.3', namespace: test, name: caught, version: '1.0.0'}
+do:
+  - asked:
+      try:
+        - ask: {call: llm, with: {model: openai-compatible/counting, prompt: once, max_tokens: 10}}
+      catch:
+        errors: {with: {status: 429}}
+        as: problem
+        do:
+          - tell: {set: {problem: '${ $problem }'}}
+"""
+
+
+class BudgetsTest(unittest.TestCase):
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.server_close)
+        self.addCleanup(self.world.shutdown)
+        self.base = f"http://127.0.0.1:{self.world.server_address[1]}"
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        prices = os.path.join(folder.name, "prices.yaml")
+        with open(prices, "w", encoding="utf-8") as file:
+            file.write("prices:\n  - {model: openai-compatible/counting, input: 1, output: 10}\n")
+        self.server = Server(os.path.join(folder.name, "data"), extra_environment={"OPENAI_BASE_URL": f"{self.base}/v1", "LLM_PRICES": prices}).start()
+        self.addCleanup(self.server.stop)
+
+    def budget(self):
+        status, state, _ = self.server.request("GET", "/api/llm/budget")
+        self.assertEqual(status, 200, state)
+        return state
+
+    def limit(self, **limits):
+        status, state, _ = self.server.request("PUT", "/api/llm/budget", limits)
+        self.assertEqual(status, 200, state)
+        return state
+
+    def agents(self, name, more, count):
+        workflow = self.server.create_workflow(agent_document(name, self.base, more))
+        runs = []
+        for i in range(count):
+            status, reply, _ = self.server.request("POST", f"/api/workflows/{workflow}/execute", {"input": {"run": f"{name}-{i}"}, "wait": False})
+            self.assertIn(status, (200, 202), reply)
+            runs.append(reply["id"])
+        return runs
+
+    def ended(self, runs):
+        def all_of_them():
+            found = [self.server.request("GET", f"/api/runs/{run}")[1] for run in runs]
+            return found if all(each["status"] in ("completed", "faulted", "cancelled") for each in found) else None
+        return poll(all_of_them, 90, "every run has ended")
+
+    def test_a2_a_hundred_agents_at_once_hold_the_organizations_budget_to_the_token(self):
+        limit = 1_000_000
+        self.limit(tokens=limit)
+        passed = []
+        done = threading.Event()
+
+        def watch():
+            while not done.wait(0.1):
+                state = self.budget()
+                if state["used"]["tokens"] + state["reserved"]["tokens"] > limit:
+                    passed.append(state)
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            runs = self.ended(self.agents("greedy", "allow_after_untrusted: [act]\n        max_tokens: 4000\n        max_turns: 100", 100))
+        finally:
+            done.set()
+            watcher.join()
+        self.assertEqual(passed, [])
+        paid = sum(self.world.used.values())
+        state = self.budget()
+        self.assertEqual(state["used"]["tokens"], paid)
+        self.assertEqual((state["reserved"]["tokens"], state["assumed"]["tokens"]), (0, 0))
+        self.assertLessEqual(paid, limit)
+        self.assertGreater(paid, limit // 2, "the budget is there to be used")
+        for run in runs:
+            self.assertEqual(run["status"], "faulted")
+            self.assertTrue(run["error"]["type"].endswith("/errors/budget-exceeded"), run["error"])
+            self.assertEqual((run["error"]["status"], run["error"]["budget"]), (429, "organization"))
+
+    def test_a2_killed_in_the_middle_of_calls_no_reservation_is_lost_or_counted_twice(self):
+        seed = random.SystemRandom().randrange(1 << 30)
+        chance = random.Random(seed)
+        self.world.delay = 0.05
+        self.limit(tokens=50_000_000)
+        runs = self.agents("steady", "allow_after_untrusted: [act]", 6)
+        for _ in range(8):
+            time.sleep(chance.uniform(0.05, 0.4))  # the moment is what is tried: there is nothing to wait for
+            self.server.kill()
+            self.server.start()
+        for run in self.ended(runs):
+            self.assertEqual(run["status"], "completed", (seed, run["error"]))
+        state = self.budget()
+        paid = sum(self.world.used.values())
+        asked = sum(len(turns) for turns in self.world.turns.values())
+        self.assertGreaterEqual(asked, 6 * TURNS)
+        self.assertEqual(state["reserved"], {"tokens": 0, "cost": 0}, seed)
+        self.assertGreaterEqual(state["used"]["tokens"], paid, f"seed {seed}: what was paid is counted")
+        self.assertLessEqual(state["used"]["tokens"] - state["assumed"]["tokens"], paid, f"seed {seed}: and counted once")
+        self.assertGreaterEqual(asked, state["requests"], seed)
+        self.assertGreaterEqual(state["requests"], 6 * TURNS, f"seed {seed}: each answer that a run went on with is settled")
+
+    def test_a2_who_is_refused_hears_why_and_a_workflow_catches_it(self):
+        workflow = self.server.create_workflow(CAUGHT)
+        self.limit(tokens=0)
+        status, problem, _ = self.server.request("POST", "/api/llm/generate", {"provider": "openai-compatible", "model": "counting", "prompt": "hello"})
+        self.assertEqual((status, problem["code"]), (429, "llm.budget"))
+        _, run, _ = self.server.request("POST", f"/api/workflows/{workflow}/execute", {"wait": True})
+        self.assertEqual(run["status"], "completed", run)
+        self.assertEqual(run["output"]["problem"]["budget"], "organization")
+        self.assertEqual(sum(self.world.used.values()), 0, "nobody was asked")
+        self.limit(cost=0.000001)
+        status, problem, _ = self.server.request("POST", "/api/llm/generate", {"provider": "openai-compatible", "model": "counting", "prompt": "hello"})
+        self.assertEqual((status, problem["code"]), (429, "llm.budget"))
+        self.limit(cost=5)
+        status, problem, _ = self.server.request("POST", "/api/llm/generate", {"provider": "openai-compatible", "model": "unheard-of", "prompt": "hello"})
+        self.assertEqual((status, problem["code"]), (429, "llm.budget"), "an unknown price is not for nothing")
+        status, reply, _ = self.server.request("POST", "/api/llm/generate", {"provider": "openai-compatible", "model": "counting", "prompt": "hello"})
+        self.assertEqual(status, 200, reply)
+        state = self.budget()
+        self.assertGreater(state["used"]["cost"], 0)
+        self.assertEqual(state["limit"], {"tokens": None, "cost": 5})
+        status, cleared, _ = self.server.request("DELETE", "/api/llm/budget")
+        self.assertEqual((status, cleared["limit_source"]), (200, "none"))
+        status, default, _ = self.server.request("PUT", "/api/admin/llm/budget", {"tokens": 0})
+        self.assertEqual((status, default["limit"]), (200, {"tokens": 0, "cost": None}))
+        self.assertEqual((self.budget()["limit_source"], self.budget()["limit"]["tokens"]), ("installation", 0))
+        status, problem, _ = self.server.request("POST", "/api/llm/generate", {"provider": "openai-compatible", "model": "counting", "prompt": "hello"})
+        self.assertEqual((status, problem["code"]), (429, "llm.budget"))
+        for wrong in ({"tokens": -1}, {"cost": "much"}, {"euros": 5}):
+            self.assertIn(self.server.request("PUT", "/api/llm/budget", wrong)[0], (400, 422), wrong)
+        _, trail, _ = self.server.request("GET", "/api/audit?action=llm.budget_changed")
+        self.assertEqual(next(item for item in trail["items"] if item["details"]["after"] is None)["details"], {"before": {"tokens": None, "cost_nano": 5_000_000_000}, "after": None})
+
+    def test_a2_who_follows_a_run_hears_what_the_model_says_in_it(self):
+        self.world.delay = 0.2
+        run = self.agents("told", "allow_after_untrusted: [act]", 1)[0]
+        client = WebSocket(self.server.port, headers={"Authorization": f"Bearer {API_KEY}"})
+        self.addCleanup(client.close)
+        client.send({"type": "subscribe", "topics": [f"run:{run}"]})
+        told = {}
+        while True:
+            message = client.receive()
+            if message["type"] != "event":
+                continue
+            if message["event"] == "run.status" and message["data"]["status"] == "completed":
+                break
+            if message["event"] == "run.tokens":
+                self.assertEqual(message["topic"], f"run:{run}")
+                told.setdefault(message["data"]["reference"], []).append(message["data"])
+        self.assertGreaterEqual(len(told), 3, "turns that began after somebody listened")
+        _, view, _ = self.server.request("GET", f"/api/runs/{run}")
+        answers = {task["reference"]: task["output"] for task in view["tasks"] if task["type"] == "model"}
+        whole = 0
+        for reference, pieces in told.items():
+            self.assertIn(reference, answers)
+            if pieces[0]["sequence"] != 0:
+                continue
+            whole += 1
+            self.assertEqual([piece["sequence"] for piece in pieces], list(range(len(pieces))))
+            self.assertEqual(pieces[-1]["kind"], "end")
+            self.assertEqual("".join(piece["text"] for piece in pieces if piece["kind"] == "text"), answers[reference]["content"])
+            calls = {piece["index"]: piece for piece in pieces if piece["kind"] == "tool_call"}
+            said = {index: "".join(piece["text"] for piece in pieces if piece["kind"] == "arguments" and piece["index"] == index) for index in calls}
+            for index, call in enumerate(answers[reference]["tool_calls"]):
+                self.assertEqual(calls[index]["name"], call["name"])
+                self.assertEqual(json.loads(said[index]), call["arguments"])
+        self.assertGreater(whole, 0)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
