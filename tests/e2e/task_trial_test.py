@@ -32,7 +32,11 @@ do:
         - name: {set: {said: '${ $pet.name + ($number | tostring) }'}}
         - wrong: {set: {x: '${ error("no") }'}}
 """
-LIST = "name: list\ntasks:\n  - {id: first, type: set, params: {x: 1}}\n  - {id: second, type: set, params: {y: '${ .first.x + .input.z }'}, depends_on: [first]}\n"
+LIST = """name: list
+tasks:
+  - {id: first, type: set, params: {x: 1}}
+  - {id: second, type: set, params: {y: '${ .first.x + .input.z }'}, depends_on: [first]}
+"""
 
 
 class Asked(http.server.BaseHTTPRequestHandler):

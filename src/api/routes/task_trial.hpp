@@ -1,4 +1,4 @@
-// One task alone, and the shapes that it shares with runs and workflows.
+/// One task alone, and the shapes that it shares with runs and workflows.
 #pragma once
 
 #include <vector>
