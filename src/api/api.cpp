@@ -8,6 +8,7 @@
 #include "api/detail/cors.hpp"
 #include "api/detail/gate.hpp"
 #include "api/detail/wait_list.hpp"
+#include "api/detail/workflow_tools.hpp"
 #include "api/route.hpp"
 #include "json/write.hpp"
 
@@ -66,8 +67,8 @@ struct Api::Impl {
   }
 };
 
-Api::Api(Dependencies dependencies, Options options)
-    : impl_(new Impl{{std::move(dependencies), std::move(options), {}, {}, {}, {}, {}, {}, {}}}) {
+Api::Api(Dependencies dependencies, Options options, const Installation& installation)
+    : impl_(new Impl{{std::move(dependencies), std::move(options), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}}}) {
   auto& context = impl_->context;
   for (const auto& key : context.options.api_keys) context.key_digests.push_back(crypto::hash(key));
   context.openapi = std::make_shared<const std::string>(json::to_text(openapi_document(route_table(), context.options.version)));
@@ -81,6 +82,9 @@ Api::Api(Dependencies dependencies, Options options)
                                                                                                    .secrets = context.d.secrets});
   context.approvals = std::make_unique<catalog::Approvals>(context.d.database, context.d.engine);
   context.trail = std::make_unique<detail::Trail>(context.d.audit, context.d.clock);
+  context.continuation_key = crypto::derive_key(installation.secret, "pawl continuations");
+  context.public_url = installation.public_url;
+  context.tool_names = std::make_shared<detail::ToolNames>();
   context.started_at = context.d.clock.now();
 }
 

@@ -127,9 +127,15 @@ struct Dependencies {
   std::function<std::string()> metrics{};  ///< Prometheus' text; empty: none are offered
 };
 
+/// Who this is towards clients.
+struct Installation {
+  std::string secret;      ///< what clients carry for it (`requestState` of MCP) is sealed with a key made of this
+  std::string public_url;  ///< where it is reached, without a slash at the end
+};
+
 class Api {
  public:
-  Api(Dependencies dependencies, Options options);
+  Api(Dependencies dependencies, Options options, const Installation& installation);
   ~Api();
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;

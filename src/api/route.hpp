@@ -33,6 +33,7 @@ enum class RateClass : std::uint8_t {
   general,  ///< per principal
   auth,     ///< few a minute, per address and per account: whatever takes a password or a code
   hook,     ///< per webhook token
+  model,    ///< what asks a model: `general`, and a budget of its own per principal
 };
 
 /// Where a handler runs: on the connection's io thread (it must not block), or on the blocking pool.

@@ -84,6 +84,7 @@ limits::Limits limits_of(const config::Config& config) {
   limits.enabled = config.rate_limit_enabled;
   limits.per_minute = config.rate_limit_per_minute;
   limits.per_hour = config.rate_limit_per_hour;
+  limits.models_per_minute = config.rate_limit_llm_per_minute;
   return limits;
 }
 
@@ -565,7 +566,8 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   dependencies.channels = &impl.people->channels();
   dependencies.health = impl.health.get();
   dependencies.metrics = impl.metrics_text();
-  impl.api = std::make_unique<api::Api>(std::move(dependencies), std::move(api_options));
+  impl.api =
+      std::make_unique<api::Api>(std::move(dependencies), std::move(api_options), api::Installation{secret, public_url(impl.config)});
   http::ServerOptions server_options;
   server_options.host = impl.config.host;
   server_options.port = impl.config.port;

@@ -72,12 +72,15 @@ class Bridge {
     request.url = url_;
     request.headers = {{"Content-Type", "application/json"}, {"Accept", "application/json, text/event-stream"}};
     const auto& version = params.get("_meta").get(kVersionKey);
-    if (version.is_string() && method.is_string()) {
+    const bool is_stateless = version.is_string() && method.is_string();
+    if (is_stateless) {
       request.headers.emplace_back("MCP-Protocol-Version", version.as_string());
       request.headers.emplace_back("Mcp-Method", method.as_string());
       const auto& name = name_of(params);
       if (name.is_string()) request.headers.emplace_back("Mcp-Name", mcp::field_of(name.as_string()));
     }
+    const std::lock_guard lock(mutex_);
+    if (!is_stateless && !session_.empty()) request.headers.emplace_back("Mcp-Session-Id", session_);
     if (!key_.empty()) request.credentials = net::BearerToken{key_};
     request.body = std::move(line);
     request.timeout = kLongestCall;
@@ -85,7 +88,6 @@ class Bridge {
     request.follow_redirects = false;
     const auto arriving = std::make_shared<Arriving>();
     request.on_body = [this, arriving](std::string_view piece) { take(*arriving, piece); };
-    const std::lock_guard lock(mutex_);
     const auto handle = outbound_.start(
         std::move(request), [this, id, arriving](const Result<net::OutboundResponse>& response) { answered(id, response, *arriving); });
     open_[key_of(id)] = handle;
@@ -115,6 +117,11 @@ class Bridge {
   }
 
   void answered(const json::Value& id, const Result<net::OutboundResponse>& response, const Arriving& arriving) {
+    if (response.has_value()) {  // before the client hears of it, and sends the next one
+      const auto session = net::find_header(response->headers, "Mcp-Session-Id");
+      const std::lock_guard lock(mutex_);
+      if (session) session_ = *session;
+    }
     say_answer(id, response, arriving.text);
     const std::lock_guard lock(mutex_);
     open_.erase(key_of(id));
@@ -152,6 +159,7 @@ class Bridge {
   std::mutex mutex_;
   std::condition_variable idle_;
   std::map<std::string, net::RequestHandle> open_;  // guarded by mutex_, by the request's id
+  std::string session_;                             // guarded by mutex_: of revisions that begin with `initialize`
   net::CurlOutbound outbound_;                      // last: its thread uses the others
 };
 

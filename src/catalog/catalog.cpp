@@ -158,6 +158,8 @@ Catalog::~Catalog() = default;
 
 Result<void> Catalog::start() { return impl_->load_hooks(); }
 
+std::uint64_t Catalog::changes() const { return impl_->current.generation(); }
+
 void Catalog::on_change(std::function<void(const WorkflowId&)> listener) { impl_->listener = std::move(listener); }
 
 Checked<dsl::PlanPtr> Catalog::check(const Definition& definition) const { return compile_definition(definition, impl_->d.functions); }

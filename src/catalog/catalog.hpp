@@ -151,6 +151,9 @@ class Catalog final : public engine::PlanSource {
   /// Never blocks.
   [[nodiscard]] std::optional<Hook> find_hook(std::string_view token) const;
 
+  /// Grows whenever a workflow that was known changes, here in this process. Never blocks.
+  [[nodiscard]] std::uint64_t changes() const;
+
   /// Called on the changing thread after a workflow's schedules may have changed.
   void on_change(std::function<void(const WorkflowId&)> listener);
 

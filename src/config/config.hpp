@@ -110,8 +110,9 @@ struct Config {
   bool rate_limit_enabled = true;
   std::uint32_t rate_limit_per_minute = 0;
   std::uint32_t rate_limit_per_hour = 0;
-  std::vector<std::string> trusted_proxies;  ///< addresses and networks
-  std::string audit_log_path;                ///< empty: `audit.jsonl` in the data folder
+  std::uint32_t rate_limit_llm_per_minute = 0;  ///< of the routes that ask a model
+  std::vector<std::string> trusted_proxies;     ///< addresses and networks
+  std::string audit_log_path;                   ///< empty: `audit.jsonl` in the data folder
   std::uint64_t audit_log_max_bytes = 0;
   std::uint32_t audit_retention_days = 0;  ///< of this and the next four, 0: for ever
   std::uint32_t retention_runs_days = 0;

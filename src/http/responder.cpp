@@ -34,6 +34,11 @@ void Responder::upgrade(WebSocketOptions options, std::function<void(std::shared
   sink->upgrade({std::move(options), std::move(opened)});
 }
 
+void Responder::on_leave(std::function<void()> callback) {
+  PAWL_ASSERT(sink_ != nullptr, "who has been answered is not waited for");
+  sink_->on_leave(std::move(callback));
+}
+
 void Responder::abandon() noexcept {
   if (!sink_) return;
   const auto sink = std::move(sink_);

@@ -33,7 +33,8 @@ class EventStream {
   [[nodiscard]] virtual bool closed() const = 0;
 };
 
-/// What stands behind a Responder: the connection, or a test's recorder. Exactly one of the four functions is called, exactly once.
+/// What stands behind a Responder: the connection, or a test's recorder. Exactly one of the four functions that answer is called, exactly
+/// once.
 class ResponseSink {
  public:
   ResponseSink() = default;
@@ -45,6 +46,8 @@ class ResponseSink {
   virtual void upgrade(WebSocketUpgrade upgrade) = 0;
   /// The Responder was dropped unused. The connection answers 500 (`http.no_response`).
   virtual void abandon() = 0;
+  /// Before any of them, at most once: tells when the client leaves.
+  virtual void on_leave(std::function<void()> callback) = 0;
 };
 
 /// Move-only, single shot: exactly one of `send`, `stream` and `upgrade` may be called, once, from any thread; on the connection's own
@@ -68,6 +71,10 @@ class Responder {
   /// Makes a WebSocket of the connection and gives it to `opened`. A request that is no handshake (`asks_for_websocket`) is answered 426
   /// (`http.upgrade_required`) instead.
   void upgrade(WebSocketOptions options, std::function<void(std::shared_ptr<WebSocket>)> opened);
+  /// `callback` runs once, on the connection's io thread, when the client ends the connection (or its side of it) before it was answered
+  /// with one of the above: nobody waits for the answer any more, which is still owed. To be called before whatever answers begins. A
+  /// client that has sent its next request already is not seen to leave.
+  void on_leave(std::function<void()> callback);
   /// True while the answer is still owed.
   [[nodiscard]] explicit operator bool() const noexcept { return sink_ != nullptr; }
 

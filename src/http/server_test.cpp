@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -286,6 +287,50 @@ TEST_F(ServerTest, AnswersForAHandlerThatDropsItsResponderOrThrows) {
   EXPECT_EQ(thrown.status, 500);
   EXPECT_THAT(thrown.body, HasSubstr("http.internal"));
   EXPECT_EQ(thrown.body.find("boom"), std::string::npos);
+}
+
+TEST_F(ServerTest, TellsTheHandlerWhenTheClientLeavesBeforeItIsAnswered) {
+  start();
+  std::optional<RawClient> client(server_->port());
+  client->write("GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+  auto responder = later_.get_future().get();
+  std::promise<void> left;
+  responder.on_leave([&left] { left.set_value(); });
+  client.reset();
+  EXPECT_EQ(left.get_future().wait_for(10s), std::future_status::ready);
+  responder.send(Response::text(200, "too late"));  // is still owed, and reaches nobody
+}
+
+TEST_F(ServerTest, AnswersAClientThatEndedItsSideOnly) {
+  start();
+  RawClient client(server_->port());
+  client.write("GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+  auto responder = later_.get_future().get();
+  std::promise<void> left;
+  responder.on_leave([&left] { left.set_value(); });
+  client.finish();
+  EXPECT_EQ(left.get_future().wait_for(10s), std::future_status::ready);
+  responder.send(Response::text(503, "cancelled"));
+  EXPECT_EQ(client.read_reply().body, "cancelled");
+}
+
+TEST_F(ServerTest, TellsNobodyOfAClientThatLeavesAfterItsAnswer) {
+  start();
+  std::atomic<bool> left{false};
+  {
+    RawClient client(server_->port());
+    client.write("GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+    auto responder = later_.get_future().get();
+    responder.on_leave([&left] { left = true; });
+    // The next request is there already: it is not lost, and not taken for an end.
+    client.write(kHello);
+    responder.send(Response::text(200, "in time"));
+    EXPECT_EQ(client.read_reply().body, "in time");
+    EXPECT_EQ(client.read_reply().body, R"({"hello":true})");
+    EXPECT_EQ(client.exchange(kHello).status, 200);
+  }
+  server_.reset();
+  EXPECT_FALSE(left);
 }
 
 TEST_F(ServerTest, RefusesLineBreaksInResponseFields) {

@@ -313,6 +313,19 @@ TEST_F(LimiterTest, P3_CountsWebhooksByToken) {
   EXPECT_TRUE(ask(of, of.webhook_keys("token-b")).allowed);
 }
 
+TEST_F(LimiterTest, CountsWhatAsksAModelOnABudgetOfItsOwnAndOnTheGeneralOne) {
+  Limits small;
+  small.per_minute = 4;
+  small.models_per_minute = 2;
+  RateLimiter of(small, clock, secret);
+  const Uuid principal{.bytes = {1}};
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(ask(of, of.model_keys(principal)).allowed);
+  EXPECT_EQ(ask(of, of.model_keys(principal)).rule, Rule::model);
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(ask(of, of.principal_keys(principal)).allowed);
+  EXPECT_FALSE(ask(of, of.principal_keys(principal)).allowed) << "asking models counted here too";
+  EXPECT_TRUE(ask(of, of.model_keys(Uuid{.bytes = {2}})).allowed);
+}
+
 TEST_F(LimiterTest, CountsNothingWhenSwitchedOff) {
   limits.enabled = false;
   RateLimiter of(limits, clock, secret);

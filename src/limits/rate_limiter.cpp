@@ -21,9 +21,11 @@ Policies policies_of(const Limits& limits) {
   PAWL_ASSERT(limits.auth_per_minute >= 1 && limits.auth_per_minute <= kMaxSlidingAmount, "a sliding window is kept call by call");
   PAWL_ASSERT(limits.per_minute >= 1 && limits.per_minute <= kMaxAmount, "a rate is a number of calls that time can tell apart");
   PAWL_ASSERT(limits.per_hour >= 1 && limits.per_hour <= kMaxAmount, "a rate is a number of calls that time can tell apart");
+  PAWL_ASSERT(limits.models_per_minute >= 1 && limits.models_per_minute <= kMaxAmount,
+              "a rate is a number of calls that time can tell apart");
   const Policy auth{{limits.auth_per_minute, kMinute}, true};
   const Policy minute{{limits.per_minute, kMinute}};
-  return {auth, auth, minute, Policy{{limits.per_hour, kHour}}, minute};
+  return {auth, auth, minute, Policy{{limits.per_hour, kHour}}, minute, Policy{{limits.models_per_minute, kMinute}}};
 }
 
 /// A subject from text that must not be readable where it is kept.
@@ -63,6 +65,7 @@ std::string_view to_text(Rule rule) {
     case Rule::minute: return "minute";
     case Rule::hour: return "hour";
     case Rule::webhook: return "webhook";
+    case Rule::model: return "model";
   }
   return "minute";
 }
@@ -136,6 +139,12 @@ Keys RateLimiter::address_keys(const net::IpAddress& address) const {
   Keys keys;
   keys.add(of_address(Rule::minute, address));
   keys.add(of_address(Rule::hour, address));
+  return keys;
+}
+
+Keys RateLimiter::model_keys(const Uuid& principal) const {
+  auto keys = principal_keys(principal);
+  keys.add({.rule = Rule::model, .subject = principal.bytes});
   return keys;
 }
 

@@ -12,6 +12,7 @@
 /// | `minute`       | `per_minute`            | a principal, or an address where nobody is signed in     |
 /// | `hour`         | `per_hour`              | the same                                                 |
 /// | `webhook`      | `per_minute`            | a webhook's token                                        |
+/// | `model`        | `models_per_minute`     | a principal, beside `minute` and `hour`, where a model is asked |
 ///
 /// The `auth` rules are sliding windows (never more than 5 in 60 seconds), the others buckets that refill evenly (`gcra.hpp`): a whole
 /// budget may be spent at once. IPv6 addresses count by their /64, because that is what one subscriber has.
@@ -43,8 +44,8 @@ class RedisClient;
 
 namespace pawl::limits {
 
-enum class Rule : std::uint8_t { auth_address, auth_account, minute, hour, webhook };
-inline constexpr std::size_t kRules = 5;
+enum class Rule : std::uint8_t { auth_address, auth_account, minute, hour, webhook, model };
+inline constexpr std::size_t kRules = 6;
 [[nodiscard]] std::string_view to_text(Rule rule);
 
 /// What is counted: a subject (an address, an id, a hash; never a name) under a rule.
@@ -78,10 +79,11 @@ struct Decision {
 
 struct Limits {
   bool enabled = true;
-  std::uint32_t auth_per_minute = 5;  ///< at most `kMaxSlidingAmount`
-  std::uint32_t per_minute = 600;     ///< at most a million
-  std::uint32_t per_hour = 20'000;    ///< at most a million
-  std::size_t max_subjects = 65'536;  ///< remembered for each rule in this process: at most 8 MB a rule
+  std::uint32_t auth_per_minute = 5;     ///< at most `kMaxSlidingAmount`
+  std::uint32_t per_minute = 600;        ///< at most a million
+  std::uint32_t per_hour = 20'000;       ///< at most a million
+  std::uint32_t models_per_minute = 60;  ///< at most a million
+  std::size_t max_subjects = 65'536;     ///< remembered for each rule in this process: at most 8 MB a rule
 };
 
 class RateLimiter {
@@ -107,6 +109,8 @@ class RateLimiter {
   /// Everything else: by the principal's id (all sessions and keys of a user share one budget), or by address.
   [[nodiscard]] Keys principal_keys(const Uuid& principal) const;
   [[nodiscard]] Keys address_keys(const net::IpAddress& address) const;
+  /// Routes that ask a model: what a principal may do at all, and this.
+  [[nodiscard]] Keys model_keys(const Uuid& principal) const;
   [[nodiscard]] Keys webhook_keys(std::string_view token) const;
 
   /// Decides and, where all keys allow it, charges each of them once. `done` runs exactly once: before this returns where the counts are

@@ -18,6 +18,7 @@ constexpr std::string_view kVersionKey = "io.modelcontextprotocol/protocolVersio
 constexpr std::string_view kCapabilitiesKey = "io.modelcontextprotocol/clientCapabilities";
 /// With `initialize`, newest first.
 constexpr std::array<std::string_view, 3> kLegacy{"2025-11-25", "2025-06-18", "2025-03-26"};
+constexpr std::string_view kElicits = "-elicitation";
 constexpr std::string_view kEncodedPrefix = "=?base64?";
 constexpr std::string_view kEncodedSuffix = "?=";
 constexpr std::size_t kMaxDepth = 128;
@@ -59,8 +60,7 @@ class Reading {
     if (!id.is_null() && !id.is_string() && !id.is_integer()) return fault(Code::invalid_request, "`id` is a string or an integer.", 400);
     request_.id = id;
     if (message_.find("method") == nullptr && (message_.find("result") != nullptr || message_.find("error") != nullptr)) {
-      request_.act = Nothing{};
-      return std::move(request_);
+      return answer();
     }
     if (!message_.get("method").is_string()) return fault(Code::invalid_request, "`method` is missing.", 400);
     method_ = message_.get("method").as_string();
@@ -77,6 +77,12 @@ class Reading {
   [[nodiscard]] const Value& params() const { return message_.get("params"); }
   [[nodiscard]] int bad_status() const { return request_.stateless ? 400 : 200; }
 
+  [[nodiscard]] std::variant<Request, Fault> answer() {
+    request_.act = Nothing{};
+    if (request_.id.is_string()) request_.act = Answer{std::string(request_.id.as_string()), message_.get("result")};
+    return std::move(request_);
+  }
+
   [[nodiscard]] std::variant<Request, Fault> notification() {
     request_.act = Nothing{};
     return std::move(request_);
@@ -90,6 +96,8 @@ class Reading {
       if (auto problem = check_stateless(meta)) return std::move(*problem);
     } else if (!fields_.version.empty() && !is_legacy(fields_.version)) {
       return unsupported(fields_.version);
+    } else {
+      request_.elicits = fields_.session.ends_with(kElicits);
     }
     return act();
   }
@@ -106,12 +114,18 @@ class Reading {
     if (version.as_string() != kNewest) return unsupported(version.as_string());
     const auto& capabilities = meta.get(kCapabilitiesKey);
     if (!capabilities.is_object()) return fault(Code::invalid_params, "`params._meta` lacks `" + std::string(kCapabilitiesKey) + "`.", 400);
+    request_.elicits = takes_forms(capabilities);
     request_.takes_tasks = capabilities.get("extensions").find(kTasksExtension) != nullptr;
     if (fields_.version != kNewest) return mismatch("MCP-Protocol-Version");
     if (fields_.method != method_) return mismatch("Mcp-Method");
     const auto named = name_in_body();
     if (named.is_string() && plain(fields_.name) != std::string(named.as_string())) return mismatch("Mcp-Name");
     return std::nullopt;
+  }
+  /// Without modes it is forms that are meant.
+  [[nodiscard]] static bool takes_forms(const Value& capabilities) {
+    const auto& elicitation = capabilities.get("elicitation");
+    return elicitation.is_object() && (elicitation.find("form") != nullptr || elicitation.find("url") == nullptr);
   }
   [[nodiscard]] Fault mismatch(std::string_view field) const {
     return fault(Code::header_mismatch, "The field `" + std::string(field) + "` does not say what the body says.", 400);
@@ -126,8 +140,9 @@ class Reading {
     const auto& wish = params().get("protocolVersion");
     if (!wish.is_string()) return fault(Code::invalid_params, "`protocolVersion` is missing.", 200);
     const auto version = is_legacy(wish.as_string()) ? wish.as_string() : kLegacy.front();
+    request_.elicits = version != "2025-03-26" && takes_forms(params().get("capabilities"));
     request_.act = Known{Value::object({{"protocolVersion", Value(version)},
-                                        {"capabilities", Value::object({{"tools", Value::object()}})},
+                                        {"capabilities", capabilities()},
                                         {"serverInfo", server_info()},
                                         {"instructions", server_.instructions}})};
     return std::move(request_);
@@ -135,11 +150,15 @@ class Reading {
   [[nodiscard]] Value server_info() const {
     return Value::object({{"name", server_.name}, {"title", server_.title}, {"version", server_.version}});
   }
+  [[nodiscard]] static Value capabilities() {
+    return Value::object({{"tools", Value::object()}, {"prompts", Value::object()}, {"resources", Value::object()}});
+  }
   [[nodiscard]] Value discovery() const {
-    auto capabilities = Value::object({{"tools", Value::object()}, {"extensions", Value::object({{kTasksExtension, Value::object()}})}});
+    auto offered = capabilities();
+    offered.set("extensions", Value::object({{kTasksExtension, Value::object()}}));
     return Value::object({{"resultType", "complete"},
                           {"supportedVersions", supported_versions()},
-                          {"capabilities", std::move(capabilities)},
+                          {"capabilities", std::move(offered)},
                           {"instructions", server_.instructions},
                           {"ttlMs", kListTtlMs},
                           {"cacheScope", "private"},
@@ -147,11 +166,16 @@ class Reading {
   }
 
   [[nodiscard]] std::variant<Request, Fault> act() {
-    if (method_ == "tools/list") return list();
+    if (method_ == "tools/list") return list<ListTools>();
     if (method_ == "tools/call") return call();
+    if (method_ == "prompts/list") return list<ListPrompts>();
+    if (method_ == "prompts/get") return get_prompt();
+    if (method_ == "resources/list") return list<ListResources>();
+    if (method_ == "resources/templates/list") return list<ListTemplates>();
+    if (method_ == "resources/read") return read_resource();
     if (request_.stateless) {
       if (method_ == "server/discover") return known(discovery());
-      if (method_ == "tasks/get" || method_ == "tasks/cancel") return task();
+      if (method_ == "tasks/get" || method_ == "tasks/cancel" || method_ == "tasks/update") return task();
     } else if (method_ == "ping") {
       return known(Value::object());
     }
@@ -162,10 +186,30 @@ class Reading {
     request_.act = Known{std::move(result)};
     return std::move(request_);
   }
+  template <class List>
   [[nodiscard]] std::variant<Request, Fault> list() {
     const auto& cursor = params().get("cursor");
     if (!cursor.is_null() && !cursor.is_string()) return fault(Code::invalid_params, "`cursor` is a string.", bad_status());
-    request_.act = ListTools{cursor.is_string() ? std::string(cursor.as_string()) : std::string()};
+    request_.act = List{cursor.is_string() ? std::string(cursor.as_string()) : std::string()};
+    return std::move(request_);
+  }
+  [[nodiscard]] std::variant<Request, Fault> get_prompt() {
+    const auto& name = params().get("name");
+    if (!name.is_string() || name.as_string().empty()) return fault(Code::invalid_params, "`name` is missing.", bad_status());
+    const auto& arguments = params().get("arguments");
+    if (!arguments.is_null() && !arguments.is_object()) return fault(Code::invalid_params, "`arguments` is an object.", bad_status());
+    if (arguments.is_object()) {
+      for (const auto& argument : arguments.members()) {
+        if (!argument.value.is_string()) return fault(Code::invalid_params, "A prompt's arguments are texts.", bad_status());
+      }
+    }
+    request_.act = GetPrompt{std::string(name.as_string()), arguments.is_object() ? arguments : Value::object()};
+    return std::move(request_);
+  }
+  [[nodiscard]] std::variant<Request, Fault> read_resource() {
+    const auto& uri = params().get("uri");
+    if (!uri.is_string() || uri.as_string().empty()) return fault(Code::invalid_params, "`uri` is missing.", bad_status());
+    request_.act = ReadResource{std::string(uri.as_string())};
     return std::move(request_);
   }
   [[nodiscard]] std::variant<Request, Fault> call() {
@@ -177,7 +221,17 @@ class Reading {
     if (!token.is_null() && !token.is_string() && !token.is_integer()) {
       return fault(Code::invalid_params, "`progressToken` is a string or an integer.", bad_status());
     }
-    request_.act = CallTool{std::string(name.as_string()), arguments.is_object() ? arguments : Value::object(), token};
+    CallTool call{std::string(name.as_string()), arguments.is_object() ? arguments : Value::object(), token};
+    if (request_.stateless) {
+      const auto& responses = params().get("inputResponses");
+      const auto& state = params().get("requestState");
+      if (!responses.is_null() && !responses.is_object()) return fault(Code::invalid_params, "`inputResponses` is an object.", 400);
+      if (!state.is_null() && !state.is_string()) return fault(Code::invalid_params, "`requestState` is a string.", 400);
+      if (responses.is_object() && !state.is_string()) return fault(Code::invalid_params, "`requestState` is missing.", 400);
+      call.responses = responses;
+      if (state.is_string()) call.state = state.as_string();
+    }
+    request_.act = std::move(call);
     return std::move(request_);
   }
   [[nodiscard]] std::variant<Request, Fault> task() {
@@ -186,7 +240,11 @@ class Reading {
     }
     const auto& id = params().get("taskId");
     if (!id.is_string()) return fault(Code::invalid_params, "`taskId` is missing.", 400);
-    if (method_ == "tasks/get") {
+    if (method_ == "tasks/update") {
+      const auto& responses = params().get("inputResponses");
+      if (!responses.is_object()) return fault(Code::invalid_params, "`inputResponses` is missing.", 400);
+      request_.act = UpdateTask{std::string(id.as_string()), responses};
+    } else if (method_ == "tasks/get") {
       request_.act = GetTask{std::string(id.as_string())};
     } else {
       request_.act = CancelTask{std::string(id.as_string())};
@@ -217,6 +275,7 @@ Value text_block(std::string text) { return Value::object({{"type", "text"}, {"t
 std::string_view to_text(TaskStatus status) {
   switch (status) {
     case TaskStatus::working: return "working";
+    case TaskStatus::input_required: return "input_required";
     case TaskStatus::completed: return "completed";
     case TaskStatus::failed: return "failed";
     case TaskStatus::cancelled: return "cancelled";
@@ -240,6 +299,63 @@ Value typed(const Request& request) {
   return result;
 }
 
+Value listed(const Request& request, std::string_view name, Value list) {
+  auto result = typed(request);
+  result.set(name, std::move(list));
+  if (request.stateless) {
+    result.set("ttlMs", kListTtlMs);
+    result.set("cacheScope", "private");
+  }
+  return result;
+}
+
+Value entry_of(const Resource& resource, std::string_view address) {
+  return Value::object({{address, Value(resource.uri)},
+                        {"name", resource.name},
+                        {"title", resource.title},
+                        {"description", resource.description},
+                        {"mimeType", resource.mime_type}});
+}
+
+bool are_messages(const Value& value) {
+  if (!value.is_array() || value.empty()) return false;
+  const auto messages = value.items();
+  return std::all_of(messages.begin(), messages.end(), [](const Value& message) {
+    const auto& role = message.get("role");
+    return (role == Value("user") || role == Value("assistant")) && is_content(Value::array({message.get("content")}));
+  });
+}
+
+/// Of a choice: `enum`, or titles with their values.
+bool is_choice(const Value& field) {
+  return field.find("enum") != nullptr || field.find("oneOf") != nullptr || field.find("anyOf") != nullptr;
+}
+
+bool is_plain_field(const Value& field) {
+  constexpr std::array<std::string_view, 4> kTypes{"string", "number", "integer", "boolean"};
+  const auto& type = field.get("type");
+  if (!type.is_string()) return false;
+  if (type.as_string() == "array") return field.get("items").is_object() && is_choice(field.get("items"));
+  return std::find(kTypes.begin(), kTypes.end(), type.as_string()) != kTypes.end();
+}
+
+Value request_of(const Question& question) {
+  auto form = Value::object({{"type", "object"}, {"properties", Value::object()}});
+  if (question.form.is_object()) {
+    form.set("properties", question.form.get("properties"));
+    if (const auto* required = question.form.find("required")) form.set("required", *required);
+  }
+  return Value::object(
+      {{"method", "elicitation/create"},
+       {"params", Value::object({{"mode", "form"}, {"message", question.message}, {"requestedSchema", std::move(form)}})}});
+}
+
+Value requests_of(const std::vector<Question>& questions) {
+  auto requests = Value::object();
+  for (const auto& question : questions) requests.set(question.key, request_of(question));
+  return requests;
+}
+
 }  // namespace
 
 std::variant<Request, Fault> interpret(std::string_view message, const Fields& fields, const ServerInfo& server) {
@@ -258,13 +374,8 @@ Value tools_result(const Request& request, const std::vector<Tool>& tools, const
     if (!tool.output_schema.is_null()) entry.set("outputSchema", tool.output_schema);
     list.push_back(std::move(entry));
   }
-  auto result = typed(request);
-  result.set("tools", std::move(list));
+  auto result = listed(request, "tools", std::move(list));
   if (!next_cursor.empty()) result.set("nextCursor", next_cursor);
-  if (request.stateless) {
-    result.set("ttlMs", kListTtlMs);
-    result.set("cacheScope", "private");
-  }
   return result;
 }
 
@@ -296,12 +407,91 @@ Value task_created(const TaskState& task) {
   return result;
 }
 
-Value task_result(const Request& request, const TaskState& task, Outcome outcome) {
+Value task_result(const Request& request, const TaskState& task, Outcome outcome, const std::vector<Question>& questions) {
   auto result = typed(request);
   describe(result, task);
+  if (task.status == TaskStatus::input_required) result.set("inputRequests", requests_of(questions));
   if (task.status == TaskStatus::completed) result.set("result", call_result(request, std::move(outcome)));
   return result;
 }
+
+Value input_required(const std::vector<Question>& questions, const std::string& state) {
+  return Value::object({{"resultType", "input_required"}, {"inputRequests", requests_of(questions)}, {"requestState", state}});
+}
+
+Value prompts_result(const Request& request, const std::vector<Prompt>& prompts) {
+  auto list = Value::array();
+  for (const auto& prompt : prompts) {
+    auto entry = Value::object({{"name", prompt.name}, {"title", prompt.title}, {"description", prompt.description}});
+    auto arguments = Value::array();
+    for (const auto& argument : prompt.arguments) {
+      auto one = Value::object({{"name", argument.name}, {"required", argument.required}});
+      if (!argument.description.empty()) one.set("description", argument.description);
+      arguments.push_back(std::move(one));
+    }
+    if (!prompt.arguments.empty()) entry.set("arguments", std::move(arguments));
+    if (!prompt.meta.is_null()) entry.set("_meta", prompt.meta);
+    list.push_back(std::move(entry));
+  }
+  return listed(request, "prompts", std::move(list));
+}
+
+Value prompt_result(const Request& request, const std::string& description, const Value& output, Value meta) {
+  auto result = typed(request);
+  result.set("description", description);
+  if (!meta.is_null()) result.set("_meta", std::move(meta));
+  if (const auto& messages = output.get("messages"); are_messages(messages)) {
+    result.set("messages", messages);
+    return result;
+  }
+  auto text = output.is_string() ? std::string(output.as_string()) : json::to_text(output);
+  result.set("messages", Value::array({Value::object({{"role", "user"}, {"content", text_block(std::move(text))}})}));
+  return result;
+}
+
+Value resources_result(const Request& request, const std::vector<Resource>& resources) {
+  auto list = Value::array();
+  for (const auto& resource : resources) list.push_back(entry_of(resource, "uri"));
+  return listed(request, "resources", std::move(list));
+}
+
+Value templates_result(const Request& request, const std::vector<Resource>& templates) {
+  auto list = Value::array();
+  for (const auto& each : templates) list.push_back(entry_of(each, "uriTemplate"));
+  return listed(request, "resourceTemplates", std::move(list));
+}
+
+Value read_result(const Request& request, const Contents& contents) {
+  auto one = Value::object({{"uri", contents.uri}, {"mimeType", contents.mime_type}, {"text", contents.text}});
+  if (!contents.meta.is_null()) one.set("_meta", contents.meta);
+  auto result = typed(request);
+  result.set("contents", Value::array({std::move(one)}));
+  if (request.stateless) {
+    result.set("ttlMs", std::int64_t{0});  // a run moves on
+    result.set("cacheScope", "private");
+  }
+  return result;
+}
+
+Fault no_resource(const Request& request, const std::string& uri) {
+  return {request.stateless ? Code::invalid_params : Code::resource_not_found, "There is no resource of this address.",
+          request.stateless ? 400 : 200, Value::object({{"uri", uri}}), request.id};
+}
+
+bool is_plain_form(const Value& form) {
+  if (form.is_null()) return true;
+  if (form.get("type") != Value("object")) return false;
+  const auto& properties = form.get("properties");
+  if (!properties.is_object()) return false;
+  for (const auto& member : form.members()) {  // clients know these and no others
+    constexpr std::array<std::string_view, 6> kKnown{"type", "properties", "required", "title", "description", "additionalProperties"};
+    if (std::find(kKnown.begin(), kKnown.end(), member.name()) == kKnown.end()) return false;
+  }
+  const auto members = properties.members();
+  return std::all_of(members.begin(), members.end(), [](const auto& member) { return is_plain_field(member.value); });
+}
+
+std::string eliciting_session(std::string_view unique) { return std::string(unique).append(kElicits); }
 
 Value empty_result(const Request& request) { return typed(request); }
 
@@ -313,6 +503,13 @@ std::string fault_text(const Fault& fault) {
   auto error = Value::object({{"code", static_cast<std::int64_t>(fault.code)}, {"message", fault.message}});
   if (!fault.data.is_null()) error.set("data", fault.data);
   return json::to_text(Value::object({{"jsonrpc", "2.0"}, {"id", fault.id}, {"error", std::move(error)}}));
+}
+
+std::string question_text(const Question& question) {
+  auto message = request_of(question);
+  message.set("jsonrpc", "2.0");
+  message.set("id", question.key);
+  return json::to_text(message);
 }
 
 std::string progress_text(const Value& token, std::uint64_t done, std::string_view message) {

@@ -84,6 +84,51 @@ TEST(McpProtocol, A5_TakesNotificationsAndAnswersOfNobody) {
   }
 }
 
+TEST(McpProtocol, A5_ReadsPromptsResourcesAndAnswers) {
+  const auto prompt = act_of<GetPrompt>(interpret(request("prompts/get", R"("name":"p","arguments":{"a":"b"})"), {}, kServer));
+  EXPECT_EQ(prompt.arguments.get("a"), Value("b"));
+  EXPECT_EQ(act_of<ReadResource>(interpret(request("resources/read", R"("uri":"pawl://x")"), {}, kServer)).uri, "pawl://x");
+  act_of<ListPrompts>(interpret(request("prompts/list", ""), {}, kServer));
+  act_of<ListResources>(interpret(request("resources/list", ""), {}, kServer));
+  act_of<ListTemplates>(interpret(request("resources/templates/list", ""), {}, kServer));
+  const auto answer = act_of<Answer>(interpret(R"({"jsonrpc":"2.0","id":"q","result":{"action":"accept"}})", {}, kServer));
+  EXPECT_EQ(answer.question, "q");
+  EXPECT_EQ(answer.result.get("action"), Value("accept"));
+  const auto again = act_of<CallTool>(
+      interpret(request("tools/call", std::string(R"("name":"a","requestState":"s","inputResponses":{"q":{}},)") + std::string(kMeta)),
+                stateless("tools/call", "a"), kServer));
+  EXPECT_EQ(again.state, "s");
+  EXPECT_TRUE(again.responses.is_object());
+}
+
+TEST(McpProtocol, A5_RemembersOfASessionThatItElicits) {
+  const auto begun = interpret(request("initialize", R"("protocolVersion":"2025-11-25","capabilities":{"elicitation":{}})"), {}, kServer);
+  EXPECT_TRUE(std::get<Request>(begun).elicits);
+  const auto session = eliciting_session("abc");
+  EXPECT_TRUE(std::get<Request>(interpret(request("tools/list", ""), {"2025-11-25", {}, {}, session}, kServer)).elicits);
+  EXPECT_FALSE(std::get<Request>(interpret(request("tools/list", ""), {"2025-11-25", {}, {}, "abc"}, kServer)).elicits);
+  const auto only_links =
+      interpret(request("initialize", R"("protocolVersion":"2025-11-25","capabilities":{"elicitation":{"url":{}}})"), {}, kServer);
+  EXPECT_FALSE(std::get<Request>(only_links).elicits);
+}
+
+TEST(McpProtocol, A5_AsksWithFormsThatClientsCanShow) {
+  const auto form =
+      parsed(R"({"type":"object","properties":{"a":{"type":"string"},"b":{"type":"array","items":{"enum":["x"]}}},"required":["a"]})");
+  EXPECT_TRUE(is_plain_form(form));
+  EXPECT_TRUE(is_plain_form({}));
+  for (const auto* other : {R"({"type":"object","properties":{"a":{"type":"object"}}})", R"({"type":"array"})", R"({"type":"object"})",
+                            R"({"type":"object","properties":{"a":{"$ref":"#"}}})", R"({"type":"object","properties":{},"anyOf":[]})"}) {
+    EXPECT_FALSE(is_plain_form(parsed(other))) << other;
+  }
+  const auto required = input_required({{"k", "Sure?", form}}, "state");
+  EXPECT_EQ(required.get("resultType"), Value("input_required"));
+  EXPECT_EQ(required.get("inputRequests").get("k").get("params").get("requestedSchema").get("required").at(0), Value("a"));
+  const auto message = parsed(question_text({"k", "Sure?", {}}));
+  EXPECT_EQ(message.get("id"), Value("k"));
+  EXPECT_EQ(message.get("method"), Value("elicitation/create"));
+}
+
 struct Bad {
   const char* name;
   std::string message;
@@ -117,6 +162,10 @@ TEST(McpProtocol, A5_RefusesWhatIsNoMessageOfTheProtocol) {
       {"a name that is no base64", request("tools/call", R"("name":"a",)" + meta), stateless("tools/call", "=?base64?*?="),
        Code::header_mismatch, 400},
       {"no tool", request("tools/call", ""), {}, Code::invalid_params, 200},
+      {"a prompt's argument that is no text", request("prompts/get", R"("name":"a","arguments":{"x":1})"), {}, Code::invalid_params, 200},
+      {"no address", request("resources/read", ""), {}, Code::invalid_params, 200},
+      {"answers without the state", request("tools/call", R"("name":"a","inputResponses":{},)" + meta), stateless("tools/call", "a"),
+       Code::invalid_params, 400},
       {"arguments that are a list", request("tools/call", R"("name":"a","arguments":[])"), {}, Code::invalid_params, 200},
       {"tasks that were not declared", request("tasks/get", R"("taskId":"a",)" + meta), stateless("tasks/get", "a"),
        Code::missing_capability, 400},

@@ -164,6 +164,9 @@ class Rounds : public std::enable_shared_from_this<Rounds> {
   }
 
   void begin() {
+    if (cancelled()) {
+      return finish(Answer(), Error(ErrorClass::unavailable, "llm.cancelled", "The call was cancelled."));
+    }
     Call call;
     call.organization = work_.asker.organization;
     call.provider = work_.asker.provider;
@@ -193,6 +196,11 @@ class Rounds : public std::enable_shared_from_this<Rounds> {
   }
 
  private:
+  bool cancelled() {
+    const std::lock_guard lock(mutex_);
+    return cancelled_;
+  }
+
   void answered(Answer answer) {
     add(answer);
     if (answer.reply.has_error()) {

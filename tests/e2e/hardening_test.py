@@ -58,7 +58,8 @@ def exchange(port, head, body=b"", timeout=15):
 
 
 class Hardening(unittest.TestCase):
-    environment = {"CORS_ORIGINS": ALLOWED, "LOG_LEVEL": "debug", "RATE_LIMIT_PER_MINUTE": "100000", "RATE_LIMIT_PER_HOUR": "1000000"}
+    environment = {"CORS_ORIGINS": ALLOWED, "LOG_LEVEL": "debug", "RATE_LIMIT_PER_MINUTE": "100000", "RATE_LIMIT_PER_HOUR": "1000000",
+                   "RATE_LIMIT_LLM_PER_MINUTE": "100000"}
 
     @classmethod
     def setUpClass(cls):

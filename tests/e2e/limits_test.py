@@ -99,6 +99,22 @@ class LimitsTest(unittest.TestCase):
         self.assert_refused(server.request("GET", "/api/workflows", None, ANONYMOUS), 720)
         self.assertEqual(server.request("GET", "/api/workflows")[0], 200, "who has a key is not concerned")
 
+    # proves: A6
+    def test_asking_models_has_a_budget_of_its_own_beside_the_general_one(self):
+        server = self.serve(RATE_LIMIT_LLM_PER_MINUTE="2")
+        for left in (1, 0):
+            status, reply, fields = server.request("POST", "/api/llm/generate", {"prompt": "x"})
+            self.assertEqual((status, reply["code"]), (409, "llm.not_configured"))
+            self.assertEqual((fields["X-RateLimit-Limit"], fields["X-RateLimit-Remaining"]), ("2", str(left)))
+        for route in ("chat", "generate", "generate-workflow", "plan", "recover", "validate"):
+            self.assertEqual(self.assert_refused(server.request("POST", f"/api/llm/{route}", {}))["X-RateLimit-Limit"], "2", route)
+        status, _, fields = server.request("GET", "/api/llm/providers")
+        self.assertEqual((status, fields["X-RateLimit-Limit"]), (200, "600"), "no model is asked")
+        server = self.serve(RATE_LIMIT_PER_HOUR="2")
+        for _ in range(2):
+            self.assertEqual(server.request("POST", "/api/llm/generate", {"prompt": "x"})[0], 409)
+        self.assert_refused(server.request("POST", "/api/llm/generate", {"prompt": "x"}), 1800)
+
     def test_limits_can_be_switched_off(self):
         server = self.serve(RATE_LIMIT_PER_HOUR="5", RATE_LIMIT_ENABLED="false")
         for _ in range(20):

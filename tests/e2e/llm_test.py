@@ -8,9 +8,12 @@ aimock/package-lock.json) and against our own scripts. The wire formats themselv
 import http.client
 import json
 import os
+import queue
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 import urllib.request
 
@@ -272,6 +275,90 @@ class ProvidersTest(Base):
         metrics = self.server.request("GET", "/metrics")[1]
         self.assertRegex(metrics, r'gen_ai_client_token_usage_total\{[^}]*gpt-4o-mini[^}]*input[^}]*\} \d{4}')
         self.assertNotIn("canary-0815", metrics + self.server.tail())
+
+
+class StallingProvider:
+    """Takes requests, answers nothing (or the beginning of a stream), and notes when its client hangs up."""
+
+    BEGINNING = (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+                 b'data: {"id":"1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"content":"Once"}}]}\n\n')
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/v1"
+        self.asked = queue.Queue()
+        self.left = queue.Queue()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        with connection:
+            text = b""
+            while b"\r\n\r\n" not in text:
+                text += connection.recv(65536)
+            head, _, body = text.partition(b"\r\n\r\n")
+            length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+            while len(body) < length:
+                body += connection.recv(65536)
+            if json.loads(body).get("stream"):
+                connection.sendall(self.BEGINNING)
+            self.asked.put(json.loads(body))
+            try:
+                while connection.recv(65536):
+                    pass
+            except OSError:
+                pass
+            self.left.put(True)
+
+
+class LeavingTest(Base):
+    """A model that nobody waits for any more is not paid any longer."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = StallingProvider()
+        cls.addClassCleanup(cls.provider.listener.close)
+        cls.begin({"OPENAI_API_KEY": "sk-canary-0815", "OPENAI_BASE_URL": cls.provider.url, "LLM_PROVIDER": "openai", "LLM_MODEL": "gpt-4o-mini"})
+
+    def ask(self, route, body):
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        connection.request("POST", f"/api/llm/{route}", json.dumps(body),
+                           {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"})
+        self.provider.asked.get(timeout=20)
+        return connection
+
+    def cancelled(self):
+        lines = [line for line in self.server.request("GET", "/metrics")[1].splitlines() if "llm.cancelled" in line and "_count" in line]
+        return sum(int(float(line.rsplit(" ", 1)[1])) for line in lines)
+
+    def test_a6_the_call_of_a_client_that_leaves_is_ended(self):
+        before = self.cancelled()
+        bodies = (("generate", {"prompt": "x"}), ("chat", {"message": "x"}), ("plan", {"workflow_spec": TWO_TASKS}),
+                  ("validate", {"workflow_spec": TWO_TASKS}), ("recover", {"task_id": "a", "error_message": "b"}),
+                  ("generate-workflow", {"description": "x"}))
+        for route, body in bodies:
+            with self.subTest(route):
+                self.ask(route, body).close()
+                self.assertTrue(self.provider.left.get(timeout=20))
+        poll(lambda: self.cancelled() == before + len(bodies) or None, 20, "six cancelled calls in the figures")
+        self.assertTrue(self.provider.asked.empty(), "nobody was asked again")
+
+    def test_a6_so_is_the_call_of_a_reader_that_leaves_its_stream(self):
+        before = self.cancelled()
+        connection = self.ask("generate", {"prompt": "x", "stream": True})
+        answer = connection.getresponse()
+        self.assertEqual(answer.readline(), b"event: chunk\n")
+        answer.close()
+        connection.close()
+        self.assertTrue(self.provider.left.get(timeout=20))
+        poll(lambda: self.cancelled() == before + 1 or None, 20, "the cancelled call in the figures")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 """proves: A5
 
 The public conformance suite of the Model Context Protocol against `/mcp`: the scenarios of what the server offers. Not offered, and so not run: logging,
-completion, prompts, resources, sampling, elicitation, sessions (`server-sse-*`); `dns-rebinding-protection` is for servers without sign-in, and a page of
+completion, sampling, subscriptions, sessions (`server-sse-*`), and resources under the suite's own addresses (`resources-read-*`, `resources-templates-read`); `dns-rebinding-protection` is for servers without sign-in, and a page of
 another origin is refused here in any case (mcp_test.py).
 """
 
@@ -21,7 +21,9 @@ from packages import install  # noqa: E402
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mcp")
 SCENARIOS = ["server-initialize", "ping", "tools-list", "tools-call-simple-text", "tools-call-image", "tools-call-audio", "tools-call-embedded-resource",
-             "tools-call-mixed-content", "tools-call-error", "tools-call-with-progress", "json-schema-2020-12"]
+             "tools-call-mixed-content", "tools-call-error", "tools-call-with-progress", "json-schema-2020-12", "tools-call-elicitation",
+             "elicitation-sep1034-defaults", "elicitation-sep1330-enums", "resources-list", "prompts-list", "prompts-get-simple",
+             "prompts-get-with-args", "prompts-get-embedded-resource", "prompts-get-with-image"]
 
 
 class SignIn(http.server.ThreadingHTTPServer):
@@ -37,13 +39,13 @@ class SignIn(http.server.ThreadingHTTPServer):
                 connection.request("POST", self.path, self.rfile.read(int(self.headers.get("Content-Length", 0))),
                                    {**fields, "Authorization": f"Bearer {API_KEY}"})
                 reply = connection.getresponse()
-                body = reply.read()
                 self.send_response(reply.status)
-                if reply.getheader("Content-Type"):
-                    self.send_header("Content-Type", reply.getheader("Content-Type"))
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                for name in ("Content-Type", "Content-Length", "Mcp-Session-Id"):
+                    if reply.getheader(name):
+                        self.send_header(name, reply.getheader(name))
+                self.end_headers()  # HTTP/1.0: a stream ends with the connection
+                while piece := reply.read1(65536):
+                    self.wfile.write(piece)
                 connection.close()
 
             def do_GET(self):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """proves: A5
 
-Workflows as tools of the Model Context Protocol: both eras over HTTP, progress, tasks, who may, and what a client can get wrong.
+Workflows as tools of the Model Context Protocol: both eras over HTTP, progress, tasks, prompts, resources, questions, who may, and what a
+client can get wrong.
 """
 
 import http.client
@@ -41,6 +42,31 @@ do:
   - hear: {listen: {to: {one: {with: {type: go}}}}}
   - done: {set: {heard: true}}
 """
+ASKING = """document: {dsl: '1.0.3', namespace: test, name: asking, version: '1.0.0'}
+do:
+  - ask:
+      call: approval
+      with:
+        title: Delete it?
+        data: {path: /tmp/x}
+        form: {type: object, properties: {reason: {type: string}}, required: [reason]}
+  - tell: {set: {approved: '${ .approved }', reason: '${ .data.reason }'}}
+"""
+FOUR_EYES = """document: {dsl: '1.0.3', namespace: test, name: four-eyes, version: '1.0.0'}
+do:
+  - ask: {call: approval, with: {title: 'Pay?', exclude_starter: true}}
+"""
+LETTER = """document: {dsl: '1.0.3', namespace: test, name: letter, version: '1.0.0', summary: Writes a letter., metadata: {mcp: {prompt: true}}}
+input:
+  schema:
+    document:
+      type: object
+      properties: {to: {type: string, description: Who gets it}, lines: {type: integer}}
+      required: [to]
+do:
+  - write:
+      set: {messages: [{role: user, content: {type: text, text: '${ "Write \\(.lines // 3) lines to \\(.to)." }'}}]}
+"""
 PICTURE = """document: {dsl: '1.0.3', namespace: test, name: picture, version: '1.0.0'}
 do:
   - draw: {set: {content: [{type: image, data: 'AA==', mimeType: image/png}]}}
@@ -53,7 +79,9 @@ class Mcp(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.server = Server(os.path.join(cls.folder.name, "data")).start()
         cls.ids = {name: cls.server.create_workflow(text) for name, text in
-                   (("greet", GREET), ("steps", STEPS), ("broken", BROKEN), ("patient", LONG), ("picture", PICTURE))}
+                   (("greet", GREET), ("steps", STEPS), ("broken", BROKEN), ("patient", LONG), ("picture", PICTURE), ("asking", ASKING),
+                    ("four-eyes", FOUR_EYES))}
+        cls.prompt = cls.server.create_workflow(LETTER)
 
     @classmethod
     def tearDownClass(cls):
@@ -197,6 +225,158 @@ class Mcp(unittest.TestCase):
         connection.close()
         poll(lambda: self.server.request("GET", f"/api/runs/{run['id']}")[1]["status"] == "cancelled", 60,
              "the cancellation: a client that left is noticed by the next line of comment, after 15 s")
+
+    # ---- prompts and resources -------------------------------------------------------------------------------------------------
+
+    def test_prompts_are_workflows_and_the_programs_own(self):
+        prompts = {prompt["name"]: prompt for prompt in self.post("prompts/list")[1]["result"]["prompts"]}
+        self.assertEqual(prompts["letter"]["arguments"], [{"name": "to", "required": True, "description": "Who gets it"},
+                                                          {"name": "lines", "required": False}])
+        self.assertIn("letter", prompts)
+        self.assertNotIn("letter", [tool["name"] for tool in self.post("tools/list")[1]["result"]["tools"]])
+        got = self.post("prompts/get", {"name": "letter", "arguments": {"to": "Ada", "lines": "5"}})[1]["result"]
+        self.assertEqual(got["messages"], [{"role": "user", "content": {"type": "text", "text": "Write 5 lines to Ada."}}])
+        self.assertEqual(got["description"], "Writes a letter.")
+        wrong = self.post("prompts/get", {"name": "letter", "arguments": {"lines": "5"}})[1]["error"]
+        self.assertEqual(wrong["code"], -32602)
+        self.assertEqual(self.post("prompts/get", {"name": "greet"})[1]["error"]["code"], -32602, "a tool is no prompt")
+        self.assertEqual(self.post("tools/call", {"name": "letter"})[1]["error"]["code"], -32602, "and a prompt no tool")
+        self.assertEqual(prompts["pawl.plan"]["_meta"], {"io.pawl/prompt": "plan@1"})
+        own = self.post("prompts/get", {"name": "pawl.plan", "arguments": {"workflow": "do: []"}})[1]["result"]
+        self.assertIn('"do: []"', own["messages"][0]["content"]["text"])
+        listed = self.modern("prompts/list")[1]["result"]
+        self.assertEqual((listed["resultType"], listed["cacheScope"]), ("complete", "private"))
+
+    def test_resources_are_documents_and_runs(self):
+        run = self.call("greet", {"who": "Ada"})["_meta"]["io.pawl/runId"]
+        listed = {resource["uri"]: resource for resource in self.post("resources/list")[1]["result"]["resources"]}
+        document = "pawl://workflows/" + self.ids["greet"]
+        self.assertLessEqual({document, "pawl://runs/" + run}, set(listed))
+
+        def read(uri, **more):
+            return self.post("resources/read", {"uri": uri}, **more)[1]
+
+        self.assertEqual(read(document)["result"]["contents"][0]["text"], GREET)
+        self.assertEqual(read(document + "/versions/1")["result"]["contents"][0]["mimeType"], "application/yaml")
+        output = read(f"pawl://runs/{run}/output")["result"]["contents"][0]
+        self.assertEqual((json.loads(output["text"]), output["_meta"]), ({"text": "Hello, Ada"}, {"io.pawl/untrusted": True}))
+        self.assertEqual(json.loads(read("pawl://runs/" + run)["result"]["contents"][0]["text"])["status"], "completed")
+        for unknown in ("pawl://runs/nothing", "pawl://workflows/" + run, document + "/versions/99", "file:///etc/passwd"):
+            self.assertEqual(read(unknown)["error"]["code"], -32002, unknown)
+        status, reply, _ = self.modern("resources/read", {"uri": "pawl://x"}, name="pawl://x")
+        self.assertEqual((status, reply["error"]["code"]), (400, -32602))
+        self.assertEqual(len(self.post("resources/templates/list")[1]["result"]["resourceTemplates"]), 4)
+        stranger = {"Authorization": f"Bearer {Person(self.server, 'curious@example.org').access_token}"}
+        for foreign in (document, document + "/versions/1", "pawl://runs/" + run, f"pawl://runs/{run}/output"):
+            self.assertEqual(read(foreign, headers=stranger)["error"]["code"], -32002, foreign)
+        self.assertEqual(self.post("resources/list", headers=stranger)[1]["result"]["resources"], [])
+
+    def test_a_result_that_is_too_large_is_not_read(self):
+        made = self.server.create_workflow(GREET.replace("name: greet", "name: heavy").replace('"Hello, " + .who', '"x" * 900000'))
+        self.addCleanup(self.server.request, "DELETE", f"/api/workflows/{made}")
+        run = self.server.request("POST", f"/api/workflows/{made}/execute", {"input": {"who": "x"}, "wait": 30})[1]["id"]
+        error = self.post("resources/read", {"uri": f"pawl://runs/{run}/output"})[1]["error"]
+        self.assertIn(f"/api/runs/{run}", error["message"])
+
+    # ---- questions -------------------------------------------------------------------------------------------------------------
+
+    ELICITS = {**META, "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}}
+
+    def session(self):
+        _, reply, fields = self.post("initialize", {"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}})
+        self.assertEqual(reply["result"]["capabilities"], {"tools": {}, "prompts": {}, "resources": {}})
+        return {"Mcp-Session-Id": fields["Mcp-Session-Id"]}
+
+    def asked(self, tool, headers=None, key=API_KEY):
+        """Calls a tool of a session. -> the connection, its answer, the question in its stream"""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        self.addCleanup(connection.close)
+        message = {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": tool}}
+        connection.request("POST", "/mcp", json.dumps(message), {
+            "Authorization": f"Bearer {key}", "Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+            **(self.session() if headers is None else headers)})
+        reply = connection.getresponse()
+        return connection, reply, self.next_event(reply)
+
+    @staticmethod
+    def next_event(reply):
+        while True:
+            line = reply.readline()
+            if not line:
+                return None
+            if line.startswith(b"data: "):
+                return json.loads(line[6:])
+
+    def test_a_session_is_asked_in_its_stream(self):
+        _, reply, question = self.asked("asking")
+        self.assertEqual(question["method"], "elicitation/create")
+        self.assertEqual(question["params"]["requestedSchema"]["required"], ["reason"])
+        self.assertIn("Delete it?", question["params"]["message"])
+        self.assertIn("/tmp/x", question["params"]["message"])
+
+        def answer(result, **fields):
+            return self.server.request("POST", "/mcp", {"jsonrpc": "2.0", "id": question["id"], "result": result}, fields)[0]
+
+        stranger = f"Bearer {Person(self.server, 'answers@example.org').access_token}"
+        self.assertEqual(answer({"action": "accept", "content": {"reason": "x"}}, Authorization=stranger), 404)
+        self.assertEqual(answer({"action": "accept", "content": {"reason": 5}}), 400, "not what the form asks for")
+        self.assertEqual(answer({"action": "perhaps"}), 400)
+        self.assertEqual(answer({"action": "cancel"}), 202, "it stays open")
+        self.assertEqual(answer({"action": "accept", "content": {"reason": "It is old."}}), 202)
+        last = self.next_event(reply)
+        self.assertEqual(last["result"]["structuredContent"], {"approved": True, "reason": "It is old."})
+        self.assertEqual(answer({"action": "decline"}), 400, "decided once")
+        records = poll(lambda: self.server.request("GET", "/api/audit?action=approvals.approve")[1]["items"], 10, "the record")
+        self.assertEqual(records[0]["details"]["via"], "mcp")
+
+    def test_a_client_without_sessions_repeats_the_call_with_the_answer(self):
+        call = {"name": "asking", "arguments": {}}
+        asked = self.modern("tools/call", call, meta=self.ELICITS, name="asking")[1]["result"]
+        self.assertEqual(asked["resultType"], "input_required")
+        (key, question), = asked["inputRequests"].items()
+        self.assertEqual(question["method"], "elicitation/create")
+        state = asked["requestState"]
+        again = self.modern("tools/call", {**call, "requestState": state}, meta=self.ELICITS, name="asking", request_id=2)[1]["result"]
+        self.assertEqual(list(again["inputRequests"]), [key], "what is not answered is asked again")
+        answers = {"inputResponses": {key: {"action": "decline"}, "unknown": {"action": "accept"}}, "requestState": state}
+        for wrong in ({**answers, "requestState": "x" + state[1:]}, {**answers, "arguments": {"other": 1}}, {"inputResponses": answers["inputResponses"]}):
+            status, reply, _ = self.modern("tools/call", {**call, **wrong}, meta=self.ELICITS, name="asking")
+            self.assertEqual((status, reply["error"]["code"]), (400, -32602), wrong)
+        done = self.modern("tools/call", {**call, **answers}, meta=self.ELICITS, name="asking", request_id=3)[1]["result"]
+        self.assertEqual((done["resultType"], done["structuredContent"]["approved"]), ("complete", False))
+
+    def test_a_task_tells_its_questions_and_takes_the_answers(self):
+        meta = {**META, "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}}}
+        task = self.modern("tools/call", {"name": "asking"}, meta=meta, name="asking")[1]["result"]["taskId"]
+
+        def state():
+            return self.modern("tasks/get", {"taskId": task}, meta=meta, name=task)[1]["result"]
+
+        asked = state()
+        self.assertEqual(asked["status"], "input_required")
+        responses = {key: {"action": "accept", "content": {"reason": "r"}} for key in asked["inputRequests"]}
+        self.assertEqual(self.modern("tasks/update", {"taskId": task, "inputResponses": responses}, meta=meta, name=task)[0], 200)
+        done = poll(lambda: (lambda s: s if s["status"] == "completed" else None)(state()), 10, "the end")
+        self.assertEqual(done["result"]["structuredContent"], {"approved": True, "reason": "r"})
+
+    def test_nobody_is_asked_what_is_for_others(self):
+        person = Person(self.server, "starter@example.org")
+        own = {"Authorization": f"Bearer {person.access_token}"}
+        status, made, _ = self.server.request("POST", "/api/workflows", {"definition": FOUR_EYES}, own)
+        self.assertEqual(status, 201, made)
+        meta = {**META, "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}}}
+        fields = {**own, "MCP-Protocol-Version": NEWEST}
+
+        def ask(method, params, name):
+            return self.post(method, {**params, "_meta": meta}, {**fields, "Mcp-Method": method, "Mcp-Name": name})[1]["result"]
+
+        task = ask("tools/call", {"name": "four-eyes"}, "four-eyes")["taskId"]
+        open_ones = self.server.request("GET", "/api/approvals", None, own)[1]["items"]
+        self.assertEqual([each["can_decide"] for each in open_ones], [False])
+        self.assertEqual(ask("tasks/get", {"taskId": task}, task)["status"], "working", "who started it does not decide it")
+        key = f"pawl-approval:{open_ones[0]['id']}:{open_ones[0]['digest']}"
+        status, reply, _ = self.server.request("POST", "/mcp", {"jsonrpc": "2.0", "id": key, "result": {"action": "accept"}}, own)
+        self.assertEqual(status, 403, reply)
 
     # proves: P2
     def test_an_organization_has_its_own_tools(self):

@@ -293,8 +293,8 @@ class Routes(unittest.TestCase):
             else:
                 yield from self.expect(f"{route} with a key to read", answer, 403, "auth.forbidden")
 
-        # What the message of /mcp asks for decides there: mcp_test.py.
-        self.walk(check, lambda route: route.permission not in ("open", "account") and route.path != "/mcp")
+        # What the message asks for decides there: mcp_test.py, a2a_test.py.
+        self.walk(check, lambda route: route.permission not in ("open", "account") and route.path not in ("/mcp", "/a2a"))
 
     # ---- foreign things -----------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 // Responders that add fields to whatever is answered through them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -24,6 +25,7 @@ class AddingSink final : public http::ResponseSink {
     return inner_.stream(std::move(headers));
   }
   void upgrade(http::WebSocketUpgrade upgrade) override { inner_.upgrade(std::move(upgrade.options), std::move(upgrade.opened)); }
+  void on_leave(std::function<void()> callback) override { inner_.on_leave(std::move(callback)); }
   void abandon() override { const http::Responder dropped = std::move(inner_); }
 
  private:

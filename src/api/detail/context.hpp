@@ -26,6 +26,7 @@
 
 namespace pawl::api::detail {
 
+class ToolNames;
 class WaitLists;
 
 struct Context {
@@ -39,6 +40,9 @@ struct Context {
   std::unique_ptr<catalog::Approvals> approvals;
   std::unique_ptr<Trail> trail;
   TimePoint started_at{};
+  crypto::Key continuation_key{};  ///< seals what clients carry from one request to the next
+  std::shared_ptr<ToolNames> tool_names{};
+  std::string public_url{};  ///< where the installation is reached, without a slash at the end
 };
 
 /// One request on its way through a handler; answered exactly once.

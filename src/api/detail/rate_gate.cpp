@@ -48,6 +48,7 @@ limits::Keys keys_of(Context& context, const Route& route, const Call& call) {
     case RateClass::none: return {};
     case RateClass::auth: return limiter.auth_keys(address_of(call.request), account_of(call));
     case RateClass::hook: return limiter.webhook_keys(call.request.param("token"));
+    case RateClass::model: return limiter.model_keys(call.principal.user.uuid);
     case RateClass::general: break;
   }
   return caller_keys(context, call);

@@ -14,11 +14,11 @@ bool is_unsafe(http::Method method) {
 
 /// Answered as soon as it is done: what follows from it is recorded step by step.
 bool waits_for_record(const Route& route) {
-  return route.tag != "runs" && route.tag != "events" && route.tag != "mcp" && route.rate != RateClass::hook;
+  return route.tag != "runs" && route.tag != "events" && route.tag != "mcp" && route.tag != "a2a" && route.rate != RateClass::hook;
 }
 
 /// One address takes all methods of the protocol, most of which change nothing: the handler records what does.
-bool records_itself(const Route& route) { return route.tag == "mcp"; }
+bool records_itself(const Route& route) { return route.tag == "mcp" || route.tag == "a2a"; }
 
 /// A guessed address of a webhook: nothing of this installation was concerned.
 bool is_unknown_hook(const Route& route, int status) { return route.rate == RateClass::hook && status == 404; }
@@ -97,6 +97,7 @@ class TrailSink final : public http::ResponseSink {
     static_cast<void>(trail_.log_->append(std::move(record_)));
     inner_.upgrade(std::move(upgrade.options), std::move(upgrade.opened));
   }
+  void on_leave(std::function<void()> callback) override { inner_.on_leave(std::move(callback)); }
   void abandon() override {
     complete(500);
     static_cast<void>(trail_.log_->append(std::move(record_)));

@@ -8,12 +8,7 @@ namespace {
 
 constexpr std::uint32_t kPage = 200;
 constexpr std::size_t kIdCharacters = 8;
-
-struct NamedWorkflow {
-  std::string name;
-  catalog::ExecutablePtr workflow;
-  std::string description;
-};
+constexpr std::size_t kMostOrganizations = 1000;
 
 /// `document.metadata.mcp.name`, else the document's.
 std::string wished_name(const dsl::Plan& plan) {
@@ -21,8 +16,75 @@ std::string wished_name(const dsl::Plan& plan) {
   return wish.is_string() ? std::string(wish.as_string()) : plan.name;
 }
 
-/// Oldest first. A version that does not compile any more is no tool, nor is one whose `document.metadata.mcp` is false.
+/// Behind a name that an older workflow has: the end of the id.
+std::string second_name(const std::string& wish, const WorkflowId& workflow) {
+  const auto id = workflow.to_string();
+  return mcp::tool_name(wish.substr(0, 50) + "-" + id.substr(id.size() - kIdCharacters));
+}
+
+/// The schema that stands in the document, where it is of an object; `fallback` where none does.
+json::Value schema_in(const json::Value& document, std::string_view part, json::Value fallback) {
+  const auto& schema = document.get(part).get("schema").get("document");
+  if (!schema.is_object() || schema.get("type") != json::Value("object")) return fallback;
+  return schema;
+}
+
+mcp::Tool tool_of(const NamedWorkflow& named) {
+  const auto& plan = *named.workflow->plan;
+  mcp::Tool tool;
+  tool.name = named.name;
+  tool.title = title_of(named);
+  tool.description = description_of(named);
+  tool.input_schema = input_schema_of(plan);
+  tool.output_schema = schema_in(plan.document, "output", json::Value());
+  return tool;
+}
+
+/// Where it still is what the listing saw.
+catalog::ExecutablePtr known_workflow(Context& context, const OrganizationId& organization, std::string_view name) {
+  const auto names = context.tool_names->find(organization, context.d.catalog.changes());
+  if (names == nullptr) return nullptr;
+  const auto found = names->find(name);
+  if (found == names->end()) return nullptr;
+  auto executable = context.d.catalog.executable(organization, found->second);
+  if (executable.has_error() || !(*executable)->active || (*executable)->plan->metadata.get("mcp") == json::Value(false)) return nullptr;
+  const auto wish = wished_name(*(*executable)->plan);
+  if (mcp::tool_name(wish) != name && second_name(wish, found->second) != name) return nullptr;
+  return *executable;
+}
+
+}  // namespace
+
+std::shared_ptr<const ToolNames::Names> ToolNames::find(const OrganizationId& organization, std::uint64_t changes) {
+  const std::lock_guard lock(mutex_);
+  const auto found = known_.find(organization);
+  return found == known_.end() || found->second.changes != changes ? nullptr : found->second.names;
+}
+
+void ToolNames::keep(const OrganizationId& organization, std::uint64_t changes, Names names) {
+  auto kept = std::make_shared<const Names>(std::move(names));
+  const std::lock_guard lock(mutex_);
+  if (known_.size() >= kMostOrganizations && !known_.contains(organization)) known_.clear();
+  known_[organization] = {changes, std::move(kept)};
+}
+
+bool is_prompt(const dsl::Plan& plan) { return plan.metadata.get("mcp").get("prompt") == json::Value(true); }
+
+std::string title_of(const NamedWorkflow& named) {
+  const auto& plan = *named.workflow->plan;
+  return plan.title.empty() ? named.workflow->name : plan.title;
+}
+
+std::string description_of(const NamedWorkflow& named) {
+  const auto& plan = *named.workflow->plan;
+  if (!plan.summary.empty()) return plan.summary;
+  return named.description.empty() ? "Runs the workflow " + title_of(named) + "." : named.description;
+}
+
+json::Value input_schema_of(const dsl::Plan& plan) { return schema_in(plan.document, "input", json::Value::object({{"type", "object"}})); }
+
 Result<std::vector<NamedWorkflow>> named_workflows(Context& context, const OrganizationId& organization) {
+  const auto changes = context.d.catalog.changes();  // before: what changes meanwhile is seen by the next one
   std::vector<catalog::Workflow> all;
   catalog::WorkflowFilter filter;
   filter.active = true;
@@ -41,47 +103,30 @@ Result<std::vector<NamedWorkflow>> named_workflows(Context& context, const Organ
     const auto wish = wished_name(*(*executable)->plan);
     auto name = mcp::tool_name(wish);
     if (!taken.insert(name).second) {
-      const auto id = workflow.id.to_string();
-      name = mcp::tool_name(wish.substr(0, 50) + "-" + id.substr(id.size() - kIdCharacters));
+      name = second_name(wish, workflow.id);
       if (!taken.insert(name).second) continue;
     }
     named.push_back({std::move(name), *executable, std::move(workflow.description)});
   }
+  ToolNames::Names names;
+  for (const auto& each : named) names.emplace(each.name, each.workflow->id);
+  context.tool_names->keep(organization, changes, std::move(names));
   return named;
 }
-
-/// The schema that stands in the document, where it is of an object; `fallback` where none does.
-json::Value schema_in(const json::Value& document, std::string_view part, json::Value fallback) {
-  const auto& schema = document.get(part).get("schema").get("document");
-  if (!schema.is_object() || schema.get("type") != json::Value("object")) return fallback;
-  return schema;
-}
-
-mcp::Tool tool_of(const NamedWorkflow& named) {
-  const auto& plan = *named.workflow->plan;
-  mcp::Tool tool;
-  tool.name = named.name;
-  tool.title = plan.title.empty() ? named.workflow->name : plan.title;
-  tool.description = !plan.summary.empty()        ? plan.summary
-                     : !named.description.empty() ? named.description
-                                                  : "Runs the workflow " + tool.title + ".";
-  tool.input_schema = schema_in(plan.document, "input", json::Value::object({{"type", "object"}}));
-  tool.output_schema = schema_in(plan.document, "output", json::Value());
-  return tool;
-}
-
-}  // namespace
 
 Result<std::vector<mcp::Tool>> workflow_tools(Context& context, const OrganizationId& organization) {
   PAWL_TRY(named, named_workflows(context, organization));
   std::vector<mcp::Tool> tools;
   tools.reserve(named.size());
-  for (const auto& workflow : named) tools.push_back(tool_of(workflow));
+  for (const auto& workflow : named) {
+    if (!is_prompt(*workflow.workflow->plan)) tools.push_back(tool_of(workflow));
+  }
   std::sort(tools.begin(), tools.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return tools;
 }
 
-Result<catalog::ExecutablePtr> workflow_of_tool(Context& context, const OrganizationId& organization, std::string_view name) {
+Result<catalog::ExecutablePtr> workflow_of_name(Context& context, const OrganizationId& organization, std::string_view name) {
+  if (auto known = known_workflow(context, organization, name)) return known;
   PAWL_TRY(named, named_workflows(context, organization));
   const auto found = std::find_if(named.begin(), named.end(), [&](const auto& workflow) { return workflow.name == name; });
   if (found == named.end()) return Error(ErrorClass::not_found, "mcp.unknown_tool", "There is no tool of this name.");

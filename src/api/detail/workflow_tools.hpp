@@ -1,10 +1,17 @@
-// Workflows as tools of the Model Context Protocol: one for each active workflow of an organization.
+// Workflows as tools, prompts and resources of the Model Context Protocol: one tool for each active workflow of an organization, or one
+// prompt where its `document.metadata.mcp.prompt` is true.
 //
 // A tool is called as its document is. Where two documents have one name, the older workflow keeps it and the others get the end of their
 // id behind it, so a name means the same workflow as long as that exists.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/detail/context.hpp"
@@ -14,9 +21,43 @@ namespace pawl::api::detail {
 
 inline constexpr std::size_t kMaxTools = 1000;
 
-/// The organization's tools by name, of at most `kMaxTools` workflows, the newest. Blocks: on the pool.
+/// Which workflow has which name, as the last listing found it: while no workflow changes a call need not list them all again.
+class ToolNames {
+ public:
+  using Names = std::map<std::string, WorkflowId, std::less<>>;
+  /// Null where nothing is known, or something has changed since.
+  [[nodiscard]] std::shared_ptr<const Names> find(const OrganizationId& organization, std::uint64_t changes);
+  void keep(const OrganizationId& organization, std::uint64_t changes, Names names);
+
+ private:
+  struct Known {
+    std::uint64_t changes = 0;
+    std::shared_ptr<const Names> names;
+  };
+  std::mutex mutex_;
+  std::map<OrganizationId, Known> known_;  // guarded by mutex_
+};
+
+/// A workflow under the name that clients call it by.
+struct NamedWorkflow {
+  std::string name;
+  catalog::ExecutablePtr workflow;
+  std::string description;
+};
+/// Does it give a prompt, instead of being a tool?
+[[nodiscard]] bool is_prompt(const dsl::Plan& plan);
+[[nodiscard]] std::string title_of(const NamedWorkflow& named);
+[[nodiscard]] std::string description_of(const NamedWorkflow& named);
+/// Of its input, where that is of an object; else of any object.
+[[nodiscard]] json::Value input_schema_of(const dsl::Plan& plan);
+
+/// Oldest first, of at most `kMaxTools` workflows, the newest. A version that does not compile any more is left out, as is one whose
+/// `document.metadata.mcp` is false. Blocks: on the pool.
+[[nodiscard]] Result<std::vector<NamedWorkflow>> named_workflows(Context& context, const OrganizationId& organization);
+
+/// The organization's tools by name. Blocks: on the pool.
 [[nodiscard]] Result<std::vector<mcp::Tool>> workflow_tools(Context& context, const OrganizationId& organization);
-/// Error `mcp.unknown_tool`. Blocks: on the pool.
-[[nodiscard]] Result<catalog::ExecutablePtr> workflow_of_tool(Context& context, const OrganizationId& organization, std::string_view name);
+/// A tool or a prompt. Error `mcp.unknown_tool`. Blocks: on the pool.
+[[nodiscard]] Result<catalog::ExecutablePtr> workflow_of_name(Context& context, const OrganizationId& organization, std::string_view name);
 
 }  // namespace pawl::api::detail

@@ -150,7 +150,7 @@ std::string digest_of(const Call& call, const Proposal& proposal) {
 
 /// The workflow, or a document around the function. Blocks.
 Result<catalog::ExecutablePtr> executable_of(Context& context, const OrganizationId& organization, const Proposal& proposal) {
-  if (!is_function(proposal)) return workflow_of_tool(context, organization, proposal.name);
+  if (!is_function(proposal)) return workflow_of_name(context, organization, proposal.name);
   const catalog::Definition definition{.text = json::to_text(agents::call_document(proposal.name, proposal.input)),
                                        .format = catalog::Definition::Format::data};
   auto checked = context.d.catalog.check(definition);

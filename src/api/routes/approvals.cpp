@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include "agents/healing.hpp"
 #include "api/body.hpp"
-#include "api/detail/context.hpp"
+#include "api/detail/deciding.hpp"
 #include "api/detail/owners.hpp"
 #include "api/detail/render.hpp"
 #include "api/json_writer.hpp"
@@ -20,28 +19,6 @@ constexpr std::size_t kMaxComment = 2000;
 
 Result<engine::ApprovalKey> approval_id(const http::Request& request) {
   return path_id<engine::ApprovalKey>(request, "approval_id", "approval.not_found", "approval");
-}
-
-Result<engine::Decider> decider_of(Context& context, const Call& call) {
-  const auto role = call.principal.role_in(call.organization).value_or(identity::Role::viewer);
-  return context.approvals->decider(call.principal.user, identity::to_text(role));
-}
-
-/// A remedy is decided by a person who is signed in and may change workflows: an API key could approve what it proposed itself.
-Result<bool> needs_session(Context& context, const Call& call, const RunId& run) {
-  const bool is_person =
-      call.principal.kind != identity::Principal::Kind::api_key && call.principal.permits(Permission::write, call.organization);
-  auto* healing = is_person ? nullptr : agents::Healing::behind(context.d.functions);
-  if (healing == nullptr) return false;
-  return healing->remedies().is_asked_by(call.organization, run);
-}
-
-/// `can_decide`, with that.
-Result<void> complete(Context& context, const Call& call, catalog::ApprovalView& view) {
-  if (!view.can_decide) return {};
-  PAWL_TRY(is_refused, needs_session(context, call, view.run));
-  view.can_decide = !is_refused;
-  return {};
 }
 
 void append_approval(std::string& out, const catalog::ApprovalView& view) {
@@ -130,16 +107,8 @@ void decide(Context& context, Call call, bool approved) {
   decision.comment = fields.text("comment", kMaxComment).value_or("");
   decision.data = fields.value("data").value_or(json::Value());
   PAWL_API_CHECK(fields.finish());
-  PAWL_API_TRY(who, decider_of(context, call));
-  PAWL_API_TRY(view, context.approvals->get(call.organization, id, who));
-  PAWL_API_TRY(is_refused, needs_session(context, call, view.run));
-  if (is_refused) {
-    return call.fail(Error(ErrorClass::denied, "approval.forbidden",
-                           "A remedy is decided by people who are signed in and may change workflows; no API key does it."));
-  }
-  decision.by = std::move(who);
   const auto shared = std::make_shared<Call>(std::move(call));
-  context.approvals->decide(shared->organization, id, std::move(decision), [shared, id, approved](Result<RunId> run) {
+  decide_approval(context, *shared, id, std::move(decision), [shared, id, approved](Result<RunId> run) {
     if (run.has_error()) return shared->fail(run.error());
     std::string out;
     {

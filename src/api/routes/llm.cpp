@@ -1,5 +1,5 @@
 // Language models: asking one, and what models do on workflows. Answers come when the model has answered, from whatever thread; nobody
-// waits.
+// waits. The client that leaves takes the work with it.
 #include <fmt/format.h>
 
 #include <memory>
@@ -10,6 +10,7 @@
 #include "api/detail/dry_runs.hpp"
 #include "api/detail/execution.hpp"
 #include "api/detail/gate.hpp"
+#include "api/detail/leash.hpp"
 #include "api/detail/model_reply.hpp"
 #include "api/detail/render.hpp"
 #include "api/detail/shown.hpp"
@@ -58,11 +59,12 @@ json::Value chunk_data(const models::Chunk& chunk) {
 void ask(Context& context, Call call, models::Call wish, const std::string& prompt, bool stream) {
   wish.organization = call.organization;
   if (!stream) {
+    const Leash leash(call.responder);
     const auto shared = std::make_shared<Call>(std::move(call));
-    context.d.models->ask(std::move(wish), [shared, prompt](const models::Answer& answer) {
+    leash.hold(context.d.models->ask(std::move(wish), [shared, prompt](const models::Answer& answer) {
       if (answer.reply.has_error()) return shared->fail(answer.reply.error());
       shared->reply(200, json::to_text(said(answer, prompt)));
-    });
+    }));
     return;
   }
   const auto events = call.responder.stream();
@@ -130,19 +132,21 @@ void plan(Context& context, Call call) {
     return call.fail(Error(ErrorClass::unprocessable, "workflow.invalid", "The workflow has errors.", std::move(compiled.findings)));
   }
   const auto asker = asker_of(call);
+  const Leash leash(call.responder);
   const auto shared = std::make_shared<Call>(std::move(call));
   const models::Assistant assistant(*context.d.models, context.d.functions);
-  assistant.plan(asker, without_secrets(context, (*compiled.value)->document), *compiled.value, [shared](const models::Assisted& assisted) {
-    if (assisted.output.has_error()) return shared->fail(assisted.output.error());
-    auto reply = told(assisted.answer);
-    auto output = *assisted.output;
-    const auto explanation = output.take("explanation");
-    output.erase("explanation");
-    reply.set("plan", std::move(output));
-    reply.set("explanation", explanation);
-    reply.set("prompt", assisted.prompt);
-    shared->reply(200, json::to_text(reply));
-  });
+  leash.hold(assistant.plan(asker, without_secrets(context, (*compiled.value)->document), *compiled.value,
+                            [shared](const models::Assisted& assisted) {
+                              if (assisted.output.has_error()) return shared->fail(assisted.output.error());
+                              auto reply = told(assisted.answer);
+                              auto output = *assisted.output;
+                              const auto explanation = output.take("explanation");
+                              output.erase("explanation");
+                              reply.set("plan", std::move(output));
+                              reply.set("explanation", explanation);
+                              reply.set("prompt", assisted.prompt);
+                              shared->reply(200, json::to_text(reply));
+                            }));
 }
 
 /// The document as a model may see it. Values that stand under the name of a secret are found in the document that the text means: where
@@ -168,9 +172,10 @@ void validate(Context& context, Call call) {
   const bool auto_fix = call.body.get("auto_fix").truthy();
   const auto asker = asker_of(call);
   const auto redacted = shown_text(context, text);
+  const Leash leash(call.responder);
   const auto shared = std::make_shared<Call>(std::move(call));
   const models::Assistant assistant(*context.d.models, context.d.functions);
-  assistant.review(
+  leash.hold(assistant.review(
       asker, redacted, compiled.findings, auto_fix, [shared, valid, auto_fix, found = compiled.findings](const models::Assisted& assisted) {
         // A fix that does not compile is none; the review itself still stands.
         const bool given_up = assisted.output.has_error() && assisted.output.error().code == "llm.given_up";
@@ -190,7 +195,7 @@ void validate(Context& context, Call call) {
         reply.set("fixed_spec", auto_fix && !given_up ? assisted.draft.get("fixed_document") : json::Value());
         reply.set("prompt", assisted.prompt);
         shared->reply(200, json::to_text(reply));
-      });
+      }));
 }
 
 void reply_recovery(const CallPtr& shared, const models::Assisted& assisted, const json::Value& task, const json::Value& error) {
@@ -214,15 +219,16 @@ void recover(Context& context, Call call) {
     if (!call.principal.permits(Permission::read, call.organization)) return call.fail(forbidden(Permission::read));
     const auto run = RunId::parse(text_of(body, "run_id"));
     if (!run) return call.fail(Error(ErrorClass::not_found, "run.not_found", "There is no run of this id."));
+    const Leash leash(call.responder);
     const auto shared = std::make_shared<Call>(std::move(call));
-    context.d.engine.view(shared->organization, *run, true, [&context, shared, asker, task](Result<engine::RunView> view) {
+    context.d.engine.view(shared->organization, *run, true, [&context, shared, leash, asker, task](Result<engine::RunView> view) {
       if (view.has_error()) return shared->fail(view.error());
       if (view->error.is_null()) return shared->fail(Error(ErrorClass::conflict, "run.not_failed", "The run has not failed."));
       const auto facts = without_secrets(context, failure_of(shown(context, std::move(*view)), task));
       const models::Assistant assistant(*context.d.models, context.d.functions);
-      assistant.recover(asker, facts, [shared, facts](const models::Assisted& assisted) {
+      leash.hold(assistant.recover(asker, facts, [shared, facts](const models::Assisted& assisted) {
         reply_recovery(shared, assisted, facts.get("task"), facts.get("error"));
-      });
+      }));
     });
     return;
   }
@@ -231,17 +237,19 @@ void recover(Context& context, Call call) {
   }
   const auto facts = without_secrets(
       context, json::Value::object({{"task", task}, {"error", body.get("error_message")}, {"context", body.get("task_context")}}));
+  const Leash leash(call.responder);
   const auto shared = std::make_shared<Call>(std::move(call));
   const models::Assistant assistant(*context.d.models, context.d.functions);
-  assistant.recover(asker, facts, [shared, facts](const models::Assisted& assisted) {
+  leash.hold(assistant.recover(asker, facts, [shared, facts](const models::Assisted& assisted) {
     reply_recovery(shared, assisted, facts.get("task"), facts.get("error"));
-  });
+  }));
 }
 
 void generate_workflow(Context& context, Call call) {
   if (context.d.models == nullptr) return call.fail(no_models());
   const auto asker = asker_of(call);
   const auto description = text_of(call.body, "description");
+  const Leash leash(call.responder);
   const auto shared = std::make_shared<Call>(std::move(call));
   const models::Assistant assistant(*context.d.models, context.d.functions);
   const auto dry_run = std::make_shared<json::Value>();  // the last one; the rounds are one after the other
@@ -261,7 +269,7 @@ void generate_workflow(Context& context, Call call) {
                                      told_findings(agents::objections(run));
                                    });
   };
-  assistant.generate_workflow(asker, description, std::move(try_out), [shared, dry_run](const models::Assisted& assisted) {
+  leash.hold(assistant.generate_workflow(asker, description, std::move(try_out), [shared, dry_run](const models::Assisted& assisted) {
     const bool given_up = assisted.output.has_error() && assisted.output.error().code == "llm.given_up";
     if (assisted.output.has_error() && !given_up) return shared->fail(assisted.output.error());
     auto reply = told(assisted.answer);
@@ -280,7 +288,7 @@ void generate_workflow(Context& context, Call call) {
     reply.set("rounds", assisted.rounds);
     reply.set("prompt", assisted.prompt);
     shared->reply(200, json::to_text(reply));
-  });
+  }));
 }
 
 void list_providers(Context& context, Call call) {
@@ -388,10 +396,14 @@ Route row(std::string_view path, std::string_view id, std::string_view summary, 
           .permission = Permission::execute,
           .handler = handler,
           .runs = Runs::pool,
+          .rate = RateClass::model,
           .body = Body::json,
           .request = std::move(request),
           .reply = std::move(reply),
-          .description = "409 `llm.not_configured` where no provider is there to ask: an answer is a model's, or there is none."};
+          .description =
+              "409 `llm.not_configured` where no provider is there to ask: an answer is a model's, or there is none. A client that leaves "
+              "ends the "
+              "model's call."};
 }
 
 }  // namespace

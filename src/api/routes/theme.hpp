@@ -22,6 +22,7 @@ namespace pawl::api::detail {
 [[nodiscard]] std::vector<Route> hook_routes();
 [[nodiscard]] std::vector<Route> plugin_routes();
 [[nodiscard]] std::vector<Route> mcp_routes();
+[[nodiscard]] std::vector<Route> a2a_routes();
 [[nodiscard]] std::vector<Route> live_routes();
 [[nodiscard]] std::vector<Route> organization_routes();
 [[nodiscard]] std::vector<Route> admin_routes();

@@ -255,6 +255,12 @@ void Connection::abandon() {
   state_->threads.post(shard_.index, [self = shared_from_this()] { self->abandon(); });
 }
 
+void Connection::on_leave(std::function<void()> callback) {
+  if (state_->threads.on_thread(shard_.index)) return watch(std::move(callback));
+  state_->threads.post(shard_.index,
+                       [self = shared_from_this(), callback = std::move(callback)]() mutable { self->watch(std::move(callback)); });
+}
+
 void Connection::respond(Response response) {
   if (phase_ != Phase::handling) return;  // the connection was closed meanwhile
   begin_write(std::move(response));
@@ -282,6 +288,7 @@ void Connection::begin_write(Response response) {
     large_body_ = response_.body_text();
   }
   written_ = 0;
+  on_leave_ = nullptr;
   phase_ = Phase::writing;
   deadline_ = now + state_->options.write_timeout;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -39,6 +40,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   [[nodiscard]] std::shared_ptr<EventStream> stream(Headers headers) override;
   void upgrade(WebSocketUpgrade upgrade) override;
   void abandon() override;
+  void on_leave(std::function<void()> callback) override;
 
  private:
   static constexpr std::size_t kFirstInput = 4 * 1024;  ///< an idle connection holds this much
@@ -79,6 +81,8 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   [[nodiscard]] WriteResult write_some();
   void wait_readable();
   void wait_writable();
+  void watch(std::function<void()> callback);
+  void look_for_client();
   void received(boost::system::error_code failure, std::size_t bytes);
   void make_room();
   void shrink_input();
@@ -116,6 +120,8 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   bool gzip_ = false;    // and this client takes them so
   bool http11_ = true;
   Method method_ = Method::get;
+  std::function<void()> on_leave_;  // while the request is handled, where somebody asked for it
+  bool watch_pending_ = false;
   std::string path_;
   std::string request_id_;
   std::string client_address_;  ///< of the request, see ServerOptions::identify

@@ -79,6 +79,29 @@ void Connection::wait_writable() {
   });
 }
 
+/// Nothing is read while a request is handled: the bytes of the next one stay where they are.
+void Connection::watch(std::function<void()> callback) {
+  if (phase_ == Phase::closed) return callback();
+  if (phase_ != Phase::handling) return;  // answered meanwhile
+  on_leave_ = std::move(callback);
+  if (std::exchange(watch_pending_, true)) return;
+  socket_->async_wait(Socket::wait_read, [self = shared_from_this()](boost::system::error_code failure) {
+    self->watch_pending_ = false;
+    if (!failure) self->look_for_client();
+  });
+}
+
+void Connection::look_for_client() {
+  if (phase_ != Phase::handling || !on_leave_) return;  // of an exchange that is over
+  char next = 0;
+  boost::system::error_code failure;
+  socket_->receive(asio::buffer(&next, 1), Socket::message_peek, failure);
+  if (!failure) return;  // the next request: behind it an end is not seen
+  if (failure == asio::error::would_block || failure == asio::error::try_again) return watch(std::exchange(on_leave_, nullptr));
+  const auto callback = std::exchange(on_leave_, nullptr);
+  callback();  // the answer is written all the same: a client may end its own side only
+}
+
 void Connection::hang_up() {
   boost::system::error_code ignored;
   socket_->shutdown(Socket::shutdown_send, ignored);
@@ -139,6 +162,7 @@ void Connection::close() {
   if (phase_ == Phase::closed) return;
   const auto self = shared_from_this();
   exchange_ended(false);
+  const auto leave = std::exchange(on_leave_, nullptr);
   phase_ = Phase::closed;
   gone_ = true;
   if (socket_) {
@@ -149,6 +173,7 @@ void Connection::close() {
   shard_.connections.erase(place_);
   if (const auto stream = std::exchange(stream_, nullptr)) stream->ended();
   if (const auto websocket = std::exchange(websocket_, nullptr)) websocket->abort();
+  if (leave) leave();
   state_->connection_closed();
 }
 

