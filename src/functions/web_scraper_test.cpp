@@ -153,6 +153,14 @@ TEST_F(Browser, F3_NothingThatAPageDoesReachesInward) {
     EXPECT_FALSE(refused.ok()) << url << text(refused);
   }
   EXPECT_EQ(inside.connections(), 0);
+  // It is the guard that holds them back: without it the page gets there.
+  options.policy.allow_private = true;
+  net::CurlOutbound open(options);
+  Bench unguarded(open);
+  const auto let =
+      unguarded.call("web-scraper", R"({"url": "http://page.test/", "selectors": {"all": "body"}, "wait_for": ".late", "hosts": ["*"]})");
+  EXPECT_THAT(text(let), HasSubstr("PLANTED-SECRET"));
+  EXPECT_GT(inside.connections(), 0);
 }
 
 TEST_F(Browser, APageThatGoesElsewhereTakesNothingWithIt) {
