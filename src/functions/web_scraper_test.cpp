@@ -30,10 +30,17 @@ class Sites final : public net::Outbound {
   net::RequestHandle start(net::OutboundRequest request, Done done) override {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
+    most_ = std::max(most_, ++running_);
     const auto found = answers_.find(request.url);
     Result<net::OutboundResponse> answer = Error(ErrorClass::unavailable, "net.connect", "no such site");
     if (found != answers_.end()) answer = found->second;
-    static_cast<void>(pool_.try_post([done = std::move(done), answer = std::move(answer)] { done(answer); }));
+    static_cast<void>(pool_.try_post([this, done = std::move(done), answer = std::move(answer)] {
+      {
+        const std::lock_guard inner(mutex_);
+        --running_;
+      }
+      done(answer);
+    }));
     return ++handle_;
   }
   void cancel(net::RequestHandle) override {}
@@ -46,11 +53,17 @@ class Sites final : public net::Outbound {
     for (const auto& request : requests()) all.push_back(request.method + " " + request.url);
     return all;
   }
+  [[nodiscard]] std::size_t most_at_once() {
+    const std::lock_guard lock(mutex_);
+    return most_;
+  }
 
  private:
   std::mutex mutex_;
   std::map<std::string, net::OutboundResponse> answers_;
   std::vector<net::OutboundRequest> requests_;
+  std::size_t running_ = 0;
+  std::size_t most_ = 0;
   net::RequestHandle handle_ = 0;
   async::BlockingPool pool_{"sites", 1, 1000};
 };
@@ -172,6 +185,35 @@ TEST_F(Browser, APageThatGoesElsewhereTakesNothingWithIt) {
   const auto outcome = bench.call("web-scraper", R"({"url": "http://page.test/", "selectors": {"a": "p"}, "wait_for": "p", "timeout": 3})");
   EXPECT_FALSE(outcome.ok());
   for (const auto& url : sites.urls()) EXPECT_THAT(url, AllOf(Not(HasSubstr("thief")), Not(HasSubstr("POST")))) << url;
+}
+
+TEST_F(Browser, FieldsGoOnlyWithWhatThePageItselfAsks) {
+  Sites sites;
+  sites.set("http://page.test/", "<body><img src='/own'><script>onload = () => location = 'http://other.test/'</script>");
+  sites.set("http://page.test/own", "x");
+  sites.set("http://other.test/", "<body><script>fetch('http://page.test/all').finally(() => document.body.innerHTML = '<p>')</script>");
+  Bench bench(sites);
+  const auto outcome = bench.call("web-scraper", R"({"url": "HTTP://Page.test:80/", "selectors": {"a": "p"}, "wait_for": "p",
+    "hosts": ["other.test"], "headers": {"X-Key": "of-the-page"}})");
+  ASSERT_TRUE(outcome.ok()) << text(outcome);
+  EXPECT_THAT(sites.urls(), Contains("GET http://page.test/all"));
+  for (const auto& request : sites.requests()) {
+    const bool is_own = request.url == "http://page.test/" || request.url == "http://page.test/own";
+    EXPECT_EQ(net::find_header(request.headers, "X-Key").has_value(), is_own) << request.url;
+  }
+}
+
+// proves: F3
+TEST_F(Browser, F3_APageThatWantsEverythingAtOnceGetsSoMuchAndNoMore) {
+  Sites sites;
+  sites.set("http://page.test/", R"(<body><script>
+    Promise.allSettled(Array.from({ length: 150 }, (_, i) => fetch('/part' + i))).then(() => document.body.innerHTML = '<p>')</script>)");
+  for (int i = 0; i < 150; ++i) sites.set("http://page.test/part" + std::to_string(i), std::string(1U << 20U, 'x'));
+  Bench bench(sites);
+  const auto outcome = bench.call("web-scraper", R"({"url": "http://page.test/", "selectors": {"a": "p"}, "wait_for": "p"})");
+  EXPECT_TRUE(outcome.ok()) << text(outcome);
+  EXPECT_LE(sites.most_at_once(), 8U);
+  EXPECT_LE(sites.requests().size(), 64U + 8U + 2U) << "more than 64 MiB";
 }
 
 // proves: S4-M2

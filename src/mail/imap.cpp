@@ -13,8 +13,9 @@
 namespace pawl::mail {
 namespace {
 
-constexpr std::size_t kMaxLine = 4U << 20U;    // a search finds that many mails at most: some 500,000
-constexpr std::size_t kMaxLines = 10'000;      // of one response
+constexpr std::size_t kMaxLine = 4U << 20U;  // a search finds that many mails at most: some 500,000
+constexpr std::size_t kMaxLines = 10'000;    // of one response
+constexpr std::size_t kMaxFound = 1'000'000;
 constexpr std::size_t kMaxLiteral = 64 << 10;  // beside mails: of names and the like
 
 Error bad(std::string message) { return {ErrorClass::invalid, "mail.arguments", std::move(message)}; }
@@ -189,6 +190,9 @@ Result<std::vector<std::uint32_t>> search(Imap& imap, const std::string& criteri
       std::uint32_t uid = 0;
       const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), uid);
       if (error != std::errc() || end != word.data() + word.size() || uid == 0) return lost("The mail server finds what is no mail.");
+      if (found.size() == kMaxFound) {
+        return Error(ErrorClass::too_large, "mail.too_large", fmt::format("The mail server finds more than {} mails.", kMaxFound));
+      }
       found.push_back(uid);
     }
     return {};

@@ -43,7 +43,7 @@ struct ImapMails {
   std::vector<ImapMail> mails;
 };
 
-/// Oldest first. Errors of server.hpp; `mail.arguments` (invalid): a text or date that cannot be sent.
+/// Oldest first. Errors of server.hpp.
 [[nodiscard]] Result<ImapMails> read_by_imap(const MailServer& server, const ImapQuery& query, const std::atomic<bool>& stop);
 
 }  // namespace pawl::mail

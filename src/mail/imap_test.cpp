@@ -190,6 +190,9 @@ TEST(Imap, F3_AServerThatLiesIsLeft) {
   EXPECT_EQ(code_of({{"UID SEARCH", "xFOREVER"}}), "mail.server") << "a line without an end";
   EXPECT_EQ(code_of({{"UID SEARCH", "* x\r\nFOREVER"}}), "mail.server") << "lines without an end";
   EXPECT_EQ(code_of({{"UID SEARCH", "* SEARCH 1 -2 x\r\nTAG OK\r\n"}}), "mail.server");
+  std::string many = "* SEARCH";
+  for (int uid = 1; uid <= 100'000; ++uid) many += " " + std::to_string(uid);
+  EXPECT_EQ(code_of({{"UID SEARCH", many + "\r\nFOREVER"}}), "mail.too_large") << "mails without an end";
   EXPECT_EQ(code_of({{"UID SEARCH", "P9 OK\r\n"}}), "mail.server");
   EXPECT_EQ(code_of({{"UID SEARCH", "* BYE\r\n"}}), "mail.server");
   EXPECT_EQ(code_of({{"UID SEARCH", ""}}), "mail.server") << "it hangs up";
@@ -223,6 +226,15 @@ TEST(Imap, TheGuardAndEncryptionStandBeforeEverything) {
   const auto stripped = read_by_imap(server, {}, kGoOn).error();
   EXPECT_EQ(stripped.code, "net.tls") << stripped.message;
   for (const auto& command : script.said()) EXPECT_THAT(command, Not(HasSubstr("canary")));
+  for (const std::string& word : {std::string("a\r\nP1 DELETE b"), std::string("a\nb"), std::string("a\0b", 3)}) {
+    server.username = word;
+    server.password = "canary";
+    EXPECT_EQ(read_by_imap(server, {}, kGoOn).error().code, "mail.arguments");
+    server.username = "ada";
+    server.password = word;
+    EXPECT_EQ(read_by_imap(server, {}, kGoOn).error().code, "mail.arguments");
+  }
+  server.password = "canary";
   const std::atomic<bool> stop{true};
   EXPECT_EQ(read_by_imap(script.server(), {}, stop).error().code, "mail.cancelled");
 }

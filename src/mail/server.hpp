@@ -3,6 +3,7 @@
 /// | code | class | meaning |
 /// | --- | --- | --- |
 /// | `mail.refused` | invalid | the server says no to this very mail (550 to 554): trying again is of no use |
+/// | `mail.arguments` | invalid | a text, date or credential that cannot be sent |
 /// | `mail.log_in` | unauthenticated | the server does not take the credentials |
 /// | `mail.not_encrypted` | invalid | credentials are not sent over a connection without encryption |
 /// | `mail.server` | unavailable | the server answers with anything else that is no success |

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -29,6 +30,7 @@ constexpr std::size_t kMaxHeard = 192U << 20U;
 constexpr std::size_t kMaxPage = 8U << 20U;
 constexpr std::size_t kMaxLoaded = 64U << 20U;  // of all answers
 constexpr int kMaxRequests = 500;
+constexpr std::size_t kMaxAtOnce = 8;  // requests under way, and answers that it does not have yet
 constexpr int kMaxRefusedHosts = 50;
 constexpr int kMaxLooks = 20;  // after the page went elsewhere while it was looked at
 constexpr Millis kPartTimeout{15'000};
@@ -126,6 +128,11 @@ class Session : public std::enable_shared_from_this<Session> {
     HttpCall shown;
     bool is_page = false;  // the document itself, not what it loads
     engine::Cancel cancel;
+  };
+  struct Waiting {
+    std::string request;
+    Asked ask;
+    HttpCall call;
   };
   struct Arrived {
     std::string request;
@@ -279,8 +286,9 @@ class Session : public std::enable_shared_from_this<Session> {
     const bool is_of_page = text_or(parameters, "frameId", "") == page_;
     ask.is_page = is_of_page && text_or(parameters, "resourceType", "") == "Document";
     const bool is_sent_on = ask.is_page && !sent_on_.empty() && text_or(parameters, "redirectedRequestId", "") == sent_on_;
-    if (!may_ask(ask, is_sent_on) || asked_.contains(id)) return refuse(id);
+    if (!may_ask(ask, is_sent_on)) return refuse(id);
     ++requests_;
+    if (ask.is_page && hosts_.empty()) own_origin_ = origin_of(ask.shown.request.url);
     if (ask.is_page && hosts_.size() < kMaxRequests) hosts_.push_back(net::host_of(ask.shown.request.url));
 
     HttpCall call;
@@ -296,17 +304,34 @@ class Session : public std::enable_shared_from_this<Session> {
         call.request.headers.emplace_back(name, field.value.as_string());
       }
     }
-    if (is_of_page && origin_of(call.request.url) == origin_of(what_.page.request.url)) {
+    const bool is_own = ask.is_page || origin_ == own_origin_;  // and not what a page asks that it has gone to
+    if (is_of_page && is_own && origin_of(call.request.url) == own_origin_) {
       for (const auto& [name, value] : what_.page.request.headers) {
         std::erase_if(call.request.headers, [&, own = lower(name)](const auto& field) { return field.first == own; });
         call.request.headers.emplace_back(name, value);
       }
       call.authentication = what_.page.authentication;
     }
-    asked_[id] = std::move(ask);
-    auto received = [self = shared_from_this(), id](Result<net::OutboundResponse> answer) { self->received(id, std::move(answer)); };
-    auto cancel = http_->send(std::move(call), what_.secrets, std::move(received));
-    asked_[id].cancel = std::move(cancel);
+    const auto place = ask.is_page ? waiting_.begin() : waiting_.end();
+    waiting_.insert(place, Waiting{id, std::move(ask), std::move(call)});
+    send_waiting();
+  }
+
+  // A few at once, whatever the page would like: their answers are held here.
+  void send_waiting() {
+    while (!waiting_.empty() && asked_.size() < kMaxAtOnce) {
+      Waiting next = std::move(waiting_.front());
+      waiting_.pop_front();
+      if (loaded_ >= kMaxLoaded || asked_.contains(next.request)) {
+        refuse(next.request);
+        continue;
+      }
+      Asked& ask = asked_[next.request] = std::move(next.ask);
+      auto received = [self = shared_from_this(), id = next.request](Result<net::OutboundResponse> answer) {
+        self->received(id, std::move(answer));
+      };
+      ask.cancel = http_->send(std::move(next.call), what_.secrets, std::move(received));
+    }
   }
 
   [[nodiscard]] bool may_ask(const Asked& ask, bool is_sent_on) {
@@ -346,6 +371,7 @@ class Session : public std::enable_shared_from_this<Session> {
       asked_.erase(found);
       pass_on(one.request, ask, one.answer);
     }
+    if (!is_over()) send_waiting();
   }
 
   void pass_on(const std::string& id, const Asked& ask, const Result<net::OutboundResponse>& answer) {
@@ -358,7 +384,10 @@ class Session : public std::enable_shared_from_this<Session> {
     if (ask.is_page) {
       sent_on_ = is_redirect ? id : "";
       if (answer->status >= 400 && status_ == 0) return finish(to_outcome(ask.shown, *answer, what_.secrets));
-      if (!is_redirect) status_ = answer->status;
+      if (!is_redirect) {
+        status_ = answer->status;
+        origin_ = origin_of(ask.shown.request.url);
+      }
     }
     json::Value fields = json::Value::array();
     for (const auto& [name, value] : answer->headers) {
@@ -449,8 +478,11 @@ class Session : public std::enable_shared_from_this<Session> {
   bool is_there_ = false;  // what it is waited for
   int looks_ = 0;
 
-  std::unordered_map<std::string, Asked> asked_;
+  std::unordered_map<std::string, Asked> asked_;  // under way
+  std::deque<Waiting> waiting_;
   std::vector<std::string> hosts_;  // of the page and of where it was sent
+  std::string own_origin_;          // of the page that was asked for, as the browser writes it
+  std::string origin_;              // of the page that is there
   std::string sent_on_;             // the request that was answered by a redirect, which the page follows
   int requests_ = 0;
   std::size_t loaded_ = 0;

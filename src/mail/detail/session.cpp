@@ -68,6 +68,13 @@ Session::~Session() {
 }
 
 Result<void> Session::check_credentials() const {
+  // libcurl writes them into the log-in as they are: a line break would begin a command of its own, and a NUL ends them.
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' '; };
+  for (const auto* word : {&server_.username, &server_.password}) {
+    if (std::any_of(word->begin(), word->end(), is_control)) {
+      return Error(ErrorClass::invalid, "mail.arguments", "Credentials for a mail server have no line breaks or other control characters.");
+    }
+  }
   if (server_.security != Security::none || server_.username.empty()) return {};
   return Error(ErrorClass::invalid, "mail.not_encrypted", "Credentials are not sent to a mail server without encryption.");
 }
