@@ -35,6 +35,7 @@ constexpr int kMaxRefusedHosts = 50;
 constexpr int kMaxLooks = 20;  // after the page went elsewhere while it was looked at
 constexpr Millis kPartTimeout{15'000};
 constexpr std::uint32_t kMaxProcesses = 512;
+constexpr std::uint32_t kMaxBrowsers = 4;  // at once: a page may take more than a gigabyte
 
 // The browser reads its orders from descriptor 3 and answers on 4.
 constexpr const char* kStart = R"(exec 3<&0 4>&1 </dev/null >/dev/null
@@ -108,6 +109,7 @@ class Session : public std::enable_shared_from_this<Session> {
     spec.own_network = true;
     spec.max_output = kMaxHeard;
     spec.max_subprocesses = kMaxProcesses;
+    spec.most_at_once = kMaxBrowsers;
     spec.input = order(Order::make_page, "Target.createTarget", json::Value::object({{"url", "about:blank"}}));
     spec.converse = [self = shared_from_this()](std::string_view piece) { return self->heard(piece); };
     processes_ = processes;

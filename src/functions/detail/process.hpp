@@ -47,6 +47,7 @@ struct ProcessSpec {
   /// `ProcessStock`). Empty: started for it.
   std::string kind;
   bool reports = false;                ///< writes its exit code, one byte, to `kReportDescriptor` when all that it does is done: its end
+  std::uint32_t most_at_once = 0;      ///< of those that say this, beside the runner's limit; others go before them. 0: no limit of its own
   std::uint32_t max_subprocesses = 0;  ///< itself and (but for root) threads included; 0: the runner's limit
   bool own_network = false;            ///< refused where the sandbox is none that gives it a network of its own, with nothing in it
   bool contained = true;  ///< false: no sandbox and no resource limits, for trusted command lines only (a container engine's client)

@@ -52,6 +52,7 @@ struct Running {
   std::size_t input_written = 0;
   SteadyTime deadline{};
   bool contained = true;
+  bool is_one_of_few = false;
   std::size_t max_subprocesses = 0;
   std::size_t max_output = 0;
   std::function<Said(std::string_view)> converse;
@@ -169,8 +170,13 @@ struct ProcessRunner::Impl {
 
   void start_waiting() {
     while (!waiting.empty() && running.size() < options.max_running_processes) {
-      Waiting next = std::move(waiting.front());
-      waiting.pop_front();
+      const auto few = std::count_if(running.begin(), running.end(), [](const auto& entry) { return entry.second.is_one_of_few; });
+      const auto first = std::find_if(waiting.begin(), waiting.end(), [few](const Waiting& one) {
+        return one.spec.most_at_once == 0 || few < static_cast<std::ptrdiff_t>(one.spec.most_at_once);
+      });
+      if (first == waiting.end()) return;
+      Waiting next = std::move(*first);
+      waiting.erase(first);
       left_queue();
       start_one(std::move(next));
     }
@@ -197,6 +203,7 @@ struct ProcessRunner::Impl {
     process.input = std::move(request.spec.input);
     process.deadline = std::chrono::steady_clock::now() + limit;
     process.contained = request.spec.contained;
+    process.is_one_of_few = request.spec.most_at_once > 0;
     process.max_subprocesses = request.spec.max_subprocesses > 0 ? request.spec.max_subprocesses : options.max_subprocesses;
     process.max_output = request.spec.max_output > 0 ? request.spec.max_output : options.max_process_output;
     process.converse = std::move(request.spec.converse);

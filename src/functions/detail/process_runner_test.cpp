@@ -13,6 +13,7 @@
 #include <fstream>
 #include <functional>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "functions/detail/fd.hpp"
@@ -305,6 +306,28 @@ TEST_P(Sandbox, RunsManyAtOnceInOrder) {
     runner.start(shell("echo " + std::to_string(i)), [answer](ProcessResult result) { answer->set_value(std::move(result)); });
   }
   for (int i = 0; i < 20; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].get().output, std::to_string(i) + "\n");
+}
+
+TEST_P(Sandbox, ThoseOfWhichFewMayRunHoldUpNobodyElse) {
+  ProcessRunner runner(options_);
+  std::mutex mutex;
+  std::string order;
+  std::promise<void> last;
+  const auto begin = [&](const char* name, const char* command) {
+    ProcessSpec spec = shell(command);
+    spec.most_at_once = 1;
+    return runner.start(std::move(spec), [&, name](const ProcessResult&) {
+      const std::lock_guard lock(mutex);
+      order += name;
+      if (order.size() == 2) last.set_value();
+    });
+  };
+  const auto first = begin("1", "tail -f /dev/null");
+  begin("2", "true");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(run(runner, shell("echo x")).output, "x\n");
+  runner.cancel(first);
+  last.get_future().wait();
+  EXPECT_EQ(order, "12");
 }
 
 TEST_P(Sandbox, RunsNodeAndPython) {
