@@ -82,6 +82,18 @@ class Database;
 
 namespace pawl::api {
 
+/// A row of the configuration as it holds. Of secrets nothing but whether they are set.
+struct ShownSetting {
+  std::string_view name;  ///< this and the next two: literals
+  std::string_view summary;
+  std::string_view unit;
+  std::string_view source;  ///< `default`, `file`, `environment`, `flag`
+  bool secret = false;
+  bool is_set = false;
+  std::string value;     ///< empty for secrets
+  std::string fallback;  ///< what holds where nothing is set
+};
+
 struct Options {
   std::string version;                ///< of the program
   std::string environment;            ///< `development` ...
@@ -91,6 +103,7 @@ struct Options {
   std::uint64_t min_free_disk_bytes = 0;
   std::size_t max_body_bytes = 4U << 20U;
   std::size_t max_definition_bytes = 1U << 20U;
+  std::vector<ShownSetting> settings;  ///< for administrators
 };
 
 struct Dependencies {

@@ -541,6 +541,17 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   api_options.cookies.secure = secure_cookies(impl.config);
   api_options.min_free_disk_bytes = impl.config.min_free_disk_bytes;
   api_options.max_body_bytes = impl.config.max_body_bytes;
+  for (const auto& one : impl.config.effective) {
+    const auto& setting = *one.setting;
+    api_options.settings.push_back({.name = setting.name,
+                                    .summary = setting.summary,
+                                    .unit = setting.unit,
+                                    .source = config::to_text(one.source),
+                                    .secret = setting.is_secret(),
+                                    .is_set = one.is_set,
+                                    .value = one.value,
+                                    .fallback = std::string(setting.fallback)});
+  }
   impl.health = std::make_unique<observe::Health>();
   add_checks(*impl.health, *impl.database, impl.redis.get(), impl.people->transport(), impl.clock, impl.config.min_free_disk_bytes);
   impl.health->start();

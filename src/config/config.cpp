@@ -120,6 +120,22 @@ std::string origin_problem(std::string_view origin, Environment environment) {
   return "";
 }
 
+/// `https://user:password@host` without what stands before the host.
+std::string without_credentials(std::string_view text) {
+  const auto scheme = text.find("://");
+  if (scheme == std::string_view::npos) return std::string(text);
+  const auto begin = scheme + 3;
+  const auto at = text.substr(begin, text.find_first_of("/?# ,", begin) - begin).rfind('@');
+  if (at == std::string_view::npos) return std::string(text);
+  return fmt::format("{}********{}", text.substr(0, begin), text.substr(begin + at));
+}
+
+Effective effective(const Setting& setting, std::string_view text, Source source) {
+  Effective shown{.setting = &setting, .source = source, .is_set = !text.empty(), .value = {}};
+  if (!setting.is_secret()) shown.value = without_credentials(text);
+  return shown;
+}
+
 void check_encryption_keys(const Config& config, Findings& findings) {
   const bool development = config.environment == Environment::development;
   const auto& key = config.encryption_key;
@@ -233,6 +249,16 @@ std::string_view to_text(Environment environment) {
   return "";
 }
 
+std::string_view to_text(Source source) {
+  switch (source) {
+    case Source::standard: return "default";
+    case Source::file: return "file";
+    case Source::environment: return "environment";
+    case Source::flag: return "flag";
+  }
+  return "";
+}
+
 namespace {
 
 /// `1234567890` until it is long enough.
@@ -272,11 +298,17 @@ Checked<Config> load(const Sources& sources, Purpose purpose) {
   bool migrate_given = false;
   for (const auto& setting : settings()) {
     std::string_view text = setting.fallback;
+    auto source = Source::standard;
     // An empty variable counts as unset: that is how compose files and shells pass "nothing".
-    for (const Values* values : std::initializer_list<const Values*>{&from_file, &sources.environment, &sources.flags}) {
-      if (const auto it = values->find(setting.name); it != values->end() && !it->second.empty()) text = it->second;
+    for (const auto& [values, from] : std::initializer_list<std::pair<const Values*, Source>>{
+             {&from_file, Source::file}, {&sources.environment, Source::environment}, {&sources.flags, Source::flag}}) {
+      const auto it = values->find(setting.name);
+      if (it == values->end() || it->second.empty()) continue;
+      text = it->second;
+      source = from;
     }
     const bool flag_port = setting.name == "PORT" && sources.flags.contains("API_PORT");
+    config.effective.push_back(flag_port ? effective(setting, {}, Source::standard) : effective(setting, text, source));
     if (text.empty() || flag_port) continue;
     migrate_given |= setting.name == "PAWL_AUTO_MIGRATE";
     if (const auto parsed = parse_value(setting, text, out.findings)) setting.apply(config, *parsed);

@@ -47,7 +47,6 @@ struct OAuthClient {
   std::string redirect_uri;  ///< empty: below the public URL
 };
 
-/// What the program runs with. Sizes in bytes, times in milliseconds.
 /// What a client's `traceparent` means.
 enum class TraceCallers : std::uint8_t {
   ignore,
@@ -55,6 +54,21 @@ enum class TraceCallers : std::uint8_t {
   parent,  ///< the request is part of the client's trace, and kept where the client keeps it
 };
 
+struct Setting;
+
+/// Where a setting's value came from.
+enum class Source : std::uint8_t { standard, file, environment, flag };
+[[nodiscard]] std::string_view to_text(Source source);
+
+/// A setting as it holds, for people to look at. Of secrets it is only known whether they are set.
+struct Effective {
+  const Setting* setting = nullptr;
+  Source source = Source::standard;
+  bool is_set = false;
+  std::string value;  ///< as it was written; empty for secrets, and credentials in addresses are masked
+};
+
+/// What the program runs with. Sizes in bytes, times in milliseconds.
 struct Config {
   Environment environment = Environment::development;
   std::string secret_key;  ///< empty only in development: then one is made and kept in the data folder
@@ -121,6 +135,7 @@ struct Config {
   std::uint32_t retention_one_time_tokens_days = 0;
   Models models;
   std::map<std::string, std::string> secrets;  ///< `$secrets` by name, from `PAWL_SECRET_<NAME>`
+  std::vector<Effective> effective;            ///< each row of the table, in its order
 };
 
 /// One row of the table.
@@ -136,6 +151,8 @@ struct Setting {
   std::string_view flag{};     ///< command line flag of `serve` that sets it; empty: none
   std::string_view summary{};  ///< one or two sentences
   void (*apply)(Config&, const struct Parsed&) = nullptr;
+
+  [[nodiscard]] bool is_secret() const { return type == Type::secret || type == Type::secret_list; }
 };
 /// A setting's value after its type was checked.
 struct Parsed {

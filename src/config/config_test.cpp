@@ -64,6 +64,31 @@ TEST(Config, FlagsWinOverEnvironmentOverFileOverDefault) {
   EXPECT_EQ(loaded.value->data_dir, "a b");
 }
 
+TEST(Config, SaysWhereEachValueCameFromAndKeepsSecretsToItself) {
+  const auto loaded = load_server(
+      {{"API_PORT", "2222"}, {"SECRET_KEY", kStrongKey}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "https://me:hush@collector.example/v1"}},
+      {{"API_HOST", "::1"}}, "PAWL_DATA_DIR=there\nSMTP_PASSWORD=hush\n");
+  ASSERT_TRUE(loaded.value);
+  const auto& rows = loaded.value->effective;
+  ASSERT_EQ(rows.size(), settings().size());
+  const auto row = [&](std::string_view name) {
+    return *std::find_if(rows.begin(), rows.end(), [&](const Effective& one) { return one.setting->name == name; });
+  };
+  EXPECT_EQ(row("API_PORT").source, Source::environment);
+  EXPECT_EQ(row("API_PORT").value, "2222");
+  EXPECT_EQ(row("API_HOST").source, Source::flag);
+  EXPECT_EQ(row("PAWL_DATA_DIR").source, Source::file);
+  EXPECT_EQ(row("ACCESS_TOKEN_EXPIRE_MINUTES").source, Source::standard);
+  EXPECT_EQ(row("ACCESS_TOKEN_EXPIRE_MINUTES").value, "15");
+  EXPECT_TRUE(row("SMTP_PASSWORD").is_set);
+  EXPECT_FALSE(row("GITHUB_CLIENT_SECRET").is_set);
+  for (const auto& one : rows) {
+    EXPECT_EQ(one.value.find("hush"), std::string::npos) << one.setting->name;
+    EXPECT_EQ(one.value.find(kStrongKey), std::string::npos) << one.setting->name;
+  }
+  EXPECT_EQ(row("OTEL_EXPORTER_OTLP_ENDPOINT").value, "https://********@collector.example/v1");
+}
+
 TEST(Config, PortOfTheHostingPlatformWinsButNotOverTheFlag) {
   EXPECT_EQ(load_server({{"API_PORT", "1"}, {"PORT", "2"}}).value->port, 2);
   EXPECT_EQ(load_server({{"PORT", "2"}}, {{"API_PORT", "3"}}).value->port, 3);

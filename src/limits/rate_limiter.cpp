@@ -1,6 +1,7 @@
 #include "limits/rate_limiter.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 
 #include "base/assert.hpp"
@@ -90,8 +91,13 @@ struct RateLimiter::Impl {
   const Policies policies;
   detail::MemoryStore memory;
   std::optional<detail::SharedStore> shared;
+  struct Answers {
+    std::atomic<std::uint64_t> allowed{0};
+    std::atomic<std::uint64_t> refused{0};
+  };
+  std::array<Answers, kRules> answers{};
 
-  [[nodiscard]] Decision decide(std::span<const Key> keys, std::span<const Verdict> verdicts) const {
+  [[nodiscard]] Decision decide(std::span<const Key> keys, std::span<const Verdict> verdicts) {
     std::size_t worst = 0;
     for (std::size_t i = 1; i < keys.size(); ++i) {
       const auto& a = verdicts[i];
@@ -100,6 +106,11 @@ struct RateLimiter::Impl {
     }
     const auto& verdict = verdicts[worst];
     const auto rule = keys[worst].rule;
+    if (verdict.allowed) {
+      for (const auto& key : keys) answers[static_cast<std::size_t>(key.rule)].allowed.fetch_add(1, std::memory_order_relaxed);
+    } else {
+      answers[static_cast<std::size_t>(rule)].refused.fetch_add(1, std::memory_order_relaxed);
+    }
     return {.allowed = verdict.allowed,
             .rule = rule,
             .limit = policies[static_cast<std::size_t>(rule)].rate.amount,
@@ -165,6 +176,19 @@ void RateLimiter::check(const Keys& keys, Done done) {
 RateLimiter::Status RateLimiter::status() const {
   if (!impl_->shared) return Status::local;
   return impl_->shared->available() ? Status::shared : Status::warning;
+}
+
+bool RateLimiter::enabled() const { return impl_->limits.enabled; }
+
+std::array<Figures, kRules> RateLimiter::figures() const {
+  std::array<Figures, kRules> all;
+  for (std::size_t at = 0; at < kRules; ++at) {
+    all[at] = {.rule = static_cast<Rule>(at),
+               .rate = impl_->policies[at].rate,
+               .allowed = impl_->answers[at].allowed.load(std::memory_order_relaxed),
+               .refused = impl_->answers[at].refused.load(std::memory_order_relaxed)};
+  }
+  return all;
 }
 
 }  // namespace pawl::limits

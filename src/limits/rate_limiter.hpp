@@ -86,6 +86,14 @@ struct Limits {
   std::size_t max_subjects = 65'536;     ///< remembered for each rule in this process: at most 8 MB a rule
 };
 
+/// A rule as it stands, for people to look at.
+struct Figures {
+  Rule rule = Rule::minute;
+  Rate rate;
+  std::uint64_t allowed = 0;  ///< checks since the process began, and those that this rule refused
+  std::uint64_t refused = 0;
+};
+
 class RateLimiter {
  public:
   using Done = async::UniqueFunction<void(const Decision&)>;
@@ -118,6 +126,9 @@ class RateLimiter {
   void check(const Keys& keys, Done done);
 
   [[nodiscard]] Status status() const;
+  [[nodiscard]] bool enabled() const;
+  /// Of every rule. What this process has answered, whoever counted.
+  [[nodiscard]] std::array<Figures, kRules> figures() const;
 
  private:
   struct Impl;

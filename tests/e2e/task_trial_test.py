@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """proves: F1
 
-One task alone: POST /api/workflows/test-task.
+One task alone: POST /api/workflows/test-task. And what administrators read of settings and limits.
 """
 
 import http.server
@@ -15,7 +15,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from people import Person  # noqa: E402
-from pawl_server import Server, poll  # noqa: E402
+from pawl_server import API_KEY, Server, poll  # noqa: E402
 
 PATH = "/api/workflows/test-task"
 SECRET = "hush-hush-4711-0815"
@@ -58,7 +58,7 @@ class TaskTrial(unittest.TestCase):
         cls.outside = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Asked)
         threading.Thread(target=cls.outside.serve_forever, daemon=True).start()
         cls.flow = FLOW.replace("BASE", f"http://127.0.0.1:{cls.outside.server_port}")
-        environment = {"PAWL_SECRET_TOKEN": SECRET}
+        environment = {"PAWL_SECRET_TOKEN": SECRET, "SMTP_PASSWORD": SECRET, "RATE_LIMIT_PER_MINUTE": "4321"}
         cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment=environment).start()
         cls.ada, cls.bob = Person(cls.server, "ada@example.org"), Person(cls.server, "bob@example.org")
         status, made = cls.ada.call("POST", "/api/workflows", {"definition": cls.flow.replace("NAME", "flow")})
@@ -138,6 +138,35 @@ class TaskTrial(unittest.TestCase):
     def test_it_is_in_the_trail(self):
         self.tried("/do/3/review")
         poll(lambda: self.ada.call("GET", "/api/audit?q=testTask")[1]["items"], 10, "a record of the test")
+
+    # -- settings and limits -----------------------------------------------------------------------------------------------------
+
+    def test_administrators_read_settings_with_sources_and_never_a_secret(self):
+        _, reply, _ = self.server.request("GET", "/api/admin/settings")
+        rows = {one["name"]: one for one in reply["items"]}
+        self.assertEqual((rows["RATE_LIMIT_PER_MINUTE"]["value"], rows["RATE_LIMIT_PER_MINUTE"]["source"]), ("4321", "environment"))
+        self.assertEqual((rows["API_PORT"]["source"], rows["API_PORT"]["default"]), ("flag", "8000"))
+        self.assertEqual((rows["REFRESH_TOKEN_EXPIRE_DAYS"]["source"], rows["REFRESH_TOKEN_EXPIRE_DAYS"]["value"]), ("default", "30"))
+        self.assertEqual((rows["SMTP_PASSWORD"]["is_set"], rows["SMTP_PASSWORD"]["value"]), (True, None))
+        self.assertNotIn(SECRET, json.dumps(reply))
+        self.assertNotIn(API_KEY, json.dumps(reply))
+        self.assertEqual([self.ada.call("GET", f"/api/admin/{page}")[0] for page in ("settings", "limits")], [403, 403])
+
+    def test_limits_say_what_they_are_and_what_they_refused(self):
+        folder = os.path.join(self.folder.name, "limited")
+        server = Server(folder, extra_environment={"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_PER_MINUTE": "30"}).start()
+        try:
+            for _ in range(6):
+                server.request("POST", "/api/auth/login", {"email": "nobody@example.org", "password": "wrong-wrong-wrong"}, {"Authorization": ""})
+            _, reply, _ = server.request("GET", "/api/admin/limits")
+            rules = {one["rule"]: one for one in reply["rules"]}
+            self.assertEqual((reply["enabled"], reply["counted_by"]), (True, "process"))
+            self.assertEqual((rules["minute"]["amount"], rules["minute"]["window_seconds"]), (30, 60))
+            self.assertEqual(rules["auth_address"]["allowed"], 5)
+            self.assertEqual(rules["auth_address"]["refused"] + rules["auth_account"]["refused"], 1)
+            self.assertGreaterEqual(rules["minute"]["allowed"], 1)
+        finally:
+            server.stop()
 
 
 if __name__ == "__main__":

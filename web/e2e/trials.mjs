@@ -119,4 +119,20 @@ export const trialTests = [
       await page.locator('.cm-activeLine', { hasText: 'first' }).waitFor();
     },
   ],
+  [
+    'an administrator reads settings with their sources, no secret among them, and what is limited',
+    async ({ page }) => {
+      await page.goto('/admin?tab=settings');
+      const row = (name) => page.getByRole('row', { name: new RegExp(`^${name}`) });
+      await row('LOG_LEVEL').getByText('warning').waitFor();
+      await row('LOG_LEVEL').getByText('environment').waitFor();
+      await page.getByLabel('Only what differs from the defaults').check();
+      await row('ACCESS_TOKEN_EXPIRE_MINUTES').waitFor({ state: 'detached' });
+      await page.getByRole('searchbox', { name: 'Search settings' }).fill('no such setting');
+      await page.getByText('No setting matches').waitFor();
+      await page.getByRole('button', { name: 'Limits' }).click();
+      await page.getByText('Limits are switched off').waitFor();
+      await page.getByRole('row', { name: /Signing in, for each address/ }).getByText('5 in 1 m').waitFor();
+    },
+  ],
 ];

@@ -26,6 +26,7 @@ namespace pawl::api::detail {
 [[nodiscard]] std::vector<Route> live_routes();
 [[nodiscard]] std::vector<Route> organization_routes();
 [[nodiscard]] std::vector<Route> admin_routes();
+[[nodiscard]] std::vector<Route> settings_routes();
 [[nodiscard]] std::vector<Route> audit_routes();
 [[nodiscard]] std::vector<Route> data_routes();
 [[nodiscard]] std::vector<Route> oauth_routes();

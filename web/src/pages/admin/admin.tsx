@@ -6,9 +6,11 @@ import { Empty } from '@/ui/states';
 import { Tabs } from '@/ui/tabs';
 import { Data } from './data';
 import { Health } from './health';
+import { Limits } from './limits';
+import { Settings } from './settings';
 import { Users } from './users';
 
-const TABS = { users: Users, health: Health, data: Data };
+const TABS = { users: Users, health: Health, limits: Limits, settings: Settings, data: Data };
 type Tab = keyof typeof TABS;
 
 export function AdminPage() {
