@@ -75,7 +75,8 @@ def cases(site, smtp):
         "http": {"success": call("http", method="get", endpoint=url + "/ok"), "failure": call("http", method="get", endpoint=url + "/bad")},
         "http-task": {"success": call("http-task", url=url + "/ok"), "failure": call("http-task", url="http://127.0.0.1:1/")},
         "web-scraper": {"success": call("web-scraper", url=url + "/page", selectors={"title": "h1"}),
-                        "failure": call("web-scraper", url=url + "/bad", selectors={"title": "h1"})},
+                        "failure": call("web-scraper", url=url + "/bad", selectors={"title": "h1"}),
+                        "refused": call("web-scraper", url=url + "/page", selectors={"title": "h1"}, screenshot=True, overwrite=True)},
         "openapi": {"success": call("openapi", document={"endpoint": url + "/api.json"}, operationId="ok"),
                     "failure": call("openapi", document={"endpoint": url + "/api.json"}, operationId="bad")},
         "mcp": {outcome: call("mcp", method="prompts/get", transport={"http": {"endpoint": url + path}}, parameters={"name": "p"}, protocolVersion="2026-07-28")
@@ -126,8 +127,8 @@ def cases(site, smtp):
     }
 
 
-DESTRUCTIVE = {"shell-command", "file-write", "file-organizer", "s3", "pdf-extractor", "image-processor", "csv", "archive", "sql-query",
-               "database-backup", "git"}
+DESTRUCTIVE = {"shell-command", "web-scraper", "file-write", "file-organizer", "s3", "pdf-extractor", "image-processor", "csv", "archive",
+               "sql-query", "database-backup", "git"}
 
 
 class AuditTest(unittest.TestCase):

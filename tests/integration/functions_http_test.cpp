@@ -410,10 +410,6 @@ TEST_F(HttpFunctions, WebScraperPicksBySelectors) {
   EXPECT_EQ(scraped.output.get("title"), json::Value("T")) << text(scraped);
   EXPECT_EQ(json::to_text(scraped.output.get("data")), R"({"heads":["One"],"links":["/a","/b"],"first":"/a","none":null})");
   EXPECT_THAT(text(call("web-scraper", R"({"url": "@/page", "selectors": {"x": "a["}})")), HasSubstr("css.syntax"));
-  for (const char* wish : {R"("screenshot": true)", R"("wait_for": ".late")"}) {
-    EXPECT_THAT(text(call("web-scraper", std::string(R"({"url": "@/page", "selectors": {"x": "a"}, )") + wish + "}")),
-                testing::AllOf(HasSubstr("configuration"), HasSubstr("need a browser")));
-  }
   EXPECT_EQ(call("web-scraper", R"({"url": "@/status/500", "selectors": {"x": "a"}})").error.get("status"), json::Value(500));
 }
 

@@ -4,7 +4,7 @@ import { t } from '@/i18n/en';
 import { bytes, count, duration } from '@/ui/format';
 import { Section } from '@/ui/page';
 import { Loading, ProblemView } from '@/ui/states';
-import { Status } from '@/ui/status';
+import { StatusShape } from '@/ui/status';
 import { Table } from '@/ui/table';
 
 const SHAPES = { process: 'completed', redis: 'completed', redis_away: 'waiting' } as const;
@@ -17,7 +17,10 @@ export function Limits() {
   return (
     <div className="flex max-w-4xl flex-col gap-6">
       <Section title={t.admin.limits} hint={t.admin.limitsHint}>
-        <p>{enabled ? <Status status={SHAPES[by]} word={t.admin.countedBy[by]} /> : <Status status="skipped" word={t.admin.limitsOff} />}</p>
+        <p className="flex items-start gap-1.5">
+          <StatusShape status={enabled ? SHAPES[by] : 'skipped'} className="mt-0.5" />
+          {enabled ? t.admin.countedBy[by] : t.admin.limitsOff}
+        </p>
         <Table
           caption={t.admin.limits}
           rows={rules}
