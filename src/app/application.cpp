@@ -412,7 +412,7 @@ Result<void> Application::Impl::build() {
   PAWL_TRY(model_parts,
            ModelParts::make({config.models, *integrations, organization, calls, pool, threads, clock, random, figures, budgets.get()}));
   models = std::move(model_parts);
-  functions.add(pawl::models::make_llm_function({models->client(), functions, followers_of(live, clock)}));
+  functions.add(pawl::models::make_llm_function({models->client(), functions, followers_of(live, clock, redactor)}));
   functions.wrap([this](std::unique_ptr<engine::Function> function) { return metered(std::move(function), figures); });
   if (tracing) functions.wrap([this](std::unique_ptr<engine::Function> function) { return tracing->around(std::move(function)); });
   functions.add(agents::Healing::make_function([this] { return healing.get(); }));  // as it is: `Healing::behind` finds it

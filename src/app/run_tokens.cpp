@@ -34,13 +34,14 @@ live::Announcement tokens_of(const engine::Invocation& call, const models::Piece
   return announcement;
 }
 
-models::Followers followers_of(live::Hub& hub, const Clock& clock) {
+models::Followers followers_of(live::Hub& hub, const Clock& clock, const audit::Redactor& redactor) {
   return {.clock = clock,
           .wants = [&hub](const OrganizationId& organization) { return hub.wants(organization); },
           .tell =
               [&hub](const engine::Invocation& call, const models::Piece& piece) {
                 if (hub.wants(call.organization)) hub.raise(tokens_of(call, piece));
-              }};
+              },
+          .hide = [&redactor](std::string_view text) { return redactor.text(text, {.by_name = false}); }};
 }
 
 }  // namespace pawl::app

@@ -38,10 +38,11 @@ void AnswerStream::add(const Chunk& chunk) {
   }
   const auto now = clock_.now();
   const bool is_due = !told_at_ || now - *told_at_ >= kPause || now < *told_at_;
-  if (is_due || held_->text.size() >= kMostHeld || !is_text(chunk)) {
-    flush();
-    told_at_ = now;
-  }
+  const bool is_full = held_->text.size() >= kMostHeld;
+  if (!is_due && !is_full && is_text(chunk)) return;
+  if (whole_words_ && is_text(chunk)) flush_words();
+  if (!whole_words_ || !is_text(chunk) || (held_ && held_->text.size() >= kMostHeld)) flush();
+  told_at_ = now;
 }
 
 void AnswerStream::end() {
@@ -55,6 +56,17 @@ void AnswerStream::flush() {
   if (!held_) return;
   tell_({.sequence = next_++, .chunk = std::move(held_)});
   held_.reset();
+}
+
+/// The last word may not be complete.
+void AnswerStream::flush_words() {
+  const auto space = held_->text.find_last_of(" \t\r\n");
+  if (space == std::string::npos) return;
+  auto rest = *held_;
+  rest.text.erase(0, space + 1);
+  held_->text.resize(space + 1);
+  flush();
+  if (!rest.text.empty()) held_ = std::move(rest);
 }
 
 }  // namespace pawl::models

@@ -6,7 +6,8 @@
 ///     stream.end();
 ///
 /// Pieces of one kind (and one tool call) that come within 50 ms of each other go together, up to 4 KiB. The first one goes at once.
-/// Nothing waits for a timer: what is held back goes with the next piece, or with the end.
+/// Nothing waits for a timer: what is held back goes with the next piece, or with the end. Where whole words are asked for, a word that the
+/// provider sends in parts is in one piece (up to 4 KiB of it): who looks for something in the pieces finds it.
 ///
 /// One thread at a time; `end` may come from another one than `add`.
 #pragma once
@@ -32,16 +33,19 @@ struct Piece {
 class AnswerStream {
  public:
   using Tell = std::function<void(const Piece&)>;
-  AnswerStream(const Clock& clock, Tell tell) : clock_(clock), tell_(std::move(tell)) {}
+  AnswerStream(const Clock& clock, Tell tell, bool whole_words = false)
+      : clock_(clock), tell_(std::move(tell)), whole_words_(whole_words) {}
 
   void add(const Chunk& chunk);
   void end();
 
  private:
   void flush();
+  void flush_words();
 
   const Clock& clock_;
   const Tell tell_;
+  const bool whole_words_;
   std::mutex mutex_;
   std::optional<Chunk> held_;
   std::optional<TimePoint> told_at_;

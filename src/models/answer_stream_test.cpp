@@ -54,6 +54,19 @@ TEST_F(AnswerStreamTest, A2_NothingOfAnotherKindOrCallIsMixedAndNothingIsLost) {
   EXPECT_THAT(take(), ElementsAre("0 reasoning think", "1 text a", "2 tool_call ", "3 arguments {}", "4 arguments [", "5 reset ", "6 end"));
 }
 
+TEST_F(AnswerStreamTest, A2_WholeWordsAreToldWhereThatIsAskedFor) {
+  AnswerStream words(
+      clock_, [this](const Piece& piece) { told_.push_back(piece.chunk ? piece.chunk->text : "end"); }, true);
+  const auto add = [&](std::string text) {
+    words.add({.kind = Chunk::Kind::text, .text = std::move(text), .index = 0, .id = {}, .name = {}});
+    clock_.advance(Millis(60));
+  };
+  for (const auto* part : {"the key", " is hu", "sh-", "hush ", "now"}) add(part);
+  EXPECT_THAT(take(), ElementsAre("the ", "key is ", "hush-hush "));
+  words.end();
+  EXPECT_THAT(take(), ElementsAre("now", "end"));
+}
+
 TEST_F(AnswerStreamTest, A2_WhatIsHeldBackIsBoundedAndAnEndedStreamIsSilent) {
   say("x");
   say(std::string(4'096, 'y'));

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
 #include <map>
 
 #include "json/write.hpp"
@@ -154,6 +155,25 @@ TEST_F(LedgerTest, A2_RepairsAreRequestsOfTheirOwnAndKeptAnswersAreFree) {
   ASSERT_TRUE(bench_.ask(other).reply.has_value());
   ASSERT_TRUE(bench_.ask(other).cached);
   EXPECT_EQ(ledger_.claims.size(), 3U);
+}
+
+TEST_F(LedgerTest, A2_NoNumberOfADocumentOrAProviderLeavesTheRange) {
+  constexpr auto kHuge = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t kSum = 4'000'000'000'000;  // of a million of them nothing overflows
+  Request request;
+  for (const std::int64_t wanted : {kHuge, -kHuge}) {
+    request.max_tokens = wanted;
+    const auto tokens = most_tokens(request, 100);
+    EXPECT_GE(tokens, 100);
+    EXPECT_LT(tokens, kSum);
+    EXPECT_GE(most_cost(Prices::built_in(), "openai/gpt-4o-mini", request, tokens), 0);
+    for (const auto& usage : {Usage{.input = wanted, .output = wanted}, Usage{.input = wanted, .output = 1, .cached = -wanted}}) {
+      const auto took = amount_of(Prices::built_in(), "openai/gpt-4o-mini", usage);
+      EXPECT_GE(took.tokens, 0);
+      EXPECT_LT(took.tokens, kSum);
+      EXPECT_GE(took.cost, 0);
+    }
+  }
 }
 
 TEST_F(LedgerTest, A2_AnUnknownPriceIsSaidAndMediaCountAsWhatProvidersCount) {

@@ -230,11 +230,20 @@ class Running : public std::enable_shared_from_this<Running> {
     }));
   }
 
+  void tell(const Piece& piece) {
+    const auto& followers = *parts_.followers;
+    if (!followers.hide || !piece.chunk || piece.chunk->text.empty()) return followers.tell(invocation_, piece);
+    auto shown = piece;
+    shown.chunk->text = followers.hide(piece.chunk->text);
+    followers.tell(invocation_, shown);
+  }
+
   void follow() {
     const auto& followers = parts_.followers;
     if (!followers) return;
     if (!invocation_.arguments.get("stream").truthy() && !followers->wants(invocation_.organization)) return;
-    stream_.emplace(followers->clock, [this](const Piece& piece) { parts_.followers->tell(invocation_, piece); });
+    stream_.emplace(
+        followers->clock, [this](const Piece& piece) { tell(piece); }, followers->hide != nullptr);
     call_.on_chunk = [self = shared_from_this()](const Chunk& chunk) { self->stream_->add(chunk); };
   }
 

@@ -34,6 +34,8 @@ struct Followers {
   std::function<bool(const OrganizationId&)> wants;
   /// On the threads of `Client::ask`; must not block. The last piece of a call is its end.
   std::function<void(const engine::Invocation&, const Piece&)> tell;
+  /// A text as it may be shown: without secrets. It is given whole words. Empty: as it is.
+  std::function<std::string(std::string_view)> hide{};
 };
 
 struct LlmFunctionParts {

@@ -338,13 +338,15 @@ class AuditTest(unittest.TestCase):
         expected = f"{report['last']}:{report['head']}"
         self.assertEqual(subprocess.run([*verify, "--expect", expected], env=environment, capture_output=True, check=False).returncode, 0)
         with sqlite3.connect(os.path.join(folder, "pawl.db")) as database:
-            database.execute("update audit_records set outcome = 'failure' where seq = 17")
+            # Records that were written together share a row: one that stands alone.
+            [(altered,)] = database.execute("select min(seq) from audit_records where seq >= 10 and body is null and outcome = 'success'")
+            database.execute("update audit_records set outcome = 'failure' where seq = ?", (altered,))
         database.close()
         done = subprocess.run(verify, env=environment, capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 1, done)
-        self.assertIn("record 17:", done.stdout)
+        self.assertIn(f"record {altered}:", done.stdout)
         with sqlite3.connect(os.path.join(folder, "pawl.db")) as database:
-            database.execute("update audit_records set outcome = 'success' where seq = 17")
+            database.execute("update audit_records set outcome = 'success' where seq = ?", (altered,))
             database.execute("delete from audit_records where seq > 30")
             database.execute("delete from audit_head")
         database.close()

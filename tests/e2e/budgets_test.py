@@ -5,6 +5,7 @@ Budgets of organizations in the real binary, beside a provider that counts what 
 the middle of calls loses no reservation and counts none twice, and who is refused hears why. And what a model says in a run goes to who follows it.
 """
 
+import http.server
 import json
 import os
 import random
@@ -32,6 +33,12 @@ do:
         as: problem
         do:
           - tell: {set: {problem: '${ $problem }'}}
+"""
+SPOKEN = """
+document: {dsl: '1.0.3', namespace: test, name: spoken, version: '1.0.0'}
+do:
+  - hear: {listen: {to: {one: {with: {type: go}}}}}
+  - ask: {call: llm, with: {model: openai-compatible/m, prompt: hi, stream: true}}
 """
 
 
@@ -156,7 +163,8 @@ class BudgetsTest(unittest.TestCase):
         for wrong in ({"tokens": -1}, {"cost": "much"}, {"euros": 5}):
             self.assertIn(self.server.request("PUT", "/api/llm/budget", wrong)[0], (400, 422), wrong)
         _, trail, _ = self.server.request("GET", "/api/audit?action=llm.budget_changed")
-        self.assertEqual(next(item for item in trail["items"] if item["details"]["after"] is None)["details"], {"before": {"tokens": None, "cost_nano": 5_000_000_000}, "after": None})
+        cleared = next(item["details"] for item in trail["items"] if item["details"]["after"] is None)
+        self.assertEqual(cleared, {"before": {"tokens": None, "cost_nano": 5_000_000_000}, "after": None})
 
     def test_a2_who_follows_a_run_hears_what_the_model_says_in_it(self):
         self.world.delay = 0.2
@@ -192,6 +200,50 @@ class BudgetsTest(unittest.TestCase):
                 self.assertEqual(calls[index]["name"], call["name"])
                 self.assertEqual(json.loads(said[index]), call["arguments"])
         self.assertGreater(whole, 0)
+
+    def test_a2_what_a_model_says_is_streamed_without_known_secrets_also_where_they_come_in_parts(self):
+        secret = "hush-hush-4711-0815"
+        parts = ["the key", " is " + secret[:5], secret[5:], " and so on"]
+
+        class Talker(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.end_headers()
+                for part in parts:
+                    chunk = {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": part}, "finish_reason": None}]}
+                    self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+                    time.sleep(0.08)  # so that each part is a piece of its own
+                self.wfile.write(b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n')
+
+            def log_message(self, *_):
+                pass
+
+        talker = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Talker)
+        threading.Thread(target=talker.serve_forever, daemon=True).start()
+        self.addCleanup(talker.server_close)
+        self.addCleanup(talker.shutdown)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        base = f"http://127.0.0.1:{talker.server_port}/v1"
+        server = Server(os.path.join(folder.name, "data"), extra_environment={"OPENAI_BASE_URL": base, "PAWL_SECRET_TOKEN": secret}).start()
+        self.addCleanup(server.stop)
+        workflow = server.create_workflow(SPOKEN)
+        run = server.request("POST", f"/api/workflows/{workflow}/execute", {"wait": False})[1]["id"]
+        client = WebSocket(server.port, headers={"Authorization": f"Bearer {API_KEY}"})
+        self.addCleanup(client.close)
+        client.send({"type": "subscribe", "topics": [f"run:{run}"]})
+        self.assertEqual(client.receive()["type"], "subscribed")
+        server.request("POST", "/api/events", {"specversion": "1.0", "id": "1", "source": "https://example.com", "type": "go"})
+        said = ""
+        while True:
+            message = client.receive()
+            if message.get("event") == "run.tokens":
+                said += message["data"].get("text", "")
+            if message.get("event") == "run.status" and message["data"]["status"] in ("completed", "faulted"):
+                break
+        self.assertEqual(said, "the key is [redacted] and so on")
 
 
 if __name__ == "__main__":

@@ -113,6 +113,11 @@ class Mcp(unittest.TestCase):
         connection.close()
         return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
 
+    def test_a_message_of_too_many_values_is_refused(self):
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": [0] * 100_001}})
+        status, reply, _ = self.server.request("POST", "/mcp", body, {"Accept": "application/json", "Content-Type": "application/json"})
+        self.assertEqual((status, reply["error"]["code"]), (400, -32600))
+
     def test_a_client_of_the_earlier_revisions_begins_and_lists_tools(self):
         status, reply, _ = self.post("initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}})
         self.assertEqual((status, reply["result"]["protocolVersion"]), (200, "2025-06-18"))

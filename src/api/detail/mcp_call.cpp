@@ -184,9 +184,11 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
       if (view.has_error() || engine::is_final(view->phase)) return look(std::move(view));
       {
         const std::lock_guard lock(self->mutex_);
-        if (self->closed_) return;
-        self->subscription_ =
-            self->context_.d.engine.subscribe(self->run_, 0, [self](const engine::RunUpdate& update) { self->updated(update); });
+        if (self->closed_ || self->answered_) return;  // a question may have answered it
+        const auto tell = [weak = self->weak_from_this()](const engine::RunUpdate& update) {
+          if (const auto call = weak.lock()) call->updated(update);  // the run may wait for days
+        };
+        self->subscription_ = self->context_.d.engine.subscribe(self->run_, 0, tell);
       }
       self->context_.d.engine.view(self->call_.organization, self->run_, false, look);  // it may have ended in between
     });

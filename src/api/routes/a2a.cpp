@@ -9,7 +9,9 @@
 #include <array>
 #include <atomic>
 #include <mutex>
+#include <utility>
 
+#include "api/detail/body_size.hpp"
 #include "api/detail/execution.hpp"
 #include "api/detail/gate.hpp"
 #include "api/detail/mcp_parts.hpp"
@@ -385,9 +387,10 @@ void cancel_task(Context& context, Call call, const Value& id, const RunId& run)
 }
 
 void message(Context& context, Call call) {
+  if (has_too_many_values(call.request.body)) return refuse(call, {}, Code::invalid_request, "The message has too many members and items.");
   json::ParseLimits limits;
   limits.max_depth = kMaxDepth;
-  const auto parsed = json::parse(call.request.body, limits);
+  const auto parsed = json::parse(std::exchange(call.request.body, {}), limits);  // a stream may last for days: it does not keep the text
   if (parsed.has_error()) return refuse(call, {}, Code::parse_error, "The message is not valid JSON.");
   const auto& id = parsed->get("id");
   if (parsed->get("jsonrpc") != Value("2.0") || !parsed->get("method").is_string() || (!id.is_string() && !id.is_integer())) {

@@ -1,6 +1,9 @@
 // POST /mcp: every active workflow of the organization as a tool of the Model Context Protocol (Streamable HTTP).
 //
 // The protocol itself is in mcp/, what is done in detail/mcp_*.cpp.
+#include <utility>
+
+#include "api/detail/body_size.hpp"
 #include "api/detail/cors.hpp"
 #include "api/detail/gate.hpp"
 #include "api/detail/mcp_call.hpp"
@@ -72,9 +75,12 @@ void message(Context& context, Call call) {
   if (!is_origin_fine(context, call.request)) {
     return call.reply(mcp_response({mcp::Code::invalid_request, "Pages of this origin may not call.", 403, {}, {}}));
   }
+  if (has_too_many_values(call.request.body)) {
+    return call.reply(mcp_response({mcp::Code::invalid_request, "The message has too many members and items.", 400, {}, {}}));
+  }
   const auto& fields = call.request.headers;
   auto read =
-      mcp::interpret(call.request.body,
+      mcp::interpret(std::exchange(call.request.body, {}),  // a stream may last for days: it does not keep the text
                      {fields.get("MCP-Protocol-Version"), fields.get("Mcp-Method"), fields.get("Mcp-Name"), fields.get("Mcp-Session-Id")},
                      server_info(context));
   if (const auto* fault = std::get_if<mcp::Fault>(&read)) return call.reply(mcp_response(*fault));
