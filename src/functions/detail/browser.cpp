@@ -194,9 +194,9 @@ class Session : public std::enable_shared_from_this<Session> {
       case Order::make_page:
         page_ = text_or(result, "targetId", "");
         return tell(Order::attach, "Target.attachToTarget", json::Value::object({{"targetId", page_}, {"flatten", true}}));
-      case Order::attach:
-        session_ = text_or(result, "sessionId", "");
-        tell(Order::watch, "Page.enable", json::Value::object());
+      case Order::attach: session_ = text_or(result, "sessionId", ""); return tell(Order::watch, "Page.enable", json::Value::object());
+      // Its answer is waited for: a page that is there before it would never be told of.
+      case Order::watch:
         return tell(Order::intercept, "Fetch.enable",
                     json::Value::object({{"patterns", json::Value::array({json::Value::object({{"urlPattern", "*"}})})}}));
       case Order::intercept: return tell(Order::go, "Page.navigate", json::Value::object({{"url", what_.page.request.url}}));
@@ -211,7 +211,6 @@ class Session : public std::enable_shared_from_this<Session> {
         return use_world(world_);
       case Order::read: return has_read(result.get("result").get("value"));
       case Order::take_picture: return has_picture(text_or(result, "data", ""));
-      case Order::watch:
       case Order::others: return;
     }
   }
