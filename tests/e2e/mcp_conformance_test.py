@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """proves: A5
 
-The public conformance suite of the Model Context Protocol against `/mcp`: the scenarios of what the server offers. Not offered, and so not run: logging,
-completion, sampling, subscriptions, sessions (`server-sse-*`), and resources under the suite's own addresses (`resources-read-*`, `resources-templates-read`); `dns-rebinding-protection` is for servers without sign-in, and a page of
-another origin is refused here in any case (mcp_test.py).
+The public conformance suite of the Model Context Protocol against `/mcp`: the scenarios of what the server offers. Not offered, and so not run:
+logging, completion, sampling, subscriptions, sessions (`server-sse-*`), and resources under the suite's own addresses (`resources-read-*`,
+`resources-templates-read`); `dns-rebinding-protection` is for servers without sign-in, and a page of another origin is refused here in any case
+(mcp_test.py).
 """
 
 import http.client

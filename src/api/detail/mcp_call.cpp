@@ -395,7 +395,8 @@ void call_tool(Context& context, Call call, mcp::Request request, mcp::CallTool 
   }
   if (workflow.has_error()) return call.reply(mcp_response(fault_of(workflow.error(), request)));
   if (!wish.state.empty()) return resume_call(context, std::move(call), std::move(request), std::move(wish), *workflow);
-  std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(wish), ToolCall::What::tool)->start(*workflow);
+  const auto started = std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(wish), ToolCall::What::tool);
+  started->start(*workflow);
 }
 
 void run_prompt(Context& context, Call call, mcp::Request request, mcp::GetPrompt wish) {
@@ -424,7 +425,8 @@ void run_prompt(Context& context, Call call, mcp::Request request, mcp::GetPromp
       }
     }
   }
-  std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(run), ToolCall::What::prompt)->start(*workflow);
+  const auto started = std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(run), ToolCall::What::prompt);
+  started->start(*workflow);
 }
 
 void get_task(Context& context, Call call, mcp::Request request, const std::string& task) {

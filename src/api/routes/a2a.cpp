@@ -358,9 +358,9 @@ void send_message(Context& context, Call call, const Value& id, const Value& par
   }
   const auto& conversation = message.get("contextId");
   const bool at_once = params.get("configuration").get("returnImmediately") == Value(true);
-  std::make_shared<Exchange>(context, std::move(call), id, streams)
-      ->start(found->workflow, found->name, std::move(*input),
-              conversation.is_string() ? std::string(conversation.as_string().substr(0, 200)) : "", at_once);
+  const auto exchange = std::make_shared<Exchange>(context, std::move(call), id, streams);
+  exchange->start(found->workflow, found->name, std::move(*input),
+                  conversation.is_string() ? std::string(conversation.as_string().substr(0, 200)) : "", at_once);
 }
 
 std::optional<RunId> task_id(const Value& params) {
