@@ -414,8 +414,11 @@ void run_prompt(Context& context, Call call, mcp::Request request, mcp::GetPromp
   for (const auto& argument : run.arguments.members()) {
     const auto& type = schema.get("properties").get(argument.name()).get("type");
     const bool is_text = type.is_null() || type == json::Value("string");
-    auto value = is_text ? Result<json::Value>(argument.value) : json::parse(argument.value.as_string());
-    arguments.set(argument.name(), value.has_error() ? argument.value : std::move(*value));
+    auto value = argument.value;
+    if (!is_text) {
+      if (auto parsed = json::parse(value.as_string()); parsed.has_value()) value = std::move(*parsed);
+    }
+    arguments.set(argument.name(), std::move(value));
   }
   run.arguments = std::move(arguments);
   if (const auto& required = schema.get("required"); required.is_array()) {

@@ -163,6 +163,7 @@ void list_prompts(Context& context, Call call, const mcp::Request& request, cons
   const auto named = named_workflows(context, call.organization);
   if (named.has_error()) return call.reply(mcp_response(fault_of(named.error(), request)));
   std::vector<mcp::Prompt> prompts;
+  prompts.reserve(std::size(kOwn) + named->size());
   for (const auto& own : kOwn) prompts.push_back(prompt_of(own));
   for (const auto& each : *named) {
     if (is_prompt(*each.workflow->plan)) prompts.push_back(prompt_of(each));
