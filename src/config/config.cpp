@@ -120,14 +120,17 @@ std::string origin_problem(std::string_view origin, Environment environment) {
   return "";
 }
 
-/// `https://user:password@host` without what stands before the host.
+/// `https://user:password@host/path?key=secret` without what stands before the host and behind the path.
 std::string without_credentials(std::string_view text) {
+  constexpr std::string_view kHidden = "********";
   const auto scheme = text.find("://");
   if (scheme == std::string_view::npos) return std::string(text);
   const auto begin = scheme + 3;
   const auto at = text.substr(begin, text.find_first_of("/?# ,", begin) - begin).rfind('@');
-  if (at == std::string_view::npos) return std::string(text);
-  return fmt::format("{}********{}", text.substr(0, begin), text.substr(begin + at));
+  std::string shown(text);
+  if (const auto query = shown.find('?', begin); query != std::string::npos) shown.replace(query + 1, std::string::npos, kHidden);
+  if (at != std::string_view::npos) shown.replace(begin, at, kHidden);
+  return shown;
 }
 
 Effective effective(const Setting& setting, std::string_view text, Source source) {

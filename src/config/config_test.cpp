@@ -66,7 +66,7 @@ TEST(Config, FlagsWinOverEnvironmentOverFileOverDefault) {
 
 TEST(Config, SaysWhereEachValueCameFromAndKeepsSecretsToItself) {
   const auto loaded = load_server(
-      {{"API_PORT", "2222"}, {"SECRET_KEY", kStrongKey}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "https://me:hush@collector.example/v1"}},
+      {{"API_PORT", "2222"}, {"SECRET_KEY", kStrongKey}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "https://me:hush@collector.example/v1?key=hush"}},
       {{"API_HOST", "::1"}}, "PAWL_DATA_DIR=there\nSMTP_PASSWORD=hush\n");
   ASSERT_TRUE(loaded.value);
   const auto& rows = loaded.value->effective;
@@ -86,7 +86,7 @@ TEST(Config, SaysWhereEachValueCameFromAndKeepsSecretsToItself) {
     EXPECT_EQ(one.value.find("hush"), std::string::npos) << one.setting->name;
     EXPECT_EQ(one.value.find(kStrongKey), std::string::npos) << one.setting->name;
   }
-  EXPECT_EQ(row("OTEL_EXPORTER_OTLP_ENDPOINT").value, "https://********@collector.example/v1");
+  EXPECT_EQ(row("OTEL_EXPORTER_OTLP_ENDPOINT").value, "https://********@collector.example/v1?********");
 }
 
 TEST(Config, PortOfTheHostingPlatformWinsButNotOverTheFlag) {
