@@ -1,5 +1,6 @@
 """Tools of the tests that come from npm, pinned by a lock file."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -14,9 +15,12 @@ def install(source, folder, package, required_in_ci=False):
     for name in ("package.json", "package-lock.json"):
         with open(os.path.join(source, name), "rb") as file:
             wanted[name] = file.read()
-    if os.path.isdir(os.path.join(folder, "node_modules", package)) and _holds(folder, wanted):
-        return
-    problem = _install(folder, wanted)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "install.lock"), "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of suites that run at once and share the folder one installs
+        if os.path.isdir(os.path.join(folder, "node_modules", package)) and _holds(folder, wanted):
+            return
+        problem = _install(folder, wanted)
     if problem is None:
         return
     if required_in_ci and os.environ.get("CI"):
@@ -40,7 +44,6 @@ def _install(folder, wanted):
     """None, or why not."""
     if not shutil.which("npm") or not shutil.which("node"):
         return "node and npm are not installed"
-    os.makedirs(folder, exist_ok=True)
     for name, content in wanted.items():
         with open(os.path.join(folder, name), "wb") as file:
             file.write(content)
