@@ -24,6 +24,7 @@
 #include "app/readiness.hpp"
 #include "app/run_tokens.hpp"
 #include "app/tracing.hpp"
+#include "app/user_function_folder.hpp"
 #include "async/blocking_pool.hpp"
 #include "async/io_threads.hpp"
 #include "audit/redact.hpp"
@@ -31,6 +32,7 @@
 #include "engine/function.hpp"
 #include "functions/functions.hpp"
 #include "functions/mcp_servers.hpp"
+#include "functions/remote_functions.hpp"
 #include "http/server.hpp"
 #include "identity/organizations.hpp"
 #include "integrations/integrations.hpp"
@@ -103,12 +105,16 @@ bool is_below(const fs::path& path, const fs::path& folder) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
-/// The data folder is never shown to a workflow, unless what it may touch was put below it on purpose.
-std::vector<std::string> hidden_folders(const std::string& data, const std::vector<std::string>& roots) {
+/// What a workflow is never shown: the data folder, unless what it may touch was put below it on purpose; and the folder of user functions,
+/// for who writes that decides what workflows of others do.
+std::vector<std::string> hidden_folders(const std::string& data, const std::string& plugins, const std::vector<std::string>& roots) {
+  std::vector<std::string> hidden;
+  if (std::error_code none; !plugins.empty() && fs::is_directory(plugins, none)) hidden.push_back(plugins);
   for (const auto& root : roots) {
-    if (is_below(root, data)) return {};
+    if (is_below(root, data)) return hidden;
   }
-  return {data};
+  hidden.push_back(data);
+  return hidden;
 }
 
 Result<std::unique_ptr<storage::Database>> open_database(const config::Config& config, const ApplicationOptions& options,
@@ -320,6 +326,9 @@ struct Application::Impl {
   std::unique_ptr<agents::Budgets> budgets;
   std::unique_ptr<ModelParts> models;
   engine::FunctionRegistry functions;
+  std::unique_ptr<UserFunctionFolder> user_functions;
+  std::unique_ptr<pawl::functions::RemoteFunctions> remote_functions;
+  std::unique_ptr<pawl::functions::FetchingFunctions> fetching_functions;  // of the catalog: what is saved may fetch
   live::RunEvents run_events{live};
   RunObservers run_observers{run_events, tracing.get()};
   std::unique_ptr<catalog::Catalog> catalog;
@@ -399,7 +408,7 @@ Result<void> Application::Impl::build() {
   PAWL_TRY_VOID(integrations->start());
   functions::FunctionsOptions function_options;
   function_options.roots = options.file_roots;
-  function_options.hidden = hidden_folders(data_folder(config), options.file_roots);
+  function_options.hidden = hidden_folders(data_folder(config), config.plugin_directory, options.file_roots);
   function_options.sandbox = sandbox_mode(config.sandbox);
   function_options.ca_file = config.ca_file;
   PAWL_TRY_VOID(functions::add_builtin_functions(functions, {calls, pool, clock, random, &policy}, function_options));
@@ -416,9 +425,14 @@ Result<void> Application::Impl::build() {
   functions.wrap([this](std::unique_ptr<engine::Function> function) { return metered(std::move(function), figures); });
   if (tracing) functions.wrap([this](std::unique_ptr<engine::Function> function) { return tracing->around(std::move(function)); });
   functions.add(agents::Healing::make_function([this] { return healing.get(); }));  // as it is: `Healing::behind` finds it
+  user_functions = std::make_unique<UserFunctionFolder>(config.plugin_directory, functions, options.schedules);
+  if (!config.plugin_directory.empty()) functions.set_reload([this] { return user_functions->read(); });
+  remote_functions = std::make_unique<pawl::functions::RemoteFunctions>(calls, functions, data_folder(config) + "/functions");
+  functions.set_remote([this](const dsl::FunctionCatalog::Remote& wanted) { return remote_functions->kept(wanted); });
+  fetching_functions = std::make_unique<pawl::functions::FetchingFunctions>(functions, *remote_functions);
   catalog = std::make_unique<catalog::Catalog>(catalog::Catalog::Dependencies{
       .database = *database,
-      .functions = functions,
+      .functions = *fetching_functions,
       .clock = clock,
       .random = random,
       .seals = keys,

@@ -269,7 +269,7 @@ int dispatch(const CommandLine& line) {
     int operator()(const ConfigOptions& options) const { return run_config(common, options); }
     int operator()(const AuditOptions& options) const { return run_audit(common, options); }
     int operator()(const RetentionOptions& options) const { return run_retention(common, options); }
-    int operator()(const FunctionsCommandOptions& options) const { return run_functions(options); }
+    int operator()(const FunctionsCommandOptions& options) const { return run_functions(common, options); }
     int operator()(const McpOptions& options) const { return run_mcp(common, options); }
   };
   return std::visit(Visitor{line.common}, line.command);

@@ -134,7 +134,7 @@ struct ParsedCommandLine {
 [[nodiscard]] int run_mcp(const CommonOptions& common, const McpOptions& options);
 [[nodiscard]] int run_audit(const CommonOptions& common, const AuditOptions& options);
 [[nodiscard]] int run_retention(const CommonOptions& common, const RetentionOptions& options);
-[[nodiscard]] int run_functions(const FunctionsCommandOptions& options);
+[[nodiscard]] int run_functions(const CommonOptions& common, const FunctionsCommandOptions& options);
 
 /// Runs what the command line asks for.
 [[nodiscard]] int dispatch(const CommandLine& line);

@@ -3,13 +3,16 @@
 
 #include <memory>
 
+#include "config/config.hpp"
 #include "engine/function.hpp"
 
 namespace pawl::app {
 
 class FunctionSet {
  public:
-  FunctionSet();
+  /// Without `config` the program's own functions only. With it those of the folder of user functions too, what is wrong with one of them
+  /// going to standard error, and those of catalogs elsewhere, fetched when a document is compiled that calls them.
+  explicit FunctionSet(const config::Config* config = nullptr);
   ~FunctionSet();
   FunctionSet(const FunctionSet&) = delete;
   FunctionSet& operator=(const FunctionSet&) = delete;

@@ -2,11 +2,13 @@
 
 #include <cstdio>
 #include <fstream>
+#include <tuple>
 
 #include "app/commands.hpp"
 #include "app/exit_codes.hpp"
 #include "app/function_set.hpp"
 #include "functions/reference.hpp"
+#include "functions/user_functions.hpp"
 #include "json/write.hpp"
 
 namespace pawl::app {
@@ -21,6 +23,16 @@ int list(const engine::FunctionRegistry& registry, bool as_json) {
           {{"name", info.name}, {"version", info.version}, {"summary", info.summary}, {"destructive", info.destructive}}));
     } else {
       fmt::print("{:<18} {}\n", info.name, info.summary);
+    }
+  }
+  const auto written = registry.user_functions();
+  for (const auto& function : *written) {
+    const auto& [name, version] = std::tie(function.definition->name, function.definition->version);
+    if (as_json) {
+      all.push_back(json::Value::object(
+          {{"name", name}, {"version", version}, {"summary", function.summary}, {"destructive", function.destructive}}));
+    } else {
+      fmt::print("{:<18} {}\n", name + ':' + version, function.summary);
     }
   }
   if (as_json) fmt::print("{}\n", json::to_text(all));
@@ -38,12 +50,23 @@ int write_page(const std::string& file, const std::string& page) {
 
 }  // namespace
 
-int run_functions(const FunctionsCommandOptions& options) {
-  const FunctionSet functions;
+int run_functions(const CommonOptions& common, const FunctionsCommandOptions& options) {
+  std::optional<config::Config> config;
+  if (options.action != FunctionsCommandOptions::Action::docs) {  // the reference is about the program's functions
+    config = load_config(common, config::Purpose::tool);
+    if (!config) return kUsage;
+  }
+  const FunctionSet functions(config ? &*config : nullptr);
   const auto& registry = functions.registry();
   switch (options.action) {
     case FunctionsCommandOptions::Action::list: return list(registry, options.json);
     case FunctionsCommandOptions::Action::show: {
+      const auto written = registry.user_functions();
+      for (const auto& one : *written) {
+        if (one.definition->name != options.name && one.definition->name + ':' + one.definition->version != options.name) continue;
+        fmt::print("{}", pawl::functions::user_function_page(one));
+        return kOk;
+      }
       const auto* function = registry.get(options.name);
       if (function == nullptr) {
         fmt::print(stderr, "pawl: there is no function '{}'; `pawl functions list` names them\n", options.name);

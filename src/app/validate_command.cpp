@@ -51,8 +51,10 @@ void print_capabilities(const std::string& file, const engine::Capabilities& cap
 
 }  // namespace
 
-int run_validate(const CommonOptions&, const ValidateOptions& options) {
-  const FunctionSet functions;
+int run_validate(const CommonOptions& common, const ValidateOptions& options) {
+  const auto config = load_config(common, config::Purpose::tool);
+  if (!config) return kUsage;
+  const FunctionSet functions(&*config);
   auto found = json::Value::array();
   bool failed = false;
   auto reached = json::Value::object();

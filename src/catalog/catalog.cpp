@@ -6,11 +6,13 @@
 
 #include <fmt/core.h>
 
+#include "base/assert.hpp"
 #include "catalog/bounded_cache.hpp"
 #include "catalog/detail/rows.hpp"
 #include "catalog/detail/triggers.hpp"
 #include "catalog/webhook.hpp"
 #include "json/parse.hpp"
+#include "json/write.hpp"
 #include "notify/notice.hpp"
 #include "storage/database.hpp"
 
@@ -77,8 +79,7 @@ struct Catalog::Impl {
   [[nodiscard]] Result<dsl::PlanPtr> compile(const Definition& definition, const dsl::FunctionCatalog& functions) const;
   [[nodiscard]] Result<void> load_hooks();
   [[nodiscard]] Result<Workflow> with_triggers(storage::Session& session, Workflow workflow) const;
-  [[nodiscard]] Result<Workflow> try_update(Catalog& catalog, const OrganizationId& organization, const WorkflowId& id,
-                                            const Changes& changes);
+  [[nodiscard]] Result<Workflow> try_update(Catalog& catalog, const OrganizationId& organization, const WorkflowId& id, Changes changes);
   void prune(const WorkflowId& workflow);
   [[nodiscard]] Result<dsl::PlanPtr> load_plan(const WorkflowId& workflow, std::uint32_t version);
   /// After a change: forgets what is stale, reads the hooks again, tells the scheduler.
@@ -87,7 +88,38 @@ struct Catalog::Impl {
 
 namespace {
 
+/// What of the plan was written by somebody and may change, for `Definition::functions`.
+std::string pinned_text(const dsl::Plan& plan) {
+  if (plan.functions.empty()) return {};
+  auto list = json::Value::array();
+  for (const auto& function : plan.functions) {
+    list.push_back(json::Value::object({{"name", function->name},
+                                        {"version", function->version},
+                                        {"catalog", function->catalog},
+                                        {"sha256", function->sha256},
+                                        {"task", function->task}}));
+  }
+  return json::to_text(list);
+}
+
+std::vector<dsl::FunctionDefinitionPtr> pinned_functions(const json::Value& list) {
+  std::vector<dsl::FunctionDefinitionPtr> functions;
+  for (const auto& one : list.items()) {
+    const auto text = [&](std::string_view name) { return std::string(one.get(name).as_string()); };
+    functions.push_back(std::make_shared<const dsl::FunctionDefinition>(
+        dsl::FunctionDefinition{text("name"), text("version"), text("catalog"), text("sha256"), one.get("task")}));
+  }
+  return functions;
+}
+
 Checked<dsl::PlanPtr> compile_definition(const Definition& definition, const dsl::FunctionCatalog& functions) {
+  if (!definition.functions.empty()) {
+    const auto list = json::parse(definition.functions);
+    PAWL_ASSERT(list.has_value(), "the catalog has written it");
+    Definition written = definition;
+    written.functions.clear();
+    return compile_definition(written, dsl::PinnedFunctions(pinned_functions(*list), functions));
+  }
   if (definition.format == Definition::Format::text) return dsl::compile(definition.text, functions);
   const auto document = json::parse(definition.text);
   if (document.has_value()) return dsl::compile_data(*document, functions);
@@ -178,6 +210,7 @@ Result<Workflow> Catalog::create(const OrganizationId& organization, NewWorkflow
   workflow.active = request.active;
   workflow.created_by = workflow.updated_by = request.author;
   workflow.definition = std::move(request.definition);
+  workflow.definition.functions = pinned_text(*plan);
   Version version;
   version.definition = workflow.definition;
   version.change_summary = std::move(request.change_summary);
@@ -247,13 +280,13 @@ notify::Notice switched_off(const Workflow& workflow) {
 
 }  // namespace
 
-Result<Workflow> Catalog::Impl::try_update(Catalog& catalog, const OrganizationId& organization, const WorkflowId& id,
-                                           const Changes& changes) {
+Result<Workflow> Catalog::Impl::try_update(Catalog& catalog, const OrganizationId& organization, const WorkflowId& id, Changes changes) {
   dsl::PlanPtr plan;
   std::optional<std::uint32_t> planned;  // the version whose plan that is
   if (changes.definition) {
     PAWL_TRY(compiled, compile(*changes.definition, d.functions));
     PAWL_TRY_VOID(webhook_of(*compiled));
+    changes.definition->functions = pinned_text(*compiled);
     plan = std::move(compiled);
   } else {
     PAWL_TRY(present, catalog.executable(organization, id));
@@ -470,8 +503,9 @@ Result<ExecutablePtr> Catalog::executable(const OrganizationId& organization, co
 
 Result<ExecutablePtr> Catalog::keep_unlisted(const OrganizationId& organization, const Definition& definition, dsl::PlanPtr plan) {
   auto& d = impl_->d;
+  const std::string functions = pinned_text(*plan);
   // The document names its row: the id is made of its digest, so nothing needs to be searched. RFC 9562: version 8.
-  const auto digest = crypto::hash(organization.to_string() + "\n" + definition.text);
+  const auto digest = crypto::hash(organization.to_string() + "\n" + definition.text + functions);
   Workflow workflow;
   std::copy_n(digest.begin(), workflow.id.uuid.bytes.size(), workflow.id.uuid.bytes.begin());
   workflow.id.uuid.bytes[6] = static_cast<std::uint8_t>((workflow.id.uuid.bytes[6] & 0x0FU) | 0x80U);
@@ -482,6 +516,7 @@ Result<ExecutablePtr> Catalog::keep_unlisted(const OrganizationId& organization,
   workflow.created_at = workflow.updated_at = d.clock.now();
   Version version;
   version.definition = definition;
+  version.definition.functions = functions;
   version.created_at = workflow.created_at;
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     bool exists = false;

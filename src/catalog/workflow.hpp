@@ -19,6 +19,9 @@ struct Definition {
   enum class Format : std::uint8_t { text, data };
   std::string text;  ///< for `data`: compact JSON
   Format format = Format::text;
+  /// The functions that somebody has written which it was saved with (`Catalog` fills it): with these, whatever has become of them
+  /// since, it means the same. Empty: with those that there are.
+  std::string functions{};
 
   friend bool operator==(const Definition&, const Definition&) = default;
 };

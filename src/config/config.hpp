@@ -135,6 +135,7 @@ struct Config {
   std::uint32_t retention_one_time_tokens_days = 0;
   Models models;
   std::map<std::string, std::string> secrets;  ///< `$secrets` by name, from `PAWL_SECRET_<NAME>`
+  std::string plugin_directory;                ///< of user functions; empty: none
   std::vector<Effective> effective;            ///< each row of the table, in its order
 };
 

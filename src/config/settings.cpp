@@ -257,6 +257,11 @@ const std::vector<Setting>& table() {
        .type = Type::list,
        .summary = "Folders that file functions may touch, comma separated. Unset: `files` in the data folder.",
        .apply = [](Config& config, const Parsed& value) { config.file_roots = value.list; }},
+      {.name = "PLUGIN_DIRECTORY",
+       .type = Type::text,
+       .summary = "Folder of functions that users have written, as `functions/NAME/VERSION/function.yaml` (docs/user-functions.md). "
+                  "Unset: none.",
+       .apply = [](Config& config, const Parsed& value) { config.plugin_directory = value.text; }},
       {.name = "PAWL_SANDBOX",
        .type = Type::choice,
        .fallback = "auto",

@@ -243,7 +243,8 @@ struct Task {
   std::optional<Template> timeout;  ///< a duration
   Flow then;
   bool has_then = false;
-  json::Value definition;  ///< as written: `$task.definition`
+  bool sees_secrets = true;  ///< functions of catalogs do not: what they need is given to them as arguments
+  json::Value definition;    ///< as written: `$task.definition`
   json::Value metadata;
   std::vector<ExtensionUse> extensions;
   std::variant<SetTask, DoTask, SwitchTask, ForTask, ForkTask, TryTask, RaiseTask, WaitTask, EmitTask, ListenTask, CallTask, InvokeTask,
@@ -264,6 +265,16 @@ struct Schedule {
   Overlap overlap = Overlap::allow;
 };
 
+/// A function that somebody has written, from a catalog: each call of it has a copy of its task below it, as a call of `use.functions` has.
+struct FunctionDefinition {
+  std::string name;     ///< canonical, with dashes
+  std::string version;  ///< semantic
+  std::string catalog;  ///< address of the catalog that it comes from; empty: the installation's own
+  std::string sha256;   ///< of its file, hexadecimal
+  json::Value task;     ///< sound by itself (`compile_function`)
+};
+using FunctionDefinitionPtr = std::shared_ptr<const FunctionDefinition>;
+
 struct Plan {
   std::string name;
   std::string namespace_name;
@@ -280,6 +291,7 @@ struct Plan {
   std::optional<Schedule> schedule;
   std::vector<std::string> secrets;  ///< names that `$secrets` may offer
   json::Value metadata;
+  std::vector<FunctionDefinitionPtr> functions;  ///< of catalogs, that it calls or that these call: with them it compiles to the same plan
 
   [[nodiscard]] const Task& task(TaskIndex index) const { return tasks[index]; }
 };

@@ -1,11 +1,13 @@
 /// What a function is to the engine: a named effect with a declared class, a plan (dry-run) and an asynchronous start.
 ///
-/// Implementations live in `functions/`; `agents/` will add more. The registry is filled once by `app/` and read-only afterwards.
+/// Implementations live in `functions/`; `agents/` will add more. The registry is filled once by `app/`;
+/// afterwards nothing changes in it but the functions that users write.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -112,7 +114,21 @@ class Function {
   [[nodiscard]] virtual Cancel start(Invocation call, Done done) = 0;
 };
 
-/// All functions by canonical name.
+/// A function that somebody has written as a task, from the folder of user functions (`functions/user_functions.hpp`).
+struct UserFunction {
+  dsl::FunctionDefinitionPtr definition;  ///< never null
+  std::string summary;
+  json::Value parameters;            ///< JSON Schema
+  json::Value output;                ///< JSON Schema
+  json::Value examples;              ///< array
+  std::vector<EffectClass> effects;  ///< the classes that its steps can have
+  bool destructive = false;          ///< has a step that may destroy
+  json::Value permissions;           ///< what it may reach, as `to_json` of its capabilities
+};
+/// By name, the newest version of each first.
+using UserFunctions = std::shared_ptr<const std::vector<UserFunction>>;
+
+/// All functions by canonical name: the program's own, which are there from the start, and those that users have written, which change.
 class FunctionRegistry final : public dsl::FunctionCatalog {
  public:
   /// Asserts that the name is new.
@@ -120,11 +136,24 @@ class FunctionRegistry final : public dsl::FunctionCatalog {
   /// Puts something around every function that is there: measuring, recording. It keeps the info.
   void wrap(const std::function<std::unique_ptr<Function>(std::unique_ptr<Function>)>& wrapper);
   [[nodiscard]] Function* get(std::string_view name) const;
-  [[nodiscard]] std::vector<const Function*> all() const;
+  [[nodiscard]] std::vector<const Function*> all() const;  ///< the program's own
+
+  /// Puts these in place of the user functions that were there; any time, any thread. Plans keep what they were compiled with.
+  void publish(std::vector<UserFunction> functions);
+  [[nodiscard]] UserFunctions user_functions() const;  ///< never null
+  /// Reads them again from where they come: `{functions: [{name, version}], findings: [{file, line, column, message, rule}]}`. Blocks.
+  using Reload = std::function<json::Value()>;
+  void set_reload(Reload reload) { reload_ = std::move(reload); }
+  [[nodiscard]] const Reload& reload() const { return reload_; }  ///< empty: there is nothing to read
 
   [[nodiscard]] const Signature* find(std::string_view name) const override;
   /// From what the function declares (`Info::reach`, `destructive`, its effect class), the worst for what is not fixed.
   [[nodiscard]] Reach reach(std::string_view name, const json::Value& fixed) const override;
+  [[nodiscard]] dsl::FunctionDefinitionPtr definition(std::string_view name, std::string_view version) const override;
+  /// Asks whoever was set; null: nobody. Set once, before anything is compiled.
+  using RemoteSource = std::function<Result<dsl::FunctionDefinitionPtr>(const Remote&)>;
+  void set_remote(RemoteSource source) { remote_ = std::move(source); }
+  [[nodiscard]] Result<dsl::FunctionDefinitionPtr> remote(const Remote& function) const override;
   [[nodiscard]] std::vector<std::string> names() const override;
 
  private:
@@ -133,6 +162,10 @@ class FunctionRegistry final : public dsl::FunctionCatalog {
     Signature signature;
   };
   std::vector<Entry> entries_;  // sorted by name
+  RemoteSource remote_;
+  Reload reload_;
+  mutable std::mutex mutex_;  // of what follows
+  UserFunctions user_functions_ = std::make_shared<const std::vector<UserFunction>>();
 };
 
 }  // namespace pawl::engine

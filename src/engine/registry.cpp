@@ -107,7 +107,34 @@ const dsl::FunctionCatalog::Signature* FunctionRegistry::find(std::string_view n
 std::vector<std::string> FunctionRegistry::names() const {
   std::vector<std::string> names;
   for (const auto& entry : entries_) names.push_back(entry.signature.name);
+  const auto written = user_functions();
+  for (const auto& function : *written) names.push_back(function.definition->name);
   return names;
+}
+
+void FunctionRegistry::publish(std::vector<UserFunction> functions) {
+  auto made = std::make_shared<const std::vector<UserFunction>>(std::move(functions));
+  const std::lock_guard lock(mutex_);
+  user_functions_.swap(made);
+}
+
+UserFunctions FunctionRegistry::user_functions() const {
+  const std::lock_guard lock(mutex_);
+  return user_functions_;
+}
+
+dsl::FunctionDefinitionPtr FunctionRegistry::definition(std::string_view name, std::string_view version) const {
+  const auto wanted = canonical(name);
+  const auto written = user_functions();
+  for (const auto& function : *written) {
+    const auto& one = *function.definition;
+    if (one.name == wanted && (version.empty() || version == "latest" || version == one.version)) return function.definition;
+  }
+  return nullptr;
+}
+
+Result<dsl::FunctionDefinitionPtr> FunctionRegistry::remote(const Remote& function) const {
+  return remote_ ? remote_(function) : FunctionCatalog::remote(function);
 }
 
 }  // namespace pawl::engine

@@ -65,11 +65,12 @@ Invocation Shard::invocation_of(const Run& run, const Effect& effect) const {
   call.effect = effect.effect_class;
   if (effect.effect_class >= EffectClass::idempotent) call.idempotency_key = idempotency_key(run.identity.id, action.step);
   // What an agent tells a model: no secret of the run, however it got there.
-  const auto* step = std::get_if<dsl::CallTask>(&run.machine->plan().task(action.step.task).body);
+  const auto& task = run.machine->plan().task(action.step.task);
+  const auto* step = std::get_if<dsl::CallTask>(&task.body);
   const bool is_turn = step != nullptr && step->of_agent && action.function == "llm";
   call.arguments = is_turn ? run.shown(action.arguments) : action.arguments;
   call.input = action.input;
-  call.secrets = run.machine->info().secrets;
+  call.secrets = task.sees_secrets ? run.machine->info().secrets : json::Value::object();
   call.dry_run = effect.plan_only;
   call.restarted = effect.restarted;
   call.now = world_.clock.now();

@@ -1,5 +1,9 @@
 // The functions that a `call` may name, and what a call would do.
+#include <algorithm>
+#include <functional>
+#include <memory>
 #include <set>
+#include <vector>
 
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
@@ -46,36 +50,74 @@ void append_plugin(std::string& out, const engine::Function& function) {
   object.value("examples", info.examples);
 }
 
+void append_plugin(std::string& out, const engine::UserFunction& function) {
+  ObjectWriter object(out);
+  object.text("name", function.definition->name);
+  object.text("version", function.definition->version);
+  object.text("description", function.summary);
+  object.boolean("destructive", function.destructive);
+  append_array(object.raw("effects"), function.effects, [&out](engine::EffectClass effect) { json::append_quoted(out, to_text(effect)); });
+  object.value("parameters", function.parameters);
+  object.value("output", function.output);
+  object.value("examples", function.examples);
+  object.value("permissions", function.permissions);
+}
+
+/// One that somebody has written; the newest version. Null where there is none.
+std::shared_ptr<const engine::UserFunction> user_function(const Context& context, std::string_view name) {
+  const auto all = context.d.functions.user_functions();
+  const auto found = std::find_if(all->begin(), all->end(), [&](const auto& one) { return one.definition->name == name; });
+  return found == all->end() ? nullptr : std::shared_ptr<const engine::UserFunction>(all, &*found);
+}
+
 void list_plugins(Context& context, Call call) {
   Query query(call.request);
   PAWL_API_CHECK(query.finish());
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), context.d.functions.all(), [&](const engine::Function* function) { append_plugin(out, *function); });
+    std::vector<std::function<void()>> items;
+    for (const engine::Function* function : context.d.functions.all())
+      items.emplace_back([&out, function] { append_plugin(out, *function); });
+    const auto written = context.d.functions.user_functions();
+    std::string_view last;
+    for (const auto& function : *written) {
+      if (function.definition->name != last) items.emplace_back([&out, &function] { append_plugin(out, function); });
+      last = function.definition->name;
+    }
+    append_array(object.raw("items"), items, [](const std::function<void()>& item) { item(); });
     object.null("next_cursor");
   }
   call.reply(200, std::move(out));
 }
 
-Result<const engine::Function*> function_in_path(const Context& context, const Call& call) {
+std::string name_in_path(const Call& call) {
   std::string name(call.request.param("name"));
-  for (char& c : name) c = c == '_' ? '-' : c;
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+Result<const engine::Function*> function_in_path(const Context& context, const Call& call) {
+  const std::string name = name_in_path(call);
   const engine::Function* function = context.d.functions.get(name);
   if (function == nullptr) return Error(ErrorClass::not_found, "plugin.not_found", "There is no plug-in of this name.");
   return function;
 }
 
 void get_plugin(Context& context, Call call) {
-  PAWL_API_TRY(function, function_in_path(context, call));
   std::string out;
+  if (const auto written = user_function(context, name_in_path(call))) {
+    append_plugin(out, *written);
+    return call.reply(200, std::move(out));
+  }
+  PAWL_API_TRY(function, function_in_path(context, call));
   append_plugin(out, *function);
   call.reply(200, std::move(out));
 }
 
 /// What is wrong with the parameters, by where it stands in the body.
-Result<void> check_parameters(const engine::Function& function, const json::Value& parameters) {
-  PAWL_TRY(schema, dsl::Schema::compile(function.info().parameters));
+Result<void> check_parameters(const json::Value& document, const json::Value& parameters) {
+  PAWL_TRY(schema, dsl::Schema::compile(document));
   auto findings = schema.validate(parameters);
   if (findings.empty()) return boost::system::in_place_value;
   for (auto& finding : findings) finding.pointer.insert(0, "/params");
@@ -83,13 +125,34 @@ Result<void> check_parameters(const engine::Function& function, const json::Valu
                std::move(findings));
 }
 
+/// What the steps of a user function would call, and where: which of them a call takes is decided when it runs.
+void test_user_function(const engine::UserFunction& function, Call call) {
+  json::Value parameters = call.body.get("params");
+  if (parameters.is_null()) parameters = json::Value::object();
+  PAWL_API_TRY_VOID(check_parameters(function.parameters, parameters));
+  auto plan = json::Value::array();
+  const auto& called = function.permissions.get("functions");
+  for (const auto& one : called.items()) {
+    plan.push_back(json::Value::object({{"action", "call"}, {"function", one.get("name")}, {"tasks", one.get("tasks")}}));
+  }
+  std::string out;
+  {
+    ObjectWriter object(out);
+    object.boolean("dry_run", true);
+    object.text("effect", to_text(function.effects.back()));
+    object.value("plan", plan);
+  }
+  call.reply(200, std::move(out));
+}
+
 /// The plan of a call: it may read, and changes nothing. Nobody's secrets are there.
 void test_plugin(Context& context, Call call) {
+  if (const auto written = user_function(context, name_in_path(call))) return test_user_function(*written, std::move(call));
   PAWL_API_TRY(function, function_in_path(context, call));
   engine::Invocation invocation;
   invocation.arguments = call.body.get("params");
   if (invocation.arguments.is_null()) invocation.arguments = json::Value::object();
-  PAWL_API_TRY_VOID(check_parameters(*function, invocation.arguments));
+  PAWL_API_TRY_VOID(check_parameters(function->info().parameters, invocation.arguments));
   invocation.input = call.body.get("input");
   invocation.secrets = json::Value::object();
   invocation.effect = function->effect_class(invocation.arguments);
@@ -104,6 +167,11 @@ void test_plugin(Context& context, Call call) {
     object.value("plan", plan);
   }
   call.reply(200, std::move(out));
+}
+
+void reload_plugins(Context& context, Call call) {
+  if (!context.d.functions.reload()) return call.fail(Error(ErrorClass::conflict, "plugin.no_folder", "There is no folder of functions."));
+  call.reply(200, json::to_text(context.d.functions.reload()()));
 }
 
 // ---- rows -----------------------------------------------------------------------------------------------------------------------
@@ -133,7 +201,22 @@ Shape plugin_shape() {
                         {"effects", Shape::array(effect_shape()).described("The classes that its calls can have.")},
                         {"parameters", schema},
                         {"output", schema},
-                        {"examples", Shape::any(json::Value::array())}});
+                        {"examples", Shape::any(json::Value::array())},
+                        {"permissions",
+                         Shape::any(json::Value::object({{"hosts", json::Value::array()}}))
+                             .described("Of a function that users have written: what it may reach, as the capabilities of a workflow."),
+                         Shape::kOptional}});
+}
+
+Shape reload_shape() {
+  return Shape::object(
+      "PluginReload",
+      {{"functions", Shape::array(Shape::object("PluginVersion", {{"name", Shape::text("greet")}, {"version", Shape::text("1.0.0")}}))},
+       {"findings", Shape::array(Shape::object("PluginFinding", {{"file", Shape::text("functions/greet/1.0.0/function.yaml")},
+                                                                 {"line", Shape::integer(3)},
+                                                                 {"column", Shape::integer(1)},
+                                                                 {"message", Shape::text("There is no function `shout`.")},
+                                                                 {"rule", Shape::text("unknown-function")}}))}});
 }
 
 }  // namespace
@@ -169,6 +252,17 @@ std::vector<Route> plugin_routes() {
        .request = plugin_test_shape(),
        .reply = plugin_plan_shape(),
        .description = "A dry run of one call: it may read, and changes nothing. Secrets are not there."},
+      {.method = Method::post,
+       .path = "/api/plugins/reload",
+       .id = "reloadPlugins",
+       .tag = "plugins",
+       .summary = "Read the folder of user functions again",
+       .permission = Permission::administer,
+       .handler = reload_plugins,
+       .runs = Runs::pool,
+       .reply = reload_shape(),
+       .description = "It is read by itself when something changes in it; this tells what is wrong with it. Files with faults disturb no "
+                      "other. Versions of workflows keep the functions that they were saved with. Without a folder: `plugin.no_folder`."},
   };
 }
 

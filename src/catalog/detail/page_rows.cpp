@@ -32,7 +32,8 @@ struct PageQueries {
 #define PAWL_PAGE_QUERIES(page)                                                                                                          \
   {                                                                                                                                      \
     "select w.id, w.organization_id, w.name, w.description, w.is_active, w.current_version, w.created_at, w.updated_at, w.created_by, "  \
-    "w.updated_by, v.definition, v.source_format from workflows w join workflow_versions v on v.workflow_id = w.id and v.version = "     \
+    "w.updated_by, v.definition, v.source_format, v.functions from workflows w join workflow_versions v on v.workflow_id = w.id and "    \
+    "v.version = "                                                                                                                       \
     "w.current_version where " page,                                                                                                     \
         "select s.workflow_id, s.id, s.kind, s.spec, s.next_due, s.last_fired, s.enabled from schedules s where s.workflow_id in "       \
         "(select w.id from workflows w where " page ") order by s.id",                                                                   \

@@ -14,6 +14,7 @@ Definition definition_of(const storage::Row& row, int column) {
   Definition definition;
   definition.text = std::string(row.text(column));
   definition.format = row.text(column + 1) == "data" ? Definition::Format::data : Definition::Format::text;
+  definition.functions = std::string(row.text(column + 2));
   return definition;
 }
 
@@ -49,7 +50,8 @@ Version version_of(const storage::Row& row) {
 
 constexpr std::string_view kSelectOne =
     "select w.id, w.organization_id, w.name, w.description, w.is_active, w.current_version, w.created_at, w.updated_at, "
-    "w.created_by, w.updated_by, v.definition, v.source_format from workflows w join workflow_versions v on v.workflow_id = w.id and "
+    "w.created_by, w.updated_by, v.definition, v.source_format, v.functions from workflows w join workflow_versions v on v.workflow_id = "
+    "w.id and "
     "v.version = w.current_version "
     "where w.organization_id = $1 and w.id = $2 and w.deleted_at is null";
 
@@ -116,9 +118,11 @@ Result<void> insert_version(storage::Transaction& transaction, const WorkflowId&
                             const DocumentNames& names) {
   PAWL_TRY(count, transaction.execute(
                       "insert into workflow_versions (workflow_id, version, definition, source_format, change_summary, created_at, "
-                      "document_namespace, document_name, document_version, created_by) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                      "document_namespace, document_name, document_version, created_by, functions) "
+                      "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
                       {workflow, version.version, version.definition.text, format_text(version.definition.format), version.change_summary,
-                       version.created_at, names.namespace_name, names.name, names.version, by(version.created_by)}));
+                       version.created_at, names.namespace_name, names.name, names.version, by(version.created_by),
+                       version.definition.functions}));
   static_cast<void>(count);
   return {};
 }
@@ -127,7 +131,7 @@ Result<std::vector<Version>> load_versions(storage::Session& session, const Work
                                            std::uint32_t before) {
   std::vector<Version> page;
   PAWL_TRY_VOID(
-      session.query("select version, change_summary, created_at, created_by, definition, source_format from workflow_versions "
+      session.query("select version, change_summary, created_at, created_by, definition, source_format, functions from workflow_versions "
                     "where workflow_id = $1 and version < $2 order by version desc limit $3",
                     {workflow, before, limit}, [&](const storage::Row& row) { page.push_back(version_of(row)); }));
   return page;
@@ -136,7 +140,7 @@ Result<std::vector<Version>> load_versions(storage::Session& session, const Work
 Result<std::optional<Version>> load_version(storage::Session& session, const WorkflowId& workflow, std::uint32_t number) {
   std::optional<Version> found;
   PAWL_TRY_VOID(
-      session.query("select version, change_summary, created_at, created_by, definition, source_format from workflow_versions "
+      session.query("select version, change_summary, created_at, created_by, definition, source_format, functions from workflow_versions "
                     "where workflow_id = $1 and version = $2",
                     {workflow, number}, [&](const storage::Row& row) { found = version_of(row); }));
   return found;

@@ -18,7 +18,8 @@ struct DocumentNames {
   std::string version;
 };
 
-/// Columns: id, organization, name, description, active, version, created and updated at, created and updated by, definition, its format.
+/// Columns: id, organization, name, description, active, version, created and updated at, created and updated by, definition, its format,
+/// its functions.
 [[nodiscard]] Workflow workflow_of(const storage::Row& row);
 [[nodiscard]] Result<std::optional<Workflow>> load_workflow(storage::Session& session, const OrganizationId& organization,
                                                             const WorkflowId& id);

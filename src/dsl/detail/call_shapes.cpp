@@ -100,7 +100,9 @@ $defs:
     type: object
     additionalProperties: false
     required: [endpoint]
-    properties: {endpoint: {$ref: '#/$defs/endpoint'}}
+    properties:
+      endpoint: {$ref: '#/$defs/endpoint'}
+      pins: {type: object, additionalProperties: {type: string, pattern: '^sha256:[0-9a-f]{64}$'}}
   output: {type: string, enum: [raw, content, response]}
   environment: {type: object}
   arguments: {type: [array, object]}

@@ -143,6 +143,7 @@ TaskIndex Compiler::agent_step(std::string_view type, std::string name, std::str
   step.name = std::move(name);
   step.reference = std::move(reference);
   step.type = type;
+  step.sees_secrets = !in_function_;
   CallTask call;
   call.function = std::move(function);
   call.of_agent = true;
@@ -272,7 +273,7 @@ std::optional<AgentTool> Compiler::agent_tool(const Node& node, const std::strin
   }
   Place inside = place;
   inside.parent = tool.task;
-  inside.names = task_names();
+  inside.names = in_function_ ? function_names() : task_names();
   const std::string own = plan_.tasks[tool.task].reference;
   std::size_t depth = 0;
   for (auto at = own.find("/agent/tool/"); at != std::string::npos; at = own.find("/agent/tool/", at + 1)) ++depth;

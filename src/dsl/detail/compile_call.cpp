@@ -14,6 +14,7 @@ namespace {
 constexpr std::array<std::string_view, 6> kProtocols = {"http", "openapi", "grpc", "asyncapi", "a2a", "mcp"};
 /// Functions that call functions that call functions: deeper than this is a mistake, and each level costs call stack here.
 constexpr std::size_t kMaxCopies = 10;
+constexpr std::size_t kMaxRemote = 20;
 
 std::optional<EffectClass> declared_effect(const json::Value& metadata) {
   const json::Value& effect = metadata.get("effect");
@@ -161,23 +162,126 @@ void Compiler::invoke(Task& task, const std::string& name, const Node& node, con
   if (!place.expand) {
     calls_between_.emplace(json::pointer_child(node.pointer, "call"), name);
   } else if (std::find(calling_.begin(), calling_.end(), name) == calling_.end()) {
-    if (calling_.size() >= kMaxCopies) {
-      report_.error(node.pointer, "function-depth", "Functions call each other more than " + std::to_string(kMaxCopies) + " levels deep.");
-    } else {
-      const Node& definition = function_tasks_.find(name)->second;
+    const Node& definition = function_tasks_.find(name)->second;
+    Place inside;
+    inside.names = task_names();
+    inside.strip = definition.pointer.size();
+    inside.prefix = json::pointer_child(task.reference + "/call", name);
+    inside.extend = place.extend;
+    const Reporter::Mute mute(report_, true);
+    copy_function(task, made, name, definition, std::move(inside));
+  }
+  task.body = std::move(made);
+}
+
+void Compiler::copy_function(Task& task, InvokeTask& made, const std::string& name, const Node& definition, Place inside) {
+  if (calling_.size() >= kMaxCopies) {
+    return report_.error(task.reference, "function-depth",
+                         "Functions call each other more than " + std::to_string(kMaxCopies) + " levels deep.");
+  }
+  inside.parent = task.index;
+  calling_.push_back(name);
+  made.callee = this->task(definition, name, inside, {});
+  calling_.pop_back();
+}
+
+/// While a function of a catalog is compiled, what the document defines is not there.
+class Compiler::OutOfSight {
+ public:
+  explicit OutOfSight(Compiler& compiler) : compiler_(compiler) { swap(); }
+  OutOfSight(const OutOfSight&) = delete;
+  OutOfSight& operator=(const OutOfSight&) = delete;
+  ~OutOfSight() { swap(); }
+
+ private:
+  void swap() {
+    std::swap(compiler_.errors_, errors_);
+    std::swap(compiler_.retries_, retries_);
+    std::swap(compiler_.timeouts_, timeouts_);
+    std::swap(compiler_.authentications_, authentications_);
+    std::swap(compiler_.catalogs_, catalogs_);
+    std::swap(compiler_.function_tasks_, function_tasks_);
+    std::swap(compiler_.loose_, loose_);
+    std::swap(compiler_.reads_event_data_, reads_event_data_);
+    std::swap(compiler_.in_function_, in_function_);
+  }
+
+  Compiler& compiler_;
+  Definitions errors_, retries_, timeouts_, authentications_, catalogs_, function_tasks_;
+  bool loose_ = false;
+  bool reads_event_data_ = false;
+  bool in_function_ = true;
+};
+
+void Compiler::definition_call(Task& task, const FunctionDefinitionPtr& called, const Node& name, const std::optional<Node>& with,
+                               const Place& place) {
+  const std::string shown = called->name + ':' + called->version + (called->catalog.empty() ? "" : '@' + called->catalog);
+  InvokeTask made;
+  made.pass_input = !with;
+  if (with && is_object(*with, "The arguments of a call")) {
+    check_arguments({shown, called->task.get("input").get("schema").get("document")}, *with);
+    made.arguments = data(*with, place.names);
+  }
+  if (std::find(plan_.functions.begin(), plan_.functions.end(), called) == plan_.functions.end()) plan_.functions.push_back(called);
+  if (std::find(calling_.begin(), calling_.end(), shown) != calling_.end()) {
+    report_.error(name.pointer, "function-recursion", "Functions must not call themselves: `" + shown + "`.");
+  } else if (place.expand) {
+    // What is wrong with the function was said where it stands; what is wrong with it here is said at the call.
+    Place inside;
+    inside.names = function_names();
+    inside.prefix = json::pointer_child(task.reference + "/call", called->name + ':' + called->version);
+    inside.extend = false;
+    auto before = report_.exchange_unreported(std::nullopt);
+    const bool fits = !overflow_;
+    {
       const Reporter::Mute mute(report_, true);
-      Place inside;
-      inside.parent = task.index;
-      inside.names = task_names();
-      inside.strip = definition.pointer.size();
-      inside.prefix = json::pointer_child(task.reference + "/call", name);
-      inside.extend = place.extend;
-      calling_.push_back(name);
-      made.callee = this->task(definition, name, inside, {});
-      calling_.pop_back();
+      const OutOfSight hidden(*this);
+      copy_function(task, made, shown, {called->task, {}}, std::move(inside));
+    }
+    if (fits && overflow_) overflow_ = name.pointer;
+    if (auto fault = report_.exchange_unreported(std::move(before))) {
+      fault->pointer = name.pointer;
+      fault->message = "`" + shown + "` cannot be called here. " + fault->message;
+      report_.take(std::move(*fault));
     }
   }
   task.body = std::move(made);
+}
+
+/// A function of `use.catalogs`: the file whose digest stands in the document, and no other.
+FunctionDefinitionPtr Compiler::remote_function(const Node& call, const Node& catalog, std::string_view name, std::string_view version) {
+  const json::Value& endpoint = catalog.value.get("endpoint");
+  const json::Value& uri = endpoint.is_object() ? endpoint.get("uri") : endpoint;
+  const std::string shown = std::string(name.substr(0, 60)) + ':' + std::string(version.substr(0, 40));
+  if (!uri.is_string() || has_expression(uri.as_string())) {
+    report_.error(catalog.pointer, "remote-catalog", "The address of a catalog is written out: it is read before anything runs.");
+  } else if (!endpoint.get("authentication").is_null()) {
+    report_.error(catalog.pointer, "remote-catalog", "Catalogs are read without credentials.");
+  } else if (version.empty() || version == "latest") {
+    report_.error(call.pointer, "invalid-version",
+                  "A function of a catalog elsewhere is called with its version, as in `name:1.0.0@catalog`.");
+  } else if (const json::Value& pin = catalog.value.get("pins").get(shown); !pin.is_string()) {
+    report_.error(call.pointer, "missing-pin",
+                  "`pins` of the catalog has no `" + shown + "`: write the digest of its file there, as in `sha256:...` (64 digits).");
+  } else {
+    constexpr std::string_view kPrefix = "sha256:";
+    FunctionCatalog::Remote wanted{std::string(uri.as_string()), std::string(name), std::string(version), std::string(pin.as_string())};
+    if (wanted.sha256.starts_with(kPrefix)) wanted.sha256.erase(0, kPrefix.size());
+    // Each may be a request that takes its time.
+    remote_asked_.insert(wanted.catalog + ' ' + shown);
+    if (remote_asked_.size() > kMaxRemote) {
+      report_.error(call.pointer, "remote-catalog",
+                    "A workflow calls at most " + std::to_string(kMaxRemote) + " functions of catalogs elsewhere.");
+    } else if (remote_failed_) {
+      report_.error(call.pointer, "remote-catalog", "`" + shown + "` was not looked for: another one could not be had.");
+    } else {
+      auto found = functions_.remote(wanted);
+      if (found.has_value()) return std::move(*found);
+      remote_failed_ = true;
+      report_.error(call.pointer, "remote-catalog", "`" + shown + "` cannot be had: " + found.error().message);
+    }
+  }
+  return nullptr;
 }
 
 void Compiler::catalog_call(Task& task, const Node& name_node, const std::optional<Node>& with, const Place& place) {
@@ -196,13 +300,13 @@ void Compiler::catalog_call(Task& task, const Node& name_node, const std::option
   } else if (name.catalog && *name.catalog != "default") {
     std::vector<std::string> known = {"default"};
     for (const auto& [catalog, node] : catalogs_) known.push_back(catalog);
-    if (catalogs_.find(*name.catalog) == catalogs_.end()) {
+    if (const auto catalog = catalogs_.find(*name.catalog); catalog == catalogs_.end()) {
       report_.error(name_node.pointer, "unknown-catalog",
                     "`use.catalogs` does not define `" + std::string(name.catalog->substr(0, 60)) + "`.", nearest(*name.catalog, known));
     } else {
       made.function = text;
-      report_.warning(name_node.pointer, "remote-catalog",
-                      "Catalogs other than `default` are not read: the call will fail when it is made.");
+      const auto called = remote_function(name_node, catalog->second, name.name, name.version.value_or(""));
+      if (called) return definition_call(task, called, name_node, with, place);
     }
   } else if (name.name == "agent") {
     return agent_call(task, name_node, with, place);
@@ -210,6 +314,12 @@ void Compiler::catalog_call(Task& task, const Node& name_node, const std::option
     signature = functions_.find(name.name);
     if (signature) {
       made.function = signature->name;
+    } else if (const auto called = functions_.definition(name.name, name.version.value_or(""))) {
+      return definition_call(task, called, name_node, with, place);
+    } else if (const auto newest = functions_.definition(name.name, {})) {
+      report_.error(name_node.pointer, "unknown-function",
+                    "The function `" + newest->name + "` has no version `" + std::string(name.version.value_or("").substr(0, 40)) + "`.",
+                    newest->name + ':' + newest->version);
     } else {
       report_.error(name_node.pointer, "unknown-function", "There is no function `" + shown + "`.", nearest_function(name.name));
     }

@@ -39,6 +39,25 @@ Plan Compiler::run() {
   return std::move(plan_);
 }
 
+Plan Compiler::run_function(const std::string& self) {
+  const Node root{document_.value, ""};
+  plan_.name = self;
+  plan_.document = root.value;
+  in_function_ = true;
+  calling_.push_back(self);
+  if (is_object(root, "A function")) {
+    Place place;
+    place.names = function_names();
+    const TaskIndex only = task(root, self, place, {{}, "a function is not in a list"});
+    if (only != kNoTask) plan_.root.tasks.push_back(only);
+  }
+  if (overflow_) {
+    report_.error(*overflow_, "too-many-tasks",
+                  "The function has more than " + std::to_string(limits_.max_tasks) + " tasks with those of the functions that it calls.");
+  }
+  return std::move(plan_);
+}
+
 void Compiler::dsl_form(const Node& root) {
   constexpr std::array<std::string_view, 8> kMembers = {"document", "input", "use", "do", "timeout", "output", "schedule", "evaluate"};
   check_members(root, kMembers, "A workflow");

@@ -181,7 +181,8 @@ void Compiler::list_body(Task& task, const Node& node, const Node& type, const P
     return run_process(task, kind, process, member(*params, "await"), member(*params, "return"), place);
   }
   const auto* signature = functions_.find(*name);
-  if (!signature && *name != "agent" && name->find(':') == std::string::npos && name->find('@') == std::string::npos) {
+  if (!signature && functions_.definition(*name, {}) == nullptr && *name != "agent" && name->find(':') == std::string::npos &&
+      name->find('@') == std::string::npos) {
     std::vector<std::string> names = functions_.names();
     names.emplace_back("agent");
     for (const auto& [known, definition] : function_tasks_) names.push_back(known);

@@ -39,6 +39,11 @@ const Names& task_names() {
   return names;
 }
 
+const Names& function_names() {
+  static const Names names = {"context", "input", "task", "workflow", "runtime"};
+  return names;
+}
+
 Names with_name(Names names, std::string name) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
   return names;

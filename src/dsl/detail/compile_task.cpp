@@ -120,6 +120,7 @@ TaskIndex Compiler::task(const Node& node, const std::string& name, const Place&
   made.name = name;
   made.reference = place.reference(node.pointer);
   made.definition = node.value;
+  made.sees_secrets = !in_function_;
   if (is_object(node, "A task")) {
     made.type = task_type(node);
     if (!made.type.empty()) {

@@ -61,6 +61,11 @@ void Compiler::declared_secret(const Node& authentication) {
   if (!authentication.value.is_object()) return;
   for (const json::Member& scheme : authentication.value.members()) {
     const json::Value& use = scheme.value.get("use");
+    if (in_function_ && !use.is_null()) {
+      report_.error(json::pointer_child(json::pointer_child(authentication.pointer, scheme.name()), "use"), "undeclared-secret",
+                    "Functions of catalogs see no secrets: what they need is given to them as arguments.");
+      continue;
+    }
     if (!use.is_string() || has_expression(use.as_string())) continue;
     if (std::find(plan_.secrets.begin(), plan_.secrets.end(), use.as_string()) != plan_.secrets.end()) continue;
     report_.warning(json::pointer_child(json::pointer_child(authentication.pointer, scheme.name()), "use"), "undeclared-secret",

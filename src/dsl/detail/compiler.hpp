@@ -51,6 +51,8 @@ class Compiler {
   Compiler(const yaml::Document& document, Reporter& reporter, const FunctionCatalog& functions, const CompileLimits& limits);
   /// Findings go to the reporter; the plan is sound only if there are no errors.
   [[nodiscard]] Plan run();
+  /// The document is a function of a catalog (`compile_function`).
+  [[nodiscard]] Plan run_function(const std::string& self);
 
  private:
   // ---- compile_document.cpp
@@ -118,7 +120,12 @@ class Compiler {
   void protocol_call(Task& task, const std::string& name, const Node& with, const Place& place);
   void asyncapi_subscription(CallTask& call, const Node& with, const Place& place);
   void invoke(Task& task, const std::string& name, const Node& node, const Place& place);
+  void copy_function(Task& task, InvokeTask& made, const std::string& name, const Node& definition, Place inside);
   void catalog_call(Task& task, const Node& name, const std::optional<Node>& with, const Place& place);
+  [[nodiscard]] FunctionDefinitionPtr remote_function(const Node& call, const Node& catalog, std::string_view name,
+                                                      std::string_view version);
+  void definition_call(Task& task, const FunctionDefinitionPtr& called, const Node& name, const std::optional<Node>& with,
+                       const Place& place);
   void run_task(Task& task, const Node& node, const Place& place);
   void run_process(Task& task, std::string_view kind, const Node& process, const std::optional<Node>& await,
                    const std::optional<Node>& returned, const Place& place);
@@ -193,7 +200,11 @@ class Compiler {
   std::optional<std::string> overflow_;  // where the limit of tasks was passed
   std::set<std::string> used_;           // definitions that something refers to, by pointer
   std::vector<std::string> calling_;     // functions being copied, outermost first
+  bool in_function_ = false;             // of a catalog
+  bool remote_failed_ = false;           // nobody is asked for more functions of catalogs elsewhere
+  std::set<std::string> remote_asked_;   // for these somebody was
   Definitions errors_, retries_, timeouts_, authentications_, catalogs_, function_tasks_;
+  class OutOfSight;
   struct ExtensionSource {
     Node node;
     std::string name;
@@ -206,6 +217,8 @@ class Compiler {
 
 /// `context`, `input`, ... : what is in scope of every task.
 [[nodiscard]] const Names& task_names();
+/// The same for functions of catalogs: neither secrets nor what came with the call that started the run.
+[[nodiscard]] const Names& function_names();
 [[nodiscard]] Names with_name(Names names, std::string name);
 
 [[nodiscard]] bool is_semantic_version(std::string_view text);

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.hpp"
 #include "json/value.hpp"
@@ -42,6 +43,10 @@ class Reporter {
     bool active_;
   };
 
+  /// The first error that was not recorded, and another in its place: for parts whose faults are told elsewhere.
+  [[nodiscard]] std::optional<Finding> exchange_unreported(std::optional<Finding> other) {
+    return std::exchange(unreported_, std::move(other));
+  }
   [[nodiscard]] bool full() const { return findings_.size() >= max_findings_; }
   /// In document order.
   [[nodiscard]] Findings finish();
