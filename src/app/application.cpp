@@ -8,6 +8,8 @@
 
 #include "agents/budgets.hpp"
 #include "agents/healing.hpp"
+#include "agents/memories.hpp"
+#include "agents/memory_functions.hpp"
 #include "api/api.hpp"
 #include "app/account_audit.hpp"
 #include "app/error_reports.hpp"
@@ -324,6 +326,7 @@ struct Application::Impl {
   std::unique_ptr<privacy::RetentionSchedule> retention_schedule;
   std::unique_ptr<pawl::integrations::Integrations> integrations;
   std::unique_ptr<agents::Budgets> budgets;
+  std::unique_ptr<agents::Memories> memories;
   std::unique_ptr<ModelParts> models;
   engine::FunctionRegistry functions;
   std::unique_ptr<UserFunctionFolder> user_functions;
@@ -422,6 +425,8 @@ Result<void> Application::Impl::build() {
            ModelParts::make({config.models, *integrations, organization, calls, pool, threads, clock, random, figures, budgets.get()}));
   models = std::move(model_parts);
   functions.add(pawl::models::make_llm_function({models->client(), functions, followers_of(live, clock, redactor)}));
+  memories = std::make_unique<agents::Memories>(*database, clock, random);
+  agents::add_memory_functions(functions, {memories.get(), &pool, &clock, [this] { return engine.get(); }});
   functions.wrap([this](std::unique_ptr<engine::Function> function) { return metered(std::move(function), figures); });
   if (tracing) functions.wrap([this](std::unique_ptr<engine::Function> function) { return tracing->around(std::move(function)); });
   functions.add(agents::Healing::make_function([this] { return healing.get(); }));  // as it is: `Healing::behind` finds it

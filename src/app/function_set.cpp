@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "agents/memory_functions.hpp"
 #include "app/findings.hpp"
 #include "async/blocking_pool.hpp"
 #include "base/assert.hpp"
@@ -46,6 +47,7 @@ FunctionSet::FunctionSet(const config::Config* config) : impl_(std::make_unique<
   const auto added = functions::add_builtin_functions(impl_->registry, {impl_->outbound, impl_->pool, impl_->clock, impl_->random}, {});
   const auto asking = functions::add_mcp_functions(impl_->registry, {impl_->outbound, impl_->pool, impl_->clock, impl_->random}, {}, {});
   impl_->registry.add(models::make_llm_function({impl_->models, impl_->registry}));
+  agents::add_memory_functions(impl_->registry, {});
   PAWL_ASSERT(added.has_value() && asking.has_value(), "without folders there is nothing that could be missing");
   if (config == nullptr) return;
   auto loaded = functions::load_user_functions(config->plugin_directory, impl_->registry);

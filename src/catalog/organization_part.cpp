@@ -32,6 +32,7 @@ Result<void> remove_organization(storage::Transaction& transaction, const Organi
   PAWL_TRY_VOID(transaction.execute("delete from idempotency_keys where organization_id = $1", {organization}));
   PAWL_TRY_VOID(transaction.execute("delete from dead_letters where organization_id = $1", {organization}));
   PAWL_TRY_VOID(transaction.execute("delete from remedies where organization_id = $1", {organization}));
+  PAWL_TRY_VOID(transaction.execute("delete from agent_memories where organization_id = $1", {organization}));
   PAWL_TRY_VOID(transaction.execute("delete from model_reservations where organization_id = $1", {organization}));
   PAWL_TRY_VOID(transaction.execute("delete from model_usage where organization_id = $1", {organization}));
   PAWL_TRY_VOID(transaction.execute("delete from model_budgets where organization_id = $1", {organization}));

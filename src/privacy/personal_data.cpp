@@ -119,6 +119,19 @@ const std::vector<Section>& sections() {
        "select id, organization_id, title, status, comment, decided_at from approvals where decided_by = $1 and organization_id in "
        "(select organization_id from organization_members where user_id = $1) order by decided_at",
        {{"id", Kind::id}, {"organization_id", Kind::id}, {"title"}, {"status"}, {"comment"}, {"decided_at", Kind::time}}},
+      {"agent_memories",
+       "select id, organization_id, scope, key, messages, untrusted, run_id, created_at, updated_at, expires_at from agent_memories where "
+       "user_id = $1 and organization_id in (select organization_id from organization_members where user_id = $1) order by id",
+       {{"id", Kind::id},
+        {"organization_id", Kind::id},
+        {"scope"},
+        {"key"},
+        {"messages", Kind::json},
+        {"untrusted", Kind::json},
+        {"run_id", Kind::id},
+        {"created_at", Kind::time},
+        {"updated_at", Kind::time},
+        {"expires_at", Kind::time}}},
       {"other_logins",
        "select provider, subject, email, created_at, last_used_at from oauth_identities where user_id = $1 order by provider, subject",
        {{"provider"}, {"subject"}, {"email"}, {"created_at", Kind::time}, {"last_used_at", Kind::time}}},
@@ -219,6 +232,7 @@ constexpr std::string_view kOfOrganization[] = {
     "delete from idempotency_keys where organization_id = $1",
     "delete from dead_letters where organization_id = $1",
     "delete from remedies where organization_id = $1",
+    "delete from agent_memories where organization_id = $1",
     "delete from model_reservations where organization_id = $1",
     "delete from model_usage where organization_id = $1",
     "delete from model_budgets where organization_id = $1",
@@ -261,6 +275,7 @@ constexpr std::string_view kOfPerson[] = {
     "update workflow_versions set created_by = null where created_by = $1",
     "update integrations set created_by = null where created_by = $1",
     "update model_budgets set updated_by = null where updated_by = $1",
+    "delete from agent_memories where user_id = $1",
 };
 
 Result<void> refuse_open_runs(Session& session, const Sole& sole) {

@@ -16,6 +16,7 @@
 #include "api/detail/workflow_tools.hpp"
 #include "api/routes/budgets.hpp"
 #include "api/routes/healing.hpp"
+#include "api/routes/memories.hpp"
 #include "api/routes/theme.hpp"
 #include "catalog/idempotency.hpp"
 #include "crypto/encoding.hpp"
@@ -435,7 +436,7 @@ std::vector<Route> agent_routes() {
   rows.push_back(std::move(observing));
   rows.push_back(std::move(proposing));
   rows.push_back(std::move(confirming));
-  for (auto&& more : {healing_routes(), budget_routes()}) rows.insert(rows.end(), more.begin(), more.end());
+  for (auto&& more : {healing_routes(), budget_routes(), memory_routes()}) rows.insert(rows.end(), more.begin(), more.end());
   return rows;
 }
 

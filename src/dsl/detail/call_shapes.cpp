@@ -321,8 +321,27 @@ $defs:
       memory:
         type: object
         additionalProperties: false
-        required: [window]
-        properties: {window: {type: integer, minimum: 1, maximum: 1000}}
+        minProperties: 1
+        properties:
+          window: {type: integer, minimum: 1, maximum: 1000}
+          summary:
+            type: object
+            additionalProperties: false
+            required: [after]
+            properties:
+              after: {type: integer, minimum: 4, maximum: 1000}
+              keep: {type: integer, minimum: 1, maximum: 1000}
+              model: {$ref: '#/$defs/name'}
+              max_tokens: {$ref: '#/$defs/count'}
+          stored:
+            type: object
+            additionalProperties: false
+            required: [key]
+            properties:
+              key: {$ref: '#/$defs/name'}
+              scope: {type: string, enum: [workflow, organization]}
+              ttl: true
+              keep: {type: integer, minimum: 1, maximum: 1000}
       approval: {type: [array, string, boolean]}
       approvers: {type: object}
       approval_deadline: true

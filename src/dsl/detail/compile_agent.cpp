@@ -106,6 +106,7 @@ AgentTask Compiler::agent(const Node& with, const std::string& reference, const 
     turn.effect = EffectClass::idempotent;
     turn.arguments = made.arguments;  // for those who read the plan: which model it asks
   }
+  if (const auto memory = member(with, "memory"); memory && memory->value.is_object()) agent_memory(*memory, reference, place);
   if (const auto tools = member(with, "tools")) agent_tools(made, *tools, reference, place);
   if (const auto approval = member(with, "approval")) agent_approval(made, *approval, place);
   if (const auto allowed = member(with, "allow_after_untrusted"); allowed && allowed->value.is_array()) {
@@ -150,6 +151,25 @@ TaskIndex Compiler::agent_step(std::string_view type, std::string name, std::str
   step.body = std::move(call);
   plan_.tasks[index] = std::move(step);
   return index;
+}
+
+/// Steps of their own: what is summed up is a model's answer, which is paid for, and what is kept lies in the database. The machine finds
+/// them by their types (agent_memory.cpp).
+void Compiler::agent_memory(const Node& memory, const std::string& reference, const Place& place) {
+  if (const auto summary = member(memory, "summary"); summary && summary->value.is_object()) {
+    const auto step = agent_step("summary", "summary", reference + "/agent/summary", "llm", *summary, place);
+    if (step != kNoTask) std::get<CallTask>(plan_.tasks[step].body).effect = EffectClass::idempotent;
+  }
+  const auto stored = member(memory, "stored");
+  if (!stored || !stored->value.is_object()) return;
+  if (const auto ttl = member(*stored, "ttl")) (void)duration(*ttl, place.names, true);
+  for (const auto* const needed : {"memory-read", "memory-write"}) {
+    if (functions_.find(needed) != nullptr) continue;
+    report_.error(stored->pointer, "unknown-function", "This program keeps no memory between runs.");
+    return;
+  }
+  agent_step("memory-read", "recall", reference + "/agent/recall", "memory-read", *stored, place);
+  agent_step("memory-write", "remember", reference + "/agent/remember", "memory-write", *stored, place);
 }
 
 void Compiler::agent_output(AgentTask& agent, const Node& node) {

@@ -140,14 +140,15 @@ class Compiler {
   // ---- compile_agent.cpp
   void agent_call(Task& task, const Node& name, const std::optional<Node>& with, const Place& place);
   [[nodiscard]] AgentTask agent(const Node& with, const std::string& reference, const Place& place, bool is_tool);
-  [[nodiscard]] TaskIndex agent_step(std::string_view type, std::string name, std::string reference, std::string function, const Node& node,
-                                     const Place& place);
+  TaskIndex agent_step(std::string_view type, std::string name, std::string reference, std::string function, const Node& node,
+                       const Place& place);
   void agent_tools(AgentTask& agent, const Node& list, const std::string& reference, const Place& place);
   [[nodiscard]] std::optional<AgentTool> agent_tool(const Node& node, const std::string& reference, const Place& place);
   [[nodiscard]] bool function_tool(AgentTool& tool, const Node& node, const Node& function, const Place& place);
   [[nodiscard]] bool server_tool(AgentTool& tool, const Node& node, const Node& server, const Place& place);
   [[nodiscard]] bool workflow_tool(AgentTool& tool, const Node& node, const Node& workflow, const Place& place);
   void agent_approval(AgentTask& agent, const Node& node, const Place& place);
+  void agent_memory(const Node& memory, const std::string& reference, const Place& place);
   void agent_output(AgentTask& agent, const Node& node);
 
   // ---- compile_values.cpp: shapes

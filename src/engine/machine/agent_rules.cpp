@@ -90,13 +90,17 @@ json::Value window_of(const AgentState& agent) {
   if (window > 0 && messages.size() > window) {
     const auto all = agent.transcript.items();
     const auto is_reply = [](const json::Value& message) { return message.get("role") == json::Value("assistant"); };
-    const auto head = static_cast<std::size_t>(std::find_if(all.begin(), all.end(), is_reply) - all.begin());
+    const auto replied = static_cast<std::size_t>(std::find_if(all.begin(), all.end(), is_reply) - all.begin());
+    // What it is asked stays: with what is recalled or summed up that is not all before the first reply.
+    const bool is_plain = agent.recalled == 0 && !agent.is_summed_up;
+    const std::size_t first = is_plain ? 0 : agent.recalled;
+    const std::size_t head = is_plain ? replied : std::min(all.size(), first + agent.asked + (agent.is_summed_up ? 1U : 0U));
     auto from = std::max(head, all.size() - static_cast<std::size_t>(window));
     // The answers of tools go with the reply that asked for them.
     while (from > head && all[from].get("role") == json::Value("tool")) --from;
     messages = json::Value::array();
     for (std::size_t i = 0; i < all.size(); ++i) {
-      if (i < head || i >= from) messages.push_back(all[i]);
+      if ((i >= first && i < head) || i >= from) messages.push_back(all[i]);
     }
   }
   for (const auto& message : agent.news.items()) messages.push_back(message);

@@ -11,6 +11,7 @@
 // - What `guardrails.input` objects to never reaches the model; what `guardrails.output` objects to goes back to it like an answer that
 //   does not fit. A guardrail that cannot be evaluated objects.
 // - A failed model call fails the agent: trying again is what the function did, and what `try` around the agent is for.
+// - Before the first turn, between turns and at the end there may be steps about what it remembers (agent_memory.cpp).
 // - An agent that is another one's tool shares what that has left: with the others of the same turn, in equal parts.
 #include <fmt/format.h>
 
@@ -18,6 +19,7 @@
 #include <cmath>
 
 #include "base/assert.hpp"
+#include "engine/machine/detail/agent_memory.hpp"
 #include "engine/machine/detail/agent_rules.hpp"
 #include "engine/machine/detail/core.hpp"
 #include "json/parse.hpp"
@@ -94,7 +96,7 @@ void Core::start(Activation& act, const dsl::AgentTask& body) {
   if (const auto* above = parent_of(act); above != nullptr && !above->agent.empty()) {
     for (const auto& source : above->agent[0].untrusted) add_once(agent.untrusted, source);
   }
-  next_turn(act, body);
+  if (!open_recall(act)) next_turn(act, body);
 }
 
 /// Expressions may give anything, so what was checked when the document was saved is checked here as well.
@@ -134,6 +136,8 @@ bool Core::read_settings(Activation& act, const dsl::AgentTask& body) {
     if (const auto& prompt = settings.get(name); !prompt.is_null()) agent.news.push_back(user_message(text_of(prompt)));
   }
   if (agent.news.empty()) return refuse("There is nothing to ask: `prompt` is null.");
+  agent.asked = static_cast<std::uint32_t>(agent.news.size());
+  if (const auto wrong = wrong_with_memory(settings.get("memory")); !wrong.empty()) return refuse(wrong);
   agent.settings.erase("messages");  // they are in the transcript from now on
   agent.settings.erase("prompt");
   agent.settings.erase("input");
@@ -172,6 +176,7 @@ void Core::next_turn(Activation& act, const dsl::AgentTask& body) {
     agent.is_last = true;
     agent.stop = "max_turns";
   }
+  if (open_summary(act)) return;
   if (answer_tokens(agent, body) == std::uint64_t{0}) {
     return budget_exhausted(act, "tokens",
                             fmt::format("{} of {} tokens are used, and the next turn may take {} before its answer.", used_tokens(agent),
@@ -207,6 +212,7 @@ void Core::start_agent_step(Activation& act) {
     if (read_request(act, act.input, request)) (void)ask(act, std::move(request));
     return;
   }
+  if (task_of(act).type == "summary") return start_effect(act, summary_arguments(above.agent[0], act.input));
   if (act.task != body.turn) return start_effect(act, act.input);
   const auto& messages = act.input.get("messages");
   if (const auto wrong = wrong_with_messages(messages); !wrong.empty()) {
@@ -217,6 +223,7 @@ void Core::start_agent_step(Activation& act) {
     return fault(act, make_error("guardrail", 422, "A guardrail stopped what would go to the model", *against));
   }
   above.agent[0].news = messages;
+  if (above.agent[0].turns == 0) above.agent[0].asked = static_cast<std::uint32_t>(messages.size());
   start_effect(act, turn_arguments(above, body));
 }
 
@@ -249,6 +256,7 @@ json::Value Core::turn_arguments(const Activation& act, const dsl::AgentTask& bo
 
 void Core::ended_in(Activation& act, const dsl::AgentTask& body, Ended& ended) {
   if (!act.children.empty()) return call_ended(act, body, ended);
+  if (act.agent[0].aside != dsl::kNoTask) return aside_ended(act, body, ended);
   act.count = 0;
   if (ended.ending == Ending::faulted) {
     const bool is_spent = ended.error.get("budget") == json::Value("organization");
@@ -262,14 +270,9 @@ void Core::turn_answered(Activation& act, const dsl::AgentTask& body, const json
   auto& agent = act.agent[0];
   if (reply.get("dry_run").truthy()) return complete_body(act, reply);
   const auto most_input = most_input_tokens(agent, body);
-  const auto used = usage_of_reply(reply);
-  // Also for the agents that this one is a tool of, at once: a turn is paid for whatever becomes of its agent.
-  for (const auto* place = &act; place != nullptr; place = parent_of(*place)) {
-    if (!place->agent.empty()) add_usage(activations[place->id]->agent[0], used);
-  }
-  agent.known_tokens = known_after(used, reply, most_input);
+  count_usage(act, reply);
+  agent.known_tokens = known_after(usage_of_reply(reply), reply, most_input);
   ++agent.turns;
-  if (reply.get("model").is_string()) add_once(agent.models, reply.get("model").as_string());
   for (const auto& message : agent.news.items()) agent.transcript.push_back(message);
   agent.news = json::Value::array();
   agent.answer = reply.get("content");
@@ -288,6 +291,15 @@ void Core::turn_answered(Activation& act, const dsl::AgentTask& body, const json
   agent.transcript.push_back(std::move(said));
   if (calls.is_array() && !calls.empty() && !agent.is_last) return begin_calls(act, body, calls);
   answer_found(act, body, reply);
+}
+
+/// Also for the agents that this one is a tool of, at once: a call is paid for whatever becomes of its agent.
+void Core::count_usage(const Activation& act, const json::Value& reply) {
+  const auto used = usage_of_reply(reply);
+  for (const auto* place = &act; place != nullptr; place = parent_of(*place)) {
+    if (!place->agent.empty()) add_usage(activations[place->id]->agent[0], used);
+  }
+  if (reply.get("model").is_string()) add_once(activations[act.id]->agent[0].models, reply.get("model").as_string());
 }
 
 void Core::answer_found(Activation& act, const dsl::AgentTask& body, const json::Value& reply) {
@@ -349,6 +361,7 @@ void Core::finish_agent(Activation& act, std::string_view reason, json::Value st
   if (!agent.untrusted.empty()) answer.set("untrusted", names_of(agent.untrusted));
   cancel_timer(act.timer);
   act.children.clear();
+  if (open_remember(act, answer)) return;
   act.agent.clear();
   complete_body(act, std::move(answer));
 }
@@ -358,6 +371,7 @@ void Core::finish_agent(Activation& act, std::string_view reason, json::Value st
 /// Begins turn `number` again, or call `number` of the turn that is through, with other input where there is one.
 void Core::restart_agent(Activation& act, std::uint32_t number, const json::Value& raw_input) {
   const auto& body = std::get<dsl::AgentTask>(task_of(act).body);
+  if (act.agent[0].aside != dsl::kNoTask) return restart_aside(act, raw_input);
   if (act.children.empty()) {
     const auto news = json::Value::object({{"messages", act.agent[0].news}});
     return open_turn(act, body, raw_input.is_null() ? news : raw_input);
@@ -382,6 +396,10 @@ std::optional<std::uint32_t> Core::agent_child_named(const Activation& act, std:
                                                      std::string_view reference) const {
   const auto& body = std::get<dsl::AgentTask>(task_of(act).body);
   rounds.push_back(act.position);
+  if (const auto aside = act.agent[0].aside; aside != dsl::kNoTask) {
+    rounds.push_back(0);
+    return step_reference(*plan, aside, rounds) == reference ? std::optional(act.position) : std::nullopt;
+  }
   if (act.children.empty()) {
     return step_reference(*plan, body.turn, rounds) == reference ? std::optional(act.position) : std::nullopt;
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/machine/detail/agent_memory.hpp"
 #include "engine/machine/detail/core.hpp"
 
 namespace pawl::engine {
@@ -50,7 +51,6 @@ std::string idempotency_key(const RunId& run, const StepKey& step) {
 
 std::string step_reference(const dsl::Plan& plan, dsl::TaskIndex task, std::span<const std::uint32_t> iteration) {
   const auto& step = plan.task(task);
-  const bool is_call = step.type == "tool" || step.type == "approval";
   const auto* agent = step.parent == dsl::kNoTask ? nullptr : std::get_if<dsl::AgentTask>(&plan.task(step.parent).body);
   const bool is_turn = agent != nullptr && agent->turn == task;
   if (agent == nullptr) return step.reference;
@@ -60,7 +60,8 @@ std::string step_reference(const dsl::Plan& plan, dsl::TaskIndex task, std::span
   reference += "/agent/turn/";
   reference += std::to_string(iteration[iteration.size() - own]);
   if (is_turn) return reference;
-  reference += is_call && step.type == "approval" ? "/approval/" : "/tool/";
+  if (detail::is_aside(step)) return reference + "/" + step.name;
+  reference += step.type == "approval" ? "/approval/" : "/tool/";
   reference += std::to_string(iteration.back());
   return reference;
 }

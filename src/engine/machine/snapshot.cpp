@@ -2,6 +2,7 @@
 // usual value are left out.
 #include <fmt/format.h>
 
+#include "engine/machine/detail/agent_memory.hpp"
 #include "engine/machine/detail/core.hpp"
 
 namespace pawl::engine::detail {
@@ -130,6 +131,11 @@ void describe(Archive& archive, AgentState& agent) {
   archive("models", agent.models);
   archive("untrusted", agent.untrusted);
   archive("seen", agent.seen);
+  archive("aside", agent.aside, dsl::kNoTask);
+  archive("recalled", agent.recalled);
+  archive("asked", agent.asked);
+  archive("summed_up", agent.is_summed_up);
+  archive("result", agent.result);
 }
 
 template <class Archive>
@@ -362,7 +368,11 @@ bool fits(const Core& core, const Activation& act) {
   const auto* body = std::get_if<dsl::AgentTask>(&core.task_of(act).body);
   if (body == nullptr) return act.agent.empty();
   if (act.agent.empty()) return act.children.empty() && act.first_child == kNone;
-  return act.agent.size() == 1 && act.agent[0].transcript.is_array() && act.agent[0].news.is_array();
+  const auto& agent = act.agent[0];
+  const bool is_aside =
+      agent.aside == dsl::kNoTask || (agent.aside < core.plan->tasks.size() && is_aside_of(*core.plan, act.task, agent.aside));
+  return act.agent.size() == 1 && agent.transcript.is_array() && agent.news.is_array() && is_aside &&
+         agent.recalled <= agent.transcript.size();
 }
 
 /// Indices that a snapshot holds must lie within its own tables and the plan: a damaged one is refused, never followed.

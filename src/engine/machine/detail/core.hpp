@@ -256,6 +256,17 @@ class Core {
   void restart_agent(Activation& act, std::uint32_t number, const json::Value& raw_input);
   [[nodiscard]] std::optional<std::uint32_t> agent_child_named(const Activation& act, std::vector<std::uint32_t> rounds,
                                                                std::string_view reference) const;
+  // agent_memory.cpp: what is summed up, and what is kept between runs
+  bool open_recall(Activation& act);
+  bool open_remember(Activation& act, json::Value& answer);
+  bool open_summary(Activation& act);
+  bool begin_aside(Activation& act, dsl::TaskIndex step);
+  void open_aside(Activation& act, json::Value input);
+  void aside_ended(Activation& act, const dsl::AgentTask& body, Ended& ended);
+  void take_summary(Activation& act, const json::Value& reply);
+  void restart_aside(Activation& act, const json::Value& raw_input);
+  [[nodiscard]] json::Value aside_input(const Activation& act) const;
+  void count_usage(const Activation& act, const json::Value& reply);
   // agent_calls.cpp: the tools
   void begin_calls(Activation& act, const dsl::AgentTask& body, const json::Value& calls);
   void judge_call(Activation& act, const dsl::AgentTask& body, std::uint32_t number);

@@ -66,6 +66,11 @@ struct AgentState {
   std::vector<std::string> models;
   std::vector<std::string> untrusted;         ///< tools whose answers nobody vouches for, `prompt` for the prompt itself
   std::map<std::string, std::uint32_t> seen;  ///< calls with their results -> how often
+  dsl::TaskIndex aside = dsl::kNoTask;        ///< summary, recall or remember: the step that is under way instead of a turn
+  std::uint32_t recalled = 0;                 ///< messages at the beginning of the transcript that are of earlier runs
+  std::uint32_t asked = 0;                    ///< messages behind them that this agent began with
+  bool is_summed_up = false;                  ///< one more behind these is a summary
+  json::Value result;                         ///< its output, while it is remembered
 };
 
 struct Activation {

@@ -38,7 +38,7 @@ class TestCatalog : public dsl::FunctionCatalog {
       }
       return json::Value::object({{"type", "object"}, {"properties", properties}, {"required", required}});
     };
-    signatures_ = {{"fetch", {}}, {"charge", {}}, {"noop", {}}, {"approval", {}}, {"llm", {}}};
+    signatures_ = {{"fetch", {}}, {"charge", {}}, {"noop", {}}, {"approval", {}}, {"llm", {}}, {"memory-read", {}}, {"memory-write", {}}};
     signatures_.push_back({"add", parsed(R"({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}})")});
     signatures_.push_back({"look-up", text(R"(["query"])"), "Looks something up."});
     signatures_.push_back({"send", text(R"(["to", "text"])")});

@@ -1,0 +1,123 @@
+#include "agents/memories.hpp"
+
+#include <utility>
+
+#include "json/parse.hpp"
+#include "json/write.hpp"
+
+namespace pawl::agents {
+namespace {
+
+using storage::Row;
+using storage::Session;
+using storage::Transaction;
+
+constexpr std::int64_t kMostOfOrganization = 10'000;
+
+#define PAWL_MEMORY \
+  "select id, organization_id, scope, key, messages, untrusted, run_id, user_id, created_at, updated_at, expires_at from agent_memories "
+constexpr std::string_view kByKey =
+    PAWL_MEMORY "where organization_id = $1 and scope = $2 and key = $3 and (expires_at is null or expires_at > $4)";
+constexpr std::string_view kById = PAWL_MEMORY "where organization_id = $1 and id = $2 and (expires_at is null or expires_at > $3)";
+constexpr std::string_view kList = PAWL_MEMORY
+    "where organization_id = $1 and ($2 is null or id < $2) and (expires_at is null or expires_at > $3) order by id desc limit $4";
+#undef PAWL_MEMORY
+constexpr std::string_view kWrite =
+    "insert into agent_memories (id, organization_id, scope, key, messages, untrusted, run_id, user_id, created_at, updated_at, "
+    "expires_at) "
+    "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10) on conflict (organization_id, scope, key) do update set "
+    "messages = excluded.messages, untrusted = excluded.untrusted, run_id = excluded.run_id, user_id = excluded.user_id, "
+    "updated_at = excluded.updated_at, expires_at = excluded.expires_at";
+
+json::Value array_of(std::string_view text) {
+  auto value = json::parse(text);
+  return value.has_value() && value->is_array() ? std::move(*value) : json::Value::array();
+}
+
+Memory memory_of(const Row& row) {
+  Memory memory;
+  memory.id = row.id<MemoryId>(0);
+  memory.organization = row.id<OrganizationId>(1);
+  memory.scope = row.text(2);
+  memory.key = row.text(3);
+  memory.messages = array_of(row.text(4));
+  memory.untrusted = array_of(row.text(5));
+  memory.run = row.id<RunId>(6);
+  memory.user = row.id<UserId>(7);
+  memory.created_at = row.time(8);
+  memory.updated_at = row.time(9);
+  memory.expires_at = row.optional_time(10);
+  return memory;
+}
+
+Error not_found() { return {ErrorClass::not_found, "memory.not_found", "There is no memory of this id."}; }
+
+}  // namespace
+
+Result<std::optional<Memory>> Memories::find(const OrganizationId& organization, std::string_view scope, std::string_view key) {
+  const auto now = clock_.now();
+  return database_.read([&](Session& session) -> Result<std::optional<Memory>> {
+    std::optional<Memory> found;
+    PAWL_TRY_VOID(session.query(kByKey, {organization, scope, key, now}, [&](const Row& row) { found = memory_of(row); }));
+    return found;
+  });
+}
+
+void Memories::write(Memory memory, std::function<void(Result<void>)> done) {
+  const auto now = clock_.now();
+  memory.id = MemoryId::make(now, random_);
+  const auto kept = std::make_shared<const Memory>(std::move(memory));
+  database_.write(
+      [kept, now](Transaction& transaction) -> Result<void> {
+        PAWL_TRY_VOID(
+            transaction.execute("delete from agent_memories where organization_id = $1 and expires_at is not null and expires_at <= $2",
+                                {kept->organization, now}));
+        std::int64_t others = 0;
+        PAWL_TRY_VOID(transaction.query("select count(*) from agent_memories where organization_id = $1 and not (scope = $2 and key = $3)",
+                                        {kept->organization, kept->scope, kept->key}, [&](const Row& row) { others = row.integer(0); }));
+        if (others >= kMostOfOrganization) {
+          return Error(ErrorClass::limited, "memory.too_many", "The organization keeps as many memories of agents as it may: 10,000.");
+        }
+        const auto messages = json::to_text(kept->messages);
+        const auto untrusted = json::to_text(kept->untrusted);
+        const auto user = kept->user.is_nil() ? std::nullopt : std::optional(kept->user);
+        PAWL_TRY_VOID(transaction.execute(
+            kWrite, {kept->id, kept->organization, kept->scope, kept->key, messages, untrusted, kept->run, user, now, kept->expires_at}));
+        return {};
+      },
+      std::move(done));
+}
+
+Result<MemoryPage> Memories::list(const OrganizationId& organization, std::uint32_t limit, std::optional<MemoryId> before) {
+  const auto now = clock_.now();
+  return database_.read([&](Session& session) -> Result<MemoryPage> {
+    MemoryPage page;
+    PAWL_TRY_VOID(
+        session.query(kList, {organization, before, now, limit + 1}, [&](const Row& row) { page.memories.push_back(memory_of(row)); }));
+    if (page.memories.size() > limit) {
+      page.memories.pop_back();
+      page.next = page.memories.back().id;
+    }
+    return page;
+  });
+}
+
+Result<Memory> Memories::get(const OrganizationId& organization, const MemoryId& id) {
+  const auto now = clock_.now();
+  return database_.read([&](Session& session) -> Result<Memory> {
+    std::optional<Memory> found;
+    PAWL_TRY_VOID(session.query(kById, {organization, id, now}, [&](const Row& row) { found = memory_of(row); }));
+    if (!found) return not_found();
+    return std::move(*found);
+  });
+}
+
+Result<void> Memories::remove(const OrganizationId& organization, const MemoryId& id) {
+  return database_.write_and_wait([&](Transaction& transaction) -> Result<void> {
+    PAWL_TRY(gone, transaction.execute("delete from agent_memories where organization_id = $1 and id = $2", {organization, id}));
+    if (gone == 0) return not_found();
+    return {};
+  });
+}
+
+}  // namespace pawl::agents

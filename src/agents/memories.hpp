@@ -1,0 +1,64 @@
+/// What agents keep between runs (`memory.stored`): a conversation under a key, within a scope of an organization.
+///
+/// A scope is a workflow (`namespace/name`) or, empty, all of the organization's. What is written replaces what was there; of two runs that
+/// write under one key at once the later one counts. Every memory says which run wrote it, who had started that, and what in it nobody
+/// vouches for. Expired ones are not read and go with the retention of one-time data.
+///
+/// Every function names the organization. They block, but `write`, whose `done` comes on the writer thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "json/value.hpp"
+#include "storage/database.hpp"
+
+namespace pawl::agents {
+
+using MemoryId = Id<struct MemoryTag>;
+
+struct Memory {
+  MemoryId id;
+  OrganizationId organization;
+  std::string scope;
+  std::string key;
+  json::Value messages;   ///< array
+  json::Value untrusted;  ///< array: where what came from that nobody vouches for
+  RunId run;              ///< that wrote it
+  UserId user;            ///< who started that; nil: no person
+  TimePoint created_at{};
+  TimePoint updated_at{};
+  std::optional<TimePoint> expires_at{};
+};
+struct MemoryPage {
+  std::vector<Memory> memories;  ///< the newest first
+  std::optional<MemoryId> next;
+};
+
+class Memories {
+ public:
+  Memories(storage::Database& database, const Clock& clock, Random& random) : database_(database), clock_(clock), random_(random) {}
+
+  /// Nothing: there is none, or it has expired.
+  [[nodiscard]] Result<std::optional<Memory>> find(const OrganizationId& organization, std::string_view scope, std::string_view key);
+  /// Id and times are set here. An organization has at most 10,000: error `memory.too_many` (limited).
+  void write(Memory memory, std::function<void(Result<void>)> done);
+  [[nodiscard]] Result<MemoryPage> list(const OrganizationId& organization, std::uint32_t limit, std::optional<MemoryId> before);
+  /// Errors `memory.not_found`.
+  [[nodiscard]] Result<Memory> get(const OrganizationId& organization, const MemoryId& id);
+  [[nodiscard]] Result<void> remove(const OrganizationId& organization, const MemoryId& id);
+
+ private:
+  storage::Database& database_;
+  const Clock& clock_;
+  Random& random_;
+};
+
+}  // namespace pawl::agents

@@ -1,0 +1,115 @@
+#include "agents/memories.hpp"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "json/parse.hpp"
+#include "json/write.hpp"
+#include "models/testing/bench.hpp"
+#include "storage/migrations.hpp"
+#include "storage/testing/test_database.hpp"
+
+namespace pawl::agents {
+namespace {
+
+class CountingRandom final : public Random {
+ public:
+  [[nodiscard]] std::uint64_t next() override { return ++last_; }
+
+ private:
+  std::uint64_t last_ = 0;
+};
+
+class MemoriesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "pawl-memories-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+    database_ = storage::testing::open({.folder = folder_, .synchronous = false}).value();
+    ASSERT_TRUE(storage::migrate_up(*database_, clock_).has_value());
+    memories_ = std::make_unique<Memories>(*database_, clock_, random_);
+  }
+  void TearDown() override {
+    memories_.reset();
+    database_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void write(const OrganizationId& organization, std::string key, std::string_view messages, std::optional<Millis> ttl = {}) {
+    Memory memory;
+    memory.organization = organization;
+    memory.scope = "support/triage";
+    memory.key = std::move(key);
+    memory.messages = json::parse(messages).value();
+    memory.untrusted = json::parse(R"(["look-up"])").value();
+    memory.run = RunId::make(clock_.now(), random_);
+    if (ttl) memory.expires_at = clock_.now() + *ttl;
+    Result<void> outcome = Error(ErrorClass::internal, "test", "no answer");
+    memories_->write(std::move(memory), [&](Result<void> written) { outcome = std::move(written); });
+    ASSERT_TRUE(database_->write_and_wait([](storage::Transaction&) -> Result<void> { return {}; }).has_value());
+    ASSERT_TRUE(outcome.has_value());
+  }
+  [[nodiscard]] std::string found(const OrganizationId& organization, std::string_view key, std::string_view scope = "support/triage") {
+    const auto memory = memories_->find(organization, scope, key).value();
+    return memory ? json::to_text(memory->messages) : "nothing";
+  }
+
+  std::filesystem::path folder_;
+  models::TestClock clock_;
+  CountingRandom random_;
+  std::unique_ptr<storage::Database> database_;
+  std::unique_ptr<Memories> memories_;
+  OrganizationId one_ = OrganizationId::make(clock_.now(), random_);
+  OrganizationId two_ = OrganizationId::make(clock_.now(), random_);
+};
+
+TEST_F(MemoriesTest, A2_AMemoryIsOfOneOrganizationScopeAndKeyAndTheLaterOneCounts) {
+  write(one_, "k", "[1]");
+  write(one_, "k", "[2]");
+  write(two_, "k", "[3]");
+  EXPECT_EQ(found(one_, "k"), "[2]");
+  EXPECT_EQ(found(two_, "k"), "[3]");
+  EXPECT_EQ(found(one_, "k", ""), "nothing");
+  EXPECT_EQ(found(one_, "other"), "nothing");
+  const auto page = memories_->list(one_, 10, {}).value();
+  ASSERT_EQ(page.memories.size(), 1U);
+  const auto& memory = page.memories[0];
+  EXPECT_EQ(json::to_text(memory.untrusted), R"(["look-up"])");
+  EXPECT_TRUE(memories_->get(two_, memory.id).has_error()) << "another organization's is not there";
+  EXPECT_EQ(memories_->remove(two_, memory.id).error().code, "memory.not_found");
+  EXPECT_TRUE(memories_->remove(one_, memory.id).has_value());
+  EXPECT_EQ(found(one_, "k"), "nothing");
+  EXPECT_EQ(found(two_, "k"), "[3]");
+}
+
+TEST_F(MemoriesTest, A2_WhatHasExpiredIsNotReadAndGoes) {
+  write(one_, "short", "[1]", Millis(1'000));
+  write(one_, "long", "[2]");
+  EXPECT_EQ(found(one_, "short"), "[1]");
+  clock_.advance(Millis(1'000));
+  EXPECT_EQ(found(one_, "short"), "nothing");
+  EXPECT_EQ(memories_->list(one_, 10, {}).value().memories.size(), 1U);
+  write(one_, "short", "[3]");
+  EXPECT_EQ(found(one_, "short"), "[3]") << "kept without an end this time";
+}
+
+TEST_F(MemoriesTest, A2_ListsArePaged) {
+  for (int i = 0; i < 5; ++i) {
+    clock_.advance(Millis(1));
+    write(one_, "k" + std::to_string(i), "[]");
+  }
+  std::string keys;
+  std::optional<MemoryId> before;
+  do {
+    const auto page = memories_->list(one_, 2, before).value();
+    for (const auto& memory : page.memories) keys += memory.key;
+    before = page.next;
+  } while (before);
+  EXPECT_EQ(keys, "k4k3k2k1k0");
+}
+
+}  // namespace
+}  // namespace pawl::agents
