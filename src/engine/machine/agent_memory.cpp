@@ -205,12 +205,12 @@ bool Core::begin_aside(Activation& act, dsl::TaskIndex step) {
   return true;
 }
 
-void Core::open_aside(Activation& act, json::Value input) {
+void Core::open_aside(Activation& act, json::Value given) {
   act.position = act.agent[0].turns;
   auto& opened = create(Kind::task, &act, 0);
   opened.task = act.agent[0].aside;
   opened.is_round = true;
-  opened.raw_input = std::move(input);
+  opened.raw_input = std::move(given);
   act.count = 1;
   push(opened, WorkItem::Op::start);
 }
@@ -224,15 +224,15 @@ json::Value Core::aside_input(const Activation& act) const {
   }
   const auto& settings = stored(agent);
   const bool is_shared = settings.get("scope") == json::Value("organization");
-  auto input =
+  auto made =
       json::Value::object({{"key", settings.get("key")}, {"scope", is_shared ? std::string() : plan->namespace_name + "/" + plan->name}});
-  if (type == kRecall) return input;
-  input.set("messages", kept_messages(agent));
-  if (!settings.get("ttl").is_null()) input.set("ttl", settings.get("ttl"));
+  if (type == kRecall) return made;
+  made.set("messages", kept_messages(agent));
+  if (!settings.get("ttl").is_null()) made.set("ttl", settings.get("ttl"));
   auto sources = json::Value::array();
   for (const auto& source : agent.untrusted) sources.push_back(source);
-  input.set("untrusted", std::move(sources));
-  return input;
+  made.set("untrusted", std::move(sources));
+  return made;
 }
 
 void Core::aside_ended(Activation& act, const dsl::AgentTask& body, Ended& ended) {

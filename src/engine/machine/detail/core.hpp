@@ -261,7 +261,7 @@ class Core {
   bool open_remember(Activation& act, json::Value& answer);
   bool open_summary(Activation& act);
   bool begin_aside(Activation& act, dsl::TaskIndex step);
-  void open_aside(Activation& act, json::Value input);
+  void open_aside(Activation& act, json::Value given);
   void aside_ended(Activation& act, const dsl::AgentTask& body, Ended& ended);
   void take_summary(Activation& act, const json::Value& reply);
   void restart_aside(Activation& act, const json::Value& raw_input);
