@@ -101,6 +101,20 @@ std::string database_in(std::string_view text) {
   return shortened(std::string_view(name).substr(0, name.find_first_of("?#")));
 }
 
+/// What a function takes where the argument at `pointer` is left out: the `default` of its schema.
+Known default_of(const json::Value& parameters, std::string_view pointer) {
+  const json::Value* schema = &parameters;
+  while (!pointer.empty() && schema != nullptr) {
+    pointer.remove_prefix(1);
+    const auto end = std::min(pointer.find('/'), pointer.size());
+    const auto& properties = schema->get("properties");
+    schema = properties.find(unescaped(pointer.substr(0, end)));
+    pointer.remove_prefix(end);
+  }
+  const auto* value = schema == nullptr ? nullptr : schema->find("default");
+  return value == nullptr ? Known{} : Known{Known::How::value, *value, {}};
+}
+
 class Collector {
  public:
   explicit Collector(const FunctionRegistry& functions) : functions_(functions) {}
@@ -113,7 +127,9 @@ class Collector {
     const auto* known = functions_.get(function);
     if (known == nullptr) return;
     const auto& info = known->info();
-    for (const auto& access : info.reach) reach(access, arguments, reference);
+    for (const auto& access : info.reach) {
+      if (is_taken(access.when, info.parameters, arguments)) reach(access, info.parameters, arguments, reference);
+    }
     if (!info.destructive) return;
     const auto allowed = known_at(arguments, "/allow_destructive");
     if (allowed.how == Known::How::at_run_time || allowed.value.truthy()) note(Kind::destructive, std::string(function), reference);
@@ -142,7 +158,22 @@ class Collector {
     return Kind::workflow;
   }
 
-  void reach(const Access& access, const dsl::Template& arguments, const std::string& reference) {
+  /// Whether the arguments take what `when` names, or may do so.
+  [[nodiscard]] bool is_taken(std::string_view when, const json::Value& parameters, const dsl::Template& arguments) const {
+    if (when.empty()) return true;
+    const auto pointer = when.substr(0, when.find('='));
+    auto known = known_at(arguments, pointer);
+    if (known.how == Known::How::absent) {
+      if (is_open_) return true;
+      known = default_of(parameters, pointer);
+    }
+    if (known.how == Known::How::at_run_time) return true;
+    if (pointer.size() == when.size()) return known.value.truthy();
+    const auto wanted = when.substr(pointer.size() + 1);
+    return known.value.is_string() ? known.value.as_string() == wanted : wanted.empty() && known.how == Known::How::absent;
+  }
+
+  void reach(const Access& access, const json::Value& parameters, const dsl::Template& arguments, const std::string& reference) {
     const auto kind = kind_of(access.kind);
     const auto known = access.parameter.empty() ? Known{} : known_at(arguments, access.parameter);
     if (known.how == Known::How::absent) {
@@ -150,15 +181,22 @@ class Collector {
       const auto whole = std::string_view(access.parameter).substr(0, access.parameter.find('/', 1));
       const bool is_chosen = is_open_ && !access.parameter.empty() && known_at(arguments, whole).how == Known::How::absent;
       if (is_chosen) return note(kind, std::string(kAtRunTime), reference);
-      if (!access.fixed.empty()) note(kind, access.fixed, reference);
+      if (!access.fixed.empty()) return note(kind, access.fixed, reference);
+      if (const auto usual = default_of(parameters, access.parameter); usual.how == Known::How::value && !access.parameter.empty()) {
+        values(kind, usual.value, reference);
+      }
       return;
     }
     if (known.how == Known::How::at_run_time) {
       const auto host = kind == Kind::host ? host_in(known.prefix, false) : std::nullopt;
       return note(kind, host.value_or(std::string(kAtRunTime)), reference);
     }
-    if (!known.value.is_array()) return value(kind, known.value, reference);
-    for (const auto& item : known.value.items()) value(kind, item, reference);
+    values(kind, known.value, reference);
+  }
+
+  void values(Kind kind, const json::Value& given, const std::string& reference) {
+    if (!given.is_array()) return value(kind, given, reference);
+    for (const auto& item : given.items()) value(kind, item, reference);
   }
 
   void value(Kind kind, const json::Value& given, const std::string& reference) {

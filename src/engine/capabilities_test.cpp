@@ -4,6 +4,7 @@
 
 #include "dsl/compile.hpp"
 #include "engine/detail/test_support.hpp"
+#include "json/parse.hpp"
 #include "json/write.hpp"
 
 namespace pawl::engine {
@@ -107,6 +108,30 @@ do:
 )");
   EXPECT_EQ(text(found, Kind::destructive), "wipe@/do/1/act,/do/2/perhaps;");
   EXPECT_EQ(text(found, Kind::function), "wipe@/do/0/plan,/do/1/act,/do/2/perhaps;");
+}
+
+TEST_F(CapabilitiesTest, WhatIsLeftOutIsWhatTheSchemaSaysAndWhatIsOffIsNotReached) {
+  using K = Access::Kind;
+  Function::Info info;
+  info.name = "shoot";
+  info.parameters = *json::parse(R"({"type": "object", "properties": {
+    "picture": {"type": "boolean", "default": false},
+    "operation": {"type": "string", "default": "keep"},
+    "file": {"type": "string", "default": "picture.png"}, "old_name": {"type": "string"},
+    "folder": {"type": "string", "default": "."}}})");
+  info.reach = {{K::write, "/file", {}, "/picture"}, {K::read, "/folder", {}, "/operation=keep"}, {K::read, "/old_name", {}, {}},
+                {K::process, {}, "tool", "/old_name="}};
+  functions_.add(std::make_unique<Reaching>(std::move(info)));
+  const auto found = of(R"(
+do:
+  - off: {call: shoot}
+  - on: {call: shoot, with: {picture: true}}
+  - perhaps: {call: shoot, with: {picture: '${ .p }', file: b.png, operation: '${ .o }', folder: c}}
+  - never: {call: shoot, with: {picture: false, file: c.png, operation: drop, old_name: d}}
+)");
+  EXPECT_EQ(text(found, Kind::write), "b.png@/do/2/perhaps;picture.png@/do/1/on;");
+  EXPECT_EQ(text(found, Kind::read), ".@/do/0/off,/do/1/on;c@/do/2/perhaps;d@/do/3/never;");
+  EXPECT_EQ(text(found, Kind::process), "tool@/do/0/off,/do/1/on,/do/2/perhaps;");
 }
 
 TEST_F(CapabilitiesTest, AProbeReachesAsWell) {

@@ -80,6 +80,9 @@ struct Access {
   /// JSON pointer into the arguments, such as `/endpoint/uri`. Empty: not named by an argument; `fixed` says what it is.
   std::string parameter;
   std::string fixed;  ///< where nothing names it: `hooks.slack.com`, `(configured provider)`
+  /// The argument that this takes: a switch, such as `/screenshot`, or a choice, `/operation=extract`; `/other=` is that the
+  /// argument is left out. Empty: always reached. A parameter that is left out is what its schema's `default` says, here as well.
+  std::string when{};
 };
 
 class Function {

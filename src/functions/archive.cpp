@@ -181,9 +181,9 @@ class Archive final : public Builtin {
                  ])"),
                  .destructive = true,
                  .reach = {{engine::Access::Kind::read, "/archive", ""},
-                           {engine::Access::Kind::write, "/archive", ""},
-                           {engine::Access::Kind::read, "/paths", ""},
-                           {engine::Access::Kind::write, "/target", ""}}},
+                           {engine::Access::Kind::write, "/archive", "", "/operation=create"},
+                           {engine::Access::Kind::read, "/paths", "", "/operation=create"},
+                           {engine::Access::Kind::write, "/target", "", "/operation=extract"}}},
                 &parts.dependencies.pool),
         parts_(parts) {}
 

@@ -150,7 +150,7 @@ class FileOrganizer final : public Builtin {
                    {"operation": "undo", "manifest": "inbox/.pawl-undo/0123456789abcdef01234567.jsonl", "allow_destructive": true}
                  ])"),
                  .destructive = true,
-                 .reach = {{engine::Access::Kind::write, "/target", ""},
+                 .reach = {{engine::Access::Kind::write, "/target", "", "/source_dir="},
                            {engine::Access::Kind::write, "/source_dir", ""},
                            {engine::Access::Kind::write, "/manifest", ""}}},
                 &parts.dependencies.pool),

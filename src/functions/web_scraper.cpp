@@ -186,7 +186,7 @@ class WebScraper final : public Builtin {
                  .destructive = true,
                  .reach = {{engine::Access::Kind::host, "/url", ""},
                            {engine::Access::Kind::host, "/hosts", ""},
-                           {engine::Access::Kind::write, "/screenshot_path", ""},
+                           {engine::Access::Kind::write, "/screenshot_path", "", "/screenshot"},
                            {engine::Access::Kind::process, "", "chromium"}}}),
         parts_(parts) {}
 
