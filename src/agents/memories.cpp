@@ -112,6 +112,16 @@ Result<Memory> Memories::get(const OrganizationId& organization, const MemoryId&
   });
 }
 
+Result<OrganizationId> Memories::owner(const MemoryId& id) {
+  return database_.read([&](Session& session) -> Result<OrganizationId> {
+    std::optional<OrganizationId> found;
+    PAWL_TRY_VOID(session.query("select organization_id from agent_memories where id = $1", {id},
+                                [&](const Row& row) { found = row.id<OrganizationId>(0); }));
+    if (!found) return not_found();
+    return *found;
+  });
+}
+
 Result<void> Memories::remove(const OrganizationId& organization, const MemoryId& id) {
   return database_.write_and_wait([&](Transaction& transaction) -> Result<void> {
     PAWL_TRY(gone, transaction.execute("delete from agent_memories where organization_id = $1 and id = $2", {organization, id}));

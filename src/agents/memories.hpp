@@ -53,6 +53,8 @@ class Memories {
   [[nodiscard]] Result<MemoryPage> list(const OrganizationId& organization, std::uint32_t limit, std::optional<MemoryId> before);
   /// Errors `memory.not_found`.
   [[nodiscard]] Result<Memory> get(const OrganizationId& organization, const MemoryId& id);
+  /// The organization that it belongs to, for whoever decides about rights. Errors `memory.not_found`.
+  [[nodiscard]] Result<OrganizationId> owner(const MemoryId& id);
   [[nodiscard]] Result<void> remove(const OrganizationId& organization, const MemoryId& id);
 
  private:

@@ -36,9 +36,10 @@ audit::Outcome outcome_of(EffectReport::End end) {
   return audit::Outcome::failure;
 }
 
-/// What was said to a model is content, and the trail holds none: it keeps whom was asked and how much.
+/// What was said to a model, or is kept of it, is content, and the trail holds none: it keeps whom was asked and how much.
 json::Value params_of(const EffectReport& report) {
-  if (report.function != "llm" || !report.arguments.is_object()) return report.arguments;
+  const bool has_content = report.function == "llm" || report.function == "memory-write";
+  if (!has_content || !report.arguments.is_object()) return report.arguments;
   auto params = json::Value::object();
   for (const auto& member : report.arguments.members()) {
     const auto name = member.name();

@@ -65,7 +65,8 @@ class PersonTest(unittest.TestCase):
         self.call("POST", "/api/integrations", {"connector": "github", "name": f"hub of {self.NAME}", "config": {"access_token": "gh-token-0815"}})
         workflow = self.call("POST", "/api/workflows", {"name": f"flow of {self.NAME}", "definition": (
             "document: {dsl: '1.0.3', namespace: test, name: mine, version: '1.0.0'}\n"
-            f"do:\n  - a: {{set: {{who: '{self.NAME}', mail: '{self.EMAIL}'}}}}\n")})
+            f"do:\n  - a: {{set: {{who: '{self.NAME}', mail: '{self.EMAIL}'}}}}\n"
+            f"  - b: {{call: memory-write, with: {{key: me, messages: [{{role: user, content: 'I am {self.NAME}'}}]}}}}\n")})
         self.call("POST", f"/api/workflows/{workflow['id']}/execute", {"input": {"from": self.EMAIL}, "wait": 30})
         asking = self.call("POST", "/api/workflows", {"name": f"question of {self.NAME}", "definition": (
             "document: {dsl: '1.0.3', namespace: test, name: asking, version: '1.0.0'}\n"

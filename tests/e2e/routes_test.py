@@ -118,11 +118,16 @@ class World:
         run = self.must(person, "POST", hook, {}, 202)["id"]
         path = f"/api/dead-letters?organization_id={organization}"
         letters = poll(lambda: self.must(person, "GET", path, None, 200)["items"], 20, "a dead letter")
-        asks = FRAGILE.split("\nschedule")[0].replace("NAME", name + "-asks") + "\ndo:\n  - a: {call: approval, with: {title: Go on?}}\n"
+        asks = FRAGILE.split("\nschedule")[0].replace("NAME", name + "-asks") + """
+do:
+  - m: {call: memory-write, with: {key: k, messages: []}}
+  - a: {call: approval, with: {title: Go on?}}
+"""
         asking = self.must(person, "POST", "/api/workflows", {"definition": asks, "organization_id": organization}, 201)
         self.must(person, "POST", f"/api/workflows/{asking['id']}/execute", {}, 202)
         path = f"/api/approvals?organization_id={organization}"
         approvals = poll(lambda: self.must(person, "GET", path, None, 200)["items"], 20, "an approval")
+        memories = self.must(person, "GET", f"/api/llm/memories?organization_id={organization}", None, 200)["items"]
         remedy = self.must(person, "POST", f"/api/llm/heal?organization_id={organization}",
                            {"run_id": letters[0]["id"], "model": "scripted/mender"}, 200)["remedy"]
         integration = self.must(person, "POST", f"/api/integrations?organization_id={organization}",
@@ -138,7 +143,7 @@ class World:
         records = poll(lambda: self.must(person, "GET", path, None, 200)["items"], 20, "a record of the trail")
         return {
             "workflow_id": made["id"], "schedule_id": triggers["schedule"]["id"], "token": hook.rsplit("/", 1)[1], "run_id": run,
-            "dead_letter_id": letters[0]["id"], "remedy_id": remedy["id"], "approval_id": approvals[0]["id"],
+            "dead_letter_id": letters[0]["id"], "remedy_id": remedy["id"], "approval_id": approvals[0]["id"], "memory_id": memories[0]["id"],
             "integration_id": integration["id"], "org_id": organization,
             "notification_id": notifications[0]["id"], "channel_id": channel["id"],
             "user_id": self.people[member].id, "invitation_id": invitation["id"], "key_id": key["id"], "audit_id": records[0]["id"],

@@ -18,6 +18,16 @@ Result<MemoryId> memory_id(const http::Request& request) { return path_id<Memory
 /// All its state is in the database.
 agents::Memories memories_of(Context& context) { return {context.d.database, context.d.clock, context.d.random}; }
 
+void find_memory(Context& context, const http::Request& request, std::function<void(Result<OrganizationId>)> done) {
+  const auto id = MemoryId::parse(request.param("memory_id"));
+  if (!id) return done(Error(ErrorClass::not_found, "memory.not_found", "What is not an id names nothing."));
+  const auto shared = std::make_shared<std::function<void(Result<OrganizationId>)>>(std::move(done));
+  const bool taken = context.d.pool.try_post([&context, id = *id, shared] { (*shared)(memories_of(context).owner(id)); });
+  if (!taken) (*shared)(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
+}
+
+const Owner kMemoryOwner{&find_memory, "memory.not_found", "memory"};
+
 void append_memory(std::string& out, const Memory& memory, bool whole) {
   ObjectWriter object(out);
   object.text("id", memory.id.to_string());
@@ -104,8 +114,10 @@ std::vector<Route> memory_routes() {
   auto reading = row(http::Method::get, kOne, "getAgentMemory", "One of them with its messages", Permission::read, get_memory);
   auto whole = memory_members();
   whole.push_back({"messages", Shape::array(Shape::any(json::Value::object({{"role", "user"}, {"content", "I prefer e-mail."}})))});
+  reading.owner = &kMemoryOwner;
   reading.reply = Shape::object("AgentMemoryContent", std::move(whole));
   auto deleting = row(http::Method::delete_, kOne, "deleteAgentMemory", "Forget it", Permission::write, delete_memory);
+  deleting.owner = &kMemoryOwner;
   deleting.status = 204;
   return {listing, reading, deleting};
 }

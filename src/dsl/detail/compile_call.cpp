@@ -263,10 +263,11 @@ FunctionDefinitionPtr Compiler::remote_function(const Node& call, const Node& ca
   } else if (const json::Value& pin = catalog.value.get("pins").get(shown); !pin.is_string()) {
     report_.error(call.pointer, "missing-pin",
                   "`pins` of the catalog has no `" + shown + "`: write the digest of its file there, as in `sha256:...` (64 digits).");
+  } else if (constexpr std::string_view kPrefix = "sha256:"; pin.size() != kPrefix.size() + 64 || !pin.as_string().starts_with(kPrefix)) {
+    report_.error(call.pointer, "missing-pin", "`pins` of the catalog has no digest for `" + shown + "`: it is written as `sha256:` and 64 digits.");
   } else {
-    constexpr std::string_view kPrefix = "sha256:";
-    FunctionCatalog::Remote wanted{std::string(uri.as_string()), std::string(name), std::string(version), std::string(pin.as_string())};
-    if (wanted.sha256.starts_with(kPrefix)) wanted.sha256.erase(0, kPrefix.size());
+    FunctionCatalog::Remote wanted{std::string(uri.as_string()), std::string(name), std::string(version),
+                                   std::string(pin.as_string().substr(kPrefix.size()))};
     // Each may be a request that takes its time.
     remote_asked_.insert(wanted.catalog + ' ' + shown);
     if (remote_asked_.size() > kMaxRemote) {

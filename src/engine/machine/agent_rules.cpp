@@ -98,9 +98,12 @@ json::Value window_of(const AgentState& agent) {
     auto from = std::max(head, all.size() - static_cast<std::size_t>(window));
     // The answers of tools go with the reply that asked for them.
     while (from > head && all[from].get("role") == json::Value("tool")) --from;
+    // What is left of the window goes back into what is recalled, to where somebody asked: a conversation begins with that.
+    auto recalled = first - std::min<std::size_t>(first, window - std::min<std::size_t>(window, all.size() - head));
+    while (recalled < first && all[recalled].get("role") != json::Value("user")) ++recalled;
     messages = json::Value::array();
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      if ((i >= first && i < head) || i >= from) messages.push_back(all[i]);
+    for (std::size_t i = recalled; i < all.size(); ++i) {
+      if (i < head || i >= from) messages.push_back(all[i]);
     }
   }
   for (const auto& message : agent.news.items()) messages.push_back(message);
