@@ -323,14 +323,15 @@ class Bench {
     return {};
   }
 
-  /// A run of one call is compared with a run of one `set`. Other runs go between two calls, so that an interpreter is there for the next.
+  /// A run of one call is compared with a run of one `set`. Other runs go between two calls, so that an interpreter is there for the next
+  /// and none is being started meanwhile.
   Result<void> slow_call(Server& server, const std::string& name, const std::string& task, double bare, double target) {
     PAWL_TRY(call, server.execute_request(steps(task, 1)));
     PAWL_TRY(other, server.execute_request(steps("set: {n: 1}", 1)));
     std::vector<double> calls;
     std::vector<double> others;
     for (int i = 0; i < 15; ++i) {
-      PAWL_TRY(between, server.load(other, 1, scaled(200)));
+      PAWL_TRY(between, server.load(other, 1, scaled(600)));
       PAWL_TRY(once, server.load(call, 1, 1));
       if (i == 0) continue;  // finds out what contains processes here
       calls.push_back(once.percentile_ms(0.5));

@@ -139,6 +139,11 @@ TEST_P(Scripts, F2_WaitingChangesNoAnswer) {
       {"console.log('x'.repeat(300000).length); process.stdout.write('y'.repeat(300000))",
        "import sys; print(300000); sys.stdout.write('y' * 300000)",
        {"300000\\ny", "yyy"}},
+      // With and without a loader of modules a script is strict, waits, and tells its places alike.
+      {"try { undeclared = 1 } catch { console.log(this === undefined, await 1) }", "print('true 1')", {R"("stdout":"true 1\n")"}},
+      {"import 'node:fs'; try { undeclared = 1 } catch { console.log(this === undefined, await 1) }", "print('true 1')",
+       {R"("stdout":"true 1\n")"}},
+      {"\nthrow new Error('bad') // end", "\nraise ValueError('bad') # end", {R"("code":1)", "bad", "2"}},
       {"console.log(process.argv.length, import.meta.url.endsWith('/script.mjs'))",
        "import sys; print(len(sys.argv) + 1, __name__ == '__main__')",
        {"2 "}},
