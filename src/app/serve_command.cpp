@@ -12,6 +12,7 @@
 #include "app/interrupts.hpp"
 #include "app/key_files.hpp"
 #include "app/log.hpp"
+#include "app/standby.hpp"
 #include "identity/accounts.hpp"
 
 namespace pawl::app {
@@ -86,6 +87,12 @@ void greet(const config::Config& config, const ServeOptions& options, std::uint1
   std::fflush(stdout);
 }
 
+void say_that_it_waits(const config::Config& config, std::uint16_t port) {
+  fmt::print("Pawl {} ({}) stands by on {}: another process works on this database, and this one takes over when that one ends\n",
+             PAWL_VERSION, config::to_text(config.environment), url_of(config.host, port));
+  std::fflush(stdout);
+}
+
 /// While there are no users: a link, on the console only, that makes the first administrator.
 Result<void> offer_setup(const config::Config& config, std::uint16_t port, Application& app) {
   PAWL_TRY(token, app.accounts().make_setup_token());
@@ -109,18 +116,26 @@ int run_serve(const CommonOptions& common, const ServeOptions& options) {
   application.housekeeping = true;
   application.audit_file = audit_file(*config);
   application.on_fatal = [&](const Error& error) {
-    log(Level::error, "app.fatal", "the database has failed; the process ends, and the next start recovers: " + error.message, {});
+    const bool superseded = error.code == "storage.superseded";
+    log(Level::error, superseded ? "app.superseded" : "app.fatal",
+        (superseded ? "the process ends; started again, it stands by: "
+                    : "the database has failed; the process ends, and the next start recovers: ") +
+            error.message,
+        {});
     broken = true;
     interrupts.wake();
   };
   auto roots = file_roots(*config);
   if (roots.has_error()) return fail(roots.error());
   application.file_roots = std::move(*roots);
-  auto app = Application::create(*config, std::move(application));
+  Standby standby(*config, interrupts, [&](std::uint16_t port) { say_that_it_waits(*config, port); });
+  auto app = standby.create([&](const config::Config& now) { return Application::create(now, application); });
   if (app.has_error()) return fail(app.error());
+  if (*app == nullptr) return kOk;
   const auto key = api_key(*config);
   if (key.has_error()) return fail(key.error());
   if (const auto started = (*app)->start(); started.has_error()) return fail(started.error());
+  standby.leave();
   const auto port = (*app)->listen({key->key}, options.worker);
   if (port.has_error()) return fail(port.error());
   greet(*config, options, *port, *key);

@@ -22,6 +22,8 @@ constexpr std::uint32_t kReadAttempts = 6;
 constexpr Millis kReadPause{400};
 /// A connection that has rested for so long is asked before it is lent.
 constexpr Millis kPingAfter{1'000};
+/// With the defaults PostgreSQL ends after 15 s the session of an engine that is frozen or cut off, and with it the lock.
+constexpr int kSilencesOfASession = 3;
 
 }  // namespace
 
@@ -138,7 +140,9 @@ Result<void> Database::Impl::open_postgresql() {
                                      .statement_timeout = options.statement_timeout,
                                      .lock_timeout = options.lock_timeout,
                                      .answer_timeout = options.statement_timeout + options.silence};
-  auto committer = std::make_unique<detail::PostgresCommitter>(connection, breaker);
+  auto writing = connection;
+  writing.silence_ends = options.silence * kSilencesOfASession;
+  auto committer = std::make_unique<detail::PostgresCommitter>(std::move(writing), breaker);
   PAWL_TRY_VOID(committer->open());
   writer = std::make_unique<detail::Writer>(std::move(committer));
   detail::PoolOptions pool;

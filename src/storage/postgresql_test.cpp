@@ -14,6 +14,7 @@
 #include "storage/migrations.hpp"
 #include "storage/testing/tcp_proxy.hpp"
 #include "storage/testing/test_database.hpp"
+#include "storage/vacancy.hpp"
 
 namespace pawl::storage {
 namespace {
@@ -33,6 +34,7 @@ class Postgresql : public ::testing::Test {
   }
   void TearDown() override {
     database_.reset();
+    another_.reset();
     if (!options_.folder.empty()) std::filesystem::remove_all(options_.folder);
   }
 
@@ -55,6 +57,17 @@ class Postgresql : public ::testing::Test {
     ASSERT_FALSE(migrate_up(*database_, clock).has_error());
     ASSERT_FALSE(testing::administer(url_, "create table if not exists t (a bigint primary key)").has_error());
   }
+  /// As another process on another machine.
+  void open_another() {
+    auto other = options_;
+    other.url = url_;
+    other.folder = options_.folder / "other";
+    wait_until([&] {
+      auto opened = Database::open(other);
+      if (opened.has_value()) another_ = std::move(*opened);
+      return another_ != nullptr;
+    });
+  }
   [[nodiscard]] std::int64_t count(std::string_view sql) {
     std::int64_t answer = -1;
     const auto read =
@@ -75,6 +88,7 @@ class Postgresql : public ::testing::Test {
   std::string url_;
   std::unique_ptr<testing::TcpProxy> proxy_;
   std::unique_ptr<Database> database_;
+  std::unique_ptr<Database> another_;
 };
 
 TEST_F(Postgresql, ASecondEngineIsRefused) {
@@ -87,6 +101,90 @@ TEST_F(Postgresql, ASecondEngineIsRefused) {
   database_.reset();
   EXPECT_FALSE(Database::open(other).has_error());  // free again
 }
+
+// ---- one engine after the other --------------------------------------------------------------------------------------------------
+
+// proves: O5
+TEST_F(Postgresql, AnEngineThatWasSupersededWritesNothingMoreAlsoWhenTheLockIsFree) {
+  open_through_proxy();
+  ASSERT_FALSE(database_->write_and_wait(insert(1)).has_error());
+  std::promise<std::string> told;
+  database_->on_poisoned([&](const Error& error) { told.set_value(error.code); });
+  proxy_->refuse(true);
+  open_another();
+  ASSERT_FALSE(another_->write_and_wait(insert(2)).has_error());
+  another_.reset();
+  proxy_->refuse(false);
+  EXPECT_TRUE(database_->write_and_wait(insert(3)).has_error());
+  EXPECT_EQ(told.get_future().get(), "storage.superseded");
+  EXPECT_EQ(database_->write_and_wait(insert(4)).error().code, "storage.poisoned");
+  EXPECT_EQ(count("select sum(a) from t"), 3);
+  database_->on_poisoned({});
+}
+
+// proves: O5
+TEST_F(Postgresql, AnIdleEngineHearsThatAnotherHasTakenOver) {
+  open_through_proxy();
+  std::promise<std::string> told;
+  database_->on_poisoned([&](const Error& error) { told.set_value(error.code); });
+  proxy_->refuse(true);
+  open_another();
+  proxy_->refuse(false);
+  EXPECT_EQ(told.get_future().get(), "storage.superseded");
+  EXPECT_FALSE(another_->write_and_wait(insert(1)).has_error());
+  database_->on_poisoned({});
+}
+
+// proves: O5
+TEST_F(Postgresql, AnEngineThatIsFrozenLosesItsSessionAndWithItTheLock) {
+  options_.silence = Millis(400);
+  open_through_proxy();
+  std::promise<std::string> told;
+  database_->on_poisoned([&](const Error& error) { told.set_value(error.code); });
+  proxy_->freeze(true);
+  open_another();
+  proxy_->freeze(false);
+  EXPECT_EQ(told.get_future().get(), "storage.superseded");
+  database_->on_poisoned({});
+}
+
+// proves: O5
+TEST_F(Postgresql, WhoLosesTheConnectionAloneGoesOn) {
+  open();
+  ASSERT_FALSE(database_->write_and_wait(insert(1)).has_error());
+  Vacancy vacancy(options_);
+  for (std::int64_t i = 2; i < 6; ++i) {
+    ASSERT_FALSE(testing::administer(url_, kKill).has_error());
+    EXPECT_FALSE(database_->write_and_wait(insert(i)).has_error());
+    static_cast<void>(vacancy.look());  // somebody who looks takes nothing away
+  }
+  EXPECT_FALSE(database_->is_poisoned());
+}
+
+// proves: O5
+TEST_F(Postgresql, AVacancyIsSeenWhenTheEngineHasGone) {
+  open();
+  Vacancy vacancy(options_);
+  EXPECT_FALSE(vacancy.look().value());
+  EXPECT_FALSE(vacancy.look().value());
+  database_.reset();
+  wait_until([&] { return vacancy.look().value(); });
+  open();
+  EXPECT_FALSE(vacancy.look().value());
+}
+
+// proves: O5
+TEST_F(Postgresql, AfterAnOutageTheEngineThatWasThereComesFirst) {
+  open();
+  Vacancy vacancy(options_);
+  EXPECT_FALSE(vacancy.look().value());
+  database_.reset();
+  ASSERT_FALSE(testing::administer(url_, kKill).has_error());
+  wait_until([&] { return vacancy.look().has_error(); });
+  EXPECT_FALSE(vacancy.look().value()) << "it is free, but for a moment not for us";
+}
+
+// ---- errors and lost lines ---------------------------------------------------------------------------------------------------------
 
 TEST_F(Postgresql, NoPasswordIsInAnError) {
   auto wrong = options_;

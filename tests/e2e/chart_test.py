@@ -5,6 +5,7 @@ The Helm chart: every template renders to a manifest, and what they say together
 template language that the chart keeps to stands in: it refuses everything else. Where helm is installed, `helm lint` has its say, too.
 """
 
+import operator
 import os
 import re
 import shutil
@@ -120,6 +121,13 @@ def evaluate(expression, scope):
     return f'"{value}"' if match[3] else str(value)
 
 
+def condition(expression, scope):
+    match = re.fullmatch(r"(gt|lt) \(int (\.[\w.]+)\) (\d+)", expression)
+    if not match:
+        return bool(look_up(scope, expression))
+    return (operator.gt if match[1] == "gt" else operator.lt)(int(look_up(scope, match[2])), int(match[3]))
+
+
 def render(text, scope):
     parts = re.split(r"(?:\n)?\{\{- (.*?) \}\}", text)
     out, at = [parts[0]], 1
@@ -128,13 +136,17 @@ def render(text, scope):
         while at < len(parts):
             word, _, rest = parts[at].partition(" ")
             body = parts[at + 1]
-            if word == "end":
+            if word in ("end", "else"):
                 return at, body
             if word == "if":
-                inside = live and bool(look_up(scope, rest))
-                if inside:
+                holds = condition(rest, scope)
+                if live and holds:
                     out.append(body_text(body, scope))
-                at, tail = section(at + 2, scope, inside)
+                at, tail = section(at + 2, scope, live and holds)
+                if parts[at] == "else":
+                    if live and not holds:
+                        out.append(body_text(tail, scope))
+                    at, tail = section(at + 2, scope, live and not holds)
             elif word == "range":
                 start = at
                 items = look_up(scope, rest) if live else []
@@ -194,6 +206,19 @@ class Chart(unittest.TestCase):
         self.assertEqual(container["securityContext"], {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
                                                         "capabilities": {"drop": ["ALL"]}})
         self.assertIn("memory", container["resources"]["limits"])
+
+    # proves: O5
+    def test_several_replicas_have_folders_of_their_own_and_do_not_wait_for_each_other(self):
+        found = self.manifests(replicas=2)
+        self.assertEqual(sorted(found), ["Deployment", "Service", "ServiceAccount"])
+        spec = found["Deployment"]["spec"]
+        self.assertEqual((spec["replicas"], spec["strategy"]["rollingUpdate"]), (2, {"maxSurge": 1, "maxUnavailable": "100%"}))
+        pod = spec["template"]["spec"]
+        self.assertEqual({volume["name"]: volume.get("emptyDir") for volume in pod["volumes"]}, {"data": {}, "tmp": {}})
+        self.assertEqual(pod["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"], spec["selector"]["matchLabels"])
+        container = pod["containers"][0]
+        self.assertEqual(container["readinessProbe"]["httpGet"]["path"], "/health/readiness")
+        self.assertEqual(container["livenessProbe"]["httpGet"]["path"], "/health/liveness")
 
     def test_names_and_labels_fit_together(self):
         found = self.manifests()

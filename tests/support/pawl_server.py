@@ -74,10 +74,15 @@ class Server:
         self.document = None  # of the running server: every reply is held against it
         self.log = open(os.path.join(os.path.dirname(os.path.abspath(data_dir)), f"serve-{self.port}.log"), "ab")
 
-    def start(self, deadline_seconds=60):
+    def launch(self):
+        """Without waiting for anything."""
         self.process = subprocess.Popen(
             [binary(), "serve", "--host", "127.0.0.1", "--port", str(self.port), "--data-dir", self.data_dir],
             env=self.environment, stdout=self.log, stderr=self.log)
+        return self
+
+    def start(self, deadline_seconds=60):
+        self.launch()
         deadline = time.monotonic() + deadline_seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:

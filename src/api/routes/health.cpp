@@ -170,7 +170,7 @@ Shape health_shape() {
 }
 Shape liveness_shape() { return Shape::object("Liveness", {{"status", Shape::text("alive")}, {"timestamp", Shape::time()}}); }
 Shape readiness_shape() {
-  return Shape::object("Readiness", {{"status", Shape::choice({"ready", "not_ready"})},
+  return Shape::object("Readiness", {{"status", Shape::choice({"ready", "not_ready", "standby", "starting"})},
                                      {"timestamp", Shape::time()},
                                      {"checks", Shape::map("database", Shape::choice({"ok", "warning", "failed", "not_configured"}))}});
 }
@@ -229,7 +229,8 @@ std::vector<Route> health_routes() {
        .handler = readiness,
        .rate = RateClass::none,
        .reply = readiness_shape(),
-       .other_replies = {{503, "Not ready; `checks` says why.", "application/json", readiness_shape()}}},
+       .other_replies = {{503, "Not ready; `checks` says why, or another node does the work (`standby`).", "application/json",
+                          readiness_shape()}}},
       {.method = Method::get,
        .path = "/health/migrations",
        .id = "migrations",
@@ -280,7 +281,8 @@ std::vector<Route> health_routes() {
        .handler = readiness,
        .rate = RateClass::none,
        .reply = readiness_shape(),
-       .other_replies = {{503, "Not ready; `checks` says why.", "application/json", readiness_shape()}}},
+       .other_replies = {{503, "Not ready; `checks` says why, or another node does the work (`standby`).", "application/json",
+                          readiness_shape()}}},
       {.method = Method::get,
        .path = "/api/live",
        .id = "apiLive",

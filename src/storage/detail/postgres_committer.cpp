@@ -17,9 +17,12 @@ constexpr Millis kLongestPause{2'000};
 constexpr Millis kDecisionPatience{30'000};
 /// How long a database that is being closed is waited for.
 constexpr Millis kClosingPatience{5'000};
+/// The server hears of us so often in the time whose silence would end the session.
+constexpr int kAnswersInSilence = 4;
 /// Locks and full disks of this many tries are told to those who may fail.
 constexpr int kPatientTries = 3;
 
+// The key stands in vacancy.cpp, too.
 constexpr std::string_view kTryLock = "select pg_try_advisory_lock(hashtext('pawl engine'), hashtext(coalesce(current_schema(), '')))";
 constexpr std::string_view kLock = "select pg_advisory_lock(hashtext('pawl engine'), hashtext(coalesce(current_schema(), '')))";
 /// A server process that has not noticed yet that its client is gone keeps the lock for a moment.
@@ -49,6 +52,13 @@ Error locked() {
           "another Pawl process works on this PostgreSQL database: one engine per database (or schema)"};
 }
 
+Error superseded() {
+  return {ErrorClass::unavailable, "storage.superseded",
+          "the connection to the database was lost, and another Pawl process has taken the work over; nothing more is written here"};
+}
+
+bool is_superseded(const Result<void>& result) { return result.has_error() && result.error().code == "storage.superseded"; }
+
 }  // namespace
 
 struct PostgresCommitter::Outage {
@@ -64,8 +74,16 @@ PostgresCommitter::PostgresCommitter(PostgresOptions options, CircuitBreaker& br
 
 Result<void> PostgresCommitter::open() {
   PAWL_TRY_VOID(connect());
-  if (!has_marks_) return {};
+  return has_marks_ ? claim() : Result<void>();
+}
+
+/// From here on no engine that was here before can write.
+Result<void> PostgresCommitter::claim() {
+  PAWL_TRY_VOID(connection_->begin(Connection::Access::writing));
   PAWL_TRY_VOID(connection_->run(kForgetOthers, {node_}, nullptr, nullptr));
+  PAWL_TRY_VOID(connection_->run(kMark, {node_, batch_}, nullptr, nullptr));
+  PAWL_TRY_VOID(connection_->commit());
+  claimed_ = true;
   return {};
 }
 
@@ -79,9 +97,10 @@ Result<void> PostgresCommitter::connect() {
   auto ready = take_lock();
   if (ready.has_error()) {
     connection_.reset();
-    return ready;
+    return server_process_ != 0 && ready.error().code == "storage.locked" ? superseded() : ready;
   }
   server_process_ = connection_->server_process();
+  heard_ = Steady::now();
   return {};
 }
 
@@ -90,6 +109,7 @@ Result<void> PostgresCommitter::take_lock() {
   const auto take = [](void* owns, const Row& row) { *static_cast<bool*>(owns) = row.boolean(0); };
   PAWL_TRY_VOID(connection_->run(kTryLock, {}, &owned, take));
   if (!owned) {
+    PAWL_TRY_VOID(check_claim());
     if (server_process_ != 0) PAWL_TRY_VOID(connection_->run(kEndPredecessor, {server_process_}, nullptr, nullptr));
     PAWL_TRY_VOID(connection_->run(kWaitBriefly, {}, nullptr, nullptr));
     const auto waited = connection_->run(kLock, {}, nullptr, nullptr);
@@ -97,7 +117,16 @@ Result<void> PostgresCommitter::take_lock() {
     const auto as_ever = std::to_string(options_.lock_timeout.count());
     PAWL_TRY_VOID(connection_->run(kWaitAsEver, {as_ever}, nullptr, nullptr));
   }
-  return look_for_marks();
+  return check_claim();
+}
+
+/// With the lock, what is seen is final. Without, that somebody else has come is.
+Result<void> PostgresCommitter::check_claim() {
+  PAWL_TRY_VOID(look_for_marks());
+  if (!claimed_ || !has_marks_) return {};
+  PAWL_TRY(mark, read_mark());
+  if (!mark) return superseded();
+  return {};
 }
 
 /// Anew for each connection and after each script.
@@ -123,18 +152,25 @@ void PostgresCommitter::report(bool worked) {
 
 /// An idle writer notices that the server has gone, so that the next work does not have to. Where the breaker is open, this is what closes
 /// it.
-void PostgresCommitter::tend(bool idle) {
+Result<void> PostgresCommitter::tend(bool idle) {
   const auto now = Steady::now();
-  if (now - probed_ < (idle ? rest() / 2 : rest())) return;
+  if (now - probed_ < (idle ? rest() / 2 : rest())) return {};
   const bool broken = is_broken();
-  if (!idle && !broken) return;
+  if (!idle && !broken) return {};
   probed_ = now;
-  if (connection_ != nullptr) connection_->notice_hangup();
-  if (connection_ == nullptr || connection_->is_lost()) {
-    report(connect().has_value());
-  } else if (broken) {
-    report(connection_->is_alive());
+  if (connection_ != nullptr) {
+    connection_->notice_hangup();
+    const bool silent = options_.silence_ends > Millis(0) && now - heard_ >= options_.silence_ends / kAnswersInSilence;
+    if ((silent || broken) && !connection_->is_lost() && connection_->is_alive()) heard_ = now;
   }
+  if (connection_ == nullptr || connection_->is_lost()) {
+    auto connected = connect();
+    report(connected.has_value());
+    if (is_superseded(connected)) return connected;
+  } else if (broken) {
+    report(heard_ == now);
+  }
+  return {};
 }
 
 void PostgresCommitter::close(bool /*poisoned*/) { connection_.reset(); }
@@ -154,7 +190,10 @@ Result<void> PostgresCommitter::commit(std::vector<Item>& batch, Writer& writer)
       auto connected = connect();
       report(connected.has_value());
       if (connected.has_error()) {
-        if (connected.error().code == "storage.locked") return connected;
+        if (is_superseded(connected)) {
+          if (outage.undecided) refuse(batch, writer, unknown_outcome());
+          return connected;
+        }
         if (!sit_out(batch, writer, outage, unavailable())) return connected;
         continue;
       }
@@ -175,6 +214,8 @@ Result<void> PostgresCommitter::commit(std::vector<Item>& batch, Writer& writer)
     }
     auto tried = try_batch(batch, way);
     if (tried.has_value()) {
+      claimed_ = claimed_ || has_marks_;
+      heard_ = Steady::now();
       writer.count_commit(batch.size());
       return {};
     }
@@ -232,10 +273,16 @@ Result<void> PostgresCommitter::run_alone(Item& item, Way way) {
 
 /// Nobody else can have written our mark, and who wrote it for us is gone: we hold the lock.
 Result<bool> PostgresCommitter::was_committed() {
-  std::int64_t latest = -1;
-  const auto take = [](void* number, const Row& row) { *static_cast<std::int64_t*>(number) = row.integer(0); };
+  PAWL_TRY(mark, read_mark());
+  return mark == batch_;
+}
+
+/// Nothing: there is none of ours.
+Result<std::optional<std::int64_t>> PostgresCommitter::read_mark() {
+  std::optional<std::int64_t> latest;
+  const auto take = [](void* number, const Row& row) { *static_cast<std::optional<std::int64_t>*>(number) = row.integer(0); };
   PAWL_TRY_VOID(connection_->run(kReadMark, {node_}, &latest, take));
-  return latest == batch_;
+  return latest;
 }
 
 /// Answers those who may fail.

@@ -45,7 +45,7 @@ std::int64_t changed_rows(PGresult* answer) {
 Error error_of_state(std::string_view state, std::string text) {
   const auto family = state.substr(0, 2);
   if (family == "23") return {ErrorClass::conflict, "storage.constraint", std::move(text)};
-  if (family == "08" || state == "57P01" || state == "57P02" || state == "57P03") {
+  if (family == "08" || state == "57P01" || state == "57P02" || state == "57P03" || state == "57P05" || state == "25P03") {
     return {ErrorClass::unavailable, "storage.connection_lost", std::move(text)};
   }
   if (state == "53100") return {ErrorClass::unavailable, "storage.full", std::move(text)};
@@ -95,17 +95,33 @@ Result<void> PostgresConnection::configure(const PostgresOptions& options) {
   if (PQserverVersion(connection_) < 130000) {
     return Error{ErrorClass::internal, "storage.version", "PostgreSQL 13 or later is needed"};
   }
-  const auto setting = [this](const char* name, const std::string& value) -> Result<void> {
-    const std::array<const char*, 2> parameters = {name, value.c_str()};
-    const Answer answer(PQexecParams(connection_, "select set_config($1, $2, false)", 2, nullptr, parameters.data(), nullptr, nullptr, 0));
-    if (PQresultStatus(answer.get()) != PGRES_TUPLES_OK) return error_of(answer.get());
-    return {};
-  };
-  PAWL_TRY_VOID(setting("statement_timeout", std::to_string(options.statement_timeout.count())));
-  PAWL_TRY_VOID(setting("lock_timeout", std::to_string(options.lock_timeout.count())));
-  PAWL_TRY_VOID(setting("idle_in_transaction_session_timeout", "60000"));
-  PAWL_TRY_VOID(setting("synchronous_commit", options.synchronous ? "on" : "off"));
+  PAWL_TRY_VOID(set("statement_timeout", std::to_string(options.statement_timeout.count())));
+  PAWL_TRY_VOID(set("lock_timeout", std::to_string(options.lock_timeout.count())));
+  PAWL_TRY_VOID(set("idle_in_transaction_session_timeout", "60000"));
+  PAWL_TRY_VOID(set("synchronous_commit", options.synchronous ? "on" : "off"));
+  if (options.silence_ends > Millis(0)) PAWL_TRY_VOID(let_silence_end(options.silence_ends));
   return enter_pipeline();
+}
+
+/// Before the pipeline.
+Result<void> PostgresConnection::set(const char* name, const std::string& value) {
+  const std::array<const char*, 2> parameters = {name, value.c_str()};
+  const Answer answer(PQexecParams(connection_, "select set_config($1, $2, false)", 2, nullptr, parameters.data(), nullptr, nullptr, 0));
+  if (PQresultStatus(answer.get()) != PGRES_TUPLES_OK) return error_of(answer.get());
+  return {};
+}
+
+/// A client that is frozen keeps its line alive, one that has no line any more does not: the server is to let go of both.
+Result<void> PostgresConnection::let_silence_end(Millis silence) {
+  constexpr int kHasIdleTimeout = 140000;
+  constexpr std::int64_t kProbes = 3;
+  if (PQserverVersion(connection_) >= kHasIdleTimeout) PAWL_TRY_VOID(set("idle_session_timeout", std::to_string(silence.count())));
+  const auto interval = std::to_string(std::max<std::int64_t>(silence.count() / 1000 / (kProbes + 1), 1));
+  PAWL_TRY_VOID(set("tcp_keepalives_idle", interval));
+  PAWL_TRY_VOID(set("tcp_keepalives_interval", interval));
+  PAWL_TRY_VOID(set("tcp_keepalives_count", std::to_string(kProbes)));
+  PAWL_TRY_VOID(set("tcp_user_timeout", std::to_string(silence.count())));
+  return {};
 }
 
 PostgresConnection::~PostgresConnection() { PQfinish(connection_); }

@@ -27,6 +27,7 @@ struct PostgresOptions {
   Millis statement_timeout{60'000};
   Millis lock_timeout{10'000};
   Millis answer_timeout{65'000};  ///< a server that says nothing for so long is given up; longer than a statement may take; 0: never
+  Millis silence_ends{0};  ///< the server ends a session that has said nothing, or whose line has been dead, for so long; 0: as it likes
 };
 
 class PostgresConnection final : public Connection {
@@ -88,6 +89,8 @@ class PostgresConnection final : public Connection {
 
   PostgresConnection(pg_conn* connection, Millis answer_timeout) : connection_(connection), answer_timeout_(answer_timeout) {}
   [[nodiscard]] Result<void> configure(const PostgresOptions& options);
+  [[nodiscard]] Result<void> set(const char* name, const std::string& value);
+  [[nodiscard]] Result<void> let_silence_end(Millis silence);
   [[nodiscard]] Result<Statement*> prepared(std::string_view sql, Parameters parameters);
   [[nodiscard]] Result<void> send(std::string_view sql, Parameters parameters);
   [[nodiscard]] Result<Answer> next_result();

@@ -48,8 +48,9 @@ Result<void> SqliteCommitter::run_alone(const Database::Work& work) {
   return result;
 }
 
-void SqliteCommitter::tend(bool idle) {
+Result<void> SqliteCommitter::tend(bool idle) {
   if (connection_->log_pages() >= (idle ? kIdleLogPages : kBusyLogPages)) connection_->checkpoint(false);
+  return {};
 }
 
 void SqliteCommitter::close(bool poisoned) {

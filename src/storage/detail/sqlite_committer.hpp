@@ -11,7 +11,7 @@ class SqliteCommitter final : public Committer {
   explicit SqliteCommitter(std::unique_ptr<SqliteConnection> connection) : connection_(std::move(connection)) {}
 
   [[nodiscard]] Result<void> commit(std::vector<Item>& batch, Writer& writer) override;
-  void tend(bool idle) override;
+  [[nodiscard]] Result<void> tend(bool idle) override;
   void close(bool poisoned) override;
 
  private:

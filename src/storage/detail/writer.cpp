@@ -50,7 +50,7 @@ void Writer::loop() {
       std::unique_lock lock(mutex_);
       while (!ready()) {
         lock.unlock();
-        if (!poisoned_) committer_->tend(true);
+        tend(true);
         lock.lock();
         if (rest > Millis(0)) {
           work_arrived_.wait_for(lock, rest, ready);
@@ -63,7 +63,7 @@ void Writer::loop() {
     }
     commit(batch);
     batch.clear();
-    if (!poisoned_) committer_->tend(false);
+    tend(false);
   }
 }
 
@@ -78,6 +78,11 @@ void Writer::commit(std::vector<Item>& batch) {
     }
   }
   for (auto& item : batch) answer(item);
+}
+
+void Writer::tend(bool idle) {
+  if (poisoned_) return;
+  if (const auto tended = committer_->tend(idle); tended.has_error()) poison(tended.error());
 }
 
 void Writer::answer(Item& item) {

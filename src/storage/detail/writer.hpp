@@ -35,8 +35,8 @@ class Committer {
 
   /// Sets the items' results. An error here is one that poisons. May answer and remove items itself (`Writer::answer`).
   [[nodiscard]] virtual Result<void> commit(std::vector<Item>& batch, Writer& writer) = 0;
-  /// Between batches. `idle`: nothing waits.
-  virtual void tend(bool idle) = 0;
+  /// Between batches. `idle`: nothing waits. An error here is one that poisons, too.
+  [[nodiscard]] virtual Result<void> tend(bool idle) = 0;
   /// How long to rest at most until the next `tend`; 0: until there is work.
   [[nodiscard]] virtual Millis rest() const { return Millis(0); }
   virtual void close(bool poisoned) = 0;
@@ -68,6 +68,7 @@ class Writer {
  private:
   void loop();
   void commit(std::vector<Item>& batch);
+  void tend(bool idle);
   void poison(const Error& error);
 
   std::unique_ptr<Committer> committer_;
