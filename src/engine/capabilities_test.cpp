@@ -119,7 +119,9 @@ TEST_F(CapabilitiesTest, WhatIsLeftOutIsWhatTheSchemaSaysAndWhatIsOffIsNotReache
     "operation": {"type": "string", "default": "keep"},
     "file": {"type": "string", "default": "picture.png"}, "old_name": {"type": "string"},
     "folder": {"type": "string", "default": "."}}})");
-  info.reach = {{K::write, "/file", {}, "/picture"}, {K::read, "/folder", {}, "/operation=keep"}, {K::read, "/old_name", {}, {}},
+  info.reach = {{K::write, "/file", {}, "/picture"},
+                {K::read, "/folder", {}, "/operation=keep"},
+                {K::read, "/old_name", {}, {}},
                 {K::process, {}, "tool", "/old_name="}};
   functions_.add(std::make_unique<Reaching>(std::move(info)));
   const auto found = of(R"(

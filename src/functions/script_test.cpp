@@ -141,7 +141,8 @@ TEST_P(Scripts, F2_WaitingChangesNoAnswer) {
        {"300000\\ny", "yyy"}},
       // With and without a loader of modules a script is strict, waits, and tells its places alike.
       {"try { undeclared = 1 } catch { console.log(this === undefined, await 1) }", "print('true 1')", {R"("stdout":"true 1\n")"}},
-      {"import 'node:fs'; try { undeclared = 1 } catch { console.log(this === undefined, await 1) }", "print('true 1')",
+      {"import 'node:fs'; try { undeclared = 1 } catch { console.log(this === undefined, await 1) }",
+       "print('true 1')",
        {R"("stdout":"true 1\n")"}},
       {"\nthrow new Error('bad') // end", "\nraise ValueError('bad') # end", {R"("code":1)", "bad", "2"}},
       {"console.log(process.argv.length, import.meta.url.endsWith('/script.mjs'))",

@@ -134,6 +134,24 @@ class UserFunctions(Case):
         self.assertIn("writes kept.txt (/do/0/one/call/keep:1.0.0)", told.stdout)
         self.assertIn("destroys by file-write", told.stdout)
 
+    def test_is_a_tool_of_an_agent(self):
+        """proves: A2"""
+        scripts = os.path.join(self.folder, "scripts")
+        os.mkdir(scripts)
+        with open(os.path.join(scripts, "host.json"), "w", encoding="utf-8") as file:
+            json.dump({"replies": [{"match": {"tool": "greet"}, "content": "done"},
+                                   {"tool_calls": [{"name": "greet", "arguments": {"name": "Ann"}}]}]}, file)
+        self.server.stop()
+        self.server = Server(os.path.join(self.folder, "data"), extra_environment={"PLUGIN_DIRECTORY": self.plugins, "LLM_SCRIPTS": scripts})
+        self.addCleanup(self.server.stop)
+        self.server.start()
+        made = self.create("host", "do:\n  - ask: {call: agent, with: {model: scripted/host, prompt: q, tools: [{function: 'greet:1.0.0'}]}}\n")
+        view = self.call("POST", f"/api/workflows/{made['id']}/execute", {"wait": 20})
+        self.assertEqual((view["status"], (view.get("output") or {}).get("content")), ("completed", "done"), view)
+        whole = self.call("GET", f"/api/runs/{view['id']}")
+        self.assertIn("Hello Ann", json.dumps(whole["tasks"]))
+        self.assertTrue(any("/tool/greet/call/greet:1.0.0" in task["reference"] for task in whole["tasks"]), whole["tasks"])
+
     def test_is_called_and_followed_without_a_restart(self):
         self.assertEqual(self.run_task("a", "{call: greet, with: {name: Ann}}"), {"greeting": "Hello Ann"})
         self.create("b", "do:\n  - one: {call: greet, with: {nam: Ann}}\n", 422)

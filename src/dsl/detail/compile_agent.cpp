@@ -61,7 +61,31 @@ json::Value offered_parameters(const json::Value& all, const json::Value& fixed)
   return offered;
 }
 
+/// The arguments that are written out; the others are decided when the call is made, perhaps by the model.
+json::Value written_arguments(const Template& arguments) {
+  if (arguments.is_constant()) return arguments.constant();
+  auto written = json::Value::object();
+  if (const auto* object = std::get_if<std::shared_ptr<const Template::ObjectOf>>(&arguments.node())) {
+    for (const auto& [name, value] : (*object)->members) {
+      if (value.is_constant()) written.set(name, value.constant());
+    }
+  }
+  return written;
+}
+
 }  // namespace
+
+/// A function that is a tool.
+struct Compiler::ToolFunction {
+  std::string name;               ///< of the program's own, or of `use.functions`
+  FunctionDefinitionPtr written;  ///< of a catalog
+  bool is_own = false;            ///< of `use.functions`
+  json::Value parameters;         ///< JSON Schema
+  json::Value summary;
+
+  /// A task that the machine runs as it stands, and not a call that goes out.
+  [[nodiscard]] bool is_task() const { return is_own || written != nullptr; }
+};
 
 void Compiler::agent_call(Task& task, const Node& name, const std::optional<Node>& with, const Place& place) {
   task.body = AgentTask{};
@@ -242,12 +266,13 @@ std::optional<AgentTool> Compiler::agent_tool(const Node& node, const std::strin
   std::string called = "llm";
   json::Value parameters = json::Value::object({{"type", "object"}});
   json::Value description = node.value.get("description");
+  std::optional<ToolFunction> own;
   if (function && function->value.is_string()) {
-    if (!function_tool(tool, node, *function, place)) return std::nullopt;
-    const auto* signature = functions_.find(function->value.as_string());
-    called = signature->name;
+    own = tool_function(*function);
+    if (!own || !function_tool(tool, *own, node, place)) return std::nullopt;
+    if (!own->is_task()) called = own->name;
     parameters = tool.offer.take("parameters");
-    if (description.is_null()) description = signature->summary;
+    if (description.is_null()) description = own->summary;
   } else if (workflow && workflow->value.is_object()) {
     if (!workflow_tool(tool, node, *workflow, place)) return std::nullopt;
     called = "run.workflow";
@@ -285,6 +310,11 @@ std::optional<AgentTool> Compiler::agent_tool(const Node& node, const std::strin
   }
   tool.task = agent_step("tool", tool.name, json::pointer_child(reference + "/agent/tool", tool.name), called, node, place);
   if (tool.task == kNoTask) return std::nullopt;
+  if (own && own->is_task()) {
+    written_tool(tool, *own, node, *function, place);
+    if (node.value.get("trusted") == json::Value(true)) tool.reads_outside = false;
+    return tool;
+  }
   if (!inner) {
     auto& call = std::get<CallTask>(plan_.tasks[tool.task].body);
     call.effect = effect_of(node.value.get("effect"));
@@ -294,15 +324,15 @@ std::optional<AgentTool> Compiler::agent_tool(const Node& node, const std::strin
   Place inside = place;
   inside.parent = tool.task;
   inside.names = in_function_ ? function_names() : task_names();
-  const std::string own = plan_.tasks[tool.task].reference;
+  const std::string reached = plan_.tasks[tool.task].reference;
   std::size_t depth = 0;
-  for (auto at = own.find("/agent/tool/"); at != std::string::npos; at = own.find("/agent/tool/", at + 1)) ++depth;
+  for (auto at = reached.find("/agent/tool/"); at != std::string::npos; at = reached.find("/agent/tool/", at + 1)) ++depth;
   if (depth >= kMaxAgentDepth) {
     report_.error(inner->pointer, "agent-depth",
                   "Agents are tools of agents more than " + std::to_string(kMaxAgentDepth) + " levels deep.");
     return std::nullopt;
   }
-  auto body = agent(*inner, own, inside, true);
+  auto body = agent(*inner, reached, inside, true);
   // It judges its own tools by what it has read; for the one above it is as good a witness as they are.
   tool.reads_outside =
       tool.reads_outside && std::any_of(body.tools.begin(), body.tools.end(), [](const auto& each) { return each.reads_outside; });
@@ -311,15 +341,60 @@ std::optional<AgentTool> Compiler::agent_tool(const Node& node, const std::strin
   return tool;
 }
 
-bool Compiler::function_tool(AgentTool& tool, const Node& node, const Node& function, const Place& place) {
-  const std::string name(function.value.as_string());
-  const auto* signature = functions_.find(name);
-  if (signature == nullptr || name == "agent") {
-    report_.error(function.pointer, "unknown-function", "There is no function `" + name.substr(0, 80) + "` to be a tool.",
-                  nearest_function(name));
-    return false;
+std::optional<Compiler::ToolFunction> Compiler::tool_function(const Node& name) {
+  ToolFunction found;
+  found.name = name.value.as_string();
+  json::Value task;
+  if (const auto own = function_tasks_.find(found.name); own != function_tasks_.end()) {
+    found.is_own = true;
+    task = own->second.value;
+  } else if (const auto* signature = functions_.find(found.name); signature != nullptr && found.name != "agent") {
+    found.name = signature->name;
+    found.parameters = signature->parameters;
+    found.summary = signature->summary;
+    return found;
+  } else if (found.name == "agent") {
+    report_.error(name.pointer, "unknown-function", "An agent as a tool is written as `agent: {...}`.");
+    return std::nullopt;
+  } else {
+    found.written = written_function(name);
+    if (found.written == nullptr) return std::nullopt;
+    found.name = found.written->name;
+    task = found.written->task;
   }
-  if (tool.name.empty()) tool.name = tool_name(signature->name);
+  found.parameters = task.get("input").get("schema").get("document");
+  // What takes anything is asked for anything: the author says by `parameters` what the model should give.
+  if (!found.parameters.is_object()) found.parameters = json::Value::object({{"type", "object"}, {"additionalProperties", true}});
+  if (const auto& summary = task.get("metadata").get("summary"); summary.is_string()) found.summary = summary;
+  return found;
+}
+
+/// Its steps are the agent's call: what they may reach and do is what the tool may.
+void Compiler::written_tool(AgentTool& tool, const ToolFunction& function, const Node& node, const Node& name, const Place& place) {
+  const std::size_t first = plan_.tasks.size();
+  Task task = std::move(plan_.tasks[tool.task]);
+  if (function.written != nullptr) {
+    definition_call(task, function.written, name, std::nullopt, place);
+  } else {
+    invoke(task, function.name, Node{json::Value::object(), node.pointer}, place);
+  }
+  plan_.tasks[tool.task] = std::move(task);
+  tool.reads_outside = false;
+  tool.acts = false;
+  for (std::size_t i = first; i < plan_.tasks.size(); ++i) {
+    const auto& body = plan_.tasks[i].body;
+    if (const auto* call = std::get_if<CallTask>(&body)) {
+      const auto reach = functions_.reach(call->function, written_arguments(call->arguments));
+      tool.reads_outside = tool.reads_outside || reach.reads_outside;
+      tool.acts = tool.acts || reach.acts;
+    }
+    tool.reads_outside = tool.reads_outside || std::holds_alternative<ListenTask>(body);
+    tool.acts = tool.acts || std::holds_alternative<EmitTask>(body);
+  }
+}
+
+bool Compiler::function_tool(AgentTool& tool, const ToolFunction& function, const Node& node, const Place& place) {
+  if (tool.name.empty()) tool.name = tool_name(function.name);
   json::Value fixed = json::Value::object();
   if (const auto with = member(node, "with"); with && with->value.is_object()) {
     fixed = with->value;
@@ -329,12 +404,12 @@ bool Compiler::function_tool(AgentTool& tool, const Node& node, const Node& func
   } else {
     tool.fixed = Template(fixed);
   }
-  const json::Value& all = signature->parameters;
+  const json::Value& all = function.parameters;
   const json::Value& properties = all.get("properties");
   for (const json::Member& given : fixed.members()) {
     if (!properties.is_object() || properties.find(given.name()) != nullptr || all.get("additionalProperties").truthy()) continue;
     report_.key_error(json::pointer_child(json::pointer_child(node.pointer, "with"), given.name()), "unknown-property",
-                      "`" + signature->name + "` has no parameter `" + std::string(given.name().substr(0, 60)) + "`.");
+                      "`" + function.name + "` has no parameter `" + std::string(given.name().substr(0, 60)) + "`.");
   }
   if (all.get("required").is_array()) {
     for (const json::Value& needed : all.get("required").items()) {
@@ -342,8 +417,15 @@ bool Compiler::function_tool(AgentTool& tool, const Node& node, const Node& func
       missing(json::pointer_child(node.pointer, "with"), needed.as_string(), "The tool, which cannot leave this to a model,");
     }
   }
-  tool.offer.set("parameters", node.value.get("parameters").is_object() ? node.value.get("parameters") : offered_parameters(all, fixed));
-  const auto reach = functions_.reach(signature->name, fixed);
+  const bool takes_anything = function.is_task() && !properties.is_object();
+  tool.offer.set("parameters", node.value.get("parameters").is_object() ? node.value.get("parameters")
+                               : takes_anything                         ? json::Value::object({{"type", "object"}})
+                                                                        : offered_parameters(all, fixed));
+  if (const auto effect = member(node, "effect"); effect && function.is_task()) {
+    report_.key_error(effect->pointer, "unknown-property", "`" + function.name + "` has steps of its own: each of them has its effect.");
+  }
+  if (function.is_task()) return true;
+  const auto reach = functions_.reach(function.name, fixed);
   tool.reads_outside = reach.reads_outside;
   tool.acts = reach.acts;
   return true;

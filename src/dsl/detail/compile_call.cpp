@@ -264,7 +264,8 @@ FunctionDefinitionPtr Compiler::remote_function(const Node& call, const Node& ca
     report_.error(call.pointer, "missing-pin",
                   "`pins` of the catalog has no `" + shown + "`: write the digest of its file there, as in `sha256:...` (64 digits).");
   } else if (constexpr std::string_view kPrefix = "sha256:"; pin.size() != kPrefix.size() + 64 || !pin.as_string().starts_with(kPrefix)) {
-    report_.error(call.pointer, "missing-pin", "`pins` of the catalog has no digest for `" + shown + "`: it is written as `sha256:` and 64 digits.");
+    report_.error(call.pointer, "missing-pin",
+                  "`pins` of the catalog has no digest for `" + shown + "`: it is written as `sha256:` and 64 digits.");
   } else {
     FunctionCatalog::Remote wanted{std::string(uri.as_string()), std::string(name), std::string(version),
                                    std::string(pin.as_string().substr(kPrefix.size()))};
@@ -285,45 +286,53 @@ FunctionDefinitionPtr Compiler::remote_function(const Node& call, const Node& ca
   return nullptr;
 }
 
+/// What `name[:version][@catalog]` is among the functions that users have written; says so where there is none.
+FunctionDefinitionPtr Compiler::written_function(const Node& name_node) {
+  const std::string_view text = name_node.value.as_string();
+  const FunctionName name = split(text);
+  const std::string_view version = name.version.value_or("");
+  if (name.catalog && *name.catalog != "default") {
+    if (const auto catalog = catalogs_.find(*name.catalog); catalog != catalogs_.end()) {
+      return remote_function(name_node, catalog->second, name.name, version);
+    }
+    std::vector<std::string> known = {"default"};
+    for (const auto& [catalog, node] : catalogs_) known.push_back(catalog);
+    report_.error(name_node.pointer, "unknown-catalog",
+                  "`use.catalogs` does not define `" + std::string(name.catalog->substr(0, 60)) + "`.", nearest(*name.catalog, known));
+    return nullptr;
+  }
+  if (auto called = functions_.definition(name.name, version)) return called;
+  if (const auto newest = functions_.definition(name.name, {})) {
+    report_.error(name_node.pointer, "unknown-function",
+                  "The function `" + newest->name + "` has no version `" + std::string(version.substr(0, 40)) + "`.",
+                  newest->name + ':' + newest->version);
+  } else {
+    report_.error(name_node.pointer, "unknown-function", "There is no function `" + std::string(text.substr(0, 80)) + "`.",
+                  nearest_function(name.name));
+  }
+  return nullptr;
+}
+
 void Compiler::catalog_call(Task& task, const Node& name_node, const std::optional<Node>& with, const Place& place) {
   CallTask made;
   made.effect = declared_effect(task.metadata);
   const std::string_view text = name_node.value.as_string();
   const FunctionName name = split(text);
-  const std::string shown(text.substr(0, 80));
+  const bool is_own = !name.catalog || *name.catalog == "default";
   const FunctionCatalog::Signature* signature = nullptr;
-  made.function = name.name;
+  made.function = is_own ? name.name : text;
   if (text.find("://") != std::string_view::npos) {
-    report_.error(name_node.pointer, "unknown-function", "Functions are called by name, not by address: `" + shown + "`.");
+    report_.error(name_node.pointer, "unknown-function",
+                  "Functions are called by name, not by address: `" + std::string(text.substr(0, 80)) + "`.");
   } else if (name.version && !is_semantic_version(*name.version) && *name.version != "latest") {
     report_.error(name_node.pointer, "invalid-version",
                   "The version of a function is written as in `" + std::string(name.name.substr(0, 60)) + ":1.0.0`.");
-  } else if (name.catalog && *name.catalog != "default") {
-    std::vector<std::string> known = {"default"};
-    for (const auto& [catalog, node] : catalogs_) known.push_back(catalog);
-    if (const auto catalog = catalogs_.find(*name.catalog); catalog == catalogs_.end()) {
-      report_.error(name_node.pointer, "unknown-catalog",
-                    "`use.catalogs` does not define `" + std::string(name.catalog->substr(0, 60)) + "`.", nearest(*name.catalog, known));
-    } else {
-      made.function = text;
-      const auto called = remote_function(name_node, catalog->second, name.name, name.version.value_or(""));
-      if (called) return definition_call(task, called, name_node, with, place);
-    }
-  } else if (name.name == "agent") {
+  } else if (is_own && name.name == "agent") {
     return agent_call(task, name_node, with, place);
-  } else {
-    signature = functions_.find(name.name);
-    if (signature) {
-      made.function = signature->name;
-    } else if (const auto called = functions_.definition(name.name, name.version.value_or(""))) {
-      return definition_call(task, called, name_node, with, place);
-    } else if (const auto newest = functions_.definition(name.name, {})) {
-      report_.error(name_node.pointer, "unknown-function",
-                    "The function `" + newest->name + "` has no version `" + std::string(name.version.value_or("").substr(0, 40)) + "`.",
-                    newest->name + ':' + newest->version);
-    } else {
-      report_.error(name_node.pointer, "unknown-function", "There is no function `" + shown + "`.", nearest_function(name.name));
-    }
+  } else if (signature = is_own ? functions_.find(name.name) : nullptr; signature != nullptr) {
+    made.function = signature->name;
+  } else if (const auto called = written_function(name_node)) {
+    return definition_call(task, called, name_node, with, place);
   }
   if (with && is_object(*with, "The arguments of a call")) {
     if (signature) check_arguments(*signature, *with);

@@ -122,6 +122,7 @@ class Compiler {
   void invoke(Task& task, const std::string& name, const Node& node, const Place& place);
   void copy_function(Task& task, InvokeTask& made, const std::string& name, const Node& definition, Place inside);
   void catalog_call(Task& task, const Node& name, const std::optional<Node>& with, const Place& place);
+  [[nodiscard]] FunctionDefinitionPtr written_function(const Node& name);
   [[nodiscard]] FunctionDefinitionPtr remote_function(const Node& call, const Node& catalog, std::string_view name,
                                                       std::string_view version);
   void definition_call(Task& task, const FunctionDefinitionPtr& called, const Node& name, const std::optional<Node>& with,
@@ -144,7 +145,10 @@ class Compiler {
                        const Place& place);
   void agent_tools(AgentTask& agent, const Node& list, const std::string& reference, const Place& place);
   [[nodiscard]] std::optional<AgentTool> agent_tool(const Node& node, const std::string& reference, const Place& place);
-  [[nodiscard]] bool function_tool(AgentTool& tool, const Node& node, const Node& function, const Place& place);
+  struct ToolFunction;
+  [[nodiscard]] std::optional<ToolFunction> tool_function(const Node& name);
+  [[nodiscard]] bool function_tool(AgentTool& tool, const ToolFunction& function, const Node& node, const Place& place);
+  void written_tool(AgentTool& tool, const ToolFunction& function, const Node& node, const Node& name, const Place& place);
   [[nodiscard]] bool server_tool(AgentTool& tool, const Node& node, const Node& server, const Place& place);
   [[nodiscard]] bool workflow_tool(AgentTool& tool, const Node& node, const Node& workflow, const Place& place);
   void agent_approval(AgentTask& agent, const Node& node, const Place& place);
