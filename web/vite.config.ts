@@ -1,26 +1,11 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
-import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
-
-/** The theme has to stand before anything is painted, so its script blocks; inline scripts are forbidden, so it is a file of its own. */
-function blockingTheme(): Plugin {
-  const source = readFileSync(new URL('./src/app/theme-first.js', import.meta.url), 'utf8');
-  const name = `assets/theme-${createHash('sha256').update(source).digest('hex').slice(0, 8)}.js`;
-  return {
-    name: 'blocking-theme',
-    generateBundle() {
-      this.emitFile({ type: 'asset', fileName: name, source });
-    },
-    transformIndexHtml: () => [{ tag: 'script', attrs: { src: `/${name}` }, injectTo: 'head-prepend' }],
-  };
-}
+import { firstPage } from './scripts/first-page';
 
 export default defineConfig({
-  plugins: [react(), tailwindcss(), blockingTheme()],
+  plugins: [react(), tailwindcss(), firstPage()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   build: {
     outDir: '../build/web/dist',
@@ -30,7 +15,19 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'react', test: /node_modules[\\/](react|react-dom|scheduler)[\\/]/ }, { name: 'reference', test: /src[\\/]editor[\\/]reference/ }] } } },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            // What stays the same from one release to the next, and what almost every page has: few files instead of dozens of some hundred bytes.
+            { name: 'react', test: /node_modules[\\/](react|react-dom|scheduler)[\\/]/ },
+            { name: 'router', test: /node_modules[\\/](@tanstack[\\/](?!react-virtual|virtual-core)|openapi-fetch|zustand|use-sync-external-store)/ },
+            { name: 'shared', test: /src[\\/](ui[\\/](?!schema|charts|json)|api|live)|node_modules[\\/]lucide-react/, minShareCount: 3 },
+            { name: 'reference', test: /src[\\/]editor[\\/]reference/ },
+          ],
+        },
+      },
+    },
   },
   worker: { format: 'es' },
   server: {

@@ -4,7 +4,7 @@ import { Chart } from '@/ui/charts';
 import { count, duration, sliceTime } from '@/ui/format';
 import { statusWord } from '@/ui/status';
 
-export default function Charts({ stats }: { stats: Schemas['RunStatistics'] }) {
+export function Charts({ stats }: { stats: Schemas['RunStatistics'] }) {
   const { slices, ended, times } = stats;
   const labels = slices.map((slice) => sliceTime(slice.at, stats.slice_seconds));
   const said = (['completed', 'faulted', 'cancelled'] as const).map((status) => t.home.total(statusWord(status).toLowerCase(), count(ended[status]))).join(', ');

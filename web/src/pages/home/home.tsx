@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 import { waitingQuery } from '@/api/approvals';
 import { api, ask, type Schemas } from '@/api/client';
 import { scope, useMay } from '@/app/session';
@@ -13,8 +13,7 @@ import { Page, Section } from '@/ui/page';
 import { Loading, ProblemView } from '@/ui/states';
 import { Status, TEXT, type Tone } from '@/ui/status';
 import { Time } from '@/ui/time';
-
-const Charts = lazy(() => import('./charts'));
+import { Charts } from './charts';
 
 type Statistics = Schemas['RunStatistics'];
 type Window = Statistics['window'];
@@ -54,9 +53,7 @@ export function HomePage() {
       {stats.data && (
         <>
           <Figures stats={stats.data} window={window} />
-          <Suspense fallback={<div className="h-64" />}>
-            <Charts stats={stats.data} />
-          </Suspense>
+          <Charts stats={stats.data} />
         </>
       )}
       <div className="grid gap-6 lg:grid-cols-2">

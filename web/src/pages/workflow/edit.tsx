@@ -1,20 +1,32 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { versionQuery, workflowQuery } from '@/api/workflows';
 import { BLANK, SAMPLES } from '@/editor/samples';
-import { WorkflowEditor } from '@/editor/workflow-editor';
 import { t } from '@/i18n/en';
 import { PageTitle } from '@/ui/page';
 import { Loading, ProblemView } from '@/ui/states';
 import { textOf } from './text';
 
+// The name of the workflow and the way to its other parts stand before the editor has been read.
+const WorkflowEditor = lazy(() => import('@/editor/workflow-editor').then((module) => ({ default: module.WorkflowEditor })));
+const wait = (
+  <div className="p-4">
+    <Loading rows={8} />
+  </div>
+);
+
 export function EditPage() {
   const { workflowId } = useParams({ from: '/inside/workflows/$workflowId/' });
   const { at, version } = useSearch({ from: '/inside/workflows/$workflowId/' });
   const workflow = useQuery(workflowQuery(workflowId));
-  return workflow.data ? <Edit key={`${workflowId} ${version ?? ''}`} workflow={workflow.data} wanted={Number(version)} at={at} /> : null;
+  if (!workflow.data) return null;
+  return (
+    <Suspense fallback={wait}>
+      <Edit key={`${workflowId} ${version ?? ''}`} workflow={workflow.data} wanted={Number(version)} at={at} />
+    </Suspense>
+  );
 }
 
 function Edit({ workflow, wanted, at }: { workflow: Schemas['Workflow']; wanted: number; at: string | undefined }) {
@@ -54,11 +66,13 @@ export function NewEditPage() {
         <PageTitle title={t.workflows.new} />
       </div>
       <div className="min-h-0 flex-1">
-        <WorkflowEditor
-          key={from}
-          initial={sample?.text ?? BLANK}
-          onCreated={(id) => void navigate({ to: '/workflows/$workflowId', params: { workflowId: id }, replace: true })}
-        />
+        <Suspense fallback={wait}>
+          <WorkflowEditor
+            key={from}
+            initial={sample?.text ?? BLANK}
+            onCreated={(id) => void navigate({ to: '/workflows/$workflowId', params: { workflowId: id }, replace: true })}
+          />
+        </Suspense>
       </div>
     </div>
   );
