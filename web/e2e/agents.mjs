@@ -34,6 +34,37 @@ do:
     },
   ],
   [
+    'what an agent keeps between runs is shown, and forgotten',
+    async ({ page, axe }) => {
+      const definition = `document: {dsl: '1.0.3', namespace: test, name: keeps, version: '1.0.0'}
+do:
+  - ask:
+      call: agent
+      with:
+        model: scripted/draft
+        prompt: Is the service well?
+        memory: {stored: {key: customer-17}}
+`;
+      const made = await call(page, 'POST', '/api/workflows', { definition });
+      assert.equal(made.status, 201, JSON.stringify(made.body));
+      const run = (await call(page, 'POST', `/api/workflows/${made.body.id}/execute`, { wait: true })).body.id;
+      await page.goto(`/runs/${run}?view=agent`);
+      await page.getByText('Nothing was kept from earlier runs.').waitFor();
+      await page.getByText(/messages are kept for the next run/).waitFor();
+      await page.getByRole('region', { name: 'Agent ask' }).getByRole('link', { name: 'Agent memory' }).click();
+      await page.getByRole('heading', { name: 'Agent memory', level: 1 }).waitFor();
+      await page.getByText('customer-17', { exact: true }).waitFor();
+      assert.deepEqual(await axe(page), []);
+      await page.getByRole('button', { name: 'Show customer-17' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('Is the service well?').waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).last().click();
+      await page.getByRole('button', { name: 'Forget customer-17' }).click();
+      await dialog.getByRole('button', { name: 'Forget', exact: true }).click();
+      await page.getByText('Nothing is kept').waitFor();
+    },
+  ],
+  [
     'the assistant drafts a workflow, shows it, and saves it when it is told to',
     async (world) => {
       const { page, workflow } = world;

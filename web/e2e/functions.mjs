@@ -1,5 +1,7 @@
 // Functions: their documentation, their dry run, and their way into a workflow by a form.
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { call } from './work.mjs';
 
 const INPUT = `document: {dsl: '1.0.3', namespace: test, name: asks, version: '1.0.0'}
@@ -17,7 +19,39 @@ do:
   - last: {set: {y: '\${ .x }'}}
 `;
 
+const write = (server, name, text) => {
+  const folder = join(server.plugins, 'functions', name, '1.0.0');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'function.yaml'), text);
+};
+
 export const functionTests = [
+  [
+    'functions that users have written say what they may reach before they are called, and what is wrong with others',
+    async ({ page, server, axe }) => {
+      write(server, 'look-up', "metadata: {summary: Looks a price up}\ncall: http\nwith: {method: get, endpoint: 'https://prices.example/today'}\n");
+      write(server, 'broken', 'call: no-such-function\n');
+      await page.goto('/functions');
+      await page.getByRole('button', { name: 'Read the folder again' }).click();
+      const faults = page.getByRole('heading', { name: 'Files with faults' });
+      await faults.waitFor();
+      await page.getByText(/functions\/broken\/1\.0\.0\/function\.yaml, line 1/).first().waitFor();
+      await page.getByRole('heading', { name: 'Written here' }).waitFor();
+      assert.deepEqual(await axe(page), []);
+      await page.getByRole('link', { name: 'look-up' }).click();
+      await page.getByRole('heading', { name: 'What it may reach' }).waitFor();
+      await page.getByText('prices.example').first().waitFor();
+      await page.getByText('Version 1.0.0').waitFor();
+      assert.deepEqual(await axe(page), []);
+      // Also where one is about to call it.
+      await page.goto('/workflows/new/blank');
+      await page.getByRole('button', { name: 'Add a task' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('button', { name: /^look-up/ }).click();
+      await dialog.getByRole('region', { name: 'What it may reach' }).getByText('prices.example').waitFor();
+      await dialog.getByRole('button', { name: 'Cancel' }).click();
+    },
+  ],
   [
     'a function is found, explained, and tried out without doing anything',
     async ({ page }) => {

@@ -1,7 +1,7 @@
 // The real `pawl serve` on a free port over a temporary folder; `stop()` ends it and takes the folder away.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,10 +34,12 @@ export async function startServer(environment = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'pawl-web-'));
   const port = await freePort();
   const base = `http://127.0.0.1:${port}`;
+  const plugins = join(folder, 'plugins');
+  mkdirSync(plugins);
   const log = openSync(join(folder, 'serve.log'), 'a');
   const binary = process.env.PAWL_BINARY ?? new URL('../../build/release/pawl', import.meta.url).pathname;
   const child = spawn(binary, ['serve', '--port', String(port), '--data-dir', join(folder, 'data')], {
-    env: { PATH: process.env.PATH, RATE_LIMIT_ENABLED: 'false', PAWL_ALLOW_PRIVATE_ADDRESSES: 'true', LOG_LEVEL: 'warning', ...MODELS, ...database(folder), ...environment },
+    env: { PATH: process.env.PATH, RATE_LIMIT_ENABLED: 'false', PAWL_ALLOW_PRIVATE_ADDRESSES: 'true', LOG_LEVEL: 'warning', PLUGIN_DIRECTORY: plugins, ...MODELS, ...database(folder), ...environment },
     stdio: ['ignore', log, log],
   });
   closeSync(log);
@@ -63,5 +65,5 @@ export async function startServer(environment = {}) {
       setTimeout(resolve, 20);
     });
   }
-  return { base, folder, output, stop, setupLink: () => /http\S+\/setup#\S+/.exec(output())?.[0] };
+  return { base, folder, plugins, output, stop, setupLink: () => /http\S+\/setup#\S+/.exec(output())?.[0] };
 }

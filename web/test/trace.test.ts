@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { TaskRun } from '@/pages/runs/tasks';
-import { agentsOf, budgetOf } from '@/pages/runs/trace';
+import { agentsOf, budgetOf, spoken } from '@/pages/runs/trace';
 
 const task = (reference: string, type: string, iteration: number[], more: Partial<TaskRun> = {}): TaskRun => ({
   reference,
@@ -39,6 +39,20 @@ it('an agent is its turns with their calls, and those below it are its own', () 
   ]);
   expect(first?.calls.map(({ kind }) => kind)).toEqual(['approval', 'tool']);
   expect(second).toMatchObject({ heard: [], said: 'Three.', input: 100, output: 10, calls: [] });
+});
+
+it('an agent says what it knew before and what it left, and messages are read with the calls in them', () => {
+  const [agent] = agentsOf([
+    task('/do/0/ask/agent/turn/0/recall', 'memory-read', [2, 0, 0], { output: { found: true, messages: [{ role: 'user', content: 'Hello' }] } }),
+    task('/do/0/ask/agent/turn/0', 'model', [2, 0], { output: reply('Hello', null) }),
+    task('/do/0/ask/agent/turn/1/remember', 'memory-write', [2, 1, 0], { output: { messages: 3 } }),
+  ]);
+  expect(agent?.kept).toEqual({ recalled: 1, remembered: 3 });
+  expect(spoken([{ role: 'assistant', content: null, tool_calls: [{ id: 'a', name: 'look', arguments: {} }] }, 7])).toEqual([
+    { role: 'assistant', text: '', calls: ['look'] },
+    { role: 'undefined', text: '', calls: [] },
+  ]);
+  expect(spoken(undefined)).toEqual([]);
 });
 
 it('rounds of a loop are agents of their own', () => {

@@ -9,3 +9,8 @@ export type Effect = Plugin['effects'][number];
 export function pluginsQuery() {
   return queryOptions({ queryKey: [scope(), 'plugins'], queryFn: () => ask(api.GET('/api/plugins')), staleTime: 300_000 });
 }
+
+/** What a function that users have written may reach, as the capabilities of a workflow; nothing of one that the program brings. */
+export function permissionsOf(item: Plugin): Schemas['Capabilities'] | undefined {
+  return item.permissions as Schemas['Capabilities'] | undefined;
+}

@@ -1,9 +1,9 @@
 // The navigation: pages that are there, nothing else.
-import { Bell, Blocks, Calendar, CircleCheckBig, History, House, Inbox, type LucideIcon, Plug, ServerCog, ShieldCheck, Sparkles, UserRound, UsersRound, Workflow } from 'lucide-react';
+import { Bell, Blocks, BookMarked, Calendar, CircleCheckBig, History, House, Inbox, type LucideIcon, Plug, ServerCog, ShieldCheck, Sparkles, UserRound, UsersRound, Workflow } from 'lucide-react';
 import { t } from '@/i18n/en';
 import type { Role } from './session';
 
-export type NavItem = { to: '/' | '/approvals' | '/workflows' | '/runs' | '/notifications' | '/schedules' | '/dead-letters' | '/functions' | '/integrations' | '/audit' | '/organization' | '/admin' | '/assistant' | '/profile'; label: string; icon: LucideIcon; role?: Role; superuser?: boolean };
+export type NavItem = { to: '/' | '/approvals' | '/workflows' | '/runs' | '/notifications' | '/schedules' | '/dead-letters' | '/functions' | '/integrations' | '/audit' | '/organization' | '/admin' | '/assistant' | '/assistant/memory' | '/profile'; label: string; icon: LucideIcon; role?: Role; superuser?: boolean };
 
 export const groups: { label: string; items: NavItem[] }[] = [
   {
@@ -24,6 +24,7 @@ export const groups: { label: string; items: NavItem[] }[] = [
       { to: '/functions', label: t.nav.functions, icon: Blocks },
       { to: '/integrations', label: t.nav.integrations, icon: Plug },
       { to: '/assistant', label: t.assistant.title, icon: Sparkles, role: 'member' },
+      { to: '/assistant/memory', label: t.memories.title, icon: BookMarked },
     ],
   },
   {

@@ -105,11 +105,12 @@ const audit = createRoute({
 const organization = createRoute({ getParentRoute: () => inside, path: '/organization', component: lazyRouteComponent(() => import('@/pages/organization/organization'), 'OrganizationPage') });
 const admin = createRoute({ getParentRoute: () => inside, path: '/admin', validateSearch: only('tab', 'q'), component: lazyRouteComponent(() => import('@/pages/admin/admin'), 'AdminPage') });
 const assistant = createRoute({ getParentRoute: () => inside, path: '/assistant', component: lazyRouteComponent(() => import('@/pages/assistant/assistant'), 'AssistantPage') });
+const memory = createRoute({ getParentRoute: () => inside, path: '/assistant/memory', component: lazyRouteComponent(() => import('@/pages/assistant/memory'), 'MemoryPage') });
 const profile = createRoute({ getParentRoute: () => inside, path: '/profile', component: lazyRouteComponent(() => import('@/pages/profile/profile'), 'ProfilePage') });
 
 export const routeTree = root.addChildren([
   outside.addChildren([login, register, setup, forgot, reset, verify, invitation]),
-  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, access, versions]), runs, run, approvals.addChildren([approval]), notifications, schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, assistant, profile]),
+  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, access, versions]), runs, run, approvals.addChildren([approval]), notifications, schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, assistant, memory, profile]),
 ]);
 
 export const router = createRouter({ routeTree, defaultErrorComponent: Crashed, defaultPreload: 'intent', scrollRestoration: true, defaultPreloadStaleTime: 0 });

@@ -121,7 +121,7 @@ function NavLink({ item, onClick }: { item: NavItem; onClick: () => void }) {
     <li>
       <Link
         to={item.to}
-        activeOptions={{ exact: item.to === '/' }}
+        activeOptions={{ exact: item.to === '/' || item.to === '/assistant' }}
         onClick={onClick}
         className="flex h-8 items-center gap-2 rounded-md px-2 text-fg hover:bg-hover data-[status=active]:bg-hover data-[status=active]:font-medium pointer-coarse:h-11"
       >

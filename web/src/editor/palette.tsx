@@ -2,9 +2,10 @@
 import { ArrowLeft } from 'lucide-react';
 import { type ReactNode, useRef, useState } from 'react';
 import { stringify } from 'yaml';
-import type { Plugin } from '@/api/plugins';
+import { permissionsOf, type Plugin } from '@/api/plugins';
 import { t } from '@/i18n/en';
 import { Effects } from '@/pages/more/functions';
+import { Manifest } from '@/pages/workflow/reach';
 import { Button } from '@/ui/button';
 import { Dialog } from '@/ui/dialog';
 import { TextField } from '@/ui/field';
@@ -77,6 +78,7 @@ function Arguments({ item, taken, list, insert, close, back }: Props & { item: P
   const element = useRef<HTMLFormElement>(null);
   const wrong = !/^[A-Za-z_][\w-]*$/.test(name) ? t.editor.nameForm : taken.includes(name) ? t.editor.nameTaken : undefined;
   const task = calledTask(item.name, name, form.value, list);
+  const permissions = permissionsOf(item);
   const example = Array.isArray(item.examples) ? (item.examples[0] as Record<string, unknown> | undefined) : undefined;
   return (
     <Dialog
@@ -114,6 +116,12 @@ function Arguments({ item, taken, list, insert, close, back }: Props & { item: P
         </form>
         <div className="flex min-w-0 flex-col gap-2">
           <Effects effects={item.effects} destructive={item.destructive} />
+          {permissions && (
+            <section aria-label={t.functions.reach} className="flex flex-col gap-1.5">
+              <h3 className="text-sm font-medium">{t.functions.reach}</h3>
+              <Manifest capabilities={permissions} />
+            </section>
+          )}
           <p className="text-sm text-muted">{t.editor.expressionHint}</p>
           {example && (
             <Button className="self-start" onClick={() => form.change(example)}>

@@ -74,5 +74,17 @@ export const pages = {
     plan: 'Show the plan',
     planLabel: 'Plan',
     wouldDo: 'This call would do the following.',
+    ours: 'Written here',
+    oursHelp: 'From the folder of functions of this installation. Its steps run as part of the workflow that calls it.',
+    theirs: 'Of the program',
+    version: (version: string) => `Version ${version}`,
+    reach: 'What it may reach',
+    reachHelp: 'Read out of its steps, before anything runs. A name in ${ } is only known when the workflow runs.',
+    reload: 'Read the folder again',
+    reloaded: (functions: number, faults: number) =>
+      `${functions === 1 ? '1 function' : `${functions} functions`} read, ${faults === 0 ? 'nothing is wrong' : faults === 1 ? '1 fault' : `${faults} faults`}.`,
+    faults: 'Files with faults',
+    faultsHelp: 'What each was before stays in use until the file is sound again. The others are not affected.',
+    place: (file: string, line: number, column: number) => `${file}, line ${line}, column ${column}`,
   },
 } as const;

@@ -3,9 +3,10 @@ import { Link, useParams } from '@tanstack/react-router';
 import { useRef, useState } from 'react';
 import { stringify } from 'yaml';
 import { api, ApiError, ask } from '@/api/client';
-import { type Plugin, pluginsQuery } from '@/api/plugins';
+import { permissionsOf, type Plugin, pluginsQuery } from '@/api/plugins';
 import { useMay } from '@/app/session';
 import { t } from '@/i18n/en';
+import { Manifest } from '@/pages/workflow/reach';
 import { Button } from '@/ui/button';
 import { JsonView } from '@/ui/json-view';
 import { Page, Section } from '@/ui/page';
@@ -52,11 +53,18 @@ function Documentation({ item }: { item: Plugin }) {
   const executes = useMay('member');
   const examples = examplesOf(item);
   const [given, setGiven] = useState<{ at: number; value: Example }>({ at: -1, value: {} });
+  const permissions = permissionsOf(item);
   return (
     <>
       <div className="-mt-2 flex flex-wrap items-center gap-x-3 gap-y-1">
         <p className="text-muted">{item.description}</p>
         <Effects effects={item.effects} destructive={item.destructive} />
+        {permissions && (
+          <>
+            <Badge title={t.functions.oursHelp}>{t.functions.ours}</Badge>
+            <Badge>{t.functions.version(item.version)}</Badge>
+          </>
+        )}
       </div>
       <ul className="text-sm text-muted">
         {item.effects.map((effect) => (
@@ -70,6 +78,11 @@ function Documentation({ item }: { item: Plugin }) {
           </li>
         )}
       </ul>
+      {permissions && (
+        <Section title={t.functions.reach} hint={t.functions.reachHelp}>
+          <Manifest capabilities={permissions} />
+        </Section>
+      )}
       <div className="grid items-start gap-6 lg:grid-cols-2">
         <div className="flex min-w-0 flex-col gap-6">
           <Section title={t.functions.parameters}>

@@ -12,7 +12,8 @@ import { JsonView } from '@/ui/json-view';
 import { Badge, Status } from '@/ui/status';
 import { Took } from '@/ui/time';
 import { ErrorView } from '@/ui/error-view';
-import { type Agent, agentsOf, budgetOf, type Call, type Turn } from './trace';
+import { Bubble } from './bubble';
+import { type Agent, agentsOf, budgetOf, type Call, type Kept, type Turn } from './trace';
 
 const money = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 6 });
 
@@ -54,11 +55,26 @@ function Head({ agent, definition }: { agent: Agent; definition: unknown }) {
           {t.agent.sum(count(agent.turns.length), count(agent.calls), count(agent.tokens))}, {agent.cost === null ? t.agent.unknownCost : t.agent.cost(money.format(agent.cost))}
         </span>
       </div>
+      <Remembered kept={agent.kept} />
       <div className="flex flex-wrap gap-4 empty:hidden">
         {budget.tokens !== undefined && <Bar label={t.agent.tokenBudget} used={agent.tokens} limit={budget.tokens} say={count} />}
         {budget.cost !== undefined && agent.cost !== null && <Bar label={t.agent.costBudget} used={agent.cost} limit={budget.cost} say={(value) => money.format(value)} />}
       </div>
     </div>
+  );
+}
+
+/** What the agent knew from earlier runs, and what it leaves for later ones. */
+function Remembered({ kept: { recalled, remembered } }: { kept: Kept }) {
+  if (recalled === null && remembered === null) return null;
+  return (
+    <p className="flex flex-wrap gap-x-2 text-sm text-muted">
+      {recalled !== null && <span>{recalled === 0 ? t.agent.nothingRecalled : t.agent.recalled(recalled)}</span>}
+      {remembered !== null && <span>{t.agent.remembered(remembered)}</span>}
+      <Link to="/assistant/memory" className="link">
+        {t.agent.memory}
+      </Link>
+    </p>
   );
 }
 
@@ -103,15 +119,6 @@ function TurnView({ turn, run }: { turn: Turn; run: Schemas['Run'] }) {
         </ul>
       )}
     </li>
-  );
-}
-
-function Bubble({ who, text, mine }: { who: string; text: string; mine: boolean }) {
-  return (
-    <div className={cx('max-w-3xl rounded-lg border px-3 py-2', mine ? 'ml-auto border-accent' : 'border-line bg-subtle')}>
-      <p className="text-xs text-muted">{who}</p>
-      <p className="break-words whitespace-pre-wrap">{text}</p>
-    </div>
   );
 }
 

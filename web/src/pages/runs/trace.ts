@@ -4,7 +4,9 @@ import type { TaskRun } from './tasks';
 export type Message = { role: string; text: string };
 export type Call = { task: TaskRun; kind: 'tool' | 'approval' };
 export type Turn = { task: TaskRun; number: number; heard: Message[]; said: string; model: string; input: number; output: number; cost: number | null; stop: string; calls: Call[] };
-export type Agent = { reference: string; iteration: string; name: string; depth: number; status: string; turns: Turn[]; tokens: number; cost: number | null; calls: number };
+/** What came with it from earlier runs, and what it left for later ones: numbers of messages, where that is known. */
+export type Kept = { recalled: number | null; remembered: number | null };
+export type Agent = { reference: string; iteration: string; name: string; depth: number; status: string; turns: Turn[]; tokens: number; cost: number | null; calls: number; kept: Kept };
 export type Budget = { tokens?: number; cost?: number };
 
 const TURN = /^(.*)\/agent\/turn\/(\d+)$/;
@@ -16,6 +18,14 @@ function textOf(content: unknown): string {
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) return content === null || content === undefined ? '' : JSON.stringify(content);
   return content.map((part) => (typeof part === 'string' ? part : String(object(part)['text'] ?? ''))).join('');
+}
+
+/** Messages of a conversation as text, with the names of the tools that they call. */
+export function spoken(messages: unknown): (Message & { calls: string[] })[] {
+  return (Array.isArray(messages) ? messages.map(object) : []).map((one) => {
+    const calls = one['tool_calls'];
+    return { role: String(one['role']), text: textOf(one['content']), calls: Array.isArray(calls) ? calls.map((call) => String(object(call)['name'] ?? '')) : [] };
+  });
 }
 
 function turnOf(task: TaskRun, at: number): Turn {
@@ -50,7 +60,7 @@ export function agentsOf(tasks: readonly TaskRun[]): Agent[] {
     const owner = tasks.find((one) => one.reference === reference && one.iteration.join('.') === iteration);
     let agent = agents.get(key);
     if (!agent) {
-      agent = { reference, iteration, name: owner?.name ?? reference.split('/').at(-1) ?? '', depth: reference.split('/agent/turn/').length - 1, status: owner?.status ?? task.status, turns: [], tokens: 0, cost: 0, calls: 0 };
+      agent = { reference, iteration, name: owner?.name ?? reference.split('/').at(-1) ?? '', depth: reference.split('/agent/turn/').length - 1, status: owner?.status ?? task.status, turns: [], tokens: 0, cost: 0, calls: 0, kept: { recalled: null, remembered: null } };
       agents.set(key, agent);
     }
     const turn = turnOf(task, Number(at) + 1);
@@ -66,6 +76,15 @@ export function agentsOf(tasks: readonly TaskRun[]): Agent[] {
     const turn = match && turns.get(`${match[1]}#${task.iteration.slice(0, -1).join('.')}`);
     if (!turn) continue;
     turn.calls.push({ task, kind: match[2] === 'approval' ? 'approval' : 'tool' });
+  }
+  for (const task of tasks) {
+    const match = /^(.*)\/agent\/turn\/\d+\/(recall|remember)$/.exec(task.reference);
+    const agent = match && agents.get(`${match[1]}#${task.iteration.slice(0, -2).join('.')}`);
+    if (!agent || task.status !== 'completed') continue;
+    const messages = object(task.output)['messages'];
+    const count = Array.isArray(messages) ? messages.length : number(messages);
+    if (match[2] === 'recall') agent.kept.recalled = count;
+    else agent.kept.remembered = count;
   }
   for (const agent of agents.values()) agent.calls = agent.turns.reduce((sum, turn) => sum + turn.calls.filter((call) => call.kind === 'tool').length, 0);
   return [...agents.values()];

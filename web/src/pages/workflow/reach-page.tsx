@@ -23,7 +23,7 @@ export function ReachPage() {
       <Section title={t.reach.of(version)} hint={t.reach.hint}>
         {reach.isPending && <Loading rows={4} />}
         {reach.error && <ProblemView error={reach.error} retry={() => void reach.refetch()} />}
-        {reach.data && <Manifest capabilities={reach.data} workflowId={workflowId} version={version} />}
+        {reach.data && <Manifest capabilities={reach.data} of={{ workflowId, version }} />}
       </Section>
     </div>
   );

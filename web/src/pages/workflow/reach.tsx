@@ -17,7 +17,8 @@ function partsOf({ paths, ...others }: Capabilities): Part[] {
 /** The last name in a reference: `/do/1/fetch` is fetch. */
 const nameOf = (reference: string) => reference.slice(reference.lastIndexOf('/') + 1);
 
-export function Manifest({ capabilities, workflowId, version }: { capabilities: Capabilities; workflowId: string; version: number }) {
+/** With the tasks that reach it, where they are tasks of a version of a workflow. */
+export function Manifest({ capabilities, of }: { capabilities: Capabilities; of?: { workflowId: string; version: number } }) {
   const parts = partsOf(capabilities);
   if (parts.length === 0) return <p className="text-muted">{t.reach.nothing}</p>;
   return (
@@ -33,9 +34,13 @@ export function Manifest({ capabilities, workflowId, version }: { capabilities: 
                   {item.tasks.map((task, at) => (
                     <span key={task}>
                       {at > 0 && ', '}
-                      <Link to="/workflows/$workflowId" params={{ workflowId }} search={{ at: task, version: String(version) }} className="hover:underline">
-                        {nameOf(task)}
-                      </Link>
+                      {of ? (
+                        <Link to="/workflows/$workflowId" params={{ workflowId: of.workflowId }} search={{ at: task, version: String(of.version) }} className="hover:underline">
+                          {nameOf(task)}
+                        </Link>
+                      ) : (
+                        nameOf(task)
+                      )}
                     </span>
                   ))}
                 </span>
