@@ -11,6 +11,8 @@ const trial = (base) => `${head('trial')}do:
       for: {each: pet, in: '\${ .pets }'}
       do:
         - name: {set: {said: '\${ "Hello " + $pet }'}}
+  - kept: {set: {seen: 7}, export: {as: '\${ $context + {seen} }'}}
+  - uses: {set: {found: '\${ $context.seen }'}}
   - decide:
       switch:
         - large: {when: '\${ .amount > 100 }', then: review}
@@ -59,6 +61,10 @@ export const trialTests = [
       await panel.getByRole('button', { name: 'Forget it' }).click();
       await panel.getByText('Your own').waitFor({ state: 'detached' });
       assert.doesNotMatch(await panel.getByLabel('Input (JSON)').inputValue(), /700/);
+      // What tasks before it have exported is there as well.
+      const uses = await open(page, 'uses');
+      await uses.getByText('What $context was at the last run.').waitFor();
+      assert.deepEqual(JSON.parse(await uses.getByLabel('Context (JSON)').inputValue()), { seen: 7 });
       // Of a loop: what it binds is asked for; and the text counts as it stands, saved or not.
       const inner = await open(page, 'name');
       await inner.getByLabel('Variables (JSON)').fill('{"pet": "Ada", "index": 0}');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { asTree, depthOf, keyOf, statesOf, type TaskRun } from '@/pages/runs/tasks';
+import { asTree, depthOf, keeping, keyOf, statesOf, type TaskRun } from '@/pages/runs/tasks';
 import { scaleOf } from '@/pages/runs/timeline';
-import { withTask } from '@/pages/runs/with-task';
+import { withTasks } from '@/pages/runs/with-task';
 import { sideBySide } from '@/pages/workflow/side-by-side';
 
 const task = (change: Partial<TaskRun>): TaskRun => ({
@@ -17,11 +17,20 @@ describe('tasks of a run', () => {
     expect(states['/do/0/a']).toEqual({ status: 'faulted', attempt: 3, times: 3, faulted: 1, ms: 7000 });
   });
 
+  it('that did not change are the same objects', () => {
+    const tasks = [task({}), task({ reference: '/do/1/b', status: 'running', ended_at: null })];
+    const first = statesOf(tasks, Date.parse(at(5)));
+    const next = keeping(first, statesOf(tasks, Date.parse(at(6))));
+    expect(next['/do/0/a']).toBe(first['/do/0/a']);
+    expect(next['/do/1/b']).toEqual({ status: 'running', attempt: 1, times: 1, faulted: 0, ms: 6000 });
+  });
+
   it('are brought up to date by what the server tells, each iteration by itself', () => {
     const before = [task({ iteration: [0] }), task({ iteration: [1], output: 7 })];
-    const after = withTask(before, { reference: '/do/0/a', iteration: [1], status: 'faulted' });
+    const after = withTasks(before, [{ reference: '/do/0/a', iteration: [1], status: 'running' }, { reference: '/do/0/a', iteration: [1], status: 'faulted' }]);
     expect(after.map((one) => [keyOf(one), one.status, one.output])).toEqual([['/do/0/a#0', 'completed', null], ['/do/0/a#1', 'faulted', 7]]);
-    expect(withTask(before, { reference: '/do/1/b', iteration: [], name: 'b', status: 'running' })).toHaveLength(3);
+    expect(withTasks(before, [{ reference: '/do/1/b', iteration: [], name: 'b', status: 'running' }, { reference: '/do/1/b', iteration: [], status: 'completed' }])[2]).toMatchObject({ name: 'b', status: 'completed' });
+    expect(before.map((one) => one.status)).toEqual(['completed', 'completed']);
   });
 
   it('stand as deep as the tasks around them', () => {

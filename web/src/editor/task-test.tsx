@@ -16,6 +16,7 @@ import { JsonView } from '@/ui/json-view';
 import { FormProblem } from '@/ui/states';
 import { Status } from '@/ui/status';
 import { variablesAround } from './around';
+import { contextBefore } from './exported';
 import { keepPin, type Pin, pinOf } from './pins';
 
 type Result = Schemas['TaskTestResult'];
@@ -23,10 +24,10 @@ const RUNS = 5;
 
 const pretty = (value: unknown) => JSON.stringify(value, null, 2) ?? 'null';
 
-/** What came into the task when it ran last. */
-function useLastInput(workflow: Schemas['Workflow'] | undefined, task: string, name: string) {
+/** What came into the task when it ran last, and what the context was. */
+function useLast(workflow: Schemas['Workflow'] | undefined, text: string, task: string, name: string) {
   const id = workflow?.id ?? '';
-  return useQuery({
+  const last = useQuery({
     queryKey: [scope(), 'runs', 'input of', id, task, name],
     enabled: workflow !== undefined,
     queryFn: async ({ client }) => {
@@ -34,11 +35,14 @@ function useLastInput(workflow: Schemas['Workflow'] | undefined, task: string, n
       for (const { id: run } of items) {
         const { tasks } = await ask(api.GET('/api/runs/{run_id}', { params: { path: { run_id: run } } }));
         const found = tasks.findLast((one) => one.reference === task && one.name === name) ?? tasks.findLast((one) => one.name === name);
-        if (found) return { input: found.input };
+        if (found) return { input: found.input, found, tasks };
       }
       return null;
     },
   });
+  const { data } = last;
+  const context = useMemo(() => (data ? contextBefore(text, data.tasks, data.found) : undefined), [data, text]);
+  return { ...last, context };
 }
 
 function objectProblem(text: string): string | undefined {
@@ -52,11 +56,11 @@ type Props = { workflow: Schemas['Workflow'] | undefined; text: string; saved: b
 
 export default function TaskTest({ workflow, text, saved, task, name, close }: Props) {
   const of = workflow?.id ?? 'new';
-  const last = useLastInput(workflow, task, name);
+  const last = useLast(workflow, text, task, name);
   const [pin, setPin] = useState(() => pinOf(of, task));
   const around = useMemo(() => variablesAround(text, task), [text, task]);
   const input = pin.input ?? pretty(last.data?.input ?? {});
-  const context = pin.context ?? '{}';
+  const context = pin.context ?? pretty(last.context ?? {});
   const variables = pin.variables ?? pretty(Object.fromEntries(around.map((one) => [one, null])));
   const keep = (change: Pin) => {
     const now = { ...pin, ...change };
@@ -116,7 +120,7 @@ export default function TaskTest({ workflow, text, saved, task, name, close }: P
             <TextArea label={words.variables} hint={words.variablesHint} error={problems.variables} className="min-h-16 font-mono text-sm" spellCheck={false} value={variables} onChange={(event) => keep({ variables: event.target.value })} />
           )}
           {(text.includes('$context') || pin.context !== undefined) && (
-            <TextArea label={words.context} hint={words.contextHint} error={problems.context} className="min-h-16 font-mono text-sm" spellCheck={false} value={context} onChange={(event) => keep({ context: event.target.value })} />
+            <TextArea label={words.context} hint={pin.context === undefined && last.context ? words.lastContext : words.contextHint} error={problems.context} className="min-h-16 font-mono text-sm" spellCheck={false} value={context} onChange={(event) => keep({ context: event.target.value })} />
           )}
         </div>
         <div className="flex flex-wrap items-center gap-3">

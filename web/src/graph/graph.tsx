@@ -1,11 +1,12 @@
 import '@xyflow/react/dist/style.css';
 import './graph.css';
-import { Background, Controls, type Edge, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow, type ReactFlowInstance, useStore } from '@xyflow/react';
+import { Background, Controls, type Edge, type Node, type NodeProps, ReactFlow, type ReactFlowInstance, useStore } from '@xyflow/react';
 import { memo, useCallback, useEffect, useMemo, useRef } from 'react';
 import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
 import { duration } from '@/ui/format';
 import { StatusShape } from '@/ui/status';
+import { Edges } from './edges';
 import { type Graph as GraphData, layout, type Placed } from './layout';
 import type { GraphStore, Mark, TaskState } from './store';
 
@@ -32,7 +33,6 @@ const Task = memo(function Task({ data, selected }: NodeProps<TaskNode>) {
   );
   return (
     <div className={frame}>
-      <Handle type="target" position={Position.Top} isConnectable={false} className="opacity-0!" />
       <div className={cx('flex items-center gap-2 px-2.5', task.box ? 'h-9' : 'h-full')}>
         {state && <StatusShape status={state.attempt > 1 && state.status === 'running' ? 'retrying' : state.status} />}
         <div className="min-w-0 flex-1">
@@ -48,7 +48,6 @@ const Task = memo(function Task({ data, selected }: NodeProps<TaskNode>) {
           {task.ends.map((label) => (label ? t.graph.endsIf(label) : t.graph.ends)).join(', ')}
         </span>
       )}
-      <Handle type="source" position={Position.Bottom} isConnectable={false} className="opacity-0!" />
     </div>
   );
 });
@@ -79,7 +78,8 @@ export function Graph({ graph, store, selected, onSelect, label, dimmed = false 
   const place = useRef<HTMLElement>(null);
   const showDetail = useCallback((detail: string) => place.current?.setAttribute('data-detail', detail), []);
   const placed = useMemo(() => layout(graph), [graph]);
-  const nodes = useMemo<TaskNode[]>(
+  // What a task shows stays the same object until the picture is another: the choice of one leaves the others alone.
+  const unchosen = useMemo<TaskNode[]>(
     () =>
       placed.nodes.map((task) => ({
         id: task.id,
@@ -88,26 +88,13 @@ export function Graph({ graph, store, selected, onSelect, label, dimmed = false 
         width: task.width,
         height: task.height,
         data: { task, store },
-        selected: task.id === selected,
+        selected: false,
         ariaLabel: `${t.graph.task} ${task.name}, ${task.type}`,
         ...(task.parent ? { parentId: task.parent } : {}),
       })),
-    [placed, store, selected],
+    [placed, store],
   );
-  const edges = useMemo<Edge[]>(
-    () =>
-      placed.edges.map((edge, at) => ({
-        id: `${edge.from}>${edge.to}#${at}`,
-        source: edge.from,
-        target: edge.to,
-        type: 'smoothstep',
-        focusable: false,
-        selectable: false,
-        markerEnd: { type: MarkerType.ArrowClosed, width: 16, height: 16, color: 'var(--border-strong)' },
-        ...(edge.label ? { label: edge.label } : {}),
-      })),
-    [placed],
-  );
+  const nodes = useMemo(() => unchosen.map((node) => (node.id === selected ? Object.assign({}, node, { selected: true }) : node)), [unchosen, selected]);
   const shape = placed.nodes.map((node) => node.id).join(' ');
   const fit = useCallback(() => void flow.current?.fitView({ maxZoom: 1, padding: 0.12 }), []);
   useEffect(fit, [fit, shape]);
@@ -115,7 +102,6 @@ export function Graph({ graph, store, selected, onSelect, label, dimmed = false 
     <section ref={place} aria-label={label} className={cx('relative size-full', dimmed && 'opacity-60')}>
       <ReactFlow
         nodes={nodes}
-        edges={edges}
         nodeTypes={TYPES}
         onInit={(instance) => {
           flow.current = instance;
@@ -141,6 +127,7 @@ export function Graph({ graph, store, selected, onSelect, label, dimmed = false 
         colorMode="light"
       >
         <Detail show={showDetail} fit={fit} />
+        <Edges placed={placed} />
         <Background gap={20} size={1} color="var(--border)" />
         <Controls showInteractive={false} position="bottom-left" />
       </ReactFlow>

@@ -10,6 +10,7 @@ export const taskTest = {
   back: 'Forget it',
   context: 'Context (JSON)',
   contextHint: 'What $context is.',
+  lastContext: 'What $context was at the last run.',
   variables: 'Variables (JSON)',
   variablesHint: 'What the tasks around it bind.',
   noObject: 'This has to be an object.',

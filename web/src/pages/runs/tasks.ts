@@ -26,6 +26,15 @@ export function statesOf(tasks: readonly TaskRun[], now: number): Record<string,
   return states;
 }
 
+/** What did not change stays the same object, so that who shows it has nothing to do. */
+export function keeping(before: Record<string, TaskState>, now: Record<string, TaskState>): Record<string, TaskState> {
+  for (const [reference, state] of Object.entries(now)) {
+    const known = before[reference];
+    if (known && known.status === state.status && known.attempt === state.attempt && known.times === state.times && known.faulted === state.faulted && known.ms === state.ms) now[reference] = known;
+  }
+  return now;
+}
+
 export function keyOf(task: { reference: string; iteration: readonly number[] }): string {
   return task.iteration.length > 0 ? `${task.reference}#${task.iteration.join('.')}` : task.reference;
 }

@@ -17,9 +17,9 @@ import { Badge, Status } from '@/ui/status';
 import { Time, Took, useNow } from '@/ui/time';
 import { RunActions } from './actions';
 import { TaskPanel } from './task-panel';
-import { keyOf, statesOf, type TaskRun } from './tasks';
+import { keeping, keyOf, statesOf } from './tasks';
 import { Timeline } from './timeline-view';
-import { withTask } from './with-task';
+import { type TaskNews, withTasks } from './with-task';
 
 const AgentView = lazy(() => import('./agent-view'));
 const Remedies = lazy(() => import('./remedies'));
@@ -35,19 +35,38 @@ function useLiveRun(id: string) {
   const over = query.data ? OVER.includes(query.data.status) : false;
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const { refetch } = query;
+  // All of a long run is more to read, so it is asked for less often.
+  const tasks = query.data?.tasks.length ?? 0;
   const soon = useCallback(() => {
-    timer.current ??= setTimeout(() => {
-      timer.current = undefined;
-      void refetch();
-    }, 400);
-  }, [refetch]);
-  useEffect(() => () => clearTimeout(timer.current), []);
+    timer.current ??= setTimeout(
+      () => {
+        timer.current = undefined;
+        void refetch();
+      },
+      Math.min(3000, 400 + 5 * tasks),
+    );
+  }, [refetch, tasks]);
+  // However many changes come, the page is made anew ten times a second at most.
+  const told = useRef<TaskNews[]>([]);
+  const pace = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const show = useCallback(() => {
+    pace.current = undefined;
+    const news = told.current.splice(0);
+    queries.setQueryData(runQuery(id).queryKey, (before) => before && { ...before, tasks: withTasks(before.tasks, news) });
+  }, [queries, id]);
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current);
+      clearTimeout(pace.current);
+    },
+    [],
+  );
   useFollow(
     `run:${id}`,
     ({ event, data }) => {
       if (event === 'run.task') {
-        const news = data['task'] as Partial<TaskRun> & Pick<TaskRun, 'reference' | 'iteration'>;
-        queries.setQueryData(runQuery(id).queryKey, (before) => before && { ...before, tasks: withTask(before.tasks, news) });
+        told.current.push(data['task'] as TaskNews);
+        pace.current ??= setTimeout(show, 100);
       } else if (event === 'run.status') {
         const { status } = data as { status: Schemas['Run']['status'] };
         queries.setQueryData(runQuery(id).queryKey, (before) => before && { ...before, status });
@@ -70,7 +89,7 @@ export function RunPage() {
   const [store] = useState(graphStore);
   const tasks = useMemo(() => run.data?.tasks ?? [], [run.data]);
   useEffect(() => {
-    store.setState({ tasks: statesOf(tasks, now) });
+    store.setState((before) => ({ tasks: keeping(before.tasks, statesOf(tasks, now)) }));
   }, [store, tasks, now]);
   const view = VIEWS.find((name) => name === search.view) ?? 'graph';
   const set = useCallback(

@@ -1,10 +1,20 @@
 import { keyOf, type TaskRun } from './tasks';
 
-/** What was told of one task, put into what is known. */
-export function withTask(tasks: readonly TaskRun[], news: Partial<TaskRun> & Pick<TaskRun, 'reference' | 'iteration'>): TaskRun[] {
-  const key = keyOf(news);
-  const at = tasks.findIndex((task) => keyOf(task) === key);
-  const blank: TaskRun = { name: '', type: '', status: 'running', attempt: 1, input: null, output: null, error: null, started_at: null, ended_at: null, logs: [], ...news };
-  if (at < 0) return [...tasks, blank];
-  return tasks.map((task, index) => (index === at ? { ...task, ...news } : task));
+export type TaskNews = Partial<TaskRun> & Pick<TaskRun, 'reference' | 'iteration'>;
+
+/** What was told of tasks, in the order in which it was told, put into what is known. */
+export function withTasks(tasks: readonly TaskRun[], news: readonly TaskNews[]): TaskRun[] {
+  const result = [...tasks];
+  const places = new Map(tasks.map((task, at) => [keyOf(task), at]));
+  for (const one of news) {
+    const at = places.get(keyOf(one));
+    const known = at === undefined ? undefined : result[at];
+    if (at !== undefined && known) {
+      result[at] = { ...known, ...one };
+      continue;
+    }
+    places.set(keyOf(one), result.length);
+    result.push({ name: '', type: '', status: 'running', attempt: 1, input: null, output: null, error: null, started_at: null, ended_at: null, logs: [], ...one });
+  }
+  return result;
 }
