@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Graph, layout, type Placed } from '@/graph/layout';
+import { linesOf } from '@/graph/edges';
+import { type Graph, layout, NODE, type Placed } from '@/graph/layout';
 
 const node = (id: string, parent?: string) => ({ id, name: id.split('/').at(-1) ?? '', type: 'set', ...(parent ? { parent } : {}) });
 const by = (nodes: Placed[], id: string) => nodes.find((one) => one.id === id) as Placed;
@@ -72,5 +73,35 @@ describe('the picture of a workflow', () => {
     const nodes = Array.from({ length: 1000 }, (_, at) => node(`/do/${at}/t`));
     const edges = nodes.slice(1).map((one, at) => ({ from: `/do/${at}/t`, to: one.id }));
     expect(layout({ nodes, edges }).nodes).toHaveLength(1000);
+  });
+});
+
+describe('the lines between tasks', () => {
+  const list: Graph = {
+    nodes: [node('/do/0/a'), node('/do/1/b'), node('/do/2/c')],
+    edges: [
+      { from: '/do/0/a', to: '/do/1/b', label: 'large' },
+      { from: '/do/0/a', to: '/do/2/c', label: 'usual' },
+      { from: '/do/1/b', to: '/do/2/c' },
+    ],
+  };
+  it('go straight down where nothing is between, and beside what is', () => {
+    const placed = layout(list);
+    const [next, over] = linesOf(placed);
+    expect(next?.path).toMatch(/^M92 44L92 \d+$/);
+    // To the right of the task that is passed, with the label there.
+    expect(over?.x).toBeGreaterThan(by(placed.nodes, '/do/1/b').x + NODE.width);
+    expect(over?.label).toBe('usual');
+  });
+
+  it('begin and end where the tasks are, whatever box they stand in', () => {
+    const placed = layout(NESTED);
+    expect(linesOf(placed)).toHaveLength(4);
+    for (const line of linesOf(placed)) expect(line.path).toMatch(/^M[\d.]+[ ,][\d.]+/);
+    const box = by(placed.nodes, '/do/1/t');
+    const inner = by(placed.nodes, '/do/1/t/try/0/x');
+    const [x = 0, y = 0] = (linesOf(placed)[2]?.path.slice(1).split(/[ ,L]/) ?? []).map(Number);
+    expect(x).toBeCloseTo(box.x + inner.x + inner.width / 2);
+    expect(y).toBeCloseTo(box.y + inner.y + inner.height);
   });
 });

@@ -172,7 +172,7 @@ export function RunPage() {
         </div>
       ) : (
         <div className="flex min-h-0 flex-1 flex-col lg:flex-row">
-          <div className={cx('min-w-0 flex-1', view === 'graph' ? 'h-[60dvh] lg:h-auto' : 'overflow-y-auto')}>
+          <div className={cx('min-w-0 flex-1', view === 'graph' ? 'h-[60dvh] max-lg:flex-none lg:h-auto' : 'overflow-y-auto')}>
             {view === 'graph' &&
               (graph.data ? (
                 <Suspense fallback={<div className="p-4"><Loading /></div>}>
