@@ -14,11 +14,11 @@ namespace pawl::agents {
 namespace {
 
 /// Members of a task that hold it back, wherever they stand in it.
-constexpr std::array<std::string_view, 22> kLimits = {
-    "timeout",          "if",          "while",      "until",          "limit",       "schema",           "budget",
-    "max_turns",        "max_repairs", "max_tokens", "max_tool_calls", "max_retries", "max_result_bytes", "on_budget",
-    "on_unknown",       "effect",      "untrusted",  "stop_when",      "approval",    "approvers",        "after_untrusted",
-    "approval_deadline"};
+constexpr std::array<std::string_view, 23> kLimits = {
+    "timeout",           "if",          "while",      "until",          "limit",       "schema",           "budget",
+    "max_turns",         "max_repairs", "max_tokens", "max_tool_calls", "max_retries", "max_result_bytes", "on_budget",
+    "on_unknown",        "effect",      "untrusted",  "stop_when",      "approval",    "approvers",        "after_untrusted",
+    "approval_deadline", "compensate"};
 /// Where tasks of their own stand: they are looked at by themselves.
 constexpr std::array<std::string_view, 4> kTaskLists = {"do", "try", "branches", "tasks"};
 

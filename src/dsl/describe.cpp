@@ -11,6 +11,11 @@ class Drawing {
 
   json::Value draw() {
     lists_.push_back(&plan_.root.tasks);
+    if (!plan_.finally.tasks.empty()) {
+      lists_.push_back(&plan_.finally.tasks);
+      if (!plan_.root.tasks.empty())
+        edge(plan_.task(plan_.root.tasks.back()).reference, plan_.task(plan_.finally.tasks.front()).reference, "finally");
+    }
     // Lists within lists are added while we go: no recursion.
     for (std::size_t i = 0; i < lists_.size(); ++i) list(*lists_[i]);
     return json::Value::object({{"nodes", std::move(nodes_)}, {"edges", std::move(edges_)}});
@@ -61,6 +66,7 @@ class Drawing {
   }
 
   void below(const Task& task) {
+    if (!task.compensation.tasks.empty()) lists_.push_back(&task.compensation.tasks);
     if (const auto* body = std::get_if<DoTask>(&task.body)) lists_.push_back(&body->tasks.tasks);
     if (const auto* body = std::get_if<ForTask>(&task.body)) lists_.push_back(&body->tasks.tasks);
     if (const auto* body = std::get_if<ForkTask>(&task.body)) side_by_side(body->branches);

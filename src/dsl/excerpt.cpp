@@ -51,6 +51,11 @@ std::vector<std::string> variables_around(const Plan& plan, const Task& task) {
     std::erase_if(bound, [&](const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); });
     names.insert(names.begin(), bound.begin(), bound.end());
   }
+  if (task.reference.starts_with("/document/metadata/finally/")) {
+    for (const auto* const name : {"status", "error"}) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.insert(names.begin(), name);
+    }
+  }
   return names;
 }
 
@@ -111,7 +116,8 @@ json::Value head_of(const Plan& plan) {
 
 Result<Excerpt> of_list(const Plan& plan, const Task& task, const Given& given) {
   const auto place = place_of(plan, task);
-  if (place.list == nullptr) return unknown_task();
+  // What undoes a task needs that task around it.
+  if (place.list == nullptr || task.reference.find("/metadata/compensate/") != std::string::npos) return unknown_task();
   Excerpt out;
   out.variables = variables_around(plan, task);
   out.input = json::Value::object({{"input", given.input}, {"context", given.context}, {"variables", given.variables}});

@@ -8,7 +8,8 @@
 ///
 /// References of copies: the task of function `f` called by the task at `/do/0/x` is `/do/0/x/call/f`, what is below it goes on from there
 /// (`/do/0/x/call/f/do/1/y`); tasks of the extension at position 2, named `e`, of that task are `/do/0/x/extensions/2/e/before/0/z` and
-/// `.../after/0/z`; an agent's turn is `/do/0/x/agent/turn`, a tool `.../agent/tool/t`. Others are JSON pointers; of task lists `/tasks/0`.
+/// `.../after/0/z`; an agent's turn is `/do/0/x/agent/turn`, a tool `.../agent/tool/t`. Others are JSON pointers; of task lists `/tasks/0`;
+/// what undoes a task is `/do/0/x/metadata/compensate`, what a run does at its end `/document/metadata/finally/0/y`.
 ///
 /// The task-list form compiles to the same plan: one root `GraphTask`.
 #pragma once
@@ -97,6 +98,7 @@ struct CatchClause {
 struct TryTask {
   TaskList tasks;
   CatchClause handler;
+  bool undoes = false;  ///< `metadata.compensate: true`: what a failed attempt had finished is undone before anything else is done
 };
 struct RaiseTask {
   Template error;  ///< evaluates to the error object (type, status, title, detail, instance)
@@ -247,6 +249,7 @@ struct Task {
   json::Value definition;    ///< as written: `$task.definition`
   json::Value metadata;
   std::vector<ExtensionUse> extensions;
+  TaskList compensation;  ///< `metadata.compensate`: the one task that undoes it; empty: none
   std::variant<SetTask, DoTask, SwitchTask, ForTask, ForkTask, TryTask, RaiseTask, WaitTask, EmitTask, ListenTask, CallTask, InvokeTask,
                GraphTask, AgentTask>
       body;
@@ -285,6 +288,7 @@ struct Plan {
   std::vector<Task> tasks;
   TaskList root;  ///< of the task-list form: one graph task
   bool task_list_form = false;
+  TaskList finally;  ///< `metadata.finally`: what runs when the rest has ended in any way; of the task-list form: one graph task
   DataIn input;
   DataOut output;
   std::optional<Template> timeout;

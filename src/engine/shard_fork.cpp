@@ -4,6 +4,8 @@
 // them stands a `RetryRequested`, which says where to stop: replayed, the machine stands there like a run that was cancelled, and a second
 // `RetryRequested` makes it go on. So a fork is a run like any other: recovery, views and further forks need to know nothing about it. What
 // was taken over happened, for the fork, when it was made.
+#include <algorithm>
+
 #include "engine/approval.hpp"
 #include "engine/codec.hpp"
 #include "engine/detail/run.hpp"
@@ -36,6 +38,22 @@ Result<json::Value> first_input(std::string_view snapshot, std::string_view even
 bool has_stopped(const Machine& machine, const std::string& from) {
   return machine.phase() == Phase::cancelled && machine.error().get("instance") == json::Value(from) &&
          machine.error().get("title") == json::Value("Forked");
+}
+
+/// Whether the run has begun to undo what it did. Whoever went on behind a task that was undone would take for done what is not.
+Result<bool> has_undone(const dsl::PlanPtr& plan, const RunInfo& info, const MachineLimits& limits, std::string_view events, TimePoint at) {
+  const auto can_be_undone = [](const dsl::Task& task) { return !task.compensation.tasks.empty(); };
+  if (std::none_of(plan->tasks.begin(), plan->tasks.end(), can_be_undone)) return false;
+  Machine whole(plan, info, limits);
+  std::vector<Action> ignored;
+  Decoder in(events);
+  while (!in.at_end()) {
+    const auto event = in.event(at);
+    if (in.failed()) return damaged("event");
+    ignored.clear();
+    whole.apply(event, ignored);
+  }
+  return whole.has_undone();
 }
 
 }  // namespace
@@ -86,6 +104,14 @@ void Shard::branch_off(const RunIdentity& original, const json::Value& trigger, 
   fresh->last_active = fresh->identity.created_at;
   auto info = info_of(*fresh, **plan, {});
   fresh->scrub = Scrub::of(info.secrets);
+  if (!request.from.empty()) {
+    const auto undone = has_undone(*plan, info, options_.machine, events, original.created_at);
+    if (undone.has_error()) return done(undone.error());
+    if (*undone) {
+      return done(Error{ErrorClass::conflict, "run.not_forkable",
+                        "Run " + original.id.to_string() + " has undone what it did: it can only be forked from the beginning."});
+    }
+  }
   fresh->machine.emplace(*plan, std::move(info), options_.machine);
   RetryRequested go_on{request.from, std::move(request.input)};
   if (request.from.empty()) {

@@ -20,6 +20,7 @@ test.each([
   ['/do/0/each/do/0/attempt/try/0/ask', ['pet', 'index']],
   ['/do/0/each/do/0/attempt/catch/do/0/note', ['pet', 'index', 'problem']],
   ['/do/1/hear/foreach/do/0/take', ['item', 'index']],
+  ['/document/metadata/finally/0/close', ['error', 'status']],
   ['/do/9/nothing', []],
 ])('what is bound around %s', (reference, names) => {
   expect(variablesAround(TEXT, reference)).toEqual(names);

@@ -68,6 +68,7 @@ void Compiler::dsl_form(const Node& root) {
     place.names = task_names();
     plan_.root = task_list(*tasks, place);
   }
+  finally_tasks();
   check_definitions();
 }
 

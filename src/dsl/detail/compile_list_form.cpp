@@ -59,14 +59,23 @@ void Compiler::list_form(const Node& root) {
   workflow_data(root);
   if (const auto node = member(root, "timeout")) plan_.timeout = list_timeout(*node);
 
-  GraphTask graph;
+  auto max_parallel = GraphTask().max_parallel;
   if (const auto node = member(root, "max_parallel")) {
-    graph.max_parallel = static_cast<std::uint32_t>(integer(*node, "`max_parallel`", 1, 1000).value_or(graph.max_parallel));
+    max_parallel = static_cast<std::uint32_t>(integer(*node, "`max_parallel`", 1, 1000).value_or(max_parallel));
   }
-  const Node tasks = *member(root, "tasks");
-  const TaskIndex index = reserve_task(tasks.pointer);
-  if (index == kNoTask || !is_list(tasks, "`tasks`")) return;
+  const auto index = graph_of(*member(root, "tasks"), plan_.name, max_parallel, task_names());
+  if (index == kNoTask) return;
   plan_.root.tasks.push_back(index);
+  finally_tasks();
+  check_definitions();
+}
+
+/// The task that runs a list of tasks with dependencies.
+TaskIndex Compiler::graph_of(const Node& tasks, const std::string& name, std::uint32_t max_parallel, const Names& names) {
+  const TaskIndex index = reserve_task(tasks.pointer);
+  if (index == kNoTask || !is_list(tasks, "A list of tasks")) return kNoTask;
+  GraphTask graph;
+  graph.max_parallel = max_parallel;
   std::vector<ListTask> listed;
   for (std::size_t i = 0; i < tasks.value.size(); ++i) {
     ListTask one{item(tasks, i), {}};
@@ -84,22 +93,22 @@ void Compiler::list_form(const Node& root) {
   }
   Place place;
   place.parent = index;
-  place.names = task_names();
+  place.names = names;
   for (const ListTask& one : listed) list_node(one, place, graph);
   list_dependencies(listed, graph);
 
   Task made;
   made.index = index;
-  made.name = plan_.name;
+  made.name = name;
   made.reference = tasks.pointer;
   made.type = "graph";
   made.definition = tasks.value;
   made.body = std::move(graph);
   plan_.tasks[index] = std::move(made);
-  check_definitions();
+  return index;
 }
 
-void Compiler::list_node(const ListTask& one, Place& place, GraphTask& graph) {
+void Compiler::list_node(const ListTask& one, const Place& place, GraphTask& graph) {
   constexpr std::array<std::string_view, 13> kMembers = {"id",         "name",   "description", "type",    "params",
                                                          "depends_on", "run_if", "max_retries", "timeout", "input",
                                                          "output",     "export", "metadata"};
@@ -109,21 +118,6 @@ void Compiler::list_node(const ListTask& one, Place& place, GraphTask& graph) {
   entry.task = index;
   if (index == kNoTask) return;
   check_members(node, kMembers, "A task of a task list");
-  Task made;
-  made.index = index;
-  made.parent = place.parent;
-  made.name = one.id;
-  made.reference = node.pointer;
-  made.definition = node.value;
-  const Names after = with_name(place.names, "output");
-  if (const auto input = member(node, "input")) made.input = data_in(*input, place.names);
-  if (const auto output = member(node, "output")) made.output = data_out(*output, after, "`output`");
-  if (const auto exported = member(node, "export")) made.export_to = data_out(*exported, after, "`export`");
-  if (const auto limit = member(node, "timeout")) made.timeout = list_timeout(*limit);
-  for (const std::string_view key : {"name", "description"}) {
-    if (const auto given = member(node, key)) (void)text(*given, "`" + std::string(key) + '`');
-  }
-  task_metadata(made, node);
   if (const auto condition = member(node, "run_if")) entry.run_if = expression(*condition, place.names, "`run_if`");
   if (const auto retries = member(node, "max_retries")) {
     const auto count = integer(*retries, "`max_retries`", 0, 1000);
@@ -136,13 +130,34 @@ void Compiler::list_node(const ListTask& one, Place& place, GraphTask& graph) {
       entry.retry = std::move(policy);
     }
   }
+  list_task(index, node, one.id, place);
+  graph.nodes.push_back(std::move(entry));
+}
+
+/// What a task of this form has whether or not it is part of a graph.
+void Compiler::list_task(TaskIndex index, const Node& node, const std::string& name, const Place& place) {
+  Task made;
+  made.index = index;
+  made.parent = place.parent;
+  made.name = name;
+  made.reference = place.reference(node.pointer);
+  made.definition = node.value;
+  const Names after = with_name(place.names, "output");
+  if (const auto input = member(node, "input")) made.input = data_in(*input, place.names);
+  if (const auto output = member(node, "output")) made.output = data_out(*output, after, "`output`");
+  if (const auto exported = member(node, "export")) made.export_to = data_out(*exported, after, "`export`");
+  if (const auto limit = member(node, "timeout")) made.timeout = list_timeout(*limit);
+  for (const std::string_view key : {"name", "description"}) {
+    if (const auto given = member(node, key)) (void)text(*given, "`" + std::string(key) + '`');
+  }
+  task_metadata(made, node);
   Place below = place;
   below.parent = index;
   if (const auto type = required(node, "type", "A task")) list_body(made, node, *type, below);
   on_unknown(made, node, below);
+  compensation(made, node, below);
   apply_extensions(made, below);
   plan_.tasks[index] = std::move(made);
-  graph.nodes.push_back(std::move(entry));
 }
 
 void Compiler::list_body(Task& task, const Node& node, const Node& type, const Place& place) {

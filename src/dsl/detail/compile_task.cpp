@@ -135,6 +135,7 @@ TaskIndex Compiler::task(const Node& node, const std::string& name, const Place&
     below.extend = place.extend;
     if (!made.type.empty()) body(made, node, below, siblings);
     on_unknown(made, node, below);
+    compensation(made, node, below);
     if (place.extend) apply_extensions(made, below);
   }
   plan_.tasks[index] = std::move(made);
@@ -161,6 +162,9 @@ void Compiler::task_metadata(Task& task, const Node& node) {
   task.metadata = metadata->value;
   constexpr std::array<std::string_view, 4> kEffects = {"pure", "read", "idempotent", "once"};
   if (const auto effect = member(*metadata, "effect")) (void)one_of(*effect, "`metadata.effect`", kEffects);
+  if (const auto finally = member(*metadata, "finally")) {
+    report_.warning(finally->pointer, "unused-metadata", "`metadata.finally` has a meaning for a workflow only, not for a task.");
+  }
   if (const auto concurrency = member(*metadata, "concurrency")) {
     (void)integer(*concurrency, "`metadata.concurrency`", 1, 1000);
     if (!node.value.find("for")) {

@@ -74,7 +74,9 @@ class Compiler {
   // ---- compile_list_form.cpp
   void list_form(const Node& root);
   struct ListTask;
-  void list_node(const ListTask& task, Place& place, GraphTask& graph);
+  [[nodiscard]] TaskIndex graph_of(const Node& tasks, const std::string& name, std::uint32_t max_parallel, const Names& names);
+  void list_node(const ListTask& task, const Place& place, GraphTask& graph);
+  void list_task(TaskIndex index, const Node& node, const std::string& name, const Place& place);
   void list_body(Task& task, const Node& node, const Node& type, const Place& place);
   void list_dependencies(const std::vector<ListTask>& tasks, GraphTask& graph);
   void find_cycles(const std::vector<ListTask>& tasks, const GraphTask& graph, const std::vector<std::vector<std::string>>& places);
@@ -137,6 +139,11 @@ class Compiler {
   // ---- compile_unknown.cpp
   void on_unknown(Task& task, const Node& node, const Place& place);
   void probe(OnUnknown& policy, const Node& node, const Place& place);
+
+  // ---- compile_wind_up.cpp
+  void compensation(Task& task, const Node& node, const Place& place);
+  [[nodiscard]] TaskIndex compensating_task(const Node& node, const std::string& name, const Place& place);
+  void finally_tasks();
 
   // ---- compile_agent.cpp
   void agent_call(Task& task, const Node& name, const std::optional<Node>& with, const Place& place);
@@ -208,6 +215,7 @@ class Compiler {
   bool in_function_ = false;             // of a catalog
   bool remote_failed_ = false;           // nobody is asked for more functions of catalogs elsewhere
   std::set<std::string> remote_asked_;   // for these somebody was
+  std::optional<std::size_t> undoing_;   // compiling what compensates or `finally`: how many functions were being copied around it
   Definitions errors_, retries_, timeouts_, authentications_, catalogs_, function_tasks_;
   class OutOfSight;
   struct ExtensionSource {

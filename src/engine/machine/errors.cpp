@@ -104,6 +104,7 @@ bool Core::is_absorbed(const Activation& act) const {
 }
 
 void Core::remember_fault(const Activation& act, FaultPoint::Restart restart) {
+  if (is_undoing(act)) return;  // that is no fault of the run
   fault_record = act.record;
   if (is_absorbed(act)) return;
   auto& chain = fault_point.chain;

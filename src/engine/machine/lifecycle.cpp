@@ -1,4 +1,6 @@
 // The life of a task: `if`, input, extensions before, body, extensions after, output, export, `then`.
+#include <fmt/format.h>
+
 #include "base/assert.hpp"
 #include "engine/machine/detail/core.hpp"
 
@@ -8,6 +10,10 @@ void Core::begin_task(Activation& act) {
   const auto& task = task_of(act);
   act.started_at = now;
   open_record(act);
+  if (!task.compensation.tasks.empty() && wind_up.finished.size() >= limits.max_undoable) {
+    return fault(act, make_error("runtime", 500, "Too many tasks to undo",
+                                 fmt::format("The run had finished {} tasks with a compensation already.", limits.max_undoable)));
+  }
   if (task.condition) {
     bool wanted = false;
     if (!test(act, *task.condition, act.raw_input, TaskScope(*this, &act, act.raw_input), wanted)) return;
@@ -107,6 +113,7 @@ void Core::end(Activation& act, Ending ending) {
   if (act.kind == Kind::task) {
     constexpr TaskStatus kStatus[] = {TaskStatus::completed, TaskStatus::skipped, TaskStatus::faulted};
     close_record(act, kStatus[static_cast<std::size_t>(ending)]);
+    if (ending == Ending::completed) note_finished(act);
   }
   act.step = Step::ended;
   push(act, WorkItem::Op::ended);

@@ -20,10 +20,12 @@ Activation& Core::open_list(Activation& owner, ListRole role, std::uint32_t numb
 
 const dsl::TaskList& Core::list_of(const Activation& list) const {
   if (list.role == ListRole::root) return plan->root;
+  if (list.role == ListRole::finally) return plan->finally;
   const auto& owner = task_of(list);
   switch (list.role) {
     case ListRole::before: return *owner.extensions[list.number].before;
     case ListRole::after: return *owner.extensions[list.number].after;
+    case ListRole::undo: return owner.compensation;
     case ListRole::handler: return *std::get<dsl::TryTask>(owner.body).handler.tasks;
     default: break;
   }

@@ -101,6 +101,7 @@ std::vector<RequestApproval> Machine::pending_approvals() const { return impl_->
 std::vector<SetTimer> Machine::pending_timers() const { return impl_->core.pending_timers(); }
 std::vector<std::string> Machine::listens() const { return impl_->core.listens(); }
 Result<void> Machine::check_retry(const RetryRequested& request) const { return impl_->core.check_retry(request); }
+bool Machine::has_undone() const { return impl_->core.wind_up.undid; }
 json::Value Machine::snapshot() const { return impl_->core.snapshot(); }
 
 Result<Machine> Machine::restore(dsl::PlanPtr plan, RunInfo info, const json::Value& snapshot, const MachineLimits& limits) {

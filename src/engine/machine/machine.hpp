@@ -28,6 +28,7 @@ struct MachineLimits {
   std::uint32_t max_transitions = 1'000'000;  ///< control transitions per event
   std::uint32_t max_activations = 100'000;    ///< tasks in progress at once
   std::uint32_t max_records = 10'000;         ///< task records kept; later ones are counted only
+  std::uint32_t max_undoable = 10'000;        ///< finished tasks with a compensation; the next one faults before it starts
   std::uint32_t max_messages = 10'000;  ///< messages that wait to be consumed (the oldest goes first), and ids known against repetition
 };
 
@@ -96,9 +97,13 @@ class Machine {
   /// Whether `RetryRequested` would start the run again. Possible are: the place of the fault (`from` empty), and every task of a list,
   /// `fork` or graph that encloses this place: by name of a reference such as `/do/1/pay`. A task that is started again gets the input it
   /// had, or the request's; what had completed beside it (other branches, other nodes) stays completed. A run that was cancelled or timed
-  /// out starts again at what was in progress.
+  /// out starts again at what was in progress. Of a run whose tasks were undone only the compensations that failed can be retried; of one
+  /// that faulted in `finally` alone, `finally`.
   /// Errors: `run.not_retryable` in another phase, `run.unknown_task`.
   [[nodiscard]] Result<void> check_retry(const RetryRequested& request) const;
+
+  /// Whether the run has begun to undo what it had done (`metadata.compensate`).
+  [[nodiscard]] bool has_undone() const;
 
   /// What is pending now; after recovery the runtime sets the world up from these. Effects keep their ids.
   [[nodiscard]] std::vector<StartEffect> pending_effects() const;

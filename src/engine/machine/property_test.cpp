@@ -29,13 +29,19 @@ class Dice {
 Value object(std::string_view key, Value value) { return Value::object({{key, std::move(value)}}); }
 
 /// Makes documents. `ordered` leaves out whatever may end differently when independent steps complete in another order: races, timeouts,
-/// messages.
+/// messages. `winds_up` adds compensations and `finally`.
 class Generator {
  public:
-  Generator(std::uint64_t seed, bool ordered) : dice_(seed), ordered_(ordered) {}
+  Generator(std::uint64_t seed, bool ordered, bool winds_up) : dice_(seed), ordered_(ordered), winds_up_(winds_up) {}
 
   Value document() {
-    auto doc = object("document", Value::object({{"dsl", "1.0.3"}, {"namespace", "tests"}, {"name", "random"}, {"version", "1.0.0"}}));
+    auto head = Value::object({{"dsl", "1.0.3"}, {"namespace", "tests"}, {"name", "random"}, {"version", "1.0.0"}});
+    if (winds_up_ && dice_.chance(60)) {
+      winds_up_ = false;  // nothing undoes `finally`
+      head.set("metadata", object("finally", list(2)));
+      winds_up_ = true;
+    }
+    auto doc = object("document", std::move(head));
     doc.set("do", list(0));
     return doc;
   }
@@ -53,8 +59,25 @@ class Generator {
     if (dice_.chance(8)) task.set("if", dice_.chance(50) ? "${ true }" : "${ false }");
     if (dice_.chance(10)) task.set("output", object("as", "${ {o: .} }"));
     if (dice_.chance(15)) task.set("export", object("as", "${ $context + {k" + std::to_string(names_) + ": (. | tojson | length)} }"));
+    if (winds_up_) undo(task);
     if (!ordered_ && dice_.chance(6)) task.set("timeout", object("after", object("seconds", 1 + static_cast<int>(dice_.roll(4)))));
     return task;
+  }
+
+  void undo(Value& task) {
+    for (const auto* const name : {"set", "wait", "switch", "raise"}) {
+      if (task.find(name) != nullptr) return;
+    }
+    auto metadata = task.get("metadata").is_object() ? task.get("metadata") : Value::object();
+    auto call = Value::object({{"call", "fetch"}, {"with", object("undo", "${ [$task.output, $task.input, $status] }")}});
+    if (task.find("try") != nullptr && dice_.chance(60)) {
+      metadata.set("compensate", true);
+    } else if (dice_.chance(20)) {
+      metadata.set("compensate", object("do", Value::array({object("u1", call), object("u2", call)})));
+    } else if (dice_.chance(50)) {
+      metadata.set("compensate", std::move(call));
+    }
+    if (!metadata.empty()) task.set("metadata", std::move(metadata));
   }
 
   Value body(std::uint64_t kind, int depth) {
@@ -119,11 +142,12 @@ class Generator {
 
   Dice dice_;
   bool ordered_;
+  bool winds_up_;
   int names_ = 0;
 };
 
-dsl::PlanPtr random_plan(std::uint64_t seed, bool ordered) {
-  const auto document = Generator(seed, ordered).document();
+dsl::PlanPtr random_plan(std::uint64_t seed, bool ordered, bool winds_up = false) {
+  const auto document = Generator(seed, ordered, winds_up).document();
   auto compiled = dsl::compile_data(document, testing::TestCatalog());
   for (const auto& finding : compiled.findings) {
     EXPECT_NE(finding.severity, Severity::error) << finding.pointer << " " << finding.message << "\n" << json::to_text(document);
@@ -162,13 +186,29 @@ std::optional<decltype(Event::body)> next_event(const Machine& machine, std::uin
 class Property : public ::testing::Test {
  protected:
   static constexpr int kMaxEvents = 400;
+  static void behave_identically(std::uint64_t seeds, bool winds_up);
 };
 
-TEST_F(Property, W7RestoredAndReplayedMachinesBehaveIdentically) {
-  for (auto seed = kFirstSeed; seed < kFirstSeed + kSeeds; ++seed) {
+/// Executions of tasks that can be undone, and those of them that were.
+std::pair<int, int> undoable_and_undone(const Machine& machine) {
+  std::pair<int, int> counts{0, 0};
+  for (const auto& record : machine.records()) {
+    const auto& task = machine.plan().task(record.task);
+    if (!task.compensation.tasks.empty() && record.status == TaskStatus::completed) ++counts.first;
+    const bool ended = record.status == TaskStatus::completed || record.status == TaskStatus::faulted;
+    if (ended && task.reference.ends_with("/metadata/compensate")) ++counts.second;
+  }
+  return counts;
+}
+
+void Property::behave_identically(std::uint64_t seeds, bool winds_up) {
+  int undoing = 0;
+  for (auto seed = kFirstSeed; seed < kFirstSeed + seeds; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    const auto plan = random_plan(seed, false);
+    const auto plan = random_plan(seed, false, winds_up);
     ASSERT_TRUE(plan);
+    int cancels = 0;
+    bool undid_again = false;
     Dice dice(seed + 7);
     TestRun plain(plan, Value::object());
     TestRun reloaded(plan, Value::object());
@@ -180,6 +220,7 @@ TEST_F(Property, W7RestoredAndReplayedMachinesBehaveIdentically) {
       if (is_final(plain.phase())) {
         if (retried || plain.phase() == Phase::completed || !dice.chance(50)) break;
         retried = true;
+        undid_again = plain.machine().has_undone();
         event = RetryRequested{};
       } else if (dice.chance(3)) {
         event = SuspendRequested{};
@@ -187,6 +228,7 @@ TEST_F(Property, W7RestoredAndReplayedMachinesBehaveIdentically) {
         event = ResumeRequested{};
       } else if (dice.chance(1)) {
         event = CancelRequested{"dice"};
+        ++cancels;
       } else {
         event = next_event(plain.machine(), seed, dice, false);
         if (!event) event = ResumeRequested{};
@@ -200,9 +242,19 @@ TEST_F(Property, W7RestoredAndReplayedMachinesBehaveIdentically) {
     }
     ASSERT_EQ(plain.snapshot(), reloaded.snapshot());
     plain.verify();
+    if (cancels < 2 && !undid_again && is_final(plain.phase()) && plain.machine().has_undone()) {
+      const auto [undoable, undone] = undoable_and_undone(plain.machine());
+      ASSERT_EQ(undoable, undone) << "each exactly once: " << plain.history();
+      undoing += undone > 0 ? 1 : 0;
+    }
     if (HasFailure()) return;
   }
+  EXPECT_TRUE(!winds_up || undoing > 100) << undoing << ": the generator makes workflows that undo something";
 }
+
+TEST_F(Property, W7RestoredAndReplayedMachinesBehaveIdentically) { behave_identically(kSeeds, false); }
+
+TEST_F(Property, W10_SoDoThoseThatUndoWhatTheyDid) { behave_identically(kSeeds, true); }
 
 TEST_F(Property, AnyOrderOfIndependentCompletionsEndsInTheSameOutput) {
   int completed = 0;

@@ -10,10 +10,12 @@ void Core::mark_dirty(std::uint32_t record) {
   dirty_records_.push_back(record);
 }
 
-/// A new attempt goes on in the record of the one that failed; everything else gets a record of its own.
+/// A new attempt goes on in the record of the one that failed; everything else gets a record of its own. So does every attempt to undo
+/// something: the same task may have finished, and be undone, several times.
 void Core::open_record(Activation& act) {
-  if (plan->task_list_form && act.parent == root) return;  // the graph itself stands nowhere in the document
-  if (act.attempt > 1 && !failed_records_.empty()) {
+  const bool is_graph = plan->task_list_form && act.parent == root && activations[root]->role != ListRole::undo;
+  if (is_graph) return;  // it stands nowhere in the document
+  if (act.attempt > 1 && !failed_records_.empty() && !is_undoing(act)) {
     const auto found = failed_records_.find({act.task, iteration_of(act)});
     if (found != failed_records_.end()) {
       act.record = found->second;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "engine/machine/detail/core.hpp"
@@ -42,13 +43,14 @@ bool Core::drain(const Machine::Pause& pause) {
     if (act == nullptr) continue;
     if (++transitions_ > limits.max_transitions) {
       remember_where();
+      transitions_ = 0;  // what winds the run up has a number of its own
       fault_run(
           make_error("runtime", 500, "Too many steps",
                      fmt::format("The run made more than {} control transitions without waiting for anything.", limits.max_transitions)));
-      break;
+      continue;
     }
     dispatch(*act, item);
-    if (overflow_ && !is_final(phase)) {
+    if (std::exchange(overflow_, false) && !is_final(phase)) {
       remember_where();
       fault_run(make_error("runtime", 500, "Too many tasks in progress",
                            fmt::format("The run had more than {} tasks in progress at once.", limits.max_activations)));
@@ -191,6 +193,7 @@ void Core::begin_run() {
   list.owns_context = true;
   list.context_owner = list.id;
   list.tasks = &plan->root;
+  list.context = input;
   const auto refuse = [this](json::Value problem, std::string_view instance) {
     problem.set("instance", instance);
     fault_point = {};
@@ -223,6 +226,7 @@ void Core::begin_run() {
 }
 
 void Core::complete_run(json::Value result) {
+  if (wind_up.stage != WindUp::Stage::main) return part_ended({});
   auto& list = *activations[root];
   const auto refuse = [&](json::Value problem) {
     problem.set("instance", "/output");
@@ -241,40 +245,52 @@ void Core::complete_run(json::Value result) {
     const auto findings = plan->output.schema->validate(transformed);
     if (!findings.empty()) return refuse(validation_error(findings, "output"));
   }
-  output = std::move(transformed);
-  close(Phase::completed);
+  wind_up.output = std::move(transformed);
+  end_main(Phase::completed, {});
 }
 
 void Core::fault_run(json::Value problem) {
   if (problem.find("instance") == nullptr) problem.set("instance", plan->task_list_form ? "/tasks" : "/do");
-  error = std::move(problem);
-  close(Phase::faulted);
+  if (wind_up.stage != WindUp::Stage::main) return part_ended(std::move(problem));
+  end_main(Phase::faulted, std::move(problem));
 }
 
-/// `then: end`: the run completes with what `from` has, whatever is around it.
+/// `then: end`: the run completes with what `from` has, whatever is around it. What undoes an attempt of a `try` ends no more than itself.
 void Core::end_run(const Activation& from, const json::Value& result) {
   for (const auto* place = &from; place != nullptr; place = parent_of(*place)) {
-    if (place->kind != Kind::task) continue;
     auto& open = *activations[place->id];
+    if (place->kind == Kind::list) {
+      if (place->role != ListRole::undo || place->id == root) continue;
+      cancel_children(open);
+      return end(open, Ending::completed);
+    }
     open.output = result;
     close_record(open, TaskStatus::completed);
     open.step = Step::ended;  // not cancelled: it is through
+    note_finished(open);
   }
   complete_run(result);
 }
 
-/// The end of a run: nothing stays in progress.
-void Core::close(Phase final_phase) {
-  phase = final_phase;
-  suspended = false;
-  ended_at = now;
+/// Nothing stays in progress.
+void Core::drop_all() {
   if (root != kNone) cancel_subtree(*activations[root]);
   root = kNone;
   queue.clear();
   queue_head = 0;
+}
+
+/// The end of a run.
+void Core::close(Phase final_phase) {
+  phase = final_phase;
+  suspended = false;
+  ended_at = now;
+  drop_all();
+  wind_up.stage = WindUp::Stage::main;
   if (final_phase == Phase::completed) {
     mailbox.reset();
     fault_point = {};
+    wind_up = {};
   }
   PAWL_ASSERT(live == 0 && effects.empty() && timers.empty() && listeners.empty() && approvals.empty(), "nothing is pending after the end");
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "engine/machine/detail/core.hpp"
@@ -22,9 +23,16 @@ bool is_parallel(const dsl::Task& task) {
 }  // namespace
 
 void Core::handle(const CancelRequested& event) {
+  auto problem = make_error("runtime", 500, "Cancelled", event.reason.empty() ? std::string_view("The run was cancelled.") : event.reason);
+  const bool was_asked = std::exchange(wind_up.was_asked, true);
+  if (wind_up.stage == WindUp::Stage::main) {
+    remember_where();
+    return end_main(Phase::cancelled, std::move(problem));
+  }
+  suspended = false;
+  if (!was_asked) return;  // it is ending, and whoever asked first may not have known
   remember_where();
-  error = make_error("runtime", 500, "Cancelled", event.reason.empty() ? std::string_view("The run was cancelled.") : event.reason);
-  close(Phase::cancelled);
+  break_off(std::move(problem));
 }
 
 /// Nothing is dispatched while suspended; answers, timers and messages become work that waits in the queue.
@@ -69,6 +77,7 @@ Result<void> Core::check_retry(const RetryRequested& request) const {
   if (phase != Phase::faulted && phase != Phase::cancelled) {
     return Error(ErrorClass::conflict, "run.not_retryable", "Only a run that faulted or was cancelled can be retried.");
   }
+  if (wind_up.undid) return check_undo_again(request);
   if (const auto point = find_restart(request)) return check_gates(*point, request);
   return Error(ErrorClass::unprocessable, "run.unknown_task",
                fmt::format("The run cannot start again from `{}`: no such task in a list around the place where it ended.", request.from));
@@ -110,12 +119,16 @@ void Core::handle(const RetryRequested& event) {
   // Before the run has started: where a fork is to go on. It stops there, as if it was cancelled, and waits for the next request.
   if (phase == Phase::pending && root == kNone) return stops_.push_back(event.from);
   if (check_retry(event).has_error()) return;
+  if (wind_up.undid) return undo_again();
   auto point = *find_restart(event);
   if (point.depth > 0 && event.input) point.raw_input = *event.input;
   if (point.depth == 0 && event.input) input = *event.input;
   error = {};
   ended_at.reset();
   phase = Phase::running;
+  wind_up.was_asked = false;
+  wind_up.has_closed = false;
+  if (!fault_point.chain.empty() && fault_point.chain.front().role == ListRole::finally) wind_up.stage = WindUp::Stage::finally;
   if (started_at == TimePoint{}) started_at = now;
   if (point.depth == 0) {  // it did not get as far as its first task
     fault_point = {};
@@ -144,10 +157,11 @@ void Core::handle(const RetryRequested& event) {
 }
 
 /// A fork takes over what the run before it has done up to here. What was done later is not known to it.
+/// Nor does it undo what the other run has done: that is the other's.
 bool Core::stops_at(const Activation& act) {
   const auto reference = reference_of(act);
   const bool is_last = reference == stops_.back();
-  if (!is_last && reference != stops_.front()) return false;
+  if ((!is_last && reference != stops_.front()) || is_undoing(act)) return false;
   if (is_last) {
     stops_.clear();
   } else {
@@ -157,6 +171,8 @@ bool Core::stops_at(const Activation& act) {
   error = make_error("runtime", 500, "Forked", "The run goes on as a fork of another one.");
   error.set("instance", reference);
   started_at = {};  // it starts when it goes on
+  wind_up.undid = false;
+  wind_up.finished.clear();
   close(Phase::cancelled);
   return true;
 }
@@ -212,7 +228,7 @@ void Core::rearm_limit(Activation& act) {
     if (limit.has_value()) timer = set_timer(act, limit.value(), use);
   };
   if (act.id == root) {
-    if (plan->timeout) arm(*plan->timeout, workflow_input, act.timeout_timer, TimerUse::run_timeout);
+    if (plan->timeout && act.role == ListRole::root) arm(*plan->timeout, workflow_input, act.timeout_timer, TimerUse::run_timeout);
   } else if (act.kind == Kind::task) {
     if (!act.agent.empty()) {
       const auto limit = dsl::to_duration(act.agent[0].settings.get("budget").get("time"));

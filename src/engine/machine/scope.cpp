@@ -14,8 +14,48 @@ json::Value describe_time(TimePoint time) {
       {{"iso8601", to_rfc3339(time)}, {"epoch", json::Value::object({{"seconds", millis / 1000}, {"milliseconds", millis}})}});
 }
 
+/// What one list binds: name and value of each variable. `visit` says whether to go on.
+template <class Visit>
+bool each_bound(const Core& core, const Activation& list, const Visit& visit) {
+  if (list.role == ListRole::finally || list.role == ListRole::undo) {
+    // An attempt of a `try` is undone because of the error that was caught; everything else at the end of the run.
+    const auto* attempt = core.parent_of(list);
+    const auto status = attempt != nullptr ? to_text(Phase::faulted) : to_text(core.wind_up.ending);
+    if (!visit("error", attempt != nullptr ? attempt->extra : core.wind_up.error) || !visit("status", json::Value(status))) return false;
+    if (list.role == ListRole::finally) return true;
+    for (const auto& member : core.wind_up.finished[list.number].variables.members()) {
+      if (!visit(member.name(), member.value)) return false;
+    }
+    return true;
+  }
+  if (list.task == dsl::kNoTask) return true;
+  const auto& body = core.task_of(list).body;
+  if (!list.is_round) return list.role != ListRole::handler || visit(std::get<dsl::TryTask>(body).handler.as, list.extra);
+  if (const auto* loop = std::get_if<dsl::ForTask>(&body))
+    return visit(loop->each, list.extra) && visit(loop->at, json::Value(list.number));
+  const auto* listen = std::get_if<dsl::ListenTask>(&body);
+  const auto& foreach = listen != nullptr ? *listen->foreach : *std::get<dsl::CallTask>(body).foreach;
+  return visit(foreach.item, list.extra) && visit(foreach.at, json::Value(list.number));
+}
+
+/// Innermost first, up to what undoes: that runs outside of what was around the task.
+template <class Visit>
+void each_local(const Core& core, const Activation* at, const Visit& visit) {
+  for (const auto* place = at; place != nullptr; place = core.parent_of(*place)) {
+    if (place->kind == Kind::list && (!each_bound(core, *place, visit) || place->role == ListRole::undo)) return;
+  }
+}
+
 json::Value describe_runtime() {
   return json::Value::object({{"name", "pawl"}, {"version", PAWL_VERSION}, {"metadata", json::Value::object()}});
+}
+
+json::Value describe_task(const dsl::Task& task) {
+  auto descriptor = task.definition.is_object() ? task.definition : json::Value::object();
+  descriptor.set("name", task.name);
+  descriptor.set("reference", task.reference);
+  descriptor.set("definition", task.definition);
+  return descriptor;
 }
 
 }  // namespace
@@ -44,30 +84,26 @@ bool TaskScope::find_local(std::string_view name, json::Value& value) const {
       return true;
     }
   }
-  for (const auto* place = at_; place != nullptr; place = core_.parent_of(*place)) {
-    if (place->kind != Kind::list || place->task == dsl::kNoTask) continue;
-    const auto& body = core_.task_of(*place).body;
-    if (place->is_round) {
-      const auto* loop = std::get_if<dsl::ForTask>(&body);
-      const auto* listen = std::get_if<dsl::ListenTask>(&body);
-      const dsl::ForeachClause* foreach = nullptr;
-      if (loop == nullptr)
-        foreach
-          = listen != nullptr ? &*listen->foreach : &*std::get<dsl::CallTask>(body).foreach;
-      const std::string& each = loop != nullptr ? loop->each : foreach->item;
-      const std::string& at = loop != nullptr ? loop->at : foreach->at;
-      if (name == each) value = place->extra;
-      if (name == at) value = json::Value(place->number);
-      if (name == each || name == at) return true;
-    } else if (place->role == ListRole::handler && name == std::get<dsl::TryTask>(body).handler.as) {
-      value = place->extra;
-      return true;
-    }
-  }
-  return false;
+  bool found = false;
+  each_local(core_, at_, [&](std::string_view bound, const json::Value& is) {
+    found = bound == name;
+    if (found) value = is;
+    return !found;
+  });
+  return found;
 }
 
-/// Of the task that evaluates; inside of an extension's lists, of the task that is extended (so that a log line can name it).
+json::Value TaskScope::locals() const {
+  auto all = json::Value::object();
+  each_local(core_, at_, [&](std::string_view bound, const json::Value& is) {
+    if (all.find(bound) == nullptr) all.set(bound, is);
+    return true;
+  });
+  return all;
+}
+
+/// Of the task that evaluates; inside of an extension's lists, of the task that is extended (so that a log line can name it); inside of a
+/// compensation, of the task that it undoes.
 json::Value TaskScope::task_descriptor() const {
   const Activation* described = at_;
   if (described != nullptr && described->kind == Kind::list) described = nullptr;
@@ -76,13 +112,17 @@ json::Value TaskScope::task_descriptor() const {
       described = core_.parent_of(*place);
       break;
     }
+    if (place->kind == Kind::list && place->role == ListRole::undo) {
+      const auto& undone = core_.wind_up.finished[place->number];
+      auto descriptor = describe_task(core_.plan->task(undone.task));
+      descriptor.set("input", undone.input);
+      descriptor.set("output", undone.output);
+      descriptor.set("startedAt", describe_time(undone.started_at));
+      return descriptor;
+    }
   }
   if (described == nullptr) return {};
-  const auto& task = core_.task_of(*described);
-  auto descriptor = task.definition.is_object() ? task.definition : json::Value::object();
-  descriptor.set("name", task.name);
-  descriptor.set("reference", task.reference);
-  descriptor.set("definition", task.definition);
+  auto descriptor = describe_task(core_.task_of(*described));
   descriptor.set("input", described == at_ ? input_ : described->input);
   descriptor.set("startedAt", describe_time(described->started_at));
   if (output_ != nullptr && described == at_) descriptor.set("output", *output_);

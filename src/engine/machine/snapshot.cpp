@@ -2,6 +2,8 @@
 // usual value are left out.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/machine/detail/agent_memory.hpp"
 #include "engine/machine/detail/core.hpp"
 
@@ -250,6 +252,36 @@ void describe(Archive& archive, FaultPoint& point) {
 }
 
 template <class Archive>
+void describe(Archive& archive, Finished& entry) {
+  archive("status", entry.status);
+  archive("task", entry.task);
+  archive("iteration", entry.iteration);
+  archive("attempt", entry.attempt);
+  archive("started", entry.started_at);
+  archive("input", entry.input);
+  archive("output", entry.output);
+  archive("context", entry.context);
+  archive("variables", entry.variables);
+  archive("error", entry.error);
+}
+
+template <class Archive>
+void describe(Archive& archive, WindUp& wind_up) {
+  archive("stage", wind_up.stage);
+  archive("undid", wind_up.undid);
+  archive("closed", wind_up.has_closed);
+  archive("asked", wind_up.was_asked);
+  archive("attempt", wind_up.attempt);
+  archive("ending", wind_up.ending);
+  archive("output", wind_up.output);
+  archive("error", wind_up.error);
+  archive("context", wind_up.context);
+  archive("point", wind_up.point);
+  archive("record", wind_up.record, kNone);
+  archive("finished", wind_up.finished);
+}
+
+template <class Archive>
 void describe(Archive& archive, Core& core) {
   archive("phase", core.phase);
   archive("suspended", core.suspended);
@@ -277,6 +309,7 @@ void describe(Archive& archive, Core& core) {
   archive("mailbox", core.mailbox);
   archive("fault_point", core.fault_point);
   archive("fault_record", core.fault_record, kNone);
+  archive("wind_up", core.wind_up);
 }
 
 // ---- types to values and back -------------------------------------------------------------------------------------------------
@@ -375,6 +408,16 @@ bool fits(const Core& core, const Activation& act) {
          agent.recalled <= agent.transcript.size();
 }
 
+/// A list of the document itself, or one that has an owner, and what it undoes where it does.
+bool has_place(const Core& core, const Activation& act) {
+  const bool is_list = act.kind == Kind::list;
+  if (is_list && act.role == ListRole::root) return true;
+  if (is_list && act.role == ListRole::finally) return !core.plan->finally.tasks.empty();
+  if (act.task >= core.plan->tasks.size()) return false;
+  if (!is_list || act.role != ListRole::undo) return true;
+  return act.number < core.wind_up.finished.size() && core.wind_up.finished[act.number].task == act.task;
+}
+
 /// Indices that a snapshot holds must lie within its own tables and the plan: a damaged one is refused, never followed.
 bool is_sound(const Core& core) {
   const auto slot_ok = [&](ActivationId id) {
@@ -385,8 +428,7 @@ bool is_sound(const Core& core) {
   for (const auto& act : core.activations) {
     if (!act) return false;
     if (act->id == kNone) continue;  // free
-    const bool is_root = act->kind == Kind::list && act->role == ListRole::root;
-    if (!is_root && act->task >= tasks) return false;
+    if (!has_place(core, *act)) return false;
     if (!fits(core, *act)) return false;
     if (!slot_ok(act->context_owner) || !link_ok(act->parent) || !link_ok(act->first_child)) return false;
     if (!link_ok(act->next_sibling) || !link_ok(act->previous_sibling)) return false;
@@ -411,10 +453,15 @@ bool is_sound(const Core& core) {
   for (const auto id : core.listeners) {
     if (!slot_ok(id)) return false;
   }
-  for (const auto& act : core.fault_point.chain) {
-    const bool is_root = act.kind == Kind::list && act.role == ListRole::root;
-    if (!is_root && (act.task >= tasks || !fits(core, act))) return false;
+  for (const auto& entry : core.wind_up.finished) {
+    if (entry.task >= tasks || core.plan->task(entry.task).compensation.tasks.empty()) return false;
   }
+  for (const auto* point : {&core.fault_point, &core.wind_up.point}) {
+    const auto stands = [&](const Activation& act) { return has_place(core, act) && fits(core, act); };
+    if (!std::all_of(point->chain.begin(), point->chain.end(), stands)) return false;
+  }
+  const bool is_open = core.root != kNone && slot_ok(core.root);
+  if (core.wind_up.stage != WindUp::Stage::main && !is_open) return false;
   return link_ok(core.root) && (core.fault_record == kNone || core.fault_record < core.records.size());
 }
 
@@ -444,8 +491,10 @@ Result<void> Core::restore(const json::Value& snapshot) {
   for (auto& act : activations) {
     if (act->id != kNone && act->kind == Kind::list) act->tasks = &list_of(*act);
   }
-  for (auto& act : fault_point.chain) {
-    if (act.kind == Kind::list) act.tasks = &list_of(act);
+  for (auto* point : {&fault_point, &wind_up.point}) {
+    for (auto& act : point->chain) {
+      if (act.kind == Kind::list) act.tasks = &list_of(act);
+    }
   }
   if (mailbox) {
     if (mailbox->seen_from > mailbox->seen.size()) return damaged("a member has the wrong value");

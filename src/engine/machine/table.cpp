@@ -35,6 +35,11 @@ Activation& Core::create(Kind kind, Activation* parent, std::uint32_t number) {
 
 void Core::release(Activation& act) {
   PAWL_ASSERT(act.first_child == kNone, "an activation goes after its children");
+  if (act.role == ListRole::finally) wind_up.attempt = std::max(wind_up.attempt, act.max_attempt);
+  if (act.role == ListRole::undo && act.number < wind_up.finished.size()) {
+    auto& undone = wind_up.finished[act.number];
+    undone.attempt = std::max(undone.attempt, act.max_attempt);
+  }
   if (act.previous_sibling != kNone) {
     activations[act.previous_sibling]->next_sibling = act.next_sibling;
   } else if (act.parent != kNone) {
@@ -160,6 +165,11 @@ StepKey Core::step_key(const Activation& act) const { return {act.task, iteratio
 std::vector<std::uint32_t> Core::iteration_of(const Activation& act) const {
   std::vector<std::uint32_t> rounds;
   for (const auto* place = &act; place != nullptr; place = parent_of(*place)) {
+    if (place->kind == Kind::list && place->role == ListRole::undo) {  // within the rounds of what it undoes
+      const auto& outer = wind_up.finished[place->number].iteration;
+      rounds.insert(rounds.end(), outer.rbegin(), outer.rend());
+      break;
+    }
     if (!place->is_round) continue;
     rounds.push_back(place->number);
     // A call of a tool: which turn's it is.

@@ -1,12 +1,16 @@
 // `try`: attempts by the retry policy first, then `catch.do` if there is one, else the error goes on. An error that the filters do not let
 // through, and one raised in `catch.do`, go up at once. With neither policy nor `catch.do` the error is swallowed and the output is the
-// input.
+// input. With `metadata.compensate: true` what the attempt had finished is undone before any of that, newest first; meanwhile the error
+// lies in `extra`.
+#include <utility>
+
 #include "engine/machine/detail/core.hpp"
 
 namespace pawl::engine::detail {
 
 void Core::start(Activation& act, const dsl::TryTask& body) {
   act.count = 0;
+  act.cursor = wind_up.finished.size();
   start_attempt(act, body);
 }
 
@@ -33,6 +37,10 @@ void Core::start_attempt(Activation& act, const dsl::TryTask& body) {
 }
 
 void Core::ended_in(Activation& act, const dsl::TryTask& body, Ended& ended) {
+  if (ended.role == ListRole::undo) {
+    undone(ended.number, std::move(ended.error));
+    return undo_attempt(act, body);
+  }
   if (ended.role == ListRole::handler) {
     if (ended.ending == Ending::faulted) return propagate(act, std::move(ended.error));
     if (body.handler.then) {
@@ -49,6 +57,23 @@ void Core::attempt_failed(Activation& act, const dsl::TryTask& body, json::Value
   bool caught = false;
   if (!is_caught(act, body.handler, problem, caught)) return;
   if (!caught) return propagate(act, std::move(problem));
+  if (!body.undoes) return deal_with(act, body, std::move(problem));
+  act.extra = std::move(problem);
+  undo_attempt(act, body);
+}
+
+void Core::undo_attempt(Activation& act, const dsl::TryTask& body) {
+  for (auto number = wind_up.finished.size(); number-- > act.cursor;) {
+    const auto& entry = wind_up.finished[number];
+    if (entry.status == Finished::Status::done && lies_in(entry, act)) return start_undo(&act, static_cast<std::uint32_t>(number));
+  }
+  auto problem = std::exchange(act.extra, {});
+  if (auto failures = undo_failures(&act); !failures.empty()) problem.set("compensation_failures", std::move(failures));
+  deal_with(act, body, std::move(problem));
+}
+
+/// Of an error that is caught.
+void Core::deal_with(Activation& act, const dsl::TryTask& body, json::Value problem) {
   if (body.handler.retry) {
     std::optional<Millis> delay;
     const RetryQuestion question{*body.handler.retry, body.handler.as, problem, act.count, act.started_at, 0};

@@ -15,6 +15,7 @@ export function variablesAround(definition: string, reference: string): string[]
       names.push(name);
     }
   };
+  if (reference.startsWith('/document/metadata/finally/')) bind('error', 'status');
   for (let end = 1; end < path.length; end += 1) {
     const task = document.getIn(path.slice(0, end), true);
     if (!isMap(task)) continue;

@@ -26,6 +26,8 @@ const TASK_KEYS: [string, string][] = [
   ['export', 'keeps something in the context'],
   ['timeout', 'how long it may take'],
   ['retry', 'how often and when again'],
+  ['compensate', 'in `metadata` of a task: what undoes it when the run fails'],
+  ['finally', 'in `metadata` of the document: tasks that run at every end'],
   ['schedule', 'when the workflow starts'],
   ['use', 'secrets, functions and errors by name'],
 ];

@@ -76,6 +76,7 @@ class Core {
   std::unique_ptr<Mailbox> mailbox;
   FaultPoint fault_point;
   std::uint32_t fault_record = kNone;  // record of the task where the latest fault began
+  WindUp wind_up;
 
  private:
   // run.cpp: events and the control loop
@@ -102,7 +103,24 @@ class Core {
   void complete_run(json::Value result);
   void fault_run(json::Value problem);
   void end_run(const Activation& from, const json::Value& result);
+  void drop_all();
   void close(Phase final_phase);
+
+  // wind_up.cpp: what comes after the main part
+  [[nodiscard]] bool is_undoing(const Activation& act) const;
+  void note_finished(const Activation& act);
+  void end_main(Phase ending, json::Value problem);
+  void undo_next();
+  void start_undo(Activation* parent, std::uint32_t number);
+  void undone(std::uint32_t number, json::Value problem);
+  void start_finally();
+  void part_ended(json::Value problem);
+  void break_off(json::Value problem);
+  void finish(Phase last, json::Value problem);
+  [[nodiscard]] json::Value undo_failures(const Activation* within) const;
+  [[nodiscard]] bool lies_in(const Finished& entry, const Activation& act) const;
+  [[nodiscard]] Result<void> check_undo_again(const RetryRequested& request) const;
+  void undo_again();
 
   // table.cpp: activations, effects, timers
   Activation& create(Kind kind, Activation* parent, std::uint32_t number);
@@ -219,6 +237,8 @@ class Core {
   void join_branches(Activation& act);
   void start_attempt(Activation& act, const dsl::TryTask& body);
   void attempt_failed(Activation& act, const dsl::TryTask& body, json::Value problem);
+  void undo_attempt(Activation& act, const dsl::TryTask& body);
+  void deal_with(Activation& act, const dsl::TryTask& body, json::Value problem);
   void catch_error(Activation& act, const dsl::TryTask& body, json::Value problem);
   bool is_caught(Activation& act, const dsl::CatchClause& handler, const json::Value& problem, bool& caught);
 

@@ -30,6 +30,8 @@ class TaskScope final : public dsl::Scope {
     return *this;
   }
 
+  /// Of the loops and handlers around `at`, as an object.
+  [[nodiscard]] json::Value locals() const;
   [[nodiscard]] json::Value variable(std::string_view name) const override;
   [[nodiscard]] TimePoint now() const override;
 

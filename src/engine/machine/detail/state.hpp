@@ -23,7 +23,7 @@ inline constexpr std::uint32_t kNone = UINT32_MAX;
 
 enum class Kind : std::uint8_t { task, list };
 /// What a list is to its owner.
-enum class ListRole : std::uint8_t { root, body, handler, before, after };
+enum class ListRole : std::uint8_t { root, body, handler, before, after, undo, finally };
 /// How far a task has come (design: if, input, before, body, after, output, export, then).
 enum class Step : std::uint8_t { created, before, body, after, ended };
 enum class Ending : std::uint8_t { completed, skipped, faulted };
@@ -83,7 +83,8 @@ struct Activation {
   ActivationId previous_sibling = kNone;
   ActivationId context_owner = kNone;  ///< whose `context` the expressions here see
   dsl::TaskIndex task = dsl::kNoTask;  ///< of a list: its owner's
-  std::uint32_t number = 0;  ///< which child of its parent: place in a list, round, branch, node, turn, call; of before/after: extension
+  std::uint32_t number =
+      0;  ///< which child of its parent: place in a list, round, branch, node, turn, call; of before/after: extension; of undo: `Finished`
   Kind kind = Kind::task;
   ListRole role = ListRole::root;
   Step step = Step::created;
@@ -113,7 +114,7 @@ struct Activation {
   json::Value context;  ///< where `owns_context`
   std::vector<Child> children;
   std::vector<AgentState> agent;         ///< of an agent: one
-  std::uint64_t cursor = 0;              ///< `listen`: first message not yet looked at
+  std::uint64_t cursor = 0;              ///< `listen`: first message not yet looked at; `try`: first `Finished` that may be its own
   const dsl::TaskList* tasks = nullptr;  ///< list: what it runs; derived from owner and role
 };
 
@@ -182,6 +183,21 @@ struct Mailbox {
   bool remember(std::string key, std::size_t limit);
 };
 
+/// A finished task that can be undone, and what undoing it needs.
+struct Finished {
+  enum class Status : std::uint8_t { done, undone, failed };
+  Status status = Status::done;
+  dsl::TaskIndex task = dsl::kNoTask;
+  std::vector<std::uint32_t> iteration;
+  std::uint32_t attempt = 0;  ///< highest number that undoing it has used
+  TimePoint started_at{};
+  json::Value input;
+  json::Value output;
+  json::Value context;    ///< as the task left it
+  json::Value variables;  ///< object: of the loops and handlers around it
+  json::Value error;      ///< failed: why
+};
+
 /// Where a run stood when it faulted or was cancelled: enough to start again from there.
 struct FaultPoint {
   enum class Restart : std::uint8_t { nothing, child, children, output };
@@ -189,6 +205,24 @@ struct FaultPoint {
   Restart restart = Restart::nothing;
   std::uint32_t number = 0;  ///< child: which one of the last activation in the chain
   json::Value raw_input;     ///< child: what it had
+};
+
+/// What is to be done when the main part of a run is over, and what that came to.
+struct WindUp {
+  enum class Stage : std::uint8_t { main, undoing, finally };
+  Stage stage = Stage::main;
+  bool undid = false;         ///< the run's compensations have begun: its main part cannot go on any more
+  bool has_closed = false;    ///< `finally` has run
+  bool was_asked = false;     ///< to cancel: the next time what winds up is broken off
+  std::uint32_t attempt = 0;  ///< highest number that `finally` has used
+  // Of the main part:
+  Phase ending = Phase::pending;
+  json::Value output;
+  json::Value error;
+  json::Value context;
+  FaultPoint point;
+  std::uint32_t record = kNone;
+  std::vector<Finished> finished;  ///< in the order in which they did
 };
 
 }  // namespace pawl::engine::detail

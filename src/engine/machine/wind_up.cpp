@@ -1,0 +1,227 @@
+// The end of a run. When its main part is over in any way, what it had done is undone if the run faulted or was cancelled (the
+// compensations of finished tasks, newest first, each exactly once), then `finally` runs; only then the run has ended, as its main part
+// did.
+//
+// - Each compensation and `finally` is a tree of activations of its own, one after the other, with a list as its root.
+// - A compensation that fails is noted in its `Finished`, and the next one runs. The run's error names those that failed.
+// - `finally` that fails makes the run fault; the error of the main part is its `cause`.
+// - A cancel while the run winds up counts, and changes nothing; the second one breaks off what is going on.
+// - `try` with `metadata.compensate: true` undoes what a failed attempt had finished by the same means, below itself (try_task.cpp).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "engine/machine/detail/core.hpp"
+#include "engine/machine/dry_run.hpp"
+
+namespace pawl::engine::detail {
+namespace {
+
+using Stage = WindUp::Stage;
+using Status = Finished::Status;
+
+bool is_open(const Finished& entry) { return entry.status == Status::done; }
+
+}  // namespace
+
+/// Whether it is, or lies below, what undoes a task.
+bool Core::is_undoing(const Activation& act) const {
+  for (const auto* place = &act; place != nullptr; place = parent_of(*place)) {
+    if (place->kind == Kind::list && place->role == ListRole::undo) return true;
+  }
+  return false;
+}
+
+/// A task has completed. What undoes something is not undone itself, even where it calls a function that could be.
+void Core::note_finished(const Activation& act) {
+  const auto& task = task_of(act);
+  if (task.compensation.tasks.empty() || wind_up.stage != Stage::main || is_undoing(act)) return;
+  auto& entry = wind_up.finished.emplace_back();
+  entry.task = act.task;
+  entry.iteration = iteration_of(act);
+  entry.started_at = act.started_at;
+  entry.input = act.input;
+  entry.output = act.output;
+  entry.context = context_of(act);
+  entry.variables = TaskScope(*this, parent_of(act), act.input).locals();
+}
+
+/// `problem` is null where it completed.
+void Core::end_main(Phase ending, json::Value problem) {
+  const bool has_begun = root != kNone;
+  const bool undoes = ending != Phase::completed && std::any_of(wind_up.finished.begin(), wind_up.finished.end(), is_open);
+  if (!has_begun || (!undoes && plan->finally.tasks.empty())) {
+    output = std::exchange(wind_up.output, {});
+    error = std::move(problem);
+    return close(ending);
+  }
+  wind_up.ending = ending;
+  wind_up.error = std::move(problem);
+  wind_up.context = activations[root]->context;
+  wind_up.point = std::exchange(fault_point, {});
+  wind_up.record = std::exchange(fault_record, kNone);
+  drop_all();
+  suspended = false;
+  if (!undoes) return start_finally();
+  wind_up.undid = true;
+  wind_up.stage = Stage::undoing;
+  undo_next();
+}
+
+void Core::undo_next() {
+  for (auto number = wind_up.finished.size(); number-- > 0;) {
+    if (is_open(wind_up.finished[number])) return start_undo(nullptr, static_cast<std::uint32_t>(number));
+  }
+  start_finally();
+}
+
+/// Below a `try`, or (`parent` is null) as what the run does now.
+void Core::start_undo(Activation* parent, std::uint32_t number) {
+  auto& list = create(Kind::list, parent, number);
+  if (parent == nullptr) root = list.id;
+  const auto& entry = wind_up.finished[number];
+  list.role = ListRole::undo;
+  list.task = entry.task;
+  list.tasks = &list_of(list);
+  // The same place may have finished several times (a backward `then`, a retry), and a compensation may have been broken off.
+  list.attempt = 1;
+  for (const auto& other : wind_up.finished) {
+    if (other.task == entry.task && other.iteration == entry.iteration) list.attempt = std::max(list.attempt, other.attempt + 1);
+  }
+  list.max_attempt = list.attempt;
+  list.owns_context = true;
+  list.context_owner = list.id;
+  list.context = entry.context;
+  list.output = entry.output;
+  if (parent == nullptr && info.dry_run) list.timeout_timer = set_timer(list, kDryRunTime, TimerUse::run_timeout);
+  step_list(list);
+}
+
+/// A compensation has ended. What it needed is not needed any more, unless it failed: then it can be retried.
+void Core::undone(std::uint32_t number, json::Value problem) {
+  auto& entry = wind_up.finished[number];
+  entry.status = problem.is_null() ? Status::undone : Status::failed;
+  entry.error = std::move(problem);
+  if (entry.status == Status::failed) return;
+  entry.input = {};
+  entry.output = {};
+  entry.context = {};
+  entry.variables = {};
+}
+
+void Core::start_finally() {
+  if (wind_up.has_closed || plan->finally.tasks.empty()) return finish(wind_up.ending, {});
+  wind_up.stage = Stage::finally;
+  auto& list = create(Kind::list, nullptr, 0);
+  root = list.id;
+  list.role = ListRole::finally;
+  list.tasks = &plan->finally;
+  list.attempt = wind_up.attempt + 1;
+  list.max_attempt = list.attempt;
+  list.owns_context = true;
+  list.context_owner = list.id;
+  list.context = wind_up.context;
+  list.output = wind_up.output;
+  if (info.dry_run) list.timeout_timer = set_timer(list, kDryRunTime, TimerUse::run_timeout);
+  step_list(list);
+}
+
+/// What winds the run up has come to its end, or (`problem`) failed.
+void Core::part_ended(json::Value problem) {
+  const auto number = activations[root]->number;
+  drop_all();
+  if (wind_up.stage == Stage::undoing) {
+    undone(number, std::move(problem));
+    return undo_next();
+  }
+  wind_up.has_closed = true;
+  const auto last = problem.is_null() ? wind_up.ending : Phase::faulted;
+  finish(last, std::move(problem));
+}
+
+void Core::break_off(json::Value problem) {
+  if (wind_up.stage == Stage::undoing) undone(activations[root]->number, problem);
+  finish(Phase::cancelled, std::move(problem));
+}
+
+/// `problem`: of winding up.
+void Core::finish(Phase last, json::Value problem) {
+  error = wind_up.error;
+  auto failures = undo_failures(nullptr);
+  if (!failures.empty() && error.is_object()) {
+    std::string names;
+    for (const auto& failure : failures.items()) fmt::format_to(std::back_inserter(names), " {}", failure.get("task").as_string());
+    const auto& detail = error.get("detail");
+    error.set("detail",
+              fmt::format("{}{}Not undone:{}", detail.is_string() ? detail.as_string() : "", detail.is_string() ? " " : "", names));
+    error.set("compensation_failures", std::move(failures));
+  }
+  if (!problem.is_null()) {
+    if (!error.is_null()) problem.set("cause", std::move(error));
+    error = std::move(problem);
+  }
+  if (wind_up.ending != Phase::completed) {  // else it is `finally` that can be retried
+    fault_point = std::exchange(wind_up.point, {});
+    fault_record = wind_up.record;
+  }
+  if (last == Phase::completed) output = std::move(wind_up.output);
+  close(last);
+}
+
+/// Of compensations that failed: of the whole run, or of those within a `try`.
+json::Value Core::undo_failures(const Activation* within) const {
+  auto failures = json::Value::array();
+  for (const auto& entry : wind_up.finished) {
+    if (entry.status != Status::failed || (within != nullptr && !lies_in(entry, *within))) continue;
+    auto failure = json::Value::object({{"task", plan->task(entry.task).reference}, {"error", entry.error}});
+    if (!entry.iteration.empty()) {
+      auto rounds = json::Value::array();
+      for (const auto round : entry.iteration) rounds.push_back(json::Value(round));
+      failure.set("iteration", std::move(rounds));
+    }
+    failures.push_back(std::move(failure));
+  }
+  return failures;
+}
+
+/// Whether it finished below this very execution of a `try`.
+bool Core::lies_in(const Finished& entry, const Activation& act) const {
+  const auto index = static_cast<std::size_t>(&entry - wind_up.finished.data());
+  if (index < act.cursor) return false;
+  auto task = plan->task(entry.task).parent;
+  while (task != dsl::kNoTask && task != act.task) task = plan->task(task).parent;
+  const auto rounds = iteration_of(act);
+  return task == act.task && rounds.size() <= entry.iteration.size() && std::equal(rounds.begin(), rounds.end(), entry.iteration.begin());
+}
+
+Result<void> Core::check_undo_again(const RetryRequested& request) const {
+  if (std::all_of(wind_up.finished.begin(), wind_up.finished.end(), [](const auto& entry) { return entry.status == Status::undone; })) {
+    return Error(ErrorClass::conflict, "run.not_retryable",
+                 "What the run had done was undone: it cannot go on. Start a new run, or fork this one from its beginning.");
+  }
+  if (request.from.empty() && !request.input) return {};
+  return Error(
+      ErrorClass::unprocessable, "run.not_retryable_from",
+      "The run has begun to undo what it had done: a retry runs the compensations that are left, and takes neither a task nor an input.");
+}
+
+/// A retry of what could not be undone. `finally` does not run again where it had.
+void Core::undo_again() {
+  for (auto& entry : wind_up.finished) {
+    if (entry.status != Status::failed) continue;
+    entry.status = Status::done;
+    entry.error = {};
+  }
+  error = {};
+  ended_at.reset();
+  phase = Phase::running;
+  wind_up.was_asked = false;
+  wind_up.stage = Stage::undoing;
+  wind_up.point = std::exchange(fault_point, {});
+  undo_next();
+}
+
+}  // namespace pawl::engine::detail
