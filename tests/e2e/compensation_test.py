@@ -96,9 +96,11 @@ class Compensation(unittest.TestCase):
         self.assertEqual(status, expect, f"{method} {path}: {reply}")
         return reply
 
+    def definition(self):
+        return DOCUMENT.replace("SHOP", f"http://127.0.0.1:{self.shop.server_port}")
+
     def create(self):
-        definition = DOCUMENT.replace("SHOP", f"http://127.0.0.1:{self.shop.server_port}")
-        return self.call("POST", "/api/workflows", {"definition": definition}, 201)
+        return self.call("POST", "/api/workflows", {"definition": self.definition()}, 201)
 
     def ended(self, run):
         def view():
@@ -153,7 +155,7 @@ class Compensation(unittest.TestCase):
         self.assertEqual(reached["hosts"][0]["tasks"],
                          ["/do/0/reserve", "/do/0/reserve/metadata/compensate", "/do/1/charge", "/do/1/charge/metadata/compensate",
                           "/do/2/ship", "/document/metadata/finally/0/close"])
-        drawn = self.call("POST", "/api/workflows/validate", {"definition": DOCUMENT})["graph"]
+        drawn = self.call("POST", "/api/workflows/validate", {"definition": self.definition()})["graph"]
         self.assertIn({"from": "/do/2/ship", "to": "/document/metadata/finally/0/close", "label": "finally"}, drawn["edges"])
         dry = self.call("POST", f"/api/workflows/{workflow['id']}/execute", {"dry_run": True, "wait": 30})
         tasks = self.call("GET", f"/api/runs/{dry['id']}")["tasks"]

@@ -142,6 +142,7 @@ void Compiler::list_task(TaskIndex index, const Node& node, const std::string& n
   made.name = name;
   made.reference = place.reference(node.pointer);
   made.definition = node.value;
+  made.sees_secrets = !in_function_;
   const Names after = with_name(place.names, "output");
   if (const auto input = member(node, "input")) made.input = data_in(*input, place.names);
   if (const auto output = member(node, "output")) made.output = data_out(*output, after, "`output`");

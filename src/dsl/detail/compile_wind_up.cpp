@@ -43,11 +43,11 @@ void Compiler::compensation(Task& task, const Node& node, const Place& place) {
   if (index != kNoTask) task.compensation.tasks.push_back(index);
 }
 
-/// In a task list it may be written as its tasks are, by `type` and `params`.
+/// In a task list (not in a function that is called from one) it may be written as its tasks are, by `type` and `params`.
 TaskIndex Compiler::compensating_task(const Node& node, const std::string& name, const Place& place) {
   constexpr std::array<std::string_view, 9> kMembers = {"name",  "description", "type",   "params",  "timeout",
                                                         "input", "output",      "export", "metadata"};
-  if (!plan_.task_list_form || node.value.find("type") == nullptr)
+  if (!plan_.task_list_form || in_function_ || node.value.find("type") == nullptr)
     return task(node, name, place, {{}, "what compensates is not in a list"});
   const auto index = reserve_task(node.pointer);
   if (index == kNoTask) return kNoTask;
