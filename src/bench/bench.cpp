@@ -56,8 +56,8 @@ class Server {
     return server;
   }
 
-  /// The request that runs this workflow once and waits for its end.
-  Result<std::string> execute_request(const std::string& definition, const std::string& input = "{}") {
+  /// The request that runs this workflow once, and waits for its end if it `waits`.
+  Result<std::string> execute_request(const std::string& definition, bool waits = true) {
     json::Value body = json::Value::object({{"definition", definition}});
     auto reply = run_load({.port = port_, .request = make_request("POST", "/api/workflows", json::to_text(body), kKey), .requests = 1});
     if (reply.has_error()) return reply.error();
@@ -66,7 +66,16 @@ class Server {
       return Error(ErrorClass::internal, "bench.workflow", "the workflow was refused: " + reply.value().last_body);
     }
     const auto path = "/api/workflows/" + std::string(workflow.value().get("id").as_string()) + "/execute";
-    return make_request("POST", path, R"({"wait":true,"input":)" + input + "}", kKey);
+    return make_request("POST", path, waits ? R"({"wait":true,"input":{}})" : R"({"input":{}})", kKey);
+  }
+
+  /// Starts runs that do not end.
+  Result<LoadResult> begin(const std::string& request, std::uint32_t connections, std::uint64_t requests) {
+    auto result = run_load({.port = port_, .request = request, .connections = connections, .requests = requests});
+    if (result.has_value() && result.value().refused > 0) {
+      return Error(ErrorClass::internal, "bench.run", "runs were not started: " + result.value().last_body.substr(0, 400));
+    }
+    return result;
   }
 
   /// Runs the load and makes sure that what was measured did complete.
@@ -305,6 +314,28 @@ class Bench {
     return {};
   }
 
+  /// Runs that wait for days are to cost disk, and no memory that grows with them.
+  Result<void> waiting() {
+    PAWL_TRY(server, Server::start(options_, "waiting"));
+    PAWL_TRY(request, server->execute_request(header("waiting") + "  - rest: {wait: {days: 10}}\n", false));
+    PAWL_TRY_VOID(server->begin(request, 64, scaled(10'000)));
+    const auto few = server->resident_bytes();
+    const auto runs = scaled(1'000'000);
+    PAWL_TRY(result, server->begin(request, 64, runs));
+    const auto many = server->resident_bytes();
+    const auto of = fmt::format("{} runs that wait", runs);
+    add({"waiting", of + ", begun", result.per_second(), "/s"});
+    add({"waiting", of + ": memory", static_cast<double>(many) / 1e6, "MB", 0, false, fmt::format("that with {}", scaled(10'000)),
+         static_cast<double>(many) / static_cast<double>(few)});
+    server->stop();
+    add({"waiting", of + ": disk for each, without the audit file",
+         static_cast<double>(server->disk().database) / static_cast<double>(runs), "bytes", 0, false});
+    PAWL_TRY(again, Server::start(options_, "waiting"));
+    add({"waiting", of + ": start to first answer", again->start_ms(), "ms", 0, false});
+    add({"waiting", of + ": memory after a start", static_cast<double>(again->resident_bytes()) / 1e6, "MB", 0, false});
+    return {};
+  }
+
  private:
   static std::string steps(const std::string& task, int count) {
     auto text = header("functions");
@@ -383,6 +414,7 @@ class Bench {
 struct Named {
   const char* name;
   Result<void> (Bench::*run)();
+  bool only_by_name = false;  ///< takes minutes
 };
 constexpr Named kBenchmarks[] = {{"limits", &Bench::limits},
                                  {"noop", &Bench::noop},
@@ -393,7 +425,8 @@ constexpr Named kBenchmarks[] = {{"limits", &Bench::limits},
                                  {"functions", &Bench::functions},
                                  {"agent-turn", &Bench::agent_turn},
                                  {"start", &Bench::start_up},
-                                 {"disk", &Bench::disk}};
+                                 {"disk", &Bench::disk},
+                                 {"waiting", &Bench::waiting, true}};
 
 bool met(const Figure& figure) { return figure.more_is_better ? figure.value >= figure.target : figure.value <= figure.target; }
 
@@ -409,7 +442,7 @@ Result<std::vector<Figure>> run_benchmarks(const BenchOptions& options) {
   Bench bench(options);
   bool any = false;
   for (const auto& benchmark : kBenchmarks) {
-    if (!options.name.empty() && options.name != benchmark.name) continue;
+    if (options.name.empty() ? benchmark.only_by_name : options.name != benchmark.name) continue;
     any = true;
     PAWL_TRY_VOID((bench.*benchmark.run)());
   }
