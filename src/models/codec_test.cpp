@@ -247,6 +247,29 @@ TEST(Codecs, A1CallsThatAreCutOffAreNeverComplete) {
   EXPECT_NE(body->tool_calls.at(0).arguments_error, "");
 }
 
+TEST(Codecs, A1FiguresOfTokensStayWithinReasonWhateverAProviderSays) {
+  const std::pair<Wire, std::string> bodies[] = {
+      {Wire::chat, R"({"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],
+        "usage":{"prompt_tokens":-5,"completion_tokens":9223372036854775807,"prompt_tokens_details":{"cached_tokens":1e300}}})"},
+      {Wire::responses, R"({"status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"a"}]}],
+        "usage":{"input_tokens":-5,"output_tokens":9223372036854775807,"input_tokens_details":{"cached_tokens":1e300}}})"},
+      {Wire::anthropic, R"({"type":"message","role":"assistant","content":[{"type":"text","text":"a"}],"stop_reason":"end_turn",
+        "usage":{"input_tokens":-5,"output_tokens":9223372036854775807,"cache_read_input_tokens":1e300}})"},
+      {Wire::gemini, R"({"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}],
+        "usageMetadata":{"promptTokenCount":-5,"candidatesTokenCount":9223372036854775807,"cachedContentTokenCount":1e300}})"},
+      {Wire::ollama, R"({"message":{"role":"assistant","content":"a"},"done":true,"done_reason":"stop","prompt_eval_count":-5,
+        "eval_count":9223372036854775807})"},
+  };
+  for (const auto& [wire, body] : bodies) {
+    const auto reply = codec_of(wire).decode(body);
+    ASSERT_TRUE(reply.has_value()) << body << reply.error().message;
+    const auto& usage = reply->usage;
+    EXPECT_EQ(usage.output, 1'000'000'000) << body;
+    EXPECT_EQ(usage.input, wire == Wire::anthropic ? 1'000'000'000 : 0) << body;  // there it includes what was cached
+    EXPECT_EQ(usage.cached, wire == Wire::ollama ? 0 : 1'000'000'000) << body;
+  }
+}
+
 TEST(Codecs, CompatibleServersMayDeviate) {
   // No index, the whole arguments at once or as an object, no [DONE], "stop" with calls.
   const auto line = told(

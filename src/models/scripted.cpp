@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using detail::integer_of;
 using detail::text_of;
+using detail::tokens_of;
 
 constexpr std::size_t kBytesPerToken = 4;
 
@@ -201,11 +202,11 @@ Reply reply_from(const json::Value& item, std::string_view name, const Request& 
   reply.finish = finish_of(text_of(item, "finish_reason"));
   reply.usage = counted(request, reply);
   if (const auto* usage = item.find("usage"); usage != nullptr) {
-    reply.usage = {.input = integer_of(*usage, "input_tokens"),
-                   .output = integer_of(*usage, "output_tokens"),
-                   .cached = integer_of(*usage, "cached_tokens"),
+    reply.usage = {.input = tokens_of(*usage, "input_tokens"),
+                   .output = tokens_of(*usage, "output_tokens"),
+                   .cached = tokens_of(*usage, "cached_tokens"),
                    .cache_write = 0,
-                   .reasoning = integer_of(*usage, "reasoning_tokens")};
+                   .reasoning = tokens_of(*usage, "reasoning_tokens")};
   }
   detail::settle(reply);
   reply.finish_detail = to_text(reply.finish);

@@ -87,10 +87,10 @@ FinishReason finish_of(std::string_view reason) {
 /// What a later report does not say stays as it was: `message_delta` repeats only some of it.
 void read_usage(const json::Value& value, Usage& usage, std::int64_t& plain_input) {
   if (!value.is_object()) return;
-  if (value.find("input_tokens") != nullptr) plain_input = integer_of(value, "input_tokens");
-  if (value.find("cache_read_input_tokens") != nullptr) usage.cached = integer_of(value, "cache_read_input_tokens");
-  if (value.find("cache_creation_input_tokens") != nullptr) usage.cache_write = integer_of(value, "cache_creation_input_tokens");
-  if (value.find("output_tokens") != nullptr) usage.output = integer_of(value, "output_tokens");
+  if (value.find("input_tokens") != nullptr) plain_input = tokens_of(value, "input_tokens");
+  if (value.find("cache_read_input_tokens") != nullptr) usage.cached = tokens_of(value, "cache_read_input_tokens");
+  if (value.find("cache_creation_input_tokens") != nullptr) usage.cache_write = tokens_of(value, "cache_creation_input_tokens");
+  if (value.find("output_tokens") != nullptr) usage.output = tokens_of(value, "output_tokens");
   usage.input = plain_input + usage.cached + usage.cache_write;
 }
 

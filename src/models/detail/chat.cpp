@@ -62,11 +62,11 @@ FinishReason finish_of(std::string_view reason) {
 
 Usage usage_of(const json::Value& value) {
   const auto& in = value.get("prompt_tokens_details");
-  return {.input = integer_of(value, "prompt_tokens"),
-          .output = integer_of(value, "completion_tokens"),
-          .cached = integer_of(in, "cached_tokens"),
-          .cache_write = integer_of(in, "cache_write_tokens"),
-          .reasoning = integer_of(value.get("completion_tokens_details"), "reasoning_tokens")};
+  return {.input = tokens_of(value, "prompt_tokens"),
+          .output = tokens_of(value, "completion_tokens"),
+          .cached = tokens_of(in, "cached_tokens"),
+          .cache_write = tokens_of(in, "cache_write_tokens"),
+          .reasoning = tokens_of(value.get("completion_tokens_details"), "reasoning_tokens")};
 }
 
 std::string reasoning_of(const json::Value& message) {

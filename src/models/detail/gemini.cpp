@@ -102,10 +102,10 @@ FinishReason finish_of(std::string_view reason) {
 }
 
 Usage usage_of(const json::Value& value) {
-  const auto thoughts = integer_of(value, "thoughtsTokenCount");
-  return {.input = integer_of(value, "promptTokenCount") + integer_of(value, "toolUsePromptTokenCount"),
-          .output = integer_of(value, "candidatesTokenCount") + thoughts,
-          .cached = integer_of(value, "cachedContentTokenCount"),
+  const auto thoughts = tokens_of(value, "thoughtsTokenCount");
+  return {.input = tokens_of(value, "promptTokenCount") + tokens_of(value, "toolUsePromptTokenCount"),
+          .output = tokens_of(value, "candidatesTokenCount") + thoughts,
+          .cached = tokens_of(value, "cachedContentTokenCount"),
           .cache_write = 0,
           .reasoning = thoughts};
 }

@@ -65,8 +65,8 @@ std::int64_t context_of(const Request& request) {
 
 Usage usage_of(const json::Value& value) {
   Usage usage;
-  usage.input = integer_of(value, "prompt_eval_count");
-  usage.output = integer_of(value, "eval_count");
+  usage.input = tokens_of(value, "prompt_eval_count");
+  usage.output = tokens_of(value, "eval_count");
   return usage;
 }
 

@@ -54,11 +54,11 @@ bool reasons(std::string_view model) {
 
 Usage usage_of(const json::Value& value) {
   const auto& in = value.get("input_tokens_details");
-  return {.input = integer_of(value, "input_tokens"),
-          .output = integer_of(value, "output_tokens"),
-          .cached = integer_of(in, "cached_tokens"),
-          .cache_write = integer_of(in, "cache_write_tokens"),
-          .reasoning = integer_of(value.get("output_tokens_details"), "reasoning_tokens")};
+  return {.input = tokens_of(value, "input_tokens"),
+          .output = tokens_of(value, "output_tokens"),
+          .cached = tokens_of(in, "cached_tokens"),
+          .cache_write = tokens_of(in, "cache_write_tokens"),
+          .reasoning = tokens_of(value.get("output_tokens_details"), "reasoning_tokens")};
 }
 
 void read_item(Reply& reply, const json::Value& item) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/utf8.hpp"
 #include "json/parse.hpp"
 
@@ -17,6 +19,14 @@ std::int64_t integer_of(const json::Value& object, std::string_view name) {
   if (value.is_integer()) return value.as_integer();
   constexpr double kMost = 9e15;
   return value.is_number() && value.as_double() > 0 && value.as_double() < kMost ? static_cast<std::int64_t>(value.as_double()) : 0;
+}
+
+std::int64_t tokens_of(const json::Value& object, std::string_view name) {
+  constexpr std::int64_t kMost = 1'000'000'000;
+  const auto& value = object.get(name);
+  if (!value.is_number()) return 0;
+  // Also of what no integer holds: 1e300 is as absurd as 10^12.
+  return static_cast<std::int64_t>(std::clamp(value.as_double(), 0.0, static_cast<double>(kMost)));
 }
 
 json::Value object_of(std::initializer_list<std::pair<std::string_view, json::Value>> members) { return json::Value::object(members); }

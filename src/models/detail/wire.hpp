@@ -15,6 +15,9 @@ namespace pawl::models::detail {
 /// Text, or nothing where the member is missing or something else.
 [[nodiscard]] std::string text_of(const json::Value& object, std::string_view name);
 [[nodiscard]] std::int64_t integer_of(const json::Value& object, std::string_view name);
+/// A figure of tokens that a provider reports: never below zero, and never more than any request can take, so that sums and costs stay
+/// figures whatever it says.
+[[nodiscard]] std::int64_t tokens_of(const json::Value& object, std::string_view name);
 [[nodiscard]] json::Value object_of(std::initializer_list<std::pair<std::string_view, json::Value>> members);
 [[nodiscard]] json::Value text_content(const Message& message);
 
