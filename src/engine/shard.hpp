@@ -251,6 +251,7 @@ class Shard {
 
   std::unordered_map<RunId, std::unique_ptr<Run>> runs_;
   std::unordered_map<RunId, std::vector<Missing>> wanted_;  // loads on their way, and who waits for them
+  std::unordered_set<std::uint64_t> joining_;               // subscriptions that wait for a load
   std::vector<Run*> changed_;                               // have something for the next batch
   std::vector<RunId> unfinished_turns_;                     // had more to do than one turn allows
   std::deque<std::unique_ptr<InFlight>> in_flight_;         // batches that the host has

@@ -147,7 +147,9 @@ void Shard::subscribe(const RunId& id, std::uint64_t subscription, std::uint64_t
     run.subscribers.push_back({subscription, updated});
   };
   if (const auto found = runs_.find(id); found != runs_.end()) return join(*found->second);
-  want(id, [this, id, join, after, updated](Result<StoredRun>& stored) {
+  joining_.insert(subscription);
+  want(id, [this, id, join, subscription, after, updated](Result<StoredRun>& stored) {
+    if (joining_.erase(subscription) == 0) return;  // it has left meanwhile
     if (const auto found = runs_.find(id); found != runs_.end()) return join(*found->second);
     if (stored.has_error() || !std::holds_alternative<FinishedRun>(stored.value())) return;
     const auto run = revive(std::get<FinishedRun>(stored.value()));
@@ -156,6 +158,7 @@ void Shard::subscribe(const RunId& id, std::uint64_t subscription, std::uint64_t
 }
 
 void Shard::unsubscribe(const RunId& id, std::uint64_t subscription) {
+  joining_.erase(subscription);
   const auto found = runs_.find(id);
   if (found == runs_.end()) return;
   std::erase_if(found->second->subscribers, [subscription](const Run::Subscriber& each) { return each.subscription == subscription; });
