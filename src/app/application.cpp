@@ -263,7 +263,8 @@ privacy::RetentionOptions retention_options(const config::Config& config) {
           .sessions = config.retention_sessions_days,
           .audit = config.audit_retention_days,
           .invitations = config.retention_invitations_days,
-          .one_time_tokens = config.retention_one_time_tokens_days};
+          .one_time_tokens = config.retention_one_time_tokens_days,
+          .drafts = config.retention_drafts_days};
 }
 
 std::string data_folder(const config::Config& config) {

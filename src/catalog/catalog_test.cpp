@@ -265,6 +265,19 @@ TEST_F(CatalogTest, KeepsADocumentOfPawlRunOnceAndUnlisted) {
   EXPECT_EQ(first.value()->id, second.value()->id);
   EXPECT_THAT(catalog_->list(organization_, {}).value().workflows, SizeIs(0));
   EXPECT_TRUE(open()->plan(first.value()->id, 1).has_value());
+  // Retention counts from when it was last wanted, and knows it by having been removed when it was made.
+  const auto age = [&] {
+    std::int64_t millis = -1;
+    static_cast<void>(database_->read([&](storage::Session& session) {
+      return session.query("select created_at from workflows where id = $1 and deleted_at = created_at and is_active = 0",
+                           {first.value()->id}, [&](const storage::Row& row) { millis = (clock_.now() - row.time(0)).count(); });
+    }));
+    return millis;
+  };
+  clock_.time += Millis(1000);
+  EXPECT_EQ(age(), 1000);
+  EXPECT_TRUE(catalog_->keep_unlisted(organization_, simple(), *checked.value).has_value());
+  EXPECT_EQ(age(), 0);
 }
 
 TEST_F(CatalogTest, AnIdempotencyKeyNamesOneRunForADay) {

@@ -133,6 +133,7 @@ struct Config {
   std::uint32_t retention_sessions_days = 0;
   std::uint32_t retention_invitations_days = 0;
   std::uint32_t retention_one_time_tokens_days = 0;
+  std::uint32_t retention_drafts_days = 0;
   Models models;
   std::map<std::string, std::string> secrets;  ///< `$secrets` by name, from `PAWL_SECRET_<NAME>`
   std::string plugin_directory;                ///< of user functions; empty: none

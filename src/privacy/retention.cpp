@@ -23,7 +23,22 @@ struct Rule {
   std::uint32_t RetentionOptions::*days;  ///< null: one day
   std::string_view count;
   std::string_view remove;
+  std::string_view before{};  ///< removes first what belongs to the same rows, in the same transaction
 };
+
+// A document that is listed nowhere was removed when it was made (catalog: `keep_unlisted`). Its age counts from when it was last wanted;
+// while there is a run of it, it stays: a run cannot be read without its document.
+#define PAWL_UNLISTED "f.deleted_at = f.created_at and f.is_active = 0"
+#define PAWL_DRAFTS                                                                                                   \
+  "from workflows f where " PAWL_UNLISTED                                                                             \
+  " and f.created_at < $1 and not exists (select 1 from run_workflows w where w.organization_id = f.organization_id " \
+  "and w.workflow_id = f.id and (exists (select 1 from runs r where r.workflow = w.ref) "                             \
+  "or exists (select 1 from open_runs o where o.workflow = w.ref))) "                                                 \
+  "and not exists (select 1 from webhooks h where h.workflow_id = f.id) "                                             \
+  "and not exists (select 1 from schedules s where s.workflow_id = f.id) "
+#define PAWL_DRAFT_RUNS                                                                                                           \
+  "from runs r where r.workflow in (select w.ref from workflows f join run_workflows w on w.organization_id = f.organization_id " \
+  "and w.workflow_id = f.id where " PAWL_UNLISTED ") and r.flags % 2 = 1 and r.created_at + r.ended_after < $1 "
 
 constexpr Rule kRules[] = {
     {"runs", "RETENTION_WORKFLOW_EXECUTIONS_DAYS", "the end of the run", &RetentionOptions::runs,
@@ -54,6 +69,11 @@ constexpr Rule kRules[] = {
      "delete from outbox where id in (select id from outbox where ended_at < $1 limit $2)"},
     {"oauth_used_states", "", "its expiry", nullptr, "select count(*) from oauth_used_states where expires_at < $1",
      "delete from oauth_used_states where state_hash in (select state_hash from oauth_used_states where expires_at < $1 limit $2)"},
+    {"draft_runs", "RETENTION_DRAFTS_DAYS", "the end of the dry run", &RetentionOptions::drafts, "select count(*) " PAWL_DRAFT_RUNS,
+     "delete from runs where key in (select r.key " PAWL_DRAFT_RUNS "limit $2)"},
+    {"drafts", "RETENTION_DRAFTS_DAYS", "its last use", &RetentionOptions::drafts, "select count(*) " PAWL_DRAFTS,
+     "delete from workflows where id in (select f.id " PAWL_DRAFTS "order by f.id limit $2)",
+     "delete from workflow_versions where workflow_id in (select f.id " PAWL_DRAFTS "order by f.id limit $2)"},
     {"dead_letters", "RETENTION_WORKFLOW_EXECUTIONS_DAYS", "the failed start", &RetentionOptions::runs,
      "select count(*) from dead_letters where created_at < $1",
      "delete from dead_letters where id in (select id from dead_letters where created_at < $1 limit $2)"},
@@ -72,6 +92,9 @@ constexpr Rule kRules[] = {
      "delete from idempotency_keys where (organization_id, key) in "
      "(select organization_id, key from idempotency_keys where created_at < $1 limit $2)"},
 };
+#undef PAWL_DRAFT_RUNS
+#undef PAWL_DRAFTS
+#undef PAWL_UNLISTED
 
 }  // namespace
 
@@ -124,6 +147,10 @@ Result<std::vector<Purged>> Retention::purge(const audit::Actor& actor, const st
         gone = static_cast<std::int64_t>(removed);
       } else {
         const auto remove = [&](storage::Transaction& transaction) -> Result<void> {
+          if (!kRules[i].before.empty()) {
+            PAWL_TRY(parts, transaction.execute(kRules[i].before, {*each.before, kBatch}));
+            static_cast<void>(parts);
+          }
           PAWL_TRY(rows, transaction.execute(kRules[i].remove, {*each.before, kBatch}));
           gone = rows;
           return {};

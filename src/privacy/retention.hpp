@@ -30,6 +30,7 @@ struct RetentionOptions {
   std::uint32_t audit = 2555;
   std::uint32_t invitations = 30;
   std::uint32_t one_time_tokens = 7;
+  std::uint32_t drafts = 7;
 };
 
 struct Policy {

@@ -98,6 +98,64 @@ TEST_F(RetentionRules, FA_17_RunsAreLookedForByTheTimeInTheirKeysOnly) {
   EXPECT_EQ(number("select count(*) from runs"), 1);
 }
 
+// proves: FA-17
+TEST_F(RetentionRules, FA_17_DocumentsThatAreListedNowhereGoWithTheirDryRuns) {
+  const auto add = [&](std::uint8_t number, Millis age, Millis removed_after) {
+    const std::string bytes(16, static_cast<char>(number));
+    const auto id = storage::Parameter::blob(bytes);
+    const auto at = clock.now() - age;
+    const auto written = database->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+      PAWL_TRY_VOID(
+          transaction.execute("insert into workflows (id, organization_id, name, is_active, created_at, updated_at, deleted_at) "
+                              "values ($1, $1, 'draft', 0, $2, $2, $3)",
+                              {id, at, at + removed_after}));
+      PAWL_TRY_VOID(
+          transaction.execute("insert into workflow_versions (workflow_id, version, definition, created_at, document_namespace, "
+                              "document_name, document_version) "
+                              "values ($1, 1, 'x', $2, 'n', 'n', '1.0.0')",
+                              {id, at}));
+      PAWL_TRY_VOID(transaction.execute("insert into run_workflows (ref, organization_id, workflow_id, name) values ($1, $2, $2, 'draft')",
+                                        {static_cast<std::int64_t>(number), id}));
+      return {};
+    });
+    ASSERT_FALSE(written.has_error()) << written.error().message;
+  };
+  const auto run_of = [&](std::int64_t key, std::uint8_t number, Millis age, bool dry) {
+    add_run(key, age);
+    const auto written = database->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+      PAWL_TRY_VOID(transaction.execute("update runs set workflow = $2, flags = $3 where key = $1",
+                                        {key, static_cast<std::int64_t>(number), static_cast<std::int64_t>(dry)}));
+      return {};
+    });
+    ASSERT_FALSE(written.has_error()) << written.error().message;
+  };
+  add(1, 8 * kDay, Millis(0));
+  add(2, 6 * kDay, Millis(0));
+  add(3, 8 * kDay, Millis(0));
+  run_of(10, 3, 8 * kDay, true);
+  add(4, 8 * kDay, Millis(0));
+  run_of(11, 4, 6 * kDay, true);
+  add(5, 8 * kDay, Millis(0));
+  run_of(12, 5, 8 * kDay, false);  // of `pawl run`: kept as any other run, and its document with it
+  add(6, 8 * kDay, Millis(1));     // was listed, and then removed
+  run_of(13, 6, 8 * kDay, true);
+  Retention rules(*database, *log, clock, {});
+  EXPECT_EQ(of(*rules.count(), "draft_runs"), 1U);
+  EXPECT_EQ(of(*rules.count(), "drafts"), 1U) << "the one whose dry run goes first counts then";
+  const auto purged = rules.purge({});
+  ASSERT_FALSE(purged.has_error()) << purged.error().message;
+  EXPECT_EQ(of(*purged, "draft_runs"), 1U);
+  EXPECT_EQ(of(*purged, "drafts"), 2U);
+  EXPECT_EQ(number("select count(*) from workflows"), 4);
+  EXPECT_EQ(number("select count(*) from workflow_versions"), 4);
+  EXPECT_EQ(number("select count(*) from runs"), 3);
+  RetentionOptions for_ever;
+  for_ever.drafts = 0;
+  clock.advance(100 * kDay);
+  Retention none(*database, *log, clock, for_ever);
+  EXPECT_EQ(of(*none.count(), "drafts"), 0U);
+}
+
 /// Every rule runs on the schema as it is, and every one is in the policy.
 TEST_F(RetentionRules, AreAllInThePolicy) {
   Retention rules(*database, *log, clock, {});
