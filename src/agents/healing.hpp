@@ -93,8 +93,10 @@ class Healing final : public engine::RunObserver {
 
   /// Whoever stands behind the function `apply-remedy`; null: nobody in this process.
   [[nodiscard]] static Healing* behind(const engine::FunctionRegistry& functions);
-  /// The function that applies what was approved; `healing` is asked for when it is called first.
-  [[nodiscard]] static std::unique_ptr<engine::Function> make_function(std::function<Healing*()> healing);
+  /// The function that applies what was approved; `healing` is asked for when it is called first. `around` puts something around it, as
+  /// `FunctionRegistry::wrap` does around those that are there: `behind` finds it all the same.
+  using Around = std::function<std::unique_ptr<engine::Function>(std::unique_ptr<engine::Function>)>;
+  [[nodiscard]] static std::unique_ptr<engine::Function> make_function(std::function<Healing*()> healing, const Around& around = {});
 
   struct Impl;  ///< detail/healing_impl.hpp
 

@@ -201,8 +201,6 @@ class ApplyRemedy final : public engine::Function {
     info_.examples = json::Value::array();
   }
 
-  [[nodiscard]] Healing* healing() const { return healing_(); }
-
   // engine::Function
   [[nodiscard]] const Info& info() const override { return info_; }
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override {
@@ -229,6 +227,28 @@ class ApplyRemedy final : public engine::Function {
   std::function<Healing*()> healing_;
   std::function<void(Healing&, engine::Invocation, engine::Done)> settle_;
   Info info_;
+};
+
+/// What the registry holds: `behind` finds it, whatever was put around the function itself.
+class Outermost final : public engine::Function {
+ public:
+  Outermost(std::function<Healing*()> healing, std::unique_ptr<engine::Function> function)
+      : healing_(std::move(healing)), function_(std::move(function)) {}
+
+  [[nodiscard]] Healing* healing() const { return healing_(); }
+
+  // engine::Function
+  [[nodiscard]] const Info& info() const override { return function_->info(); }
+  [[nodiscard]] engine::EffectClass effect_class(const json::Value& arguments) const override { return function_->effect_class(arguments); }
+  [[nodiscard]] bool destroys(const json::Value& arguments) const override { return function_->destroys(arguments); }
+  [[nodiscard]] Result<json::Value> plan(const engine::Invocation& call) const override { return function_->plan(call); }
+  [[nodiscard]] engine::Cancel start(engine::Invocation call, engine::Done done) override {
+    return function_->start(std::move(call), std::move(done));
+  }
+
+ private:
+  const std::function<Healing*()> healing_;
+  const std::unique_ptr<engine::Function> function_;
 };
 
 }  // namespace
@@ -392,18 +412,20 @@ Result<void> Healing::start() {
 }
 
 Healing* Healing::behind(const engine::FunctionRegistry& functions) {
-  const auto* function = dynamic_cast<const ApplyRemedy*>(functions.get(kApplyRemedy));
+  const auto* function = dynamic_cast<const Outermost*>(functions.get(kApplyRemedy));
   return function == nullptr ? nullptr : function->healing();
 }
 
-std::unique_ptr<engine::Function> Healing::make_function(std::function<Healing*()> healing) {
+std::unique_ptr<engine::Function> Healing::make_function(std::function<Healing*()> healing, const Around& around) {
   auto settle = [](Healing& self, engine::Invocation call, engine::Done done) {
     const auto shared = std::make_shared<engine::Done>(std::move(done));
     const bool taken =
         self.impl_->d.pool.try_post([impl = self.impl_, call = std::move(call), shared] { impl->settle(call, std::move(*shared)); });
     if (!taken) (*shared)(refused(503, "Busy", "The server is busy; try again."));
   };
-  return std::make_unique<ApplyRemedy>(std::move(healing), std::move(settle));
+  std::unique_ptr<engine::Function> function = std::make_unique<ApplyRemedy>(healing, std::move(settle));
+  if (around) function = around(std::move(function));
+  return std::make_unique<Outermost>(std::move(healing), std::move(function));
 }
 
 }  // namespace pawl::agents

@@ -428,9 +428,12 @@ Result<void> Application::Impl::build() {
   functions.add(pawl::models::make_llm_function({models->client(), functions, followers_of(live, clock, redactor)}));
   memories = std::make_unique<agents::Memories>(*database, clock, random);
   agents::add_memory_functions(functions, {memories.get(), &pool, &clock, [this] { return engine.get(); }});
-  functions.wrap([this](std::unique_ptr<engine::Function> function) { return metered(std::move(function), figures); });
-  if (tracing) functions.wrap([this](std::unique_ptr<engine::Function> function) { return tracing->around(std::move(function)); });
-  functions.add(agents::Healing::make_function([this] { return healing.get(); }));  // as it is: `Healing::behind` finds it
+  const auto observed = [this](std::unique_ptr<engine::Function> function) {
+    function = metered(std::move(function), figures);
+    return tracing ? tracing->around(std::move(function)) : std::move(function);
+  };
+  functions.wrap(observed);
+  functions.add(agents::Healing::make_function([this] { return healing.get(); }, observed));
   user_functions = std::make_unique<UserFunctionFolder>(config.plugin_directory, functions, options.schedules);
   if (!config.plugin_directory.empty()) functions.set_reload([this] { return user_functions->read(); });
   remote_functions = std::make_unique<pawl::functions::RemoteFunctions>(calls, functions, data_folder(config) + "/functions");

@@ -113,6 +113,7 @@ class HealingTest(unittest.TestCase):
         result = self.call("GET", f"/api/runs/{done['result_run_id']}")
         self.assertEqual((result["status"], result["version"], result["output"], result["trigger"]["type"]), ("completed", 2, {"total": 3}, "remedy"))
         self.assertEqual(self.call("GET", f"/api/runs/{run}")["status"], "faulted", "what failed stays as it was")
+        self.assertIn('pawl_function_calls_total{function="apply-remedy",outcome="ok"}', self.server.request("GET", "/metrics")[1])
 
         again = self.heal(self.failed_run(workflow, version=1), model="scripted/nobody")
         learned = again["remedy"]
