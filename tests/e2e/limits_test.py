@@ -106,7 +106,7 @@ class LimitsTest(unittest.TestCase):
             status, reply, fields = server.request("POST", "/api/llm/generate", {"prompt": "x"})
             self.assertEqual((status, reply["code"]), (409, "llm.not_configured"))
             self.assertEqual((fields["X-RateLimit-Limit"], fields["X-RateLimit-Remaining"]), ("2", str(left)))
-        for route in ("chat", "generate", "generate-workflow", "plan", "recover", "validate"):
+        for route in ("chat", "execute", "generate", "generate-workflow", "heal", "observe", "plan", "recover", "validate"):
             self.assertEqual(self.assert_refused(server.request("POST", f"/api/llm/{route}", {}))["X-RateLimit-Limit"], "2", route)
         status, _, fields = server.request("GET", "/api/llm/providers")
         self.assertEqual((status, fields["X-RateLimit-Limit"]), (200, "600"), "no model is asked")

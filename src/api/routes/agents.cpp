@@ -395,6 +395,7 @@ Route row(std::string_view path, std::string_view id, std::string_view summary, 
           .permission = Permission::execute,
           .handler = handler,
           .runs = Runs::pool,
+          .rate = RateClass::model,
           .body = Body::json};
 }
 
@@ -426,6 +427,7 @@ std::vector<Route> agent_routes() {
       {{"proposal", Shape::object("ConfirmedProposal", std::move(members)).open()},
        {"allow_destructive", Shape::boolean(false).described("Of a function that destroys or overwrites: the person's word that it may."),
         Shape::kOptional}});
+  confirming.rate = RateClass::general;  // no model is asked
   confirming.status = 202;
   confirming.reply = run_status_shape();
   confirming.description =

@@ -214,6 +214,7 @@ std::vector<Route> healing_routes() {
        .summary = "Propose a remedy for a failed run, and ask a person for approval",
        .permission = Permission::execute,
        .handler = heal,
+       .rate = RateClass::model,
        .body = Body::json,
        .request =
            with_whom("HealRequest",
