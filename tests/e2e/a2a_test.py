@@ -63,7 +63,7 @@ class A2a(unittest.TestCase):
 
     @staticmethod
     def message(text, skill="greet", **more):
-        return {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": text}], "metadata": {"skillId": skill}}, **more}
+        return {"message": {"messageId": os.urandom(8).hex(), "role": "ROLE_USER", "parts": [{"text": text}], "metadata": {"skillId": skill}}, **more}
 
     def code(self, *arguments):
         return self.ask(*arguments)["error"]["code"]
@@ -95,7 +95,7 @@ class A2a(unittest.TestCase):
         failed = self.ask("SendMessage", self.message("x", "broken"))["result"]["task"]["status"]
         self.assertEqual(failed["state"], "TASK_STATE_FAILED")
         self.assertIn("Not today", failed["message"]["parts"][0]["text"])
-        data = {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"data": {"text": "Bo"}}], "metadata": {"skillId": "greet"}}}
+        data = {"message": {"messageId": os.urandom(8).hex(), "role": "ROLE_USER", "parts": [{"data": {"text": "Bo"}}], "metadata": {"skillId": "greet"}}}
         self.assertEqual(self.ask("SendMessage", data)["result"]["task"]["artifacts"][0]["parts"][0]["data"], {"said": "Hello, Bo"})
 
     def test_a_task_goes_on_and_can_be_cancelled(self):
@@ -128,6 +128,97 @@ class A2a(unittest.TestCase):
         self.ask("CancelTask", {"id": task})
         for each in (stream, again):
             self.assertEqual(list(each)[-1]["statusUpdate"]["status"]["state"], "TASK_STATE_CANCELED")
+
+    def test_a_message_that_is_sent_twice_is_one_task(self):
+        message = self.message("x", "patient", configuration={"returnImmediately": True})
+        task = self.ask("SendMessage", message)["result"]["task"]["id"]
+        self.assertEqual(self.ask("SendMessage", message)["result"]["task"]["id"], task)
+        self.assertEqual(next(self.stream("SendStreamingMessage", message))["task"]["id"], task)
+        changed = {"message": {**message["message"], "parts": [{"text": "y"}]}}
+        self.assertEqual(self.code("SendMessage", changed), -32602)
+        person = Person(self.server, "twice@example.org")
+        own = {"Authorization": f"Bearer {person.access_token}"}
+        made = person.call("POST", "/api/workflows", {"definition": PATIENT})
+        self.assertEqual(made[0], 201, made)
+        self.assertNotEqual(self.ask("SendMessage", message, own)["result"]["task"]["id"], task, "of another sender it is another message")
+        self.ask("CancelTask", {"id": task})
+
+    def test_a_conversation_keeps_its_name(self):
+        name = "é" * 100
+        message = self.message("Ada")
+        message["message"]["contextId"] = name
+        self.assertEqual(self.ask("SendMessage", message)["result"]["task"]["contextId"], name)
+        message = self.message("Ada")
+        message["message"]["contextId"] = "x" + name
+        self.assertEqual(self.code("SendMessage", message), -32602, "it is not cut")
+
+    def test_tasks_are_listed(self):
+        def sent(skill, **more):
+            message = self.message("Ada", skill, configuration={"returnImmediately": True})
+            message["message"].update({"contextId": "a list", **more})
+            return self.ask("SendMessage", message)["result"]["task"]["id"]
+
+        def listed(**params):
+            return self.ask("ListTasks", {"contextId": "a list", **params})["result"]
+
+        waiting = sent("patient")
+        tasks = [waiting, *(sent("greet") for _ in range(3))]
+        self.server.request("POST", f"/api/workflows/{self.ids[0]}/execute", {"input": {"text": "no task of an agent"}, "wait": 10})
+        poll(lambda: len(listed(status="TASK_STATE_COMPLETED")["tasks"]) == 3 or None, 10, "the ends")
+        everything = listed()
+        self.assertEqual([task["id"] for task in everything["tasks"]], tasks[::-1], "newest first, and only those of this conversation")
+        self.assertEqual((everything["nextPageToken"], everything["pageSize"]), ("", 50))
+        self.assertNotIn("artifacts", everything["tasks"][0])
+        self.assertEqual(listed(includeArtifacts=True)["tasks"][0]["artifacts"][0]["parts"][0]["data"], {"said": "Hello, Ada"})
+        self.assertEqual([task["id"] for task in listed(status="TASK_STATE_WORKING")["tasks"]], [waiting])
+        self.assertEqual(listed(status="TASK_STATE_REJECTED")["tasks"], [])
+        self.assertEqual(listed(statusTimestampAfter="2100-01-01T00:00:00Z")["tasks"], [])
+        pages, token = [], ""
+        while True:
+            page = listed(pageSize=2, pageToken=token)
+            self.assertLessEqual(len(page["tasks"]), 2)
+            pages += [task["id"] for task in page["tasks"]]
+            token = page["nextPageToken"]
+            if not token:
+                break
+        self.assertEqual(pages, tasks[::-1])
+        for wrong in ({"pageSize": 0}, {"pageSize": 101}, {"pageToken": "x"}, {"status": "done"}, {"statusTimestampAfter": "now"}):
+            self.assertEqual(self.code("ListTasks", wrong), -32602, wrong)
+        person = Person(self.server, "lists@example.org")
+        own = {"Authorization": f"Bearer {person.access_token}"}
+        self.assertEqual(self.ask("ListTasks", {}, own)["result"]["tasks"], [], "of another organization")
+        self.ask("CancelTask", {"id": waiting})
+
+    # proves: AI-C6
+    def test_a_user_has_so_many_streams_and_no_more(self):
+        person = Person(self.server, "streams@example.org")
+        self.assertEqual(person.call("POST", "/api/workflows", {"definition": PATIENT})[0], 201)
+        own = {"Authorization": f"Bearer {person.access_token}"}
+        task = self.ask("SendMessage", self.message("x", configuration={"returnImmediately": True}, skill="patient"), own)["result"]["task"]["id"]
+
+        def subscribe():
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+            self.addCleanup(connection.close)
+            connection.request("POST", "/a2a", json.dumps({"jsonrpc": "2.0", "id": 1, "method": "SubscribeToTask", "params": {"id": task}}),
+                               {**own, "A2A-Version": "1.0", "Content-Type": "application/json"})
+            return connection.getresponse()
+
+        replies = [subscribe() for _ in range(100)]
+        self.assertEqual({reply.status for reply in replies}, {200})
+        refused = subscribe()
+        self.assertEqual((refused.status, json.loads(refused.read())["code"]), (429, "live.too_many"))
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "patient", "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}}}
+        status, reply, _ = self.server.request("POST", "/mcp", call, {
+            **own, "Accept": "text/event-stream, application/json", "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call",
+            "Mcp-Name": "patient"})
+        self.assertEqual((status, reply["code"]), (429, "live.too_many"))
+        self.assertEqual(len(person.call("GET", "/api/runs")[1]["items"]), 1, "nothing was started")
+        self.ask("CancelTask", {"id": task}, own)
+        for reply in replies:
+            reply.read()
+        again = poll(lambda: (lambda reply: reply if reply.status == 200 else None)(subscribe()), 10, "a place")
+        again.read()
 
     def test_what_is_wrong_is_said(self):
         self.assertEqual(self.code("SendMessage", self.message("x", "hidden")), -32602)
@@ -178,6 +269,7 @@ class A2a(unittest.TestCase):
         self.assertEqual(seen["output"], {"said": "Hello, Ada"})
         self.assertEqual(set(seen["skills"]), {"greet", "patient", "broken"})
         self.assertEqual(seen["events"][0], "task")
+        self.assertTrue(seen["listed"])
         self.assertIn("TaskNotFound", seen["refused"])
 
 

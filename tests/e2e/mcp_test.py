@@ -359,6 +359,11 @@ class Mcp(unittest.TestCase):
 
         asked = state()
         self.assertEqual(asked["status"], "input_required")
+        other = self.modern("tools/call", {"name": "asking"}, meta=meta, name="asking")[1]["result"]["taskId"]
+        foreign = {key: {"action": "decline"} for key in self.modern("tasks/get", {"taskId": other}, meta=meta, name=other)[1]["result"]["inputRequests"]}
+        status, reply, _ = self.modern("tasks/update", {"taskId": task, "inputResponses": foreign}, meta=meta, name=task)
+        self.assertEqual((status, reply["error"]["code"]), (400, -32602), "who answers for a task decides nothing else")
+        self.assertEqual(self.modern("tasks/get", {"taskId": other}, meta=meta, name=other)[1]["result"]["status"], "input_required")
         responses = {key: {"action": "accept", "content": {"reason": "r"}} for key in asked["inputRequests"]}
         self.assertEqual(self.modern("tasks/update", {"taskId": task, "inputResponses": responses}, meta=meta, name=task)[0], 200)
         done = poll(lambda: (lambda s: s if s["status"] == "completed" else None)(state()), 10, "the end")

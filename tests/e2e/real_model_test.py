@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """proves: A1, A2
 
-A real language model, very small and run here: the weights and the server beside the project (../shared/models), its runtime from npm (model/package-lock.json).
+A real language model, very small and run here: weights and server beside the project (../shared/models), the runtime from npm (model/package-lock.json).
 It makes real mistakes (tools that were not offered, arguments that are missing), the same ones each time. Nothing here says how clever an agent is: what is
 tested is that Pawl bears such a model.
 """

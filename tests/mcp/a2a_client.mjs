@@ -24,6 +24,7 @@ const sent = await client.sendMessage(message("Ada", "m1"));
 const events = [];
 for await (const event of client.sendMessageStream(message("Bo", "m2"))) events.push(event.payload ?? event);
 const again = await client.getTask({ tenant: "", id: sent.id });
+const listed = await client.listTasks({ tenant: "", contextId: "talk-1", status: TaskState.TASK_STATE_UNSPECIFIED, pageSize: 10, pageToken: "", historyLength: 0, statusTimestampAfter: undefined, includeArtifacts: false });
 let refused = "";
 try {
   await client.getTask({ tenant: "", id: "unknown" });
@@ -31,6 +32,6 @@ try {
   refused = `${error.name}: ${error.message}`;
 }
 console.log(JSON.stringify({
-  skills: card.skills.map((skill) => skill.id), state: TaskState[sent.status.state], again: TaskState[again.status.state], context: sent.contextId,
+  listed: listed.tasks.map((task) => task.id).includes(sent.id), skills: card.skills.map((skill) => skill.id), state: TaskState[sent.status.state], again: TaskState[again.status.state], context: sent.contextId,
   output: sent.artifacts[0].parts[0].content.value, events: events.map((event) => event.$case ?? Object.keys(event)[0]), refused,
 }));

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <set>
 
+#include "api/detail/deciding.hpp"
 #include "api/detail/execution.hpp"
 #include "api/detail/mcp_parts.hpp"
 #include "api/detail/mcp_questions.hpp"
@@ -83,7 +84,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
     workflow_ = workflow->id;
     description_ = workflow->plan->summary;
     start.id = run_ = RunId::make(context_.d.clock.now(), context_.d.random);
-    begin();
+    if (!begin()) return;
     context_.d.engine.start_run(
         std::move(start), [self = shared_from_this()](const Result<RunId>& started) { self->started(started); },
         [self = shared_from_this()](const engine::RunView& view) { self->finished(view); });
@@ -98,7 +99,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
         if (response.value.get("action") == json::Value("cancel")) asked_.insert(std::string(response.name()));
       }
     }
-    begin();
+    if (!begin()) return;
     {
       const std::lock_guard lock(mutex_);
       accepted_ = true;
@@ -109,10 +110,30 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
   }
 
  private:
-  void begin() {
-    if (becomes_task()) return wait(kMoment);
-    if (!takes_streams(call_.request)) return wait(kMaxWait);
+  /// False: refused, and answered.
+  [[nodiscard]] bool begin() {
+    if (becomes_task() || !takes_streams(call_.request)) {
+      wait(becomes_task() ? kMoment : kMaxWait);
+      return true;
+    }
+    if (const auto entered = enter(); entered.has_error()) {
+      answered_ = true;
+      call_.fail(entered.error());
+      return false;
+    }
     stream();
+    return true;
+  }
+  /// A place among the caller's open streams, which also hears of questions.
+  [[nodiscard]] Result<void> enter() {
+    if (context_.d.live == nullptr) return {};
+    auto ear = std::make_shared<Ear>([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->look_again();
+    });
+    PAWL_TRY(opened, context_.d.live->open(subscriber_of(call_), std::move(ear)));
+    const std::lock_guard lock(watch_mutex_);
+    watched_ = opened;
+    return {};
   }
 
   [[nodiscard]] bool becomes_task() const { return request_.takes_tasks && what_ == What::tool; }
@@ -159,9 +180,11 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
       if (what_ == What::prompt) return answer(mcp::fault_text(wrong_parameters(request_, error.message)));
       return answer(failed(error.message));
     }
+    bool abandoned = false;
     {
       const std::lock_guard lock(mutex_);
       accepted_ = true;
+      abandoned = abandoned_;
       if (timed_out_) say_it_goes_on();
       if (stream_ != nullptr && !closed_ && !wish_.progress_token.is_null()) {
         subscription_ = context_.d.engine.subscribe(run_, 0, [weak = weak_from_this()](const engine::RunUpdate& update) {
@@ -169,6 +192,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
         });
       }
     }
+    if (abandoned) return cancel();
     watch();
   }
   void finished(const engine::RunView& view) { answer(said(outcome_of(shown(context_, view)))); }
@@ -210,23 +234,21 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
   void watch() {
     const bool can_ask = request_.elicits && !becomes_task() && (request_.stateless || stream_ != nullptr);
     if (!can_ask || context_.d.live == nullptr || answered_) return;
-    auto ear = std::make_shared<Ear>([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->look_again();
-    });
     // Who has too many streams open finds the question in the inbox.
-    const auto opened = context_.d.live->open(subscriber_of(call_), std::move(ear));
-    if (opened.has_error()) return;
+    if (stream_ == nullptr && enter().has_error()) return;
+    std::optional<live::Hub::Id> place;
     {
       const std::lock_guard lock(watch_mutex_);
-      watched_ = *opened;
+      place = watched_;
     }
-    static_cast<void>(context_.d.live->subscribe(*opened, {live::run_topic(run_)}));
+    if (!place) return;
+    static_cast<void>(context_.d.live->subscribe(*place, {live::run_topic(run_)}));
     look_again();  // what it asked before anybody listened
     if (answered_) stop_watching();
   }
   /// Neither the run nor the hub is told from inside of what they call.
   void stop_watching() {
-    static_cast<void>(context_.d.pool.try_post([self = shared_from_this()] {
+    context_.d.threads.post(call_.request.shard, [self = shared_from_this()] {
       std::optional<live::Hub::Id> watched;
       {
         const std::lock_guard lock(self->watch_mutex_);
@@ -239,7 +261,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
         subscription = std::exchange(self->subscription_, 0);
       }
       if (subscription != 0) self->context_.d.engine.unsubscribe(self->run_, subscription);
-    }));
+    });
   }
   void look_again() {
     if (answered_) return;
@@ -300,12 +322,18 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
     stream_->on_close([self = shared_from_this()] { self->closed(); });
   }
   void closed() {
+    const bool abandoned = !answered_.exchange(true) && request_.stateless;
+    bool accepted = false;
     {
       const std::lock_guard lock(mutex_);
       closed_ = true;
+      abandoned_ = abandoned;
+      accepted = accepted_;
     }
     stop_watching();
-    if (answered_.exchange(true) || !request_.stateless) return;
+    if (abandoned && accepted) cancel();  // else `started` does: a run that is not there yet cannot be cancelled
+  }
+  void cancel() {
     context_.d.engine.cancel(call_.organization, run_, "The client closed the request.", [](const Result<void>&) {});
   }
   void progress(const engine::RunUpdate& update) {
@@ -327,6 +355,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
   bool accepted_ = false;           // guarded by mutex_: the start is durable
   bool timed_out_ = false;          // guarded by mutex_
   bool closed_ = false;             // guarded by mutex_: the stream
+  bool abandoned_ = false;          // guarded by mutex_: it was closed by a client that wants nothing to go on
   std::uint64_t subscription_ = 0;  // guarded by mutex_
   std::mutex watch_mutex_;
   std::optional<live::Hub::Id> watched_;  // guarded by watch_mutex_
@@ -352,8 +381,9 @@ void decide_all(Context& context, const std::shared_ptr<Call>& call, std::vector
                    });
 }
 
-/// Of a response by key. Error `mcp.answer` where a key is none of ours.
-Result<std::vector<std::pair<QuestionKey, json::Value>>> read_answers(const json::Value& responses) {
+/// Of a response by key. Error `mcp.answer` where a key is of another run's question: who answers for a task decides nothing else. Blocks.
+Result<std::vector<std::pair<QuestionKey, json::Value>>> read_answers(Context& context, const Call& call, const RunId& run,
+                                                                      const json::Value& responses) {
   constexpr std::size_t kMost = 100;
   std::vector<std::pair<QuestionKey, json::Value>> answers;
   if (!responses.is_object()) return answers;
@@ -362,6 +392,12 @@ Result<std::vector<std::pair<QuestionKey, json::Value>>> read_answers(const json
     if (!key) continue;  // of something else: the protocol says to ignore it
     answers.emplace_back(std::move(*key), response.value);
     if (answers.size() > kMost) return Error(ErrorClass::invalid, "mcp.answer", "There are too many answers.");
+  }
+  if (answers.empty()) return answers;
+  PAWL_TRY(who, decider_of(context, call));
+  for (const auto& [key, answer] : answers) {
+    PAWL_TRY(view, context.approvals->get(call.organization, key.approval, who));
+    if (view.run != run) return Error(ErrorClass::invalid, "mcp.answer", "An answer is to a question of something else.");
   }
   return answers;
 }
@@ -374,7 +410,7 @@ mcp::Fault fault_of_answer(const Error& error, const mcp::Request& request) {
 void resume_call(Context& context, Call call, mcp::Request request, mcp::CallTool wish, const catalog::ExecutablePtr& workflow) {
   const auto run = open_state(context, call, wish);
   if (!run) return call.reply(mcp_response(wrong_parameters(request, "`requestState` was not given to you for this call, or is too old.")));
-  auto answers = read_answers(wish.responses);
+  auto answers = read_answers(context, call, *run, wish.responses);
   if (answers.has_error()) return call.reply(mcp_response(wrong_parameters(request, answers.error().message)));
   const auto shared = std::make_shared<Call>(std::move(call));
   decide_all(context, shared, std::move(*answers),
@@ -471,8 +507,9 @@ void cancel_task(Context& context, Call call, mcp::Request request, const std::s
 }
 
 void update_task(Context& context, Call call, mcp::Request request, mcp::UpdateTask wish) {
-  if (!RunId::parse(wish.task)) return call.reply(mcp_response(no_task(request)));
-  auto answers = read_answers(wish.responses);
+  const auto run = RunId::parse(wish.task);
+  if (!run) return call.reply(mcp_response(no_task(request)));
+  auto answers = read_answers(context, call, *run, wish.responses);
   if (answers.has_error()) return call.reply(mcp_response(wrong_parameters(request, answers.error().message)));
   const auto shared = std::make_shared<Call>(std::move(call));
   decide_all(context, shared, std::move(*answers), [shared, request = std::move(request)](const Result<void>& decided) {

@@ -16,10 +16,14 @@
 #include "api/detail/gate.hpp"
 #include "api/detail/mcp_parts.hpp"
 #include "api/detail/shown.hpp"
+#include "api/detail/subscriber.hpp"
 #include "api/detail/workflow_tools.hpp"
 #include "api/routes/theme.hpp"
+#include "catalog/idempotency.hpp"
+#include "crypto/encoding.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
+#include "live/hub.hpp"
 
 namespace pawl::api::detail {
 namespace {
@@ -29,6 +33,10 @@ using json::Value;
 constexpr std::string_view kVersion = "1.0";
 constexpr std::size_t kMaxDepth = 128;
 constexpr std::size_t kMostParts = 100;
+constexpr std::size_t kLongestId = 200;
+constexpr std::size_t kTasksPerPage = 50;
+constexpr std::int64_t kMostTasksPerPage = 100;
+constexpr std::uint32_t kMostRunsLookedAt = 200;      // for one page of tasks
 constexpr std::string_view kContext = "a2a_context";  // in the trigger: the conversation that the message belongs to
 
 enum class Code : std::int32_t {
@@ -93,9 +101,9 @@ Value artifact_of(const engine::RunView& view) {
 }
 
 /// `view`: as it may be shown.
-Value task_of(const Context& context, const engine::RunView& view) {
+Value task_of(const Context& context, const engine::RunView& view, bool with_output = true) {
   auto task = Value::object({{"id", view.id.to_string()}, {"contextId", context_of(view)}, {"status", status_of(context, view)}});
-  if (view.phase == engine::Phase::completed) task.set("artifacts", Value::array({artifact_of(view)}));
+  if (with_output && view.phase == engine::Phase::completed) task.set("artifacts", Value::array({artifact_of(view)}));
   task.set("metadata", Value::object({{"io.pawl/runId", view.id.to_string()}, {"io.pawl/workflow", view.workflow_name}}));
   return task;
 }
@@ -180,33 +188,58 @@ Result<Value> input_of(const Value& message) {
   return data;
 }
 
+/// What a message asks for.
+struct Sent {
+  catalog::ExecutablePtr workflow;
+  std::string skill;
+  Value input;
+  std::string id;         ///< of the message; empty: it has none
+  crypto::Digest digest;  ///< of all of it
+  std::string conversation;
+  bool at_once = false;
+
+  /// What its sender's next message of this id is known by.
+  [[nodiscard]] std::string key(const identity::Principal& principal) const {
+    const auto sender = crypto::hash(principal.user.to_string() + " " + principal.api_key.to_string() + " " + id);
+    return "a2a:" + crypto::to_base64url(std::string(sender.begin(), sender.end()));
+  }
+};
+
 /// One message, and the run that it has become. Callbacks come on the run's thread, the wait's on the connection's.
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
   Exchange(Context& context, Call call, Value id, bool streams)
       : context_(context), call_(std::move(call)), id_(std::move(id)), streams_(streams) {}
 
-  void start(const catalog::ExecutablePtr& workflow, const std::string& skill, Value input, std::string conversation, bool at_once) {
-    engine::StartRequest start;
-    start.plan = workflow->plan;
-    start.organization = workflow->organization;
-    start.workflow = workflow->id;
-    start.version = workflow->version;
-    start.input = std::move(input);
-    start.trigger = trigger_of(context_, call_.principal);
-    start.trigger.set("via", "a2a");
-    start.id = run_ = RunId::make(context_.d.clock.now(), context_.d.random);
-    start.trigger.set(kContext, conversation.empty() ? run_.to_string() : std::move(conversation));
-    if (context_.d.secrets) start.secrets = context_.d.secrets(workflow->organization, *workflow->plan);
-    context_.d.engine.start_run(std::move(start),
-                                [self = shared_from_this(), workflow = workflow->id, skill, at_once](const Result<RunId>& started) {
-                                  record(self->context_, self->call_, "a2a.sendMessage", {"workflow", workflow.to_string()},
-                                         started.has_error() ? std::nullopt : std::optional(self->run_), !started.has_error(),
-                                         Value::object({{"skill", skill}}));
-                                  if (started.has_error()) return self->fail(started.error());
-                                  self->attach(at_once);
-                                },
-                                {});
+  /// Before anything is done: a stream takes one of the places that a user has for those. False: there is none, and it has been said.
+  [[nodiscard]] bool enter() {
+    if (!streams_ || context_.d.live == nullptr) return true;
+    watch_ = std::make_shared<Watch>();
+    const auto opened = context_.d.live->open(subscriber_of(call_), watch_);
+    if (opened.has_error()) {
+      call_.fail(opened.error());
+      return false;
+    }
+    place_ = *opened;
+    return true;
+  }
+
+  /// A message that has an id is one task, however often its sender sends it.
+  void start(Sent sent) {
+    const auto fresh = RunId::make(context_.d.clock.now(), context_.d.random);
+    if (sent.id.empty()) return launch(sent, fresh);
+    const auto kept = std::make_shared<Sent>(std::move(sent));
+    // On the writer's thread, and started there: a second message with this id is told of the claim after this call.
+    const auto claimed = [self = shared_from_this(), kept](const Result<catalog::IdempotencyClaim>& claim) {
+      if (claim.has_error() && claim.error().code == "request.idempotency_conflict") {
+        return self->fail(Error(ErrorClass::invalid, "a2a.message", "There was another message of this `messageId`."));
+      }
+      if (claim.has_error()) return self->fail(claim.error());
+      if (claim->is_new) return self->launch(*kept, claim->run);
+      self->repeat(kept, claim->run);
+    };
+    catalog::claim_idempotency_key(context_.d.database, call_.organization, kept->key(call_.principal), kept->digest, fresh,
+                                   context_.d.clock.now(), claimed);
   }
   void join(const RunId& run) {
     run_ = run;
@@ -214,9 +247,44 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   }
 
  private:
+  void launch(const Sent& sent, const RunId& run) {
+    const auto& workflow = *sent.workflow;
+    engine::StartRequest start;
+    start.plan = workflow.plan;
+    start.organization = workflow.organization;
+    start.workflow = workflow.id;
+    start.version = workflow.version;
+    start.input = sent.input;
+    start.trigger = trigger_of(context_, call_.principal);
+    start.trigger.set("via", "a2a");
+    start.id = run_ = run;
+    start.trigger.set(kContext, sent.conversation.empty() ? run.to_string() : sent.conversation);
+    if (context_.d.secrets) start.secrets = context_.d.secrets(workflow.organization, *workflow.plan);
+    const auto started = [self = shared_from_this(), id = workflow.id, skill = sent.skill,
+                          at_once = sent.at_once](const Result<RunId>& result) {
+      record(self->context_, self->call_, "a2a.sendMessage", {"workflow", id.to_string()},
+             result.has_error() ? std::nullopt : std::optional(self->run_), !result.has_error(), Value::object({{"skill", skill}}));
+      if (result.has_error()) return self->fail(result.error());
+      self->attach(at_once);
+    };
+    context_.d.engine.start_run(std::move(start), started, {});
+  }
+  /// The run that the first of them began; where it never did (the process died in between, or it was refused) it begins now.
+  void repeat(const std::shared_ptr<Sent>& sent, const RunId& run) {
+    context_.d.engine.view(call_.organization, run, false, [self = shared_from_this(), sent, run](const Result<engine::RunView>& view) {
+      if (view.has_error() && view.error().kind == ErrorClass::not_found) return self->launch(*sent, run);
+      self->run_ = run;
+      self->attach(sent->at_once);
+    });
+  }
+
   using Phase = engine::Phase;
 
+  void leave() {
+    if (const auto place = place_.exchange(0); place != 0) context_.d.live->close(place);
+  }
   void fail(const Error& error) {
+    leave();
     const bool is_input = error.kind == ErrorClass::invalid || error.kind == ErrorClass::unprocessable;
     const auto code = error.kind == ErrorClass::not_found ? Code::task_not_found : is_input ? Code::invalid_params : Code::internal_error;
     answer(fault_text(id_, code, error.kind == ErrorClass::not_found ? "There is no task of this id." : error.message));
@@ -241,7 +309,11 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
         self->stream_ = self->call_.responder.stream();
         self->answered_ = true;
         self->tell("task", task_of(self->context_, seen));
-        if (is_over) return self->stream_->close();
+        if (is_over) {
+          self->leave();
+          return self->stream_->close();
+        }
+        if (self->watch_ != nullptr) self->watch_->begin(self->stream_);
       } else if (is_over || at_once) {
         return self->answer(self->task_text(seen));
       } else {
@@ -272,7 +344,10 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     });
     token_ = token;
     if (stream_ != nullptr) {
-      stream_->on_close([self = shared_from_this(), token] { self->context_.d.engine.unsubscribe(self->run_, token); });
+      stream_->on_close([self = shared_from_this(), token] {
+        self->context_.d.engine.unsubscribe(self->run_, token);
+        self->leave();
+      });
     }
     look();  // it may have ended before
   }
@@ -325,12 +400,34 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::string conversation_;
   std::string workflow_;
   std::shared_ptr<http::EventStream> stream_;  // set before the run is followed, or never
+  std::shared_ptr<Watch> watch_;               // as `stream_`
+  std::atomic<live::Hub::Id> place_{0};        // among the caller's streams; 0: none
   std::string_view last_;                      // the run's thread
   std::atomic<bool> answered_{false};
   std::atomic<bool> over_{false};
   std::atomic<std::uint64_t> token_{0};  // of the subscription
   WaitList::Token wait_ = 0;             // the connection's thread
 };
+
+std::string text_in(const Value& object, std::string_view name) {
+  const auto& value = object.get(name);
+  return value.is_string() ? std::string(value.as_string()) : std::string();
+}
+
+/// The skill of this name; without one, the only skill that there is. Error of kind `not_found`: it is neither.
+Result<NamedWorkflow> asked_workflow(Context& context, const OrganizationId& organization, const Value& name) {
+  if (name.is_string()) {
+    NamedWorkflow named;
+    named.name = std::string(name.as_string());
+    PAWL_TRY(workflow, workflow_of_name(context, organization, named.name));
+    named.workflow = std::move(workflow);
+    if (opts_in(named)) return named;
+  } else {
+    PAWL_TRY(skills, skills_of(context, organization));
+    if (skills.size() == 1) return std::move(skills.front());
+  }
+  return Error(ErrorClass::not_found, "a2a.no_skill", "There is no such skill.");
+}
 
 void send_message(Context& context, Call call, const Value& id, const Value& params, bool streams) {
   const auto& message = params.get("message");
@@ -343,24 +440,28 @@ void send_message(Context& context, Call call, const Value& id, const Value& par
     const auto code = input.error().kind == ErrorClass::unsupported ? Code::content_type : Code::invalid_params;
     return refuse(call, id, code, input.error().message);
   }
-  const auto skills = skills_of(context, call.organization);
-  if (skills.has_error()) return refuse(call, id, Code::internal_error, skills.error().message);
   const auto& asked =
       message.get("metadata").get("skillId").is_string() ? message.get("metadata").get("skillId") : params.get("metadata").get("skillId");
-  auto found = skills->end();
-  if (asked.is_string()) {
-    found = std::ranges::find(*skills, asked.as_string(), &NamedWorkflow::name);
-  } else if (skills->size() == 1) {
-    found = skills->begin();
+  auto workflow = asked_workflow(context, call.organization, asked);
+  if (workflow.has_error() && workflow.error().kind != ErrorClass::not_found) {
+    return refuse(call, id, Code::internal_error, workflow.error().message);
   }
-  if (found == skills->end()) {
+  if (workflow.has_error()) {
     return refuse(call, id, Code::invalid_params, "Name one of the skills of the extended card as `metadata.skillId` of the message.");
   }
-  const auto& conversation = message.get("contextId");
-  const bool at_once = params.get("configuration").get("returnImmediately") == Value(true);
+  Sent sent;
+  sent.workflow = std::move(workflow->workflow);
+  sent.skill = std::move(workflow->name);
+  sent.input = std::move(*input);
+  sent.id = text_in(message, "messageId");
+  sent.digest = crypto::hash(sent.skill + "\n" + json::to_text(message));
+  sent.conversation = text_in(message, "contextId");
+  if (sent.id.size() > kLongestId || sent.conversation.size() > kLongestId) {
+    return refuse(call, id, Code::invalid_params, "`messageId` and `contextId` have at most 200 bytes.");
+  }
+  sent.at_once = params.get("configuration").get("returnImmediately") == Value(true);
   const auto exchange = std::make_shared<Exchange>(context, std::move(call), id, streams);
-  exchange->start(found->workflow, found->name, std::move(*input),
-                  conversation.is_string() ? std::string(conversation.as_string().substr(0, 200)) : "", at_once);
+  if (exchange->enter()) exchange->start(std::move(sent));
 }
 
 std::optional<RunId> task_id(const Value& params) {
@@ -372,6 +473,118 @@ void tell_task(Context& context, const std::shared_ptr<Call>& call, const Value&
     if (view.has_error()) return refuse(*call, id, Code::task_not_found, "There is no task of this id.");
     call->reply(200, reply_text(id, task_of(context, shown(context, std::move(*view)))));
   });
+}
+
+// ---- lists ----------------------------------------------------------------------------------------------------------------------
+
+struct ListWish {
+  engine::RunFilter filter;
+  std::string conversation;        ///< empty: all
+  std::optional<TimePoint> after;  ///< of the state
+  std::size_t page = kTasksPerPage;
+  bool is_empty = false;  ///< nothing can be in it
+  bool with_output = false;
+};
+
+/// Nothing: no run is ever in this state.
+std::optional<std::vector<engine::Phase>> phases_in(std::string_view state) {
+  std::vector<engine::Phase> phases;
+  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(engine::Phase::completed); ++i) {
+    if (state_of(static_cast<engine::Phase>(i)) == state) phases.push_back(static_cast<engine::Phase>(i));
+  }
+  return phases.empty() ? std::nullopt : std::optional(std::move(phases));
+}
+
+Result<ListWish> read_list(const OrganizationId& organization, const Value& params) {
+  const auto wrong = [](std::string text) { return Error(ErrorClass::invalid, "a2a.list", std::move(text)); };
+  ListWish wish;
+  wish.filter.organization = organization;
+  wish.filter.limit = kMostRunsLookedAt;
+  wish.conversation = text_in(params, "contextId");
+  wish.with_output = params.get("includeArtifacts") == Value(true);
+  if (const auto state = text_in(params, "status"); !state.empty() && state != "TASK_STATE_UNSPECIFIED") {
+    if (!state.starts_with("TASK_STATE_")) return wrong("`status` is not a state of tasks.");
+    auto phases = phases_in(state);
+    wish.is_empty = !phases;
+    if (phases) wish.filter.phases = std::move(*phases);
+  }
+  if (const auto& size = params.get("pageSize"); !size.is_null()) {
+    if (!size.is_integer() || size.as_integer() < 1 || size.as_integer() > kMostTasksPerPage) return wrong("`pageSize` is 1 to 100.");
+    wish.page = static_cast<std::size_t>(size.as_integer());
+  }
+  if (const auto token = text_in(params, "pageToken"); !token.empty()) {
+    wish.filter.before = RunId::parse(token);
+    if (!wish.filter.before) return wrong("`pageToken` is not of this list.");
+  }
+  if (const auto after = text_in(params, "statusTimestampAfter"); !after.empty()) {
+    wish.after = parse_rfc3339(after);
+    if (!wish.after) return wrong("`statusTimestampAfter` is not a time.");
+  }
+  return wish;
+}
+
+/// One page: of the next runs those that are tasks. Each is read for what only its beginning says; whichever comes last answers.
+class TaskList : public std::enable_shared_from_this<TaskList> {
+ public:
+  TaskList(Context& context, Call call, Value id, ListWish wish, engine::RunPage page)
+      : context_(context), call_(std::move(call)), id_(std::move(id)), wish_(std::move(wish)), page_(std::move(page)) {}
+
+  void read() {
+    seen_.resize(page_.runs.size());
+    left_ = page_.runs.size() + 1;
+    for (std::size_t i = 0; i < seen_.size(); ++i) {
+      context_.d.engine.view(call_.organization, page_.runs[i].id, false, [self = shared_from_this(), i](Result<engine::RunView> view) {
+        if (view.has_value() && self->is_wanted(*view)) self->seen_[i] = std::move(*view);
+        self->one_less();
+      });
+    }
+    one_less();
+  }
+
+ private:
+  [[nodiscard]] bool is_wanted(const engine::RunView& view) const {
+    if (view.trigger.get("via") != Value("a2a")) return false;
+    if (!wish_.conversation.empty() && context_of(view) != wish_.conversation) return false;
+    return !wish_.after || view.ended_at.value_or(context_.d.clock.now()) > *wish_.after;
+  }
+  void one_less() {
+    if (--left_ > 0) return;
+    auto tasks = Value::array();
+    auto next = page_.next;
+    for (std::size_t i = 0; i < seen_.size(); ++i) {
+      if (!seen_[i]) continue;
+      tasks.push_back(task_of(context_, shown(context_, std::move(*seen_[i])), wish_.with_output));
+      if (tasks.size() < wish_.page) continue;
+      if (i + 1 < seen_.size()) next = page_.runs[i].id;
+      break;
+    }
+    const auto count = static_cast<std::int64_t>(tasks.size());
+    auto result = Value::object({{"tasks", std::move(tasks)},
+                                 {"nextPageToken", next ? next->to_string() : ""},
+                                 {"pageSize", static_cast<std::int64_t>(wish_.page)}});
+    if (!next && !wish_.filter.before) result.set("totalSize", count);
+    call_.reply(200, reply_text(id_, std::move(result)));
+  }
+
+  Context& context_;
+  Call call_;
+  const Value id_;
+  const ListWish wish_;
+  const engine::RunPage page_;
+  std::vector<std::optional<engine::RunView>> seen_;  // each written by one thread, read by the one that finds none left
+  std::atomic<std::size_t> left_{0};
+};
+
+void list_tasks(Context& context, Call call, const Value& id, const Value& params) {
+  auto wish = read_list(call.organization, params);
+  if (wish.has_error()) return refuse(call, id, Code::invalid_params, wish.error().message);
+  engine::RunPage page;
+  if (!wish->is_empty) {
+    auto runs = context.d.engine.list(wish->filter);
+    if (runs.has_error()) return refuse(call, id, Code::internal_error, runs.error().message);
+    page = std::move(*runs);
+  }
+  std::make_shared<TaskList>(context, std::move(call), id, std::move(*wish), std::move(page))->read();
 }
 
 void cancel_task(Context& context, Call call, const Value& id, const RunId& run) {
@@ -408,12 +621,17 @@ void message(Context& context, Call call) {
   }
   if (sends) return send_message(context, std::move(call), id, params, method == "SendStreamingMessage");
   if (method == "GetExtendedAgentCard") return extended_card(context, call, id);
+  if (method == "ListTasks") return list_tasks(context, std::move(call), id, params);
   const bool of_task = method == "GetTask" || method == "CancelTask" || method == "SubscribeToTask";
   if (!of_task) return refuse(call, id, Code::method_not_found, "There is no such method here.");
   const auto run = task_id(params);
   if (!run) return refuse(call, id, Code::task_not_found, "There is no task of this id.");
   if (method == "CancelTask") return cancel_task(context, std::move(call), id, *run);
-  if (method == "SubscribeToTask") return std::make_shared<Exchange>(context, std::move(call), id, true)->join(*run);
+  if (method == "SubscribeToTask") {
+    const auto exchange = std::make_shared<Exchange>(context, std::move(call), id, true);
+    if (exchange->enter()) exchange->join(*run);
+    return;
+  }
   tell_task(context, std::make_shared<Call>(std::move(call)), id, *run);
 }
 
@@ -464,7 +682,8 @@ std::vector<Route> a2a_routes() {
        .other_replies = {{200, "Of `SendStreamingMessage` and `SubscribeToTask`: the task, then what becomes of it.", "text/event-stream",
                           Shape::text("data: {}\n\n", 1U << 20U)}},
        .description =
-           "Methods `SendMessage`, `SendStreamingMessage`, `GetTask`, `SubscribeToTask`, `CancelTask`, `GetExtendedAgentCard`. A message "
+           "Methods `SendMessage`, `SendStreamingMessage`, `GetTask`, `ListTasks`, `SubscribeToTask`, `CancelTask`, "
+           "`GetExtendedAgentCard`. A message "
            "runs "
            "the workflow that `metadata.skillId` names, one whose `document.metadata.a2a` is set; that and cancelling need the permission "
            "`execute`. See docs/a2a.md."},

@@ -8,7 +8,6 @@
 // longer in memory it gets the run's present records instead, which contain them. The stream ends with the run, and with the permission
 // that it was opened with.
 #include <charconv>
-#include <mutex>
 
 #include "api/detail/context.hpp"
 #include "api/detail/render.hpp"
@@ -61,29 +60,6 @@ struct Subscription {
         update.sequence, "status", status_data(run, *update.phase, shown(context, update.output), shown(context, update.error)))));
     if (engine::is_final(*update.phase)) stream->close();
   }
-};
-
-/// Lets the hub end the stream: the caller signed out or is no member any more, the key was revoked, the token has expired.
-class Watch final : public live::Receiver {
- public:
-  void begin(std::shared_ptr<http::EventStream> stream) {
-    const std::lock_guard lock(mutex_);
-    stream_ = std::move(stream);
-    if (ended_) stream_->close();
-  }
-  bool subscribed(const std::vector<std::string>&, std::string_view) override { return true; }
-  bool event(const live::EventPtr&) override { return true; }
-  bool reset(std::string_view) override { return true; }
-  void end(live::End) override {
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
-    if (stream_) stream_->close();
-  }
-
- private:
-  std::mutex mutex_;
-  std::shared_ptr<http::EventStream> stream_;
-  bool ended_ = false;
 };
 
 /// A run that has ended tells its whole story at once.
