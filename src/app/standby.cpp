@@ -97,7 +97,10 @@ Standby::Standby(const config::Config& config, Interrupts& interrupts, std::func
 
 Standby::~Standby() = default;
 
-void Standby::leave() { listener_.reset(); }
+void Standby::leave() {
+  listener_.reset();
+  vacancy_.reset();  // with its connection
+}
 
 Result<std::unique_ptr<Application>> Standby::create(const Create& create) {
   for (;;) {

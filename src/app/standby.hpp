@@ -33,7 +33,7 @@ class Standby {
   /// Waits for the turn, then calls `create` with the configuration, whose port is a fixed one by then; again where another process was
   /// quicker. Null: a signal came first.
   [[nodiscard]] Result<std::unique_ptr<Application>> create(const Create& create);
-  /// Gives the port up, for the application to listen on.
+  /// The waiting is over: gives the port up, for the application to listen on.
   void leave();
 
  private:

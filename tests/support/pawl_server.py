@@ -93,7 +93,8 @@ class Server:
                     self.document = self.document or Document(self.request("GET", "/api/openapi.json")[1])
                     return self
             except OSError:
-                time.sleep(0.005)
+                pass
+            time.sleep(0.005)
         raise RuntimeError(f"pawl serve was not ready in time: {self.tail()}")
 
     def kill(self):
