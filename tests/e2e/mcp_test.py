@@ -8,9 +8,12 @@ client can get wrong.
 import http.client
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -230,6 +233,26 @@ class Mcp(unittest.TestCase):
         connection.close()
         poll(lambda: self.server.request("GET", f"/api/runs/{run['id']}")[1]["status"] == "cancelled", 60,
              "the cancellation: a client that left is noticed by the next line of comment, after 15 s")
+
+    def test_who_leaves_before_anything_was_said_leaves_nothing_behind(self):
+        leaving = self.server.create_workflow(LONG.replace("patient", "leaving"))
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "leaving", "_meta": META}})
+        lines = ["POST /mcp HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {API_KEY}", "Content-Type: application/json",
+                 "Accept: text/event-stream, application/json", f"MCP-Protocol-Version: {NEWEST}", "Mcp-Method: tools/call", "Mcp-Name: leaving",
+                 f"Content-Length: {len(body)}", "", body]
+        for i in range(20):
+            connection = socket.create_connection(("127.0.0.1", self.server.port))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed with a reset
+            connection.sendall("\r\n".join(lines).encode())
+            time.sleep(i % 10 * 0.005)  # the moment is what is tried: there is nothing to wait for
+            connection.close()
+
+        def ended():
+            runs = self.server.request("GET", f"/api/workflows/{leaving}/executions?limit=100")[1]["items"]
+            return bool(runs) and all(run["status"] == "cancelled" for run in runs)
+
+        poll(ended, 30, "the cancellation of every run that was started")
+        self.server.request("DELETE", f"/api/workflows/{leaving}")
 
     # ---- prompts and resources -------------------------------------------------------------------------------------------------
 
