@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useRef } from 'react';
 import { waitingQuery } from '@/api/approvals';
@@ -31,6 +31,9 @@ export function HomePage() {
     refetchInterval: 60_000,
     placeholderData: (before) => before,
   });
+  // All that stands above something else comes at once, so that nothing moves.
+  const above = [stats, useQuery(waitingQuery()), useQuery(lettersQuery())];
+  const ready = above.every((one) => !one.isPending);
   useFresh();
   return (
     <Page
@@ -45,18 +48,22 @@ export function HomePage() {
         </select>
       }
     >
-      <Guide stats={stats.data} />
-      <Waiting />
-      <Letters />
-      {stats.isPending && <Loading rows={8} height={60} />}
+      {!ready && <Loading rows={8} height={60} />}
+      {ready && (
+        <>
+          <Guide stats={stats.data} />
+          <Waiting />
+          <Letters />
+        </>
+      )}
       {stats.error && <ProblemView error={stats.error} retry={() => void stats.refetch()} />}
-      {stats.data && (
+      {ready && stats.data && (
         <>
           <Figures stats={stats.data} window={window} />
           <Charts stats={stats.data} />
         </>
       )}
-      <div className="grid gap-6 lg:grid-cols-2">
+      <div className={cx('grid gap-6 lg:grid-cols-2', !ready && 'hidden')}>
         <Failures />
         <Starts />
       </div>
@@ -117,8 +124,12 @@ function Waiting() {
   );
 }
 
+function lettersQuery() {
+  return queryOptions({ queryKey: [scope(), 'dead-letters', 'home'], queryFn: () => ask(api.GET('/api/dead-letters', { params: { query: { limit: 50 } } })) });
+}
+
 function Letters() {
-  const letters = useQuery({ queryKey: [scope(), 'dead-letters', 'home'], queryFn: () => ask(api.GET('/api/dead-letters', { params: { query: { limit: 50 } } })) });
+  const letters = useQuery(lettersQuery());
   const number = letters.data?.items.length ?? 0;
   if (number === 0) return null;
   return (
