@@ -34,6 +34,33 @@ do:
     },
   ],
   [
+    'what an agent may not do alone is decided where it asks',
+    async ({ page, server, axe }) => {
+      const definition = `document: {dsl: '1.0.3', namespace: test, name: asks-first, version: '1.0.0'}
+do:
+  - ask:
+      call: agent
+      with:
+        model: scripted/helper
+        prompt: Is the service well?
+        approval: [look]
+        tools:
+          - {function: http, name: look, with: {method: get, endpoint: '${server.base}/health'}}
+`;
+      const made = await call(page, 'POST', '/api/workflows', { definition });
+      assert.equal(made.status, 201, JSON.stringify(made.body));
+      const run = (await call(page, 'POST', `/api/workflows/${made.body.id}/execute`, {})).body.id;
+      await page.goto(`/runs/${run}?view=agent`);
+      const agent = page.getByRole('region', { name: 'Agent ask' });
+      await agent.getByText('I will have a look.', { exact: true }).waitFor();
+      await agent.getByRole('button', { name: 'Approve', exact: true }).waitFor();
+      assert.deepEqual(await axe(page), []);
+      await agent.getByRole('button', { name: 'Approve', exact: true }).click();
+      await agent.getByText('The service is healthy.').waitFor();
+      assert.equal(new URL(page.url()).pathname, `/runs/${run}`);
+    },
+  ],
+  [
     'what an agent keeps between runs is shown, and forgotten',
     async ({ page, axe }) => {
       const definition = `document: {dsl: '1.0.3', namespace: test, name: keeps, version: '1.0.0'}

@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { asTree, depthOf, keeping, keyOf, statesOf, type TaskRun } from '@/pages/runs/tasks';
 import { scaleOf } from '@/pages/runs/timeline';
-import { withTasks } from '@/pages/runs/with-task';
+import { withTasks, withWords } from '@/pages/runs/with-task';
 import { sideBySide } from '@/pages/workflow/side-by-side';
 
 const task = (change: Partial<TaskRun>): TaskRun => ({
   reference: '/do/0/a', iteration: [], name: 'a', type: 'set', status: 'completed', attempt: 1, input: null, output: null, error: null,
   started_at: '2026-11-26T12:00:00Z', ended_at: '2026-11-26T12:00:01Z', logs: [], ...change,
 });
+
+const words = (change: object) => ({ reference: '/do/0/ask/agent/turn/0', iteration: [0], sequence: 1, kind: 'text', ...change });
 
 const at = (second: number) => `2026-11-26T12:00:0${second}Z`;
 
@@ -87,4 +89,20 @@ it('lines that were replaced stand beside what replaced them', () => {
     [6, 'c', undefined, undefined],
     [7, 'd', 6, 'd'],
   ]);
+});
+
+describe('what a model says', () => {
+  it('is put together for each call, and begins anew with it', () => {
+    let said = withWords({}, words({ sequence: 0, text: 'The ' }));
+    said = withWords(said, words({ text: 'order' }));
+    said = withWords(said, words({ iteration: [1], sequence: 0, text: 'Another' }));
+    expect(said).toEqual({ '/do/0/ask/agent/turn/0#0': 'The order', '/do/0/ask/agent/turn/0#1': 'Another' });
+    said = withWords(said, words({ kind: 'reset' }));
+    expect(withWords(said, words({ text: 'Again' }))['/do/0/ask/agent/turn/0#0']).toBe('Again');
+  });
+
+  it('shows that its beginning was missed, and nothing of what is no text', () => {
+    const said = withWords({}, words({ sequence: 4, text: 'healthy' }));
+    expect(withWords(said, words({ sequence: 5, kind: 'arguments', text: '{' }))).toEqual({ '/do/0/ask/agent/turn/0#0': '… healthy' });
+  });
 });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { TaskRun } from '@/pages/runs/tasks';
-import { agentsOf, budgetOf, spoken } from '@/pages/runs/trace';
+import { agentsOf, budgetOf, questionOf, spoken } from '@/pages/runs/trace';
 
 const task = (reference: string, type: string, iteration: number[], more: Partial<TaskRun> = {}): TaskRun => ({
   reference,
@@ -65,4 +65,14 @@ it('a budget is read out of the definition where it is plain numbers', () => {
   expect(budgetOf(definition, '/do/0/ask')).toEqual({ tokens: 6000 });
   expect(budgetOf(definition, '/do/7/other')).toEqual({});
   expect(budgetOf(null, '/do/0/ask')).toEqual({});
+});
+
+const one = (amount: number, more: object = {}) => ({ task: '/do/0/ask/agent/approve', status: 'open', data: { tool: 'pay', arguments: { amount } }, ...more });
+
+it('a question of an agent is found by what is called, or where there is only one', () => {
+  const call = task('/do/0/ask/agent/turn/2/approval/1', 'approval', [2, 1], { input: { title: 'Call of pay', data: { tool: 'pay', arguments: { amount: 2 } } } });
+  expect(questionOf(call, [one(1), one(2)])).toEqual(one(2));
+  expect(questionOf(call, [one(1)])).toEqual(one(1));
+  expect(questionOf(call, [one(1), one(3), one(2, { status: 'approved' })])).toBeUndefined();
+  expect(questionOf(call, [one(2, { task: '/do/1/other/agent/approve' })])).toBeUndefined();
 });

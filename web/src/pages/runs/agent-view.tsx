@@ -1,8 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Wrench } from 'lucide-react';
-import { useMemo } from 'react';
+import { lazy, Suspense, useMemo } from 'react';
 import { parse } from 'yaml';
+import { runApprovalsQuery } from '@/api/approvals';
 import { api, ask, type Schemas } from '@/api/client';
 import { scope } from '@/app/session';
 import { t } from '@/i18n/en';
@@ -13,12 +14,14 @@ import { Badge, Status } from '@/ui/status';
 import { Took } from '@/ui/time';
 import { ErrorView } from '@/ui/error-view';
 import { Bubble } from './bubble';
-import { type Agent, agentsOf, budgetOf, type Call, type Kept, type Turn } from './trace';
+import { keyOf, type TaskRun } from './tasks';
+import { type Agent, agentsOf, budgetOf, type Call, type Kept, questionOf, type Turn } from './trace';
 
+const ApprovalDetail = lazy(() => import('@/pages/approvals/detail').then((module) => ({ default: module.ApprovalDetail })));
 const money = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 6 });
 
 /** What the agents of a run said, called and took, turn by turn. */
-export default function AgentView({ run }: { run: Schemas['Run'] }) {
+export default function AgentView({ run, speech }: { run: Schemas['Run']; speech: Record<string, string> }) {
   const agents = useMemo(() => agentsOf(run.tasks), [run.tasks]);
   const definition = useQuery({
     queryKey: [scope(), 'definition', run.workflow_id, run.version],
@@ -35,7 +38,7 @@ export default function AgentView({ run }: { run: Schemas['Run'] }) {
           <Head agent={agent} definition={definition.data} />
           <ol className="flex flex-col gap-3">
             {agent.turns.map((turn) => (
-              <TurnView key={turn.number} turn={turn} run={run} />
+              <TurnView key={turn.number} turn={turn} run={run} said={turn.said || (turn.task.status === 'running' ? (speech[keyOf(turn.task)] ?? '') : '')} />
             ))}
           </ol>
         </section>
@@ -93,7 +96,7 @@ function Bar({ label, used, limit, say }: { label: string; used: number; limit: 
   );
 }
 
-function TurnView({ turn, run }: { turn: Turn; run: Schemas['Run'] }) {
+function TurnView({ turn, run, said }: { turn: Turn; run: Schemas['Run']; said: string }) {
   const { task } = turn;
   return (
     <li className="panel flex flex-col gap-3 p-3">
@@ -109,7 +112,7 @@ function TurnView({ turn, run }: { turn: Turn; run: Schemas['Run'] }) {
       {turn.heard.map((message, at) => (
         <Bubble key={at} who={t.agent.roles[message.role as keyof typeof t.agent.roles] ?? message.role} text={message.text} mine={false} />
       ))}
-      {turn.said && <Bubble who={t.agent.roles.assistant} text={turn.said} mine />}
+      {said && <Bubble who={t.agent.roles.assistant} text={said} mine />}
       {task.error !== null && <ErrorView error={task.error} />}
       {turn.calls.length > 0 && (
         <ul className="flex flex-col gap-1.5">
@@ -125,7 +128,7 @@ function TurnView({ turn, run }: { turn: Turn; run: Schemas['Run'] }) {
 function CallView({ call: { task, kind }, run }: { call: Call; run: Schemas['Run'] }) {
   return (
     <li>
-      <details className="rounded-md border border-line">
+      <details open={kind === 'approval' && !task.ended_at} className="rounded-md border border-line">
         <summary className="flex cursor-pointer flex-wrap items-center gap-x-3 gap-y-1 px-3 py-1.5">
           <Wrench className="size-3.5 text-muted" aria-hidden="true" />
           <span className="font-mono text-sm">{task.name}</span>
@@ -134,9 +137,7 @@ function CallView({ call: { task, kind }, run }: { call: Call; run: Schemas['Run
         </summary>
         <div className="flex flex-col gap-2 border-t border-line p-3">
           {kind === 'approval' && !task.ended_at && (
-            <Link to="/approvals" search={{ mine: 'true' }} className="link">
-              {t.approvals.look}
-            </Link>
+            <Question run={run} task={task} />
           )}
           <JsonView value={task.input} label={t.agent.arguments(task.name)} />
           {task.error !== null ? <ErrorView error={task.error} /> : task.ended_at && <JsonView value={task.output} label={t.agent.answer(task.name)} />}
@@ -146,5 +147,24 @@ function CallView({ call: { task, kind }, run }: { call: Call; run: Schemas['Run
         </div>
       </details>
     </li>
+  );
+}
+
+/** What a person is asked about a call, to be decided where it stands. */
+function Question({ run, task }: { run: Schemas['Run']; task: TaskRun }) {
+  const asked = useQuery(runApprovalsQuery(run.id));
+  if (!asked.data) return null;
+  const one = questionOf(task, asked.data.items);
+  if (!one) {
+    return (
+      <Link to="/approvals" search={{ mine: 'true' }} className="link">
+        {t.approvals.look}
+      </Link>
+    );
+  }
+  return (
+    <Suspense fallback={null}>
+      <ApprovalDetail approval={one} />
+    </Suspense>
   );
 }

@@ -90,6 +90,14 @@ export function agentsOf(tasks: readonly TaskRun[]): Agent[] {
   return [...agents.values()];
 }
 
+/** The question that a call of an agent waits for: it names the place in the agent where all of its questions are asked, and what is called. */
+export function questionOf<Question extends { task: string; status: string; data: unknown }>(task: TaskRun, questions: readonly Question[]): Question | undefined {
+  const place = task.reference.replace(/\/turn\/\d+\/approval\/\d+$/, '/approve');
+  const open = questions.filter((one) => one.status === 'open' && one.task === place);
+  const about = JSON.stringify(object(task.input)['data']);
+  return open.find((one) => JSON.stringify(one.data) === about) ?? (open.length === 1 ? open[0] : undefined);
+}
+
 /** The limits that the definition sets, where they are plain numbers. */
 export function budgetOf(definition: unknown, reference: string): Budget {
   let at: unknown = definition;

@@ -19,7 +19,7 @@ import { RunActions } from './actions';
 import { TaskPanel } from './task-panel';
 import { keeping, keyOf, statesOf } from './tasks';
 import { Timeline } from './timeline-view';
-import { type TaskNews, withTasks } from './with-task';
+import { type TaskNews, type Words, withTasks, withWords } from './with-task';
 
 const AgentView = lazy(() => import('./agent-view'));
 const Remedies = lazy(() => import('./remedies'));
@@ -49,21 +49,36 @@ function useLiveRun(id: string) {
   // However many changes come, the page is made anew ten times a second at most.
   const told = useRef<TaskNews[]>([]);
   const pace = useRef<ReturnType<typeof setTimeout>>(undefined);
+  // What models say while they say it; their records come later.
+  const words = useRef<Record<string, string>>({});
+  const [speech, setSpeech] = useState<Record<string, string>>({});
   const show = useCallback(() => {
     pace.current = undefined;
+    setSpeech(words.current);
     const news = told.current.splice(0);
+    if (news.length === 0) return;
     queries.setQueryData(runQuery(id).queryKey, (before) => before && { ...before, tasks: withTasks(before.tasks, news) });
   }, [queries, id]);
   useEffect(
     () => () => {
       clearTimeout(timer.current);
       clearTimeout(pace.current);
+      timer.current = undefined;
+      pace.current = undefined;
+      told.current = [];
+      words.current = {};
+      setSpeech({});
     },
-    [],
+    [id],
   );
   useFollow(
     `run:${id}`,
     ({ event, data }) => {
+      if (event === 'run.tokens') {
+        words.current = withWords(words.current, data as Words);
+        pace.current ??= setTimeout(show, 100);
+        return;
+      }
       if (event === 'run.task') {
         told.current.push(data['task'] as TaskNews);
         pace.current ??= setTimeout(show, 100);
@@ -75,7 +90,7 @@ function useLiveRun(id: string) {
     },
     () => void refetch(),
   );
-  return { ...query, over };
+  return { ...query, over, speech };
 }
 
 export function RunPage() {
@@ -184,7 +199,7 @@ export function RunPage() {
             {view === 'timeline' && <Timeline run={data} now={now} selected={selected} choose={choose} />}
             {view === 'agent' && (
               <Suspense fallback={<div className="p-4"><Loading /></div>}>
-                <AgentView run={data} />
+                <AgentView run={data} speech={run.speech} />
               </Suspense>
             )}
             {view === 'remedies' && (

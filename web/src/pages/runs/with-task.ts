@@ -18,3 +18,12 @@ export function withTasks(tasks: readonly TaskRun[], news: readonly TaskNews[]):
   }
   return result;
 }
+
+export type Words = Pick<TaskRun, 'reference' | 'iteration'> & { sequence: number; kind: string; text?: string };
+
+/** What a model has said so far, by the task that its answer will be in; who comes in the middle sees that. A call that is made again begins anew. */
+export function withWords(before: Record<string, string>, words: Words): Record<string, string> {
+  const key = keyOf(words);
+  const known = words.sequence === 0 || words.kind === 'reset' ? '' : (before[key] ?? '… ');
+  return { ...before, [key]: words.kind === 'text' ? known + (words.text ?? '') : known };
+}
