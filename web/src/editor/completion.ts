@@ -48,13 +48,40 @@ export function complete(context: CompletionContext, vocabulary: Vocabulary): Co
       const targets = ['continue', 'exit', 'end'].map((label) => ({ label, type: 'keyword' }));
       return { from, options: [...vocabulary.tasks.map((label) => ({ label, type: 'variable' })), ...targets] };
     }
+    // Nothing to offer behind a whole name: Enter is the end of the line there.
+    if (!context.explicit && vocabulary.functions.some(({ name }) => name === typed)) return null;
     return { from, options: vocabulary.functions.map(({ name, description }) => ({ label: name, detail: description, type: 'function' })) };
   }
   const key = /^[\s-]*(\w*)$/.exec(before);
   if (!key || (!context.explicit && !key[1])) return null;
+  const from = context.pos - (key[1]?.length ?? 0);
+  const called = vocabulary.functions.find(({ name }) => name === calledAbove(context, line.number, before.search(/[^\s]|$/)));
+  if (called) {
+    const options = Object.entries(called.parameters.properties ?? {}).map(([label, schema]) => ({ label, detail: typeof schema === 'object' ? (schema.description ?? '') : '', apply: `${label}: `, type: 'property' }));
+    return { from, options, validFor: /^\w*$/ };
+  }
   return {
-    from: context.pos - (key[1]?.length ?? 0),
+    from,
     options: TASK_KEYS.map(([label, detail]) => ({ label, detail, apply: `${label}: `, type: 'property' })),
     validFor: /^\w*$/,
   };
+}
+
+/** The function whose arguments (`with:`) begin at this column above this line; the `call:` stands beside the `with:`. */
+function calledAbove({ state: { doc } }: CompletionContext, number: number, column: number): string | undefined {
+  let beside = -1;
+  for (let at = number - 1; at > 0; at -= 1) {
+    const text = doc.line(at).text;
+    const indent = text.search(/\S/);
+    if (indent < 0 || text[indent] === '#' || indent >= (beside < 0 ? column : beside + 1)) continue;
+    if (beside < 0) {
+      if (!/^\s*with:\s*$/.test(text)) return undefined;
+      beside = indent;
+      continue;
+    }
+    if (indent < beside) return undefined;
+    const call = /^\s*call:\s*['"]?([\w.-]+)/.exec(text);
+    if (call) return call[1];
+  }
+  return undefined;
 }
