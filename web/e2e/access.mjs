@@ -43,6 +43,16 @@ export const accessTests = [
       assert.equal(new URL(page.url()).search, '?q=nothing');
     },
   ],
+  [
+    'a sign-in at a provider that failed says why',
+    async ({ browser }) => {
+      const stranger = await browser.person();
+      for (const [code, said] of [['oauth.invalid_state', /too old or began in another browser/], ['constructor', /did not work/]]) {
+        await stranger.goto(`/login?error=${code}`);
+        await stranger.getByRole('alert').filter({ hasText: said }).waitFor();
+      }
+    },
+  ],
   // proves: AI-H15
   [
     'an access token that is gone is renewed unseen, a session that is gone is asked for in place',

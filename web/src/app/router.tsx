@@ -23,7 +23,7 @@ const outside = createRoute({ getParentRoute: () => root, id: 'outside', compone
 const login = createRoute({
   getParentRoute: () => outside,
   path: '/login',
-  validateSearch: only('to'),
+  validateSearch: only('to', 'error'),
   component: lazyRouteComponent(() => import('@/pages/auth/login'), 'LoginPage'),
 });
 const register = createRoute({ getParentRoute: () => outside, path: '/register', component: lazyRouteComponent(() => import('@/pages/auth/register'), 'RegisterPage') });

@@ -3,12 +3,16 @@ import { Link, useRouter, useSearch } from '@tanstack/react-router';
 import { api, ask } from '@/api/client';
 import { t } from '@/i18n/en';
 import { buttonClass } from '@/ui/button';
+import { FormProblem } from '@/ui/states';
 import { Card } from './frame';
 import { LoginForm } from './login-form';
 
+const providerProblem = (code: string) => (Object.hasOwn(t.auth.providerProblems, code) ? t.auth.providerProblems[code as keyof typeof t.auth.providerProblems] : t.auth.providerFailed);
+
 export function LoginPage() {
   const router = useRouter();
-  const { to } = useSearch({ from: '/outside/login' });
+  // The error: what a sign-in at a provider came to, as a code that stands in the address.
+  const { to, error } = useSearch({ from: '/outside/login' });
   const providers = useQuery({ queryKey: ['providers'], queryFn: () => ask(api.GET('/api/auth/providers')), staleTime: Infinity });
   const done = () => {
     // Only addresses of this page: what comes from a link must not lead elsewhere.
@@ -27,6 +31,7 @@ export function LoginPage() {
         </>
       }
     >
+      {error && <FormProblem error={new Error(providerProblem(error))} />}
       <LoginForm done={done} />
       <Link to="/forgot-password" className="link self-start text-sm">
         {t.auth.forgot}
