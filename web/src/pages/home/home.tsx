@@ -67,6 +67,7 @@ export function HomePage() {
         <Failures />
         <Starts />
       </div>
+      <Spent />
     </Page>
   );
 }
@@ -165,6 +166,29 @@ function Figures({ stats, window }: { stats: Statistics; window: Window }) {
         <Figure name={t.home.slowest}>{time(times.p99_ms)}</Figure>
       </dl>
     </section>
+  );
+}
+
+const dollars = new Intl.NumberFormat('en', { style: 'currency', currency: 'USD', maximumFractionDigits: 4 });
+
+const ofLimit = (value: string, limit: string | null) => (limit === null ? value : t.agent.ofBudget(value, limit));
+
+/** What models took in this month, beside what they may take. */
+function Spent() {
+  const budget = useQuery({ queryKey: [scope(), 'llm', 'budget'], queryFn: () => ask(api.GET('/api/llm/budget')), refetchInterval: 60_000 });
+  if (!budget.data || budget.data.requests === 0) return null;
+  const { used, limit, requests } = budget.data;
+  return (
+    <Section title={t.home.models}>
+      <dl className="grid grid-cols-1 gap-2 sm:grid-cols-2 lg:grid-cols-4">
+        <Figure name={t.home.modelCost} hint={t.home.modelMonth}>
+          {ofLimit(dollars.format(used.cost), limit.cost === null ? null : dollars.format(limit.cost))}
+        </Figure>
+        <Figure name={t.home.modelTokens} hint={t.home.modelRequests(requests, count(requests))}>
+          {ofLimit(count(used.tokens), limit.tokens === null ? null : count(limit.tokens))}
+        </Figure>
+      </dl>
+    </Section>
   );
 }
 
