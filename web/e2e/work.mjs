@@ -226,6 +226,37 @@ export const workTests = [
     },
   ],
   [
+    'a workflow is taken along as a file, taken over from one, switched on and off, and deleted',
+    async ({ page, axe, workflow }) => {
+      await page.goto(`/workflows/${workflow}`);
+      await page.getByRole('button', { name: 'More for this workflow' }).click();
+      const saving = page.waitForEvent('download');
+      await page.getByRole('menuitem', { name: 'Download the definition' }).click();
+      const file = await saving;
+      assert.match(file.suggestedFilename(), /\.yaml$/);
+      await page.goto('/workflows/new');
+      await page.getByLabel('File with a definition (YAML or JSON)').setInputFiles({ name: 'taken.yaml', mimeType: 'application/yaml', buffer: Buffer.from(WAITING) });
+      await page.getByRole('heading', { name: 'patient' }).waitFor();
+      const { pathname } = new URL(page.url());
+      assert.notEqual(pathname, `/workflows/${workflow}`);
+      await page.getByText('Inactive').waitFor();
+      const standing = async (active) => assert.equal((await call(page, 'GET', `/api${pathname}`)).body.is_active, active);
+      for (const [button, said, active] of [['Switch on', /can be started again/, true], ['Switch off', /Nothing starts this workflow now/, false]]) {
+        await page.getByRole('button', { name: 'More for this workflow' }).click();
+        await page.getByRole('menuitem', { name: button }).click();
+        await page.getByText(said).waitFor();
+        await standing(active);
+      }
+      await page.getByRole('button', { name: 'More for this workflow' }).click();
+      await page.getByRole('menuitem', { name: 'Delete' }).click();
+      const dialog = page.getByRole('dialog');
+      assert.deepEqual(await axe(page), []);
+      await dialog.getByRole('button', { name: 'Delete' }).click();
+      await page.getByRole('heading', { name: 'Workflows', level: 1 }).waitFor();
+      assert.equal((await call(page, 'GET', `/api${pathname}`)).status, 404);
+    },
+  ],
+  [
     'the palette finds pages and workflows from the keyboard',
     async ({ page }) => {
       await page.goto('/runs');

@@ -5,6 +5,7 @@ import { t } from '@/i18n/en';
 import { PageTitle } from '@/ui/page';
 import { Loading, ProblemView } from '@/ui/states';
 import { Badge } from '@/ui/status';
+import { Standing } from './standing';
 
 const TABS = [
   { to: '/workflows/$workflowId', label: t.workflow.edit },
@@ -37,6 +38,7 @@ export function WorkflowFrame() {
         <div className="flex items-center gap-2">
           <PageTitle title={workflow.data?.name ?? t.common.loading} />
           {workflow.data && !workflow.data.is_active && <Badge>{t.workflows.inactive}</Badge>}
+          {workflow.data && <Standing workflow={workflow.data} />}
         </div>
         <nav aria-label={t.workflow.parts} className="-mb-px flex gap-4 overflow-x-auto">
           {TABS.map((tab) => (

@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { SAMPLES } from '@/editor/samples';
 import { t } from '@/i18n/en';
 import { Page, Section } from '@/ui/page';
+import { Import } from './import';
 
 export function NewWorkflowPage() {
   return (
@@ -15,6 +16,7 @@ export function NewWorkflowPage() {
           ))}
         </ul>
       </Section>
+      <Import />
     </Page>
   );
 }
