@@ -62,7 +62,7 @@ void Rehearsal::of_workflow(const catalog::Executable& workflow, Part part, Done
   request.input = std::move(part.input);
   request.trigger = std::move(part.trigger);
   if (d_.secrets) request.secrets = d_.secrets(workflow.organization, *workflow.plan);  // the engine gives a dry run their names only
-  request.dry_run = true;
+  request.dry_run = part.dry_run;
   const auto shared = std::make_shared<Done>(std::move(done));
   d_.engine.start_run(
       std::move(request),

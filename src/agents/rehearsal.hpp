@@ -1,5 +1,5 @@
 /// Dry runs of what an agent proposes: an ordinary run with `dry_run`, so that functions only tell their plans, and what it says about the
-/// proposal.
+/// proposal. With `Part::dry_run` off the run is a real one.
 #pragma once
 
 #include <functional>
@@ -26,6 +26,7 @@ class Rehearsal {
   struct Part {
     json::Value input;
     json::Value trigger;
+    bool dry_run = true;
   };
   /// The run with its tasks, once it has ended. On any thread.
   using Done = std::function<void(Result<engine::RunView>)>;

@@ -102,6 +102,20 @@ std::optional<engine::RunView> view_of(Application& app, const RunId& run) {
   return std::move(*view);
 }
 
+/// What each step of a dry run would have done, in the order of the steps.
+void print_plans(const engine::RunView& run, bool as_json) {
+  for (const auto& task : run.tasks) {
+    const auto& plan = task.record.output.is_object() ? task.record.output.get("plan") : task.record.output;
+    // Tasks around it, and those that pass it on, have the same output.
+    if ((task.type != "call" && task.type != "run") || !plan.is_array() || !task.record.output.get("dry_run").truthy()) continue;
+    if (as_json) {
+      fmt::print(stderr, "{}\n", json::to_text(json::Value::object({{"task", task.reference}, {"plan", plan}})));
+      continue;
+    }
+    for (const auto& step : plan.items()) fmt::print(stderr, "{} would do {}\n", task.reference, json::to_text(step));
+  }
+}
+
 /// Starts the run and follows it to its end.
 int follow(Application& app, const catalog::Executable& executable, Prepared prepared, const RunOptions& options, Interrupts& interrupts,
            const std::atomic<bool>& broken) {
@@ -148,8 +162,10 @@ int follow(Application& app, const catalog::Executable& executable, Prepared pre
     }
   }
   app.engine().unsubscribe(run, subscription);
-  if (const auto whole = view_of(app, run)) view.complete(*whole);
+  const auto whole = view_of(app, run);
+  if (whole) view.complete(*whole);
   view.show(true);
+  if (whole && options.dry_run) print_plans(*whole, options.json);
   const std::lock_guard lock(outcome->mutex);
   if (outcome->refused) {
     fmt::print(stderr, "pawl: {}\n", outcome->refused->message);

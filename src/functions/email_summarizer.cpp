@@ -1,12 +1,14 @@
 // `email-summarizer`: reads the mails of an mbox or eml file, or of a mailbox by IMAP, and says in a few of their own sentences what each
 // is about. The mailbox stays as it is (mail/imap.hpp).
 //
-// The summary is extractive (detail/summary.hpp) and says so. `model` is the place for a summary by a language model.
+// The summary is extractive (detail/summary.hpp), or with `model` a language model's (detail/model_summary.hpp), and says which.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <mutex>
 
 #include "base/utf8.hpp"
 #include "engine/machine/machine.hpp"
@@ -15,6 +17,7 @@
 #include "functions/detail/encoding.hpp"
 #include "functions/detail/file_io.hpp"
 #include "functions/detail/html.hpp"
+#include "functions/detail/model_summary.hpp"
 #include "functions/detail/secret_hosts.hpp"
 #include "functions/detail/service_threads.hpp"
 #include "functions/detail/summary.hpp"
@@ -25,7 +28,9 @@
 namespace pawl::functions {
 namespace {
 
-constexpr std::string_view kMethod = "extractive";
+constexpr std::string_view kExtractive = "extractive";
+constexpr std::string_view kModel = "model";
+constexpr std::string_view kText = "text";  // of a mail, on its way to the model
 constexpr std::int64_t kSentences = 3;
 constexpr std::int64_t kEmails = 100;
 constexpr std::int64_t kImplicitTlsPort = 993;
@@ -43,6 +48,7 @@ struct Task {
   std::size_t sentences = 0;
   std::size_t max_length = 0;  ///< 0: no limit
   std::size_t max_emails = 0;
+  std::string model;  ///< empty: none
 };
 
 std::size_t count_or(const json::Value& arguments, std::string_view name, std::int64_t fallback) {
@@ -93,6 +99,7 @@ Result<Task> read_task(const json::Value& arguments, const Parts& parts) {
   task.sentences = count_or(arguments, "num_sentences", kSentences);
   task.max_length = count_or(arguments, "max_length", 0);
   task.max_emails = count_or(arguments, "max_emails", kEmails);
+  task.model = text_or(arguments, "model", "");
   return task;
 }
 
@@ -132,17 +139,19 @@ json::Value summary_of(const mail::Received& mail, std::size_t index, const Task
   for (const mail::ReceivedAttachment& attachment : mail.attachments) {
     attachments.push_back(json::Value::object({{"name", attachment.name}, {"type", to_utf8(attachment.type)}, {"size", attachment.size}}));
   }
-  return json::Value::object({{"email_index", index},
-                              {"from", mail.from},
-                              {"to", mail.to},
-                              {"subject", mail.subject},
-                              {"date", mail.date},
-                              {"message_id", mail.message_id},
-                              {"attachments", std::move(attachments)},
-                              {"original_length", original},
-                              {"summary_length", length},
-                              {"summary", std::move(summary)},
-                              {"compression_ratio", ratio(length, original)}});
+  auto told = json::Value::object({{"email_index", index},
+                                   {"from", mail.from},
+                                   {"to", mail.to},
+                                   {"subject", mail.subject},
+                                   {"date", mail.date},
+                                   {"message_id", mail.message_id},
+                                   {"attachments", std::move(attachments)},
+                                   {"original_length", original},
+                                   {"summary_length", length},
+                                   {"summary", std::move(summary)},
+                                   {"compression_ratio", ratio(length, original)}});
+  if (!task.model.empty()) told.set(kText, text);
+  return told;
 }
 
 Result<mail::ImapMails> read_mails(const Task& task, std::size_t max_document, const std::atomic<bool>& cancelled) {
@@ -175,7 +184,7 @@ engine::Outcome summarize_all(const Task& task, const json::Value& secrets, std:
   }
   const std::size_t count = summaries.size();
   auto output = json::Value::object(
-      {{"method", std::string(kMethod)},
+      {{"method", std::string(kExtractive)},
        {"emails_processed", count},
        {"total_summaries", count - statistics.without_text},
        {"summaries", std::move(summaries)},
@@ -187,6 +196,73 @@ engine::Outcome summarize_all(const Task& task, const json::Value& secrets, std:
   if (task.mailbox) output.set("emails_found", mails->found);
   return engine::Outcome::success(std::move(output));
 }
+
+/// Puts the model's summaries in place of the extractive ones.
+json::Value with_summaries(json::Value output, std::vector<std::string> summaries, const std::string& model) {
+  auto list = json::Value::array();
+  std::size_t original = 0;
+  std::size_t shortened = 0;
+  for (std::size_t i = 0; i < summaries.size(); ++i) {
+    auto one = output.get("summaries").at(i);
+    const auto length = length_of(summaries[i]);
+    const auto whole = static_cast<std::size_t>(one.get("original_length").as_integer());
+    original += whole;
+    shortened += length;
+    one.erase(kText);
+    one.set("summary", std::move(summaries[i]));
+    one.set("summary_length", length);
+    one.set("compression_ratio", ratio(length, whole));
+    list.push_back(std::move(one));
+  }
+  auto statistics = output.get("statistics");
+  statistics.set("total_summary_length", shortened);
+  statistics.set("average_compression_ratio", ratio(shortened, original));
+  output.set("method", std::string(kModel));
+  output.set("model", model);
+  output.set("summaries", std::move(list));
+  output.set("statistics", std::move(statistics));
+  return output;
+}
+
+/// First the mails are read, then the model is asked: `cancel` finds which of the two is going on.
+class Stages {
+ public:
+  void begin(engine::Cancel cancel) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!is_cancelled_) {
+        if (!model_) first_ = std::move(cancel);
+        return;
+      }
+    }
+    if (cancel) cancel();
+  }
+  /// False: it was cancelled before.
+  bool go_on(std::shared_ptr<ModelSummaries> model) {
+    const std::lock_guard lock(mutex_);
+    model_ = std::move(model);
+    first_ = {};
+    return !is_cancelled_;
+  }
+  void cancel() {
+    engine::Cancel first;
+    std::shared_ptr<ModelSummaries> model;
+    {
+      const std::lock_guard lock(mutex_);
+      is_cancelled_ = true;
+      first = first_;
+      model = model_;
+    }
+    if (first) first();
+    if (model) model->cancel();
+  }
+
+ private:
+  std::mutex mutex_;
+  engine::Cancel first_;
+  std::shared_ptr<ModelSummaries> model_;
+  bool is_cancelled_ = false;
+};
 
 class EmailSummarizer final : public Builtin {
  public:
@@ -223,7 +299,7 @@ class EmailSummarizer final : public Builtin {
                      "num_sentences": {"type": "integer", "minimum": 1, "maximum": 20, "default": 3, "description": "of each summary, at most"},
                      "max_length": {"type": "integer", "minimum": 20, "maximum": 100000, "description": "bytes of each summary, at most"},
                      "max_emails": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100, "description": "the mails after these are left alone; of a mailbox the newest ones are read"},
-                     "model": {"type": "string", "minLength": 1, "description": "a language model that writes the summaries, where a provider is configured"},
+                     "model": {"type": "string", "minLength": 1, "description": "a language model that writes the summaries (as in llm; each mail is one question); without it they are extractive"},
                      "dry_run": {"type": "boolean", "default": false}
                    },
                    "oneOf": [{"required": ["source_path"]}, {"required": ["email_content"]}, {"required": ["imap"]}],
@@ -232,7 +308,8 @@ class EmailSummarizer final : public Builtin {
                  .output = literal(R"({
                    "type": "object",
                    "properties": {
-                     "method": {"const": "extractive", "description": "sentences of the mail itself, chosen by counting; no model"},
+                     "method": {"enum": ["extractive", "model"], "description": "extractive: sentences of the mail itself, chosen by counting; model: a language model wrote them"},
+                     "model": {"type": "string"},
                      "emails_found": {"type": "integer", "description": "imap: all that match, read or not"},
                      "emails_processed": {"type": "integer"}, "total_summaries": {"type": "integer", "description": "mails that have text"},
                      "summaries": {"type": "array", "items": {"type": "object", "properties": {
@@ -251,15 +328,21 @@ class EmailSummarizer final : public Builtin {
                    {"imap": {"host": "imap.example.org", "username": "ada", "password": "secret", "unseen": true}, "max_emails": 20},
                    {"email_content": "Subject: Lunch\n\nLet us meet at noon. The new place has good soup.", "num_sentences": 1}
                  ])"),
-                 .reach = {{engine::Access::Kind::read, "/source_path", ""}, {engine::Access::Kind::host, "/imap/host", ""}}}),
+                 .reach = {{engine::Access::Kind::read, "/source_path", ""},
+                           {engine::Access::Kind::host, "/imap/host", ""},
+                           {engine::Access::Kind::model, "/model", ""}}}),
         parts_(parts) {}
 
-  [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::read; }
+  /// A model is paid for.
+  [[nodiscard]] engine::EffectClass effect_class(const json::Value& arguments) const override {
+    return arguments.find("model") != nullptr ? engine::EffectClass::idempotent : engine::EffectClass::read;
+  }
 
  private:
   [[nodiscard]] Result<json::Value> describe(const engine::Invocation& call) const override {
     PAWL_TRY(task, read_task(call.arguments, parts_));
-    json::Value step = json::Value::object({{"action", "summarize"}, {"method", std::string(kMethod)}});
+    json::Value step = json::Value::object({{"action", "summarize"}, {"method", std::string(task.model.empty() ? kExtractive : kModel)}});
+    if (!task.model.empty()) step.set("model", task.model);
     if (task.file) step.set("path", task.file->display());
     if (task.mailbox) {
       step.set("server", fmt::format("{}:{}", task.mailbox->server.host, task.mailbox->server.port));
@@ -269,11 +352,6 @@ class EmailSummarizer final : public Builtin {
   }
 
   engine::Cancel run(engine::Invocation call, engine::Done done) override {
-    if (call.arguments.find("model") != nullptr) {
-      done(engine::Outcome::failure(engine::make_error("configuration", 501, "No model",
-                                                       "no model provider is configured; without `model` the summary is extractive")));
-      return {};
-    }
     auto task = read_task(call.arguments, parts_);
     const auto& imap = call.arguments.get("imap");
     const auto held = task.has_value() ? hold_to_host(imap, text_or(imap, "host", ""), call.secrets) : Result<void>(task.error());
@@ -281,12 +359,39 @@ class EmailSummarizer final : public Builtin {
       done(failed(held.error()));
       return {};
     }
+    auto* const llm = task->model.empty() ? nullptr : parts_.registry->get("llm");
+    if (!task->model.empty() && llm == nullptr) {
+      done(engine::Outcome::failure(
+          engine::make_error("configuration", 501, "No model", "this program asks no models; without `model` the summary is extractive")));
+      return {};
+    }
+    const auto stages = std::make_shared<Stages>();
+    if (llm != nullptr) done = then_ask(*llm, call, {task->model, task->sentences, task->max_length}, stages, std::move(done));
     const bool converses = task->mailbox.has_value();
     auto work = [task = std::move(task).value(), secrets = call.secrets, limit = parts_.options.max_document](
                     const std::atomic<bool>& cancelled) { return summarize_all(task, secrets, limit, cancelled); };
-    if (converses) return threads_.run(std::move(work), std::move(done));
-    return run_on_pool(parts_.dependencies.pool, std::move(work), std::move(done));
+    stages->begin(converses ? threads_.run(std::move(work), std::move(done))
+                            : run_on_pool(parts_.dependencies.pool, std::move(work), std::move(done)));
+    return [stages] { stages->cancel(); };
   }
+
+  /// What is done with the mails that were read: their texts go to the model one after the other.
+  static engine::Done then_ask(engine::Function& llm, const engine::Invocation& call, SummaryWish wish,
+                               const std::shared_ptr<Stages>& stages, engine::Done done) {
+    const auto model = wish.model;
+    auto summaries = std::make_shared<ModelSummaries>(llm, call, std::move(wish));
+    return [summaries, stages, model, done = std::move(done)](engine::Outcome read) {
+      if (!read.ok()) return done(std::move(read));
+      if (!stages->go_on(summaries)) return done(failed({ErrorClass::unavailable, "mail.cancelled", "the call was cancelled"}));
+      std::vector<std::string> texts;
+      for (const json::Value& mail : read.output.get("summaries").items()) texts.emplace_back(mail.get(kText).as_string());
+      summaries->ask(std::move(texts), [done, model, output = read.output](ModelSummaries::Answer answer) {
+        if (!answer.error.is_null()) return done(engine::Outcome::failure(std::move(answer.error)));
+        done(engine::Outcome::success(with_summaries(output, std::move(answer.summaries), model)));
+      });
+    };
+  }
+
   Parts parts_;
   ServiceThreads threads_;  // the last: its end waits for what uses the others
 };

@@ -43,7 +43,7 @@ constexpr Factory kFactories[] = {
 
 Result<void> add_builtin_functions(engine::FunctionRegistry& registry, const Dependencies& dependencies, const FunctionsOptions& options) {
   PAWL_TRY(roots, Roots::open(options.roots, options.hidden));
-  Parts parts{dependencies, options, roots, nullptr, nullptr};
+  Parts parts{dependencies, options, roots, nullptr, nullptr, &registry};
   parts.options.roots = roots->paths();
   parts.options.hidden = roots->hidden();
   parts.processes = std::make_shared<ProcessRunner>(parts.options);

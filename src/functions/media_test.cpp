@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 
+#include "engine/machine/machine.hpp"
 #include "functions/detail/page_range.hpp"
 #include "functions/testing/bench.hpp"
 #include "json/write.hpp"
@@ -246,7 +247,56 @@ TEST_F(Media, F2MailsAreSummarizedByTheirOwnSentences) {
             json::Value(1));
   EXPECT_THAT(text(bench_.call("email-summarizer", R"({"source_path": "../a.mbox"})")), HasSubstr("authorization"));
   const auto model = bench_.call("email-summarizer", R"({"source_path": "a.mbox", "model": "large"})");
-  EXPECT_THAT(text(model), testing::AllOf(HasSubstr("configuration"), HasSubstr("no model provider is configured")));
+  EXPECT_THAT(text(model), testing::AllOf(HasSubstr("configuration"), HasSubstr("asks no models")));
+}
+
+/// Answers at once, like a scripted model, and says what it was asked.
+class Echo final : public engine::Function {
+ public:
+  [[nodiscard]] const Info& info() const override { return info_; }
+  [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::read; }
+  [[nodiscard]] Result<json::Value> plan(const engine::Invocation& /*call*/) const override { return json::Value::array(); }
+  [[nodiscard]] engine::Cancel start(engine::Invocation call, engine::Done done) override {
+    keys.push_back(call.idempotency_key);
+    if (call.arguments.get("model") == json::Value("broken")) {
+      done(engine::Outcome::failure(engine::make_error("communication", 502, "No", "the model is away")));
+    } else {
+      done(engine::Outcome::success(
+          json::Value::object({{"content", "It says: " + std::string(call.arguments.get("prompt").as_string().substr(0, 14))}})));
+    }
+    return {};
+  }
+  std::vector<std::string> keys;
+
+ private:
+  Info info_ = [] {
+    Info info;
+    info.name = "llm";
+    return info;
+  }();
+};
+
+TEST_F(Media, F2_AModelSummarizesEachMailWhereOneIsNamed) {
+  auto made = std::make_unique<Echo>();
+  auto& echo = *made;
+  bench_.registry.add(std::move(made));
+  std::string mails;
+  for (int i = 0; i < 1000; ++i) mails += "From a@b Thu Nov 26 10:00:00 2026\nSubject: s\n\nFirst sentence. Second sentence.\n\n";
+  mails += "From a@b Thu Nov 26 10:00:00 2026\nSubject: empty\n\n\n";
+  bench_.write("many.mbox", mails);
+  const auto outcome =
+      bench_.call("email-summarizer", R"({"source_path": "many.mbox", "model": "m", "max_emails": 1000, "max_length": 20})");
+  ASSERT_TRUE(outcome.ok()) << text(outcome);
+  EXPECT_EQ(outcome.output.get("method"), json::Value("model"));
+  EXPECT_EQ(outcome.output.get("model"), json::Value("m"));
+  ASSERT_EQ(outcome.output.get("summaries").size(), 1000U);
+  const auto& last = outcome.output.get("summaries").at(999);
+  EXPECT_EQ(last.get("summary"), json::Value("It says: First sente"));
+  EXPECT_EQ(last.get("summary_length"), json::Value(20));
+  EXPECT_EQ(last.find("text"), nullptr);
+  EXPECT_EQ(echo.keys.size(), 1000U);
+  EXPECT_NE(echo.keys[0], echo.keys[1]);
+  EXPECT_THAT(text(bench_.call("email-summarizer", R"({"source_path": "many.mbox", "model": "broken"})")), HasSubstr("the model is away"));
 }
 
 constexpr const char* kMail = R"("from_email": "a@example.org", "to_email": "b@example.org", "subject": "s", "body": "b")";

@@ -146,8 +146,10 @@ class CommandLine(unittest.TestCase):
 
     def test_run_dry_touches_nothing(self):
         file = self.write("write.yaml",
-                          HEADER + "do:\n  - save: {call: file-write, with: {path: out.txt, content: hi, allow_destructive: true}}\n")
-        self.expect(self.pawl("run", file, "--dry-run"), 0)
+                          HEADER + "do:\n  - save: {call: file-write, with: {path: out.txt, content: hi, allow_destructive: true}}\n"
+                          "  - tell: {call: log, with: {message: saved}}\n")
+        planned = [line.split(" would do ") for line in self.expect(self.pawl("run", file, "--dry-run"), 0).stderr.splitlines() if " would do " in line]
+        self.assertEqual([(task, json.loads(step)["action"]) for task, step in planned], [("/do/0/save", "create"), ("/do/1/tell", "log")])
         self.assertFalse(os.path.exists(self.path("out.txt")))
         self.expect(self.pawl("run", file), 0)
         self.assertTrue(os.path.exists(self.path("out.txt")))

@@ -115,6 +115,15 @@ class Stats(unittest.TestCase):
         self.assertEqual(len(reply["plan"]), 1)
         self.assertFalse(os.path.exists(target))
 
+    def test_a_function_is_called_once_and_destroys_only_where_that_is_said(self):
+        reply = self.call("POST", "/api/plugins/noop/execute", {"params": {"n": 1}})
+        self.assertEqual((reply["status"], reply["output"], reply["error"]), ("completed", {"n": 1}, None))
+        body = {"params": {"path": "made.txt", "content": "x"}}
+        self.assertTrue(self.call("POST", "/api/plugins/file_write/execute", body)["output"]["dry_run"])
+        self.assertEqual(self.call("POST", "/api/plugins/file-read/execute", {"params": {"path": "made.txt"}})["status"], "faulted")
+        self.assertTrue(self.call("POST", "/api/plugins/file-write/execute", {**body, "allow_destructive": True})["output"]["created"])
+        self.assertEqual(self.call("POST", "/api/plugins/file-read/execute", {"params": {"path": "made.txt"}})["status"], "completed")
+
     def test_parameters_that_do_not_fit_are_findings_at_their_places(self):
         status, reply, _ = self.server.request("POST", "/api/plugins/shell_command/test", {"params": {"command": 7, "check": "yes"}})
         self.assertEqual((status, reply["code"]), (422, "plugin.invalid_params"))

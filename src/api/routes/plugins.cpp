@@ -7,6 +7,9 @@
 
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
+#include "api/detail/dry_runs.hpp"
+#include "api/detail/execution.hpp"
+#include "api/detail/shown.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "dsl/schema.hpp"
@@ -36,6 +39,28 @@ std::set<engine::EffectClass> effects_of(const engine::Function& function) {
   return effects;
 }
 
+std::string_view to_text(engine::Access::Kind kind) {
+  switch (kind) {
+    case engine::Access::Kind::host: return "host";
+    case engine::Access::Kind::read: return "read";
+    case engine::Access::Kind::write: return "write";
+    case engine::Access::Kind::process: return "process";
+    case engine::Access::Kind::database: return "database";
+    case engine::Access::Kind::mail: return "mail";
+    case engine::Access::Kind::model: return "model";
+    case engine::Access::Kind::workflow: break;
+  }
+  return "workflow";
+}
+
+void append_access(std::string& out, const engine::Access& access) {
+  ObjectWriter object(out);
+  object.text("kind", to_text(access.kind));
+  object.text_or_null("parameter", access.parameter);
+  object.text_or_null("name", access.fixed);
+  object.text_or_null("when", access.when);
+}
+
 void append_plugin(std::string& out, const engine::Function& function) {
   const auto& info = function.info();
   ObjectWriter object(out);
@@ -48,6 +73,7 @@ void append_plugin(std::string& out, const engine::Function& function) {
   object.value("parameters", info.parameters);
   object.value("output", info.output);
   object.value("examples", info.examples);
+  append_array(object.raw("reach"), info.reach, [&out](const engine::Access& access) { append_access(out, access); });
 }
 
 void append_plugin(std::string& out, const engine::UserFunction& function) {
@@ -169,6 +195,56 @@ void test_plugin(Context& context, Call call) {
   call.reply(200, std::move(out));
 }
 
+/// A document that holds the call alone. It ends when no client can be waiting any more.
+catalog::Definition document_of(const std::string& name, json::Value params) {
+  const auto seconds = json::Value::object({{"seconds", kMaxWait.count() / 1000}});
+  auto head = json::Value::object({{"dsl", "1.0.3"}, {"namespace", "plugins"}, {"name", "call"}, {"version", "1.0.0"}});
+  auto task = json::Value::object({{"call", name}, {"with", std::move(params)}});
+  const auto document = json::Value::object({{"document", std::move(head)},
+                                             {"timeout", json::Value::object({{"after", seconds}})},
+                                             {"do", json::Value::array({json::Value::object({{"call", std::move(task)}})})}});
+  return {.text = json::to_text(document), .format = catalog::Definition::Format::data};
+}
+
+std::string execution_json(const engine::RunView& run) {
+  std::string out;
+  {
+    ObjectWriter object(out);
+    object.text("run_id", run.id.to_string());
+    object.text("status", engine::to_text(run.phase));
+    object.value("output", run.output);
+    object.value("error", run.error);
+  }
+  return out;
+}
+
+/// One call as a run of its own: journaled, permitted and written into the trail as the step of any workflow.
+void execute_plugin(Context& context, Call call) {
+  const std::string name = name_in_path(call);
+  json::Value params = call.body.get("params");
+  if (params.is_null()) params = json::Value::object();
+  if (user_function(context, name) == nullptr) {
+    PAWL_API_TRY(function, function_in_path(context, call));
+    PAWL_API_TRY_VOID(check_parameters(function->info().parameters, params));
+    if (function->info().destructive && call.body.get("allow_destructive").truthy()) params.set("allow_destructive", true);
+  }
+  auto definition = document_of(name, std::move(params));
+  auto checked = context.d.catalog.check(definition);
+  if (!checked.ok()) {
+    return call.fail(Error(ErrorClass::unprocessable, "plugin.invalid_params", "The function cannot be called with these parameters.",
+                           std::move(checked.findings)));
+  }
+  auto trigger = trigger_of(context, call.principal);
+  trigger.set("plugin", name);
+  const auto shared = std::make_shared<Call>(std::move(call));
+  rehearsal(context).of_document(shared->organization, std::move(definition), *checked.value,
+                                 {.input = json::Value::object(), .trigger = std::move(trigger), .dry_run = false},
+                                 [&context, shared](Result<engine::RunView> run) {
+                                   if (run.has_error()) return shared->fail(run.error());
+                                   shared->reply(200, execution_json(shown(context, std::move(*run))));
+                                 });
+}
+
 void reload_plugins(Context& context, Call call) {
   if (!context.d.functions.reload()) return call.fail(Error(ErrorClass::conflict, "plugin.no_folder", "There is no folder of functions."));
   call.reply(200, json::to_text(context.d.functions.reload()()));
@@ -191,6 +267,23 @@ Shape plugin_plan_shape() {
                                       {"plan", Shape::any(json::Value::array({step})).described("What a call would do, step by step.")}});
 }
 
+Shape plugin_call_shape() {
+  return Shape::object("PluginCall",
+                       {{"params",
+                         Shape::any(json::Value::object({{"message", "hello"}}))
+                             .described("As the function's `parameters` say; expressions see an empty input."),
+                         Shape::kOptional},
+                        {"allow_destructive", Shape::boolean(false).described("Without it a function that destroys only tells its plan."),
+                         Shape::kOptional}});
+}
+
+Shape plugin_execution_shape() {
+  return Shape::object("PluginExecution", {{"run_id", Shape::id()},
+                                           {"status", Shape::text("completed")},
+                                           {"output", Shape::any(json::Value::object({{"text", "hello"}}))},
+                                           {"error", Shape::any(nullptr)}});
+}
+
 Shape plugin_shape() {
   const auto schema = Shape::any(json::Value::object({{"type", "object"}}));
   return Shape::object("Plugin",
@@ -202,6 +295,10 @@ Shape plugin_shape() {
                         {"parameters", schema},
                         {"output", schema},
                         {"examples", Shape::any(json::Value::array())},
+                        {"reach",
+                         Shape::any(json::Value::array({json::Value::object({{"kind", "host"}, {"parameter", "/endpoint"}})}))
+                             .described("Of the program's own: each host, path, program ... by the parameter that names it, or by name."),
+                         Shape::kOptional},
                         {"permissions",
                          Shape::any(json::Value::object({{"hosts", json::Value::array()}}))
                              .described("Of a function that users have written: what it may reach, as the capabilities of a workflow."),
@@ -252,6 +349,19 @@ std::vector<Route> plugin_routes() {
        .request = plugin_test_shape(),
        .reply = plugin_plan_shape(),
        .description = "A dry run of one call: it may read, and changes nothing. Secrets are not there."},
+      {.method = Method::post,
+       .path = "/api/plugins/{name}/execute",
+       .id = "executePlugin",
+       .tag = "plugins",
+       .summary = "Call a function once",
+       .permission = Permission::write,  // what is called is written in the request
+       .handler = execute_plugin,
+       .runs = Runs::pool,
+       .body = Body::json,
+       .request = plugin_call_shape(),
+       .reply = plugin_execution_shape(),
+       .description = "The call is a run of its own, of at most a minute, and answers when that has ended, with `faulted` too. Secrets are "
+                      "not there. A function that destroys does so with `allow_destructive: true` only."},
       {.method = Method::post,
        .path = "/api/plugins/reload",
        .id = "reloadPlugins",

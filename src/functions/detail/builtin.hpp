@@ -27,6 +27,7 @@ struct Parts {
   std::shared_ptr<const Roots> roots;
   std::shared_ptr<ProcessRunner> processes;
   std::shared_ptr<HttpExchanger> http;
+  const engine::FunctionRegistry* registry = nullptr;  ///< that they are added to: for one that calls another when it runs
 };
 
 /// Checks arguments against the schema and answers dry runs, so that `run` sees good arguments of a call that is meant.

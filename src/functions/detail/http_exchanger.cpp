@@ -133,7 +133,8 @@ HttpCall shown_part(HttpCall& call) {
 engine::Outcome unanswered(const HttpCall& call, const Error& error, const json::Value& secrets) {
   Error described = error;
   const std::string target = without_userinfo(call.request.url);
-  described.message = redact(fmt::format("{} {}: {}", call.request.method, target, error.message), secrets);
+  const bool is_named = error.message.starts_with(fmt::format("{} ", call.request.method));  // the network client names the request itself
+  described.message = redact(is_named ? error.message : fmt::format("{} {}: {}", call.request.method, target, error.message), secrets);
   return failed(described);
 }
 
