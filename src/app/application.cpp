@@ -107,6 +107,18 @@ bool is_below(const fs::path& path, const fs::path& folder) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
+/// Who writes the folder of user functions decides what workflows of others do. Where there are others, hiding it is not enough: a folder
+/// above it could be given another name and made again.
+Result<void> check_plugin_directory(const std::string& plugins, const std::vector<std::string>& roots) {
+  if (plugins.empty()) return {};
+  for (const auto& root : roots) {
+    if (!is_below(plugins, root) && !is_below(root, plugins)) continue;
+    return Error(ErrorClass::invalid, "config.plugin_directory",
+                 fmt::format("PLUGIN_DIRECTORY ({}) must not lie in what workflows may change ({}), nor this in it.", plugins, root));
+  }
+  return {};
+}
+
 /// What a workflow is never shown: the data folder, unless what it may touch was put below it on purpose; and the folder of user functions,
 /// for who writes that decides what workflows of others do.
 std::vector<std::string> hidden_folders(const std::string& data, const std::string& plugins, const std::vector<std::string>& roots) {
@@ -412,6 +424,9 @@ Result<void> Application::Impl::build() {
   PAWL_TRY_VOID(integrations->start());
   functions::FunctionsOptions function_options;
   function_options.roots = options.file_roots;
+  if (options.schedules) {
+    PAWL_TRY_VOID(check_plugin_directory(config.plugin_directory, options.file_roots));
+  }
   function_options.hidden = hidden_folders(data_folder(config), config.plugin_directory, options.file_roots);
   function_options.sandbox = sandbox_mode(config.sandbox);
   function_options.ca_file = config.ca_file;

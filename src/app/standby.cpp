@@ -127,10 +127,11 @@ Result<bool> Standby::wait_for_turn() {
     }
     if (free.has_value() && *free) {
       if (listener_ == nullptr) return true;
-      log(Level::info, "nobody works on the database any more: this node takes over");
+      if (told_.empty()) log(Level::info, "nobody works on the database any more: this node takes over");
       listener_->says_starting(true);
       return true;
     }
+    if (free.has_value()) told_.clear();
     PAWL_TRY_VOID(begin());
     interrupts_.wait(kPause);
   }
@@ -144,7 +145,8 @@ Result<bool> Standby::goes_on_after(const Error& error) {
   const bool away = error.code == "storage.unavailable" && listener_ != nullptr;
   if (!taken && !away) return false;
   PAWL_TRY_VOID(begin());
-  log(Level::info, "this node stands by: " + error.message);
+  if (error.message != told_) log(Level::warning, "this node stands by: " + error.message);
+  told_ = error.message;
   listener_->says_starting(false);
   interrupts_.wait(kPause);
   return true;

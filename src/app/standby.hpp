@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "app/application.hpp"
 #include "app/interrupts.hpp"
@@ -48,6 +49,7 @@ class Standby {
   std::optional<storage::Vacancy> vacancy_;  ///< none with SQLite
   std::unique_ptr<Listener> listener_;       ///< null: nobody has been waited for
   bool reachable_ = true;
+  std::string told_;  ///< why the latest turn came to nothing
 };
 
 }  // namespace pawl::app

@@ -47,7 +47,7 @@ json::Value without_tasks(json::Value definition) {
 /// Tasks that the document itself holds: copies of functions and extensions, and the steps of agents, are not its own.
 bool is_copy(const dsl::Task& task) {
   const auto* call = std::get_if<dsl::CallTask>(&task.body);
-  const bool is_step = (call != nullptr && call->of_agent) || (task.type == "tool" && std::holds_alternative<dsl::AgentTask>(task.body));
+  const bool is_step = (call != nullptr && call->of_agent) || task.type == "tool";
   if (is_step) return true;
   return task.reference.find("/call/") != std::string::npos || task.reference.find("/extensions/") != std::string::npos;
 }

@@ -1,6 +1,8 @@
 #include "dsl/compile.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "dsl/detail/compiler.hpp"
 #include "yaml/yaml.hpp"
@@ -61,6 +63,23 @@ bool is_called(const FunctionDefinition& function, std::string_view name, std::s
          (version.empty() || version == "latest" || version == function.version);
 }
 
+/// As the folder of user functions orders versions: by their three numbers.
+bool is_newer(const FunctionDefinition& a, const FunctionDefinition& b) {
+  const auto numbers_of = [](std::string_view text) {
+    std::array<unsigned, 3> numbers{};
+    const char* at = text.data();
+    for (auto& number : numbers) {
+      const auto [next, error] = std::from_chars(at, text.data() + text.size(), number);
+      if (error != std::errc() || next == text.data() + text.size()) break;
+      at = next + 1;
+    }
+    return numbers;
+  };
+  const auto left = numbers_of(a.version);
+  const auto right = numbers_of(b.version);
+  return left != right ? left > right : a.version > b.version;
+}
+
 }  // namespace
 
 const FunctionCatalog::Signature* PinnedFunctions::find(std::string_view name) const {
@@ -69,10 +88,13 @@ const FunctionCatalog::Signature* PinnedFunctions::find(std::string_view name) c
 }
 
 FunctionDefinitionPtr PinnedFunctions::definition(std::string_view name, std::string_view version) const {
+  // They are listed as the document calls them; without a version the newest is meant, as it was when they were saved.
+  FunctionDefinitionPtr found;
   for (const auto& function : functions_) {
-    if (function->catalog.empty() && is_called(*function, name, version)) return function;
+    if (!function->catalog.empty() || !is_called(*function, name, version)) continue;
+    if (found == nullptr || is_newer(*function, *found)) found = function;
   }
-  return nullptr;
+  return found;
 }
 
 Result<FunctionDefinitionPtr> PinnedFunctions::remote(const Remote& wanted) const {

@@ -80,7 +80,7 @@ class PinnedFunctions final : public FunctionCatalog {
   [[nodiscard]] std::vector<std::string> names() const override;
 
  private:
-  std::vector<FunctionDefinitionPtr> functions_;  // the newest version of a name first
+  std::vector<FunctionDefinitionPtr> functions_;  // in any order
   const FunctionCatalog& own_;
 };
 

@@ -64,11 +64,13 @@ Invocation Shard::invocation_of(const Run& run, const Effect& effect) const {
   call.reference = step_reference(run.machine->plan(), action.step.task, action.step.iteration);
   call.effect = effect.effect_class;
   if (effect.effect_class >= EffectClass::idempotent) call.idempotency_key = idempotency_key(run.identity.id, action.step);
-  // What an agent tells a model: no secret of the run, however it got there.
+  // What an agent tells a model, and what is kept for other runs: no secret of the run, however it got there. A key is read as it is
+  // written.
   const auto& task = run.machine->plan().task(action.step.task);
   const auto* step = std::get_if<dsl::CallTask>(&task.body);
   const bool is_turn = step != nullptr && step->of_agent && action.function == "llm";
-  call.arguments = is_turn ? run.shown(action.arguments) : action.arguments;
+  const bool is_memory = action.function == "memory-read" || action.function == "memory-write";
+  call.arguments = is_turn || is_memory ? run.shown(action.arguments) : action.arguments;
   call.input = action.input;
   call.secrets = task.sees_secrets ? run.machine->info().secrets : json::Value::object();
   call.dry_run = effect.plan_only;

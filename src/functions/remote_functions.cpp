@@ -10,6 +10,7 @@
 #include <chrono>
 #include <filesystem>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -22,8 +23,9 @@ namespace {
 
 using Remote = dsl::FunctionCatalog::Remote;
 
-constexpr std::chrono::milliseconds kPatience{10'000};
-constexpr std::size_t kMaxKnown = 1000;
+constexpr std::chrono::milliseconds kPatience{5'000};
+constexpr std::size_t kMaxKnownBytes = 8U << 20U;  // as data a file takes many times that
+constexpr std::ptrdiff_t kMaxKept = 2000;          // files: what is beyond is fetched again
 
 bool is_version(std::string_view text) {
   const auto good = [](char c) {
@@ -111,7 +113,11 @@ Result<dsl::FunctionDefinitionPtr> RemoteFunctions::take(const Remote& wanted, s
   if (!checked.ok()) return fault(checked.findings);
   auto definition = std::make_shared<const dsl::FunctionDefinition>(std::move(*read.value));
   const std::lock_guard lock(mutex_);
-  if (known_.size() >= kMaxKnown) known_.clear();
+  if (known_bytes_ + text.size() > kMaxKnownBytes) {
+    known_.clear();
+    known_bytes_ = 0;
+  }
+  known_bytes_ += text.size();
   known_[shown(wanted) + ' ' + wanted.sha256] = definition;
   return dsl::FunctionDefinitionPtr(std::move(definition));
 }
@@ -136,6 +142,8 @@ void RemoteFunctions::keep(const std::string& sha256, std::string_view text) con
   static std::atomic<unsigned> count{0};
   std::error_code failed;
   std::filesystem::create_directories(folder_, failed);
+  const std::filesystem::directory_iterator files(folder_, failed);
+  if (failed || std::distance(begin(files), end(files)) >= kMaxKept) return;
   const auto own = fmt::format("{}/.{}.{}.{}", folder_, sha256, getpid(), count.fetch_add(1));
   const Fd fd(open(own.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return;
@@ -146,6 +154,15 @@ void RemoteFunctions::keep(const std::string& sha256, std::string_view text) con
 Result<dsl::FunctionDefinitionPtr> RemoteFunctions::get(const Remote& wanted) {
   PAWL_TRY(address, function_address(wanted));
   if (auto here = kept(wanted); here.has_value() || here.error().code != "catalog.unreachable") return here;
+  if (fetching_.test_and_set()) {
+    return Error(ErrorClass::unavailable, "catalog.unreachable", fmt::format("{} was not fetched: another one is; try again.", address));
+  }
+  auto fetched = fetch(wanted, address);
+  fetching_.clear();
+  return fetched;
+}
+
+Result<dsl::FunctionDefinitionPtr> RemoteFunctions::fetch(const Remote& wanted, const std::string& address) {
   net::OutboundRequest request;
   request.url = address;
   request.timeout = kPatience;

@@ -15,6 +15,7 @@
 /// Errors: `catalog.address`, `catalog.unreachable` (with what the network said), `catalog.digest`, `catalog.faulty`.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <string>
@@ -35,19 +36,23 @@ class RemoteFunctions {
 
   /// What is here already: in memory or in the folder. Any thread.
   [[nodiscard]] Result<dsl::FunctionDefinitionPtr> kept(const dsl::FunctionCatalog::Remote& wanted);
-  /// The same, else fetched. Blocks until the network has answered: never on an event loop, nor on a thread of `outbound`.
+  /// The same, else fetched. Blocks until the network has answered: never on an event loop, nor on a thread of `outbound`. At most one call
+  /// waits at a time, or those who ask for slow addresses would hold all threads that may block; others are told so.
   [[nodiscard]] Result<dsl::FunctionDefinitionPtr> get(const dsl::FunctionCatalog::Remote& wanted);
 
  private:
   /// The text has the digest. Checks it and keeps it in memory.
+  [[nodiscard]] Result<dsl::FunctionDefinitionPtr> fetch(const dsl::FunctionCatalog::Remote& wanted, const std::string& address);
   [[nodiscard]] Result<dsl::FunctionDefinitionPtr> take(const dsl::FunctionCatalog::Remote& wanted, std::string_view text);
   void keep(const std::string& sha256, std::string_view text) const;
 
   net::Outbound& outbound_;
   const engine::FunctionRegistry& registry_;
   std::string folder_;
+  std::atomic_flag fetching_;
   std::mutex mutex_;
   std::map<std::string, dsl::FunctionDefinitionPtr, std::less<>> known_;  // guarded by mutex_
+  std::size_t known_bytes_ = 0;                                           // guarded by mutex_: of their files
 };
 
 /// The registry, with functions of catalogs elsewhere fetched where they are not here: for those who check what somebody wants to save, on

@@ -164,7 +164,8 @@ class Database {
   /// before any other thread uses the database. What `write_or_poison` writes is shared by many and not told.
   void on_traced_call(std::function<void(const TracedCall&)> listener);
 
-  /// Called once, on the writer thread; an empty one takes the listener away. It must not call `on_poisoned`.
+  /// Called once, on the writer thread, or at once where it has happened before; an empty one takes the listener away. It must not call
+  /// `on_poisoned`.
   void on_poisoned(std::function<void(const Error&)> listener);
   [[nodiscard]] bool is_poisoned() const;
   /// One small write through the whole path within `timeout`; for health checks. Blocks.

@@ -333,9 +333,10 @@ std::optional<AgentTool> Compiler::agent_tool(const Node& node, const std::strin
     return std::nullopt;
   }
   auto body = agent(*inner, reached, inside, true);
-  // It judges its own tools by what it has read; for the one above it is as good a witness as they are.
-  tool.reads_outside =
-      tool.reads_outside && std::any_of(body.tools.begin(), body.tools.end(), [](const auto& each) { return each.reads_outside; });
+  // It judges its own tools by what it has read; for the one above it is as good a witness as they are, and as what it remembers.
+  const bool remembers = inner->value.get("memory").get("stored").is_object() || inner->value.find("untrusted") != nullptr;
+  tool.reads_outside = tool.reads_outside && (remembers || std::any_of(body.tools.begin(), body.tools.end(),
+                                                                       [](const auto& each) { return each.reads_outside; }));
   tool.acts = false;
   plan_.tasks[tool.task].body = std::move(body);
   return tool;

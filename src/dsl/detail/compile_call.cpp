@@ -7,6 +7,7 @@
 #include "dsl/detail/scan.hpp"
 #include "dsl/detail/suggest.hpp"
 #include "json/pointer.hpp"
+#include "json/write.hpp"
 
 namespace pawl::dsl::detail {
 namespace {
@@ -15,6 +16,8 @@ constexpr std::array<std::string_view, 6> kProtocols = {"http", "openapi", "grpc
 /// Functions that call functions that call functions: deeper than this is a mistake, and each level costs call stack here.
 constexpr std::size_t kMaxCopies = 10;
 constexpr std::size_t kMaxRemote = 20;
+/// Bytes of all copies of functions, as text: each is compiled again, which takes some twenty times that in memory.
+constexpr std::size_t kMaxCopiedBytes = 8U << 20U;
 
 std::optional<EffectClass> declared_effect(const json::Value& metadata) {
   const json::Value& effect = metadata.get("effect");
@@ -178,6 +181,13 @@ void Compiler::copy_function(Task& task, InvokeTask& made, const std::string& na
   if (calling_.size() >= kMaxCopies) {
     return report_.error(task.reference, "function-depth",
                          "Functions call each other more than " + std::to_string(kMaxCopies) + " levels deep.");
+  }
+  auto& size = function_sizes_[name];
+  if (size == 0) size = json::to_text(definition.value).size();
+  copied_bytes_ += size;
+  if (copied_bytes_ > kMaxCopiedBytes) {
+    if (!overflow_) overflow_ = task.reference;
+    return;
   }
   inside.parent = task.index;
   calling_.push_back(name);

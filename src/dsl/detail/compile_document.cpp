@@ -34,7 +34,8 @@ Plan Compiler::run() {
   }
   if (overflow_) {
     report_.error(*overflow_, "too-many-tasks",
-                  "The workflow has more than " + std::to_string(limits_.max_tasks) + " tasks once functions and extensions are in place.");
+                  "The workflow has more than " + std::to_string(limits_.max_tasks) +
+                      " tasks once functions and extensions are in place, or the functions have more than 8 MiB then.");
   }
   return std::move(plan_);
 }
@@ -53,7 +54,8 @@ Plan Compiler::run_function(const std::string& self) {
   }
   if (overflow_) {
     report_.error(*overflow_, "too-many-tasks",
-                  "The function has more than " + std::to_string(limits_.max_tasks) + " tasks with those of the functions that it calls.");
+                  "The function has more than " + std::to_string(limits_.max_tasks) +
+                      " tasks with those of the functions that it calls, or these have more than 8 MiB when they stand at each call.");
   }
   return std::move(plan_);
 }

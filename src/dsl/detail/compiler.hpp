@@ -212,6 +212,8 @@ class Compiler {
   std::optional<std::string> overflow_;  // where the limit of tasks was passed
   std::set<std::string> used_;           // definitions that something refers to, by pointer
   std::vector<std::string> calling_;     // functions being copied, outermost first
+  std::size_t copied_bytes_ = 0;         // of functions, as text
+  std::map<std::string, std::size_t> function_sizes_;
   bool in_function_ = false;             // of a catalog
   bool remote_failed_ = false;           // nobody is asked for more functions of catalogs elsewhere
   std::set<std::string> remote_asked_;   // for these somebody was

@@ -159,7 +159,12 @@ void replace_old(AgentState& agent, const OldMessages& old, std::string_view sum
 }
 
 json::Value kept_messages(const AgentState& agent) {
-  const auto all = agent.transcript.items();
+  auto all = agent.transcript.items();
+  // Calls that were not answered any more when the agent ended: no provider takes a conversation with them.
+  while (!all.empty() && is_from(all.back(), "assistant") && !all.back().get("tool_calls").is_null() &&
+         !all.back().get("tool_calls").empty()) {
+    all = all.first(all.size() - 1);
+  }
   const auto most = setting(stored(agent), "keep", kUsualStored);
   std::size_t bytes = 0;
   std::size_t from = all.size();
@@ -169,11 +174,19 @@ json::Value kept_messages(const AgentState& agent) {
     if (is_from(all[i], "user")) from = i;
   }
   auto messages = json::Value::array();
-  for (auto i = from; i < all.size(); ++i) {
-    auto message = all[i];
+  const auto take = [&](json::Value message) {
     message.erase("raw");
     messages.push_back(std::move(message));
+  };
+  if (from == all.size()) {
+    // Nobody asked anything in what fits: what was asked last, with the answer, rather than nothing in the place of what was kept before.
+    const auto asked = std::find_if(all.rbegin(), all.rend(), [](const auto& message) { return is_from(message, "user"); });
+    if (asked == all.rend() || json::to_text(*asked).size() + json::to_text(all.back()).size() > kMostStoredBytes) return messages;
+    take(*asked);
+    if (is_from(all.back(), "assistant")) take(all.back());
+    return messages;
   }
+  for (auto i = from; i < all.size(); ++i) take(all[i]);
   return messages;
 }
 
@@ -254,8 +267,12 @@ void Core::aside_ended(Activation& act, const dsl::AgentTask& body, Ended& ended
   if (type == kRecall && ended.output.get("messages").is_array()) {
     const auto& messages = ended.output.get("messages");
     if (wrong_with_messages(messages).empty()) {
-      agent.transcript = messages;
-      agent.recalled = static_cast<std::uint32_t>(messages.size());
+      agent.transcript = json::Value::array();
+      // What is remembered instructs nobody.
+      for (const auto& message : messages.items()) {
+        if (!is_from(message, "system")) agent.transcript.push_back(message);
+      }
+      agent.recalled = static_cast<std::uint32_t>(agent.transcript.size());
     }
     const auto& untrusted = ended.output.get("untrusted");
     if (untrusted.is_array()) {

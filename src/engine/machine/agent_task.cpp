@@ -93,7 +93,7 @@ void Core::start(Activation& act, const dsl::AgentTask& body) {
   }
   if (agent.settings.get("untrusted").truthy()) agent.untrusted.emplace_back("prompt");
   // Who is asked by an agent that has read something knows no better than that one.
-  if (const auto* above = parent_of(act); above != nullptr && !above->agent.empty()) {
+  if (const auto* above = agent_above(act); above != nullptr) {
     for (const auto& source : above->agent[0].untrusted) add_once(agent.untrusted, source);
   }
   if (!open_recall(act)) next_turn(act, body);
@@ -144,18 +144,25 @@ bool Core::read_settings(Activation& act, const dsl::AgentTask& body) {
   return true;
 }
 
-/// Of an agent that is a tool: its limits are no more than its part of what the agent above has left.
+/// The agent that has this one called: as a tool, or within a function that is one.
+const Activation* Core::agent_above(const Activation& act) const {
+  const auto* place = parent_of(act);
+  while (place != nullptr && place->agent.empty()) place = parent_of(*place);
+  return place;
+}
+
+/// Of an agent that is a tool, or in one: its limits are no more than its part of what the agent above has left.
 void Core::share_budget(Activation& act) {
-  const auto* above = parent_of(act);
-  if (above == nullptr || above->agent.empty()) return;
+  const auto* above = agent_above(act);
+  if (above == nullptr) return;
   auto& agent = act.agent[0];
   const auto& giver = above->agent[0];
   const auto& body = std::get<dsl::AgentTask>(task_of(*above).body);
-  const auto is_agent = [&](const Child& call) {
+  const auto may_be_agent = [&](const Child& call) {
     const auto* tool = find_tool(body, call.context.get("name"));
-    return tool != nullptr && std::holds_alternative<dsl::AgentTask>(plan->task(tool->task).body);
+    return tool != nullptr && !std::holds_alternative<dsl::CallTask>(plan->task(tool->task).body);
   };
-  const auto sharers = std::max<std::ptrdiff_t>(1, std::count_if(above->children.begin(), above->children.end(), is_agent));
+  const auto sharers = std::max<std::ptrdiff_t>(1, std::count_if(above->children.begin(), above->children.end(), may_be_agent));
   if (giver.token_limit > 0) {
     const auto left = giver.token_limit > used_tokens(giver) ? giver.token_limit - used_tokens(giver) : 0;
     const auto part = std::max<std::uint64_t>(1, left / static_cast<std::uint64_t>(sharers));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/machine/detail/agent_rules.hpp"
 #include "engine/machine/detail/core.hpp"
 
 namespace pawl::engine::detail {
@@ -32,6 +33,13 @@ void gates_in(const dsl::Plan& plan, dsl::TaskIndex above, std::vector<dsl::Task
   }
 }
 
+/// Whether somebody may have been asked about this call of an agent: what is below it was approved with its arguments.
+bool may_be_approved(const Activation& agent, const dsl::AgentTask& body, std::uint32_t call) {
+  if (call >= agent.children.size()) return false;  // a turn
+  const auto* tool = find_tool(body, agent.children[call].context.get("name"));
+  return tool != nullptr && (tool->needs_approval || tool->approval || body.approval || is_held_back(agent.agent[0], *tool));
+}
+
 }  // namespace
 
 /// The latest record of a task within the given rounds.
@@ -58,6 +66,13 @@ Result<void> Core::check_gates(const RestartPoint& point, const RetryRequested& 
   const auto& chain = fault_point.chain;
   for (std::size_t depth = 1; depth <= point.depth; ++depth) {
     const auto& place = chain[depth - 1];
+    const auto* agent = place.agent.empty() ? nullptr : &std::get<dsl::AgentTask>(task_of(place).body);
+    if (agent != nullptr && request.input && depth < point.depth && may_be_approved(place, *agent, chain[depth].number)) {
+      return Error(ErrorClass::unprocessable, "run.not_retryable_from",
+                   fmt::format("The run cannot start again with other input within a call of `{}` that asks for approval: nobody approved "
+                               "other input. Start from the call.",
+                               plan->task(place.task).reference));
+    }
     if (place.kind != Kind::list) continue;
     const bool starts_here = depth == point.depth && point.restart == FaultPoint::Restart::child;
     const auto position = starts_here ? point.number : place.position;

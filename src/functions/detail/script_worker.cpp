@@ -161,7 +161,7 @@ function report(code) {
 // strictly and with `await`.
 async function run(path, code) {
   const filename = pathToFileURL(path).href;
-  if (/\b(?:import|export)\b/.test(code)) return import(filename);
+  if (/^#!|\b(?:import|export)\b/.test(code)) return import(filename);
   const begin = "(async function () {'use strict';";
   return new Script(begin + code + '\n})', { filename, columnOffset: -begin.length }).runInThisContext().call(undefined);
 }

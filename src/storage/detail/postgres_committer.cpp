@@ -57,7 +57,15 @@ Error superseded() {
           "the connection to the database was lost, and another Pawl process has taken the work over; nothing more is written here"};
 }
 
-bool is_superseded(const Result<void>& result) { return result.has_error() && result.error().code == "storage.superseded"; }
+Error went_back() {
+  return {ErrorClass::unavailable, "storage.went_back",
+          "the database has lost what it had confirmed, as after a failover to a server that lagged; nothing more is written here"};
+}
+
+/// What is known here is not what the database goes on from.
+bool is_over(const Result<void>& result) {
+  return result.has_error() && (result.error().code == "storage.superseded" || result.error().code == "storage.went_back");
+}
 
 }  // namespace
 
@@ -126,6 +134,7 @@ Result<void> PostgresCommitter::check_claim() {
   if (!claimed_ || !has_marks_) return {};
   PAWL_TRY(mark, read_mark());
   if (!mark) return superseded();
+  if (*mark < committed_) return went_back();
   return {};
 }
 
@@ -166,7 +175,7 @@ Result<void> PostgresCommitter::tend(bool idle) {
   if (connection_ == nullptr || connection_->is_lost()) {
     auto connected = connect();
     report(connected.has_value());
-    if (is_superseded(connected)) return connected;
+    if (is_over(connected)) return connected;
   } else if (broken) {
     report(heard_ == now);
   }
@@ -190,7 +199,7 @@ Result<void> PostgresCommitter::commit(std::vector<Item>& batch, Writer& writer)
       auto connected = connect();
       report(connected.has_value());
       if (connected.has_error()) {
-        if (is_superseded(connected)) {
+        if (is_over(connected)) {
           if (outage.undecided) refuse(batch, writer, unknown_outcome());
           return connected;
         }
@@ -208,6 +217,7 @@ Result<void> PostgresCommitter::commit(std::vector<Item>& batch, Writer& writer)
       }
       outage.undecided = false;
       if (committed.value()) {
+        committed_ = batch_;
         writer.count_commit(batch.size());
         return {};
       }
@@ -215,6 +225,7 @@ Result<void> PostgresCommitter::commit(std::vector<Item>& batch, Writer& writer)
     auto tried = try_batch(batch, way);
     if (tried.has_value()) {
       claimed_ = claimed_ || has_marks_;
+      committed_ = has_marks_ ? batch_ : 0;
       heard_ = Steady::now();
       writer.count_commit(batch.size());
       return {};

@@ -59,8 +59,9 @@ class PostgresCommitter final : public Committer {
   CircuitBreaker& breaker_;
   std::unique_ptr<PostgresConnection> connection_;
   int server_process_ = 0;
-  Uuid node_;               ///< names this process's mark
-  std::int64_t batch_ = 0;  ///< number of the latest batch
+  Uuid node_;                   ///< names this process's mark
+  std::int64_t batch_ = 0;      ///< number of the latest batch
+  std::int64_t committed_ = 0;  ///< number of the latest one of which the mark is there
   std::uint64_t commits_ = 0;
   bool has_marks_ = false;                ///< the table exists: migration 11 is applied
   bool claimed_ = false;                  ///< our mark is there for as long as nobody else has opened the database

@@ -118,12 +118,14 @@ bool Writer::pause(Millis length, const std::optional<Error>& refusal) {
 void Writer::poison(const Error& error) {
   if (poisoned_.exchange(true)) return;
   const std::lock_guard guard(listener_mutex_);
+  poison_ = error;
   if (poisoned_listener_) poisoned_listener_(error);
 }
 
 void Writer::on_poisoned(std::function<void(const Error&)> listener) {
   const std::lock_guard guard(listener_mutex_);
   poisoned_listener_ = std::move(listener);
+  if (poison_ && poisoned_listener_) poisoned_listener_(*poison_);
 }
 
 }  // namespace pawl::storage::detail

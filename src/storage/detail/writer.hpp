@@ -82,6 +82,7 @@ class Writer {
   std::atomic<std::uint64_t> writes_{0};
   std::mutex listener_mutex_;
   std::function<void(const Error&)> poisoned_listener_;  // guarded by listener_mutex_
+  std::optional<Error> poison_;                          // likewise
   std::thread thread_;
 };
 

@@ -263,6 +263,7 @@ class Core {
   // agent_task.cpp: the loop
   void start_agent_step(Activation& act);
   bool read_settings(Activation& act, const dsl::AgentTask& body);
+  [[nodiscard]] const Activation* agent_above(const Activation& act) const;
   void share_budget(Activation& act);
   void next_turn(Activation& act, const dsl::AgentTask& body);
   void open_turn(Activation& act, const dsl::AgentTask& body, json::Value news);
