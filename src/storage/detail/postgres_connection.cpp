@@ -73,11 +73,12 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const Postg
                                "keepalives_interval",
                                "keepalives_count",
                                "tcp_user_timeout",
+                               "target_session_attrs",
                                "dbname",
                                "client_encoding",
                                static_cast<const char*>(nullptr)};
   const std::array values = {
-      seconds.c_str(), "pawl", "15", "5", "3", "30000", options.url.c_str(), "UTF8", static_cast<const char*>(nullptr)};
+      seconds.c_str(), "pawl", "15", "5", "3", "30000", "read-write", options.url.c_str(), "UTF8", static_cast<const char*>(nullptr)};
   std::unique_ptr<PostgresConnection> connection(  // NOLINT: private constructor
       new PostgresConnection(PQconnectdbParams(keywords.data(), values.data(), 1), options.answer_timeout));
   if (connection->connection_ == nullptr) return Error{ErrorClass::internal, "storage.io", "connect to PostgreSQL: out of memory"};
