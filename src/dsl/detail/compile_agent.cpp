@@ -364,6 +364,11 @@ std::optional<Compiler::ToolFunction> Compiler::tool_function(const Node& name) 
     task = found.written->task;
   }
   found.parameters = task.get("input").get("schema").get("document");
+  if (const auto* type = found.parameters.find("type"); type != nullptr && *type != json::Value("object")) {
+    report_.error(name.pointer, "wrong-type",
+                  "What a model gives a tool is an object: `input.schema` of `" + found.name + "` wants another type.");
+    return std::nullopt;
+  }
   // What takes anything is asked for anything: the author says by `parameters` what the model should give.
   if (!found.parameters.is_object()) found.parameters = json::Value::object({{"type", "object"}, {"additionalProperties", true}});
   if (const auto& summary = task.get("metadata").get("summary"); summary.is_string()) found.summary = summary;

@@ -25,6 +25,7 @@ use:
         - sum: {call: add, with: {a: 1}}
     count: {call: add, with: {a: '${ .a }'}}
     tell: {call: send, with: {to: '${ .to }', text: t}}
+    plain: {input: {schema: {document: {type: string}}}, call: add}
 do:
   - ask: {call: agent, with: {model: m, prompt: q, tools: [)";
   return text + std::string(tools) + "]}}\n";
@@ -102,6 +103,7 @@ TEST(AgentFunction, A2_F5_WhatCannotBeIsRefusedAtItsPlace) {
   EXPECT_EQ(findings_of("{function: fimd}").at(0).rule, "unknown-function");
   EXPECT_EQ(findings_of("{function: 'greet:1.0.0@nowhere'}").at(0).rule, "unknown-catalog");
   EXPECT_EQ(findings_of("{function: find, effect: read}").at(0).rule, "unknown-property");
+  EXPECT_EQ(findings_of("{function: plain}").at(0).rule, "wrong-type");
   EXPECT_EQ(findings_of("{function: find, with: {nam: x}}").at(0).rule, "unknown-property");
 }
 
