@@ -47,7 +47,7 @@ class GitFunction : public testing::Test {
   Bench bench_{outbound_, options_};
 };
 
-TEST_F(GitFunction, ClonesCommitsPushesAndPulls) {
+TEST_F(GitFunction, F2_ClonesCommitsPushesAndPulls) {
   const json::Value origin(bench_.root() + "/origin.git");
   EXPECT_THAT(in("work", "clone", {{"remote_url", origin}, {"branch", "main"}}), HasSubstr("\"commit\":\""));
   EXPECT_EQ(bench_.read("work/a.txt"), "one\n");

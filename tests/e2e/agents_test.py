@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: A2
+"""proves: A2, F2
 
 Agents in the real binary, with a provider of our own that speaks OpenAI Chat, counts and remembers: killed with SIGKILL again and again no finished
 turn or tool call is repeated and the transcript is the same; a hundred of them at once keep their budgets to the token; and an obedient model does what

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: W5, W8
+"""proves: F2, W5, W8
 
 Approvals over HTTP: who may decide, once, about what was shown; deadlines; kill -9 while people are asked. What becomes of an interrupted call.
 The capability manifest. A dry run over every kind of task.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: A1, A2, A3, A4, A6
+"""proves: A1, A2, A3, A4, A6, F2
 
 Language models over HTTP and as steps of runs, against mock servers that others wrote (npm `@copilotkit/aimock`, version pinned in
 aimock/package-lock.json) and against our own scripts. The wire formats themselves are proven in src/models/codec_test.cpp.

@@ -78,6 +78,7 @@ export const workTests = [
     },
   ],
   [
+    // proves: W3
     'an error is shown in its line, beside the graph, and corrected with one click',
     async ({ page, workflow }) => {
       await page.goto(`/workflows/${workflow}`);
