@@ -134,8 +134,8 @@ class UserFunctions(Case):
         self.assertIn("writes kept.txt (/do/0/one/call/keep:1.0.0)", told.stdout)
         self.assertIn("destroys by file-write", told.stdout)
 
+    # proves: A2
     def test_is_a_tool_of_an_agent(self):
-        """proves: A2"""
         scripts = os.path.join(self.folder, "scripts")
         os.mkdir(scripts)
         with open(os.path.join(scripts, "host.json"), "w", encoding="utf-8") as file:

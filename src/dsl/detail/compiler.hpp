@@ -214,10 +214,10 @@ class Compiler {
   std::vector<std::string> calling_;     // functions being copied, outermost first
   std::size_t copied_bytes_ = 0;         // of functions, as text
   std::map<std::string, std::size_t> function_sizes_;
-  bool in_function_ = false;             // of a catalog
-  bool remote_failed_ = false;           // nobody is asked for more functions of catalogs elsewhere
-  std::set<std::string> remote_asked_;   // for these somebody was
-  std::optional<std::size_t> undoing_;   // compiling what compensates or `finally`: how many functions were being copied around it
+  bool in_function_ = false;            // of a catalog
+  bool remote_failed_ = false;          // nobody is asked for more functions of catalogs elsewhere
+  std::set<std::string> remote_asked_;  // for these somebody was
+  std::optional<std::size_t> undoing_;  // compiling what compensates or `finally`: how many functions were being copied around it
   Definitions errors_, retries_, timeouts_, authentications_, catalogs_, function_tasks_;
   class OutOfSight;
   struct ExtensionSource {

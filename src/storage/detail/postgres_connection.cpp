@@ -67,16 +67,9 @@ void PostgresConnection::FreeResult::operator()(pg_result* result) const { PQcle
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresOptions& options) {
   const auto seconds = std::to_string(std::max<std::int64_t>(options.connect_timeout.count() / 1000, 2));
   // What stands in the URL wins. A dead peer is noticed within 30 s, whether we wait for its answer or for room to send.
-  const std::array keywords = {"connect_timeout",
-                               "application_name",
-                               "keepalives_idle",
-                               "keepalives_interval",
-                               "keepalives_count",
-                               "tcp_user_timeout",
-                               "target_session_attrs",
-                               "dbname",
-                               "client_encoding",
-                               static_cast<const char*>(nullptr)};
+  const std::array keywords = {
+      "connect_timeout",  "application_name",     "keepalives_idle", "keepalives_interval", "keepalives_count",
+      "tcp_user_timeout", "target_session_attrs", "dbname",          "client_encoding",     static_cast<const char*>(nullptr)};
   const std::array values = {
       seconds.c_str(), "pawl", "15", "5", "3", "30000", "read-write", options.url.c_str(), "UTF8", static_cast<const char*>(nullptr)};
   std::unique_ptr<PostgresConnection> connection(  // NOLINT: private constructor
