@@ -31,7 +31,7 @@ export const approvalTests = [
       await page.getByText('Nothing waits for a decision').waitFor();
       const run = (await call(page, 'POST', `/api/workflows/${workflow}/execute`, { input: { amount: 900 } })).body.id;
       await page.getByRole('link', { name: 'Pay 900 EUR to ACME?' }).click();
-      await page.getByRole('navigation', { name: 'Main' }).getByText('1 wait for you').waitFor();
+      await page.getByRole('navigation', { name: 'Main' }).getByText('1 waits for you').waitFor();
       const article = page.getByRole('article');
       await article.getByText('The invoice is larger than usual.').waitFor();
       await article.getByText('4711').waitFor();
@@ -41,7 +41,7 @@ export const approvalTests = [
       await article.getByLabel('Comment (optional)').fill('checked');
       await article.getByRole('button', { name: 'Approve' }).click();
       await article.getByText('Approved').waitFor();
-      await page.getByRole('navigation', { name: 'Main' }).getByText('wait for you').waitFor({ state: 'detached' });
+      await page.getByRole('navigation', { name: 'Main' }).getByText(/waits? for you/).waitFor({ state: 'detached' });
       await page.goto(`/runs/${run}?view=data`);
       await page.getByText('"DE02"').waitFor();
     },

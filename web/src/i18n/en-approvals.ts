@@ -3,7 +3,7 @@ export const approvals = {
   approvals: {
     title: 'Approvals',
     one: 'Approval',
-    waiting: (number: string) => `${number} wait for you`,
+    waiting: (number: string) => (number === '1' ? '1 waits for you' : `${number} wait for you`),
     show: 'Show',
     statuses: { open: 'Open', approved: 'Approved', rejected: 'Rejected', expired: 'Expired', withdrawn: 'Withdrawn', all: 'All' },
     mine: 'Only what I may decide',
@@ -29,6 +29,8 @@ export const approvals = {
     closed: 'Somebody else, or the deadline, was quicker.',
     done: { approved: 'Approved.', rejected: 'Rejected.' },
     decided: 'Decided',
+    by: (name: string) => `by ${name}`,
+    startedBy: (name: string) => `by a run that ${name} started`,
     answer: 'What came with the decision',
     asks: 'asks',
     look: 'Look and decide',

@@ -4,6 +4,7 @@ import { Check, X } from 'lucide-react';
 import { type ReactNode, useRef, useState } from 'react';
 import { type Approval, approvalsKey, decide } from '@/api/approvals';
 import { ApiError } from '@/api/client';
+import { useNames } from '@/api/members';
 import { remedyQuery } from '@/api/remedies';
 import { t } from '@/i18n/en';
 import { RemedyView } from '@/pages/healing/remedy';
@@ -27,6 +28,7 @@ export function ApprovalState({ status }: { status: Approval['status'] }) {
 /** What is asked, by whom and until when; and the decision, for those who may make it. */
 export function ApprovalDetail({ approval }: { approval: Approval }) {
   const { data, answer } = approval;
+  const nameOf = useNames();
   const remedy = remedyIn(data);
   const who = [...approval.roles.map(t.approvals.roleAndAbove), ...approval.users].join(', ') || t.approvals.anybody;
   return (
@@ -46,6 +48,7 @@ export function ApprovalDetail({ approval }: { approval: Approval }) {
         </Fact>
         <Fact name={t.approvals.asked}>
           <Time at={approval.created_at} />
+          {approval.started_by && <span>, {t.approvals.startedBy(nameOf(approval.started_by) ?? t.audit.actors.user)}</span>}
         </Fact>
         {approval.deadline && (
           <Fact name={t.approvals.deadline}>
@@ -59,6 +62,7 @@ export function ApprovalDetail({ approval }: { approval: Approval }) {
         {approval.decided_at && (
           <Fact name={t.approvals.decided}>
             <Time at={approval.decided_at} />
+            {approval.decided_by && <span> {t.approvals.by(nameOf(approval.decided_by) ?? t.audit.actors.user)}</span>}
             {approval.comment && <span className="block break-words whitespace-pre-line">{approval.comment}</span>}
           </Fact>
         )}

@@ -3,6 +3,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { Download } from 'lucide-react';
 import { useState } from 'react';
 import { api, ask, type Schemas } from '@/api/client';
+import { useNames } from '@/api/members';
 import { scope, useSession } from '@/app/session';
 import { t } from '@/i18n/en';
 import { SearchBox } from '@/pages/workflows/list';
@@ -118,22 +119,9 @@ export function AuditPage() {
 type Since = keyof typeof t.audit.sinces;
 const isSince = (text: string | undefined): text is Since => text !== undefined && text in t.audit.sinces;
 
-/** What the members of the organization are called; others stay what the record says. */
-function useNames(): (id: string) => string | undefined {
-  const organization = scope();
-  const members = useQuery({
-    queryKey: [organization, 'members', 'names'],
-    enabled: organization !== '',
-    staleTime: 60_000,
-    queryFn: () => ask(api.GET('/api/organizations/{org_id}/members', { params: { path: { org_id: organization }, query: { limit: 200 } } })),
-  });
-  const names = new Map(members.data?.items.map((member) => [member.user_id, member.name]));
-  return (id) => names.get(id);
-}
-
-/** Verification reads the whole chain, so it is asked for. */
+/** Verification reads the whole chain, so it is asked for, and what came of it stays while one looks elsewhere. */
 function Chain() {
-  const chain = useQuery({ queryKey: ['audit', 'verify'], queryFn: () => ask(api.GET('/api/audit/verify')), enabled: false });
+  const chain = useQuery({ queryKey: ['audit', 'verify'], queryFn: () => ask(api.GET('/api/audit/verify')), enabled: false, gcTime: Infinity });
   return (
     <div className="panel flex flex-wrap items-center gap-3 px-3 py-2">
       <output className="min-w-0 flex-1">
@@ -147,6 +135,7 @@ function Chain() {
           <span className="text-muted">{t.audit.chain}</span>
         )}
       </output>
+      {chain.data && <Time at={new Date(chain.dataUpdatedAt).toISOString()} className="text-sm text-muted" />}
       {chain.error && <ProblemView error={chain.error} />}
       <Button busy={chain.isFetching} onClick={() => void chain.refetch()}>
         {t.audit.verify}
