@@ -16,6 +16,7 @@ do:
         instructions: Be brief.
         prompt: Is the service well?
         budget: {tokens: 60000}
+        max_turns: 5
         tools:
           - {function: http, name: look, with: {method: get, endpoint: '${server.base}/health'}}
 `;
@@ -27,8 +28,9 @@ do:
       const agent = page.getByRole('region', { name: 'Agent ask' });
       await agent.getByText('Is the service well?').waitFor();
       await agent.getByText('The service is healthy.').waitFor();
-      await agent.getByText(/2 turns, 1 tool calls/).waitFor();
+      await agent.getByText(/2 turns, 1 tool call,/).waitFor();
       await agent.getByRole('meter', { name: 'Tokens' }).waitFor();
+      assert.equal(await agent.getByRole('meter', { name: 'Turns' }).getAttribute('aria-valuetext'), '2 of 5');
       await agent.getByText('look', { exact: true }).click();
       await agent.getByText('"healthy"').first().waitFor();
     },

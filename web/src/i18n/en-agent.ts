@@ -2,12 +2,14 @@
 export const agent = {
   agent: {
     of: (name: string) => `Agent ${name}`,
-    sum: (turns: string, calls: string, tokens: string) => `${turns} turns, ${calls} tool calls, ${tokens} tokens`,
+    sum: (turns: string, calls: string, tokens: string) => `${turns} ${turns === '1' ? 'turn' : 'turns'}, ${calls} tool ${calls === '1' ? 'call' : 'calls'}, ${tokens} tokens`,
     cost: (amount: string) => `cost ${amount}`,
     unknownCost: 'cost unknown',
     tokens: (input: string, output: string) => `${input} tokens in, ${output} out`,
     tokenBudget: 'Tokens',
     costBudget: 'Cost',
+    turnBudget: 'Turns',
+    callBudget: 'Tool calls',
     ofBudget: (used: string, limit: string) => `${used} of ${limit}`,
     turn: (number: number) => `Turn ${number}`,
     roles: { system: 'Instructions', user: 'Asked', assistant: 'Said' },

@@ -62,6 +62,8 @@ function Head({ agent, definition }: { agent: Agent; definition: unknown }) {
       <div className="flex flex-wrap gap-4 empty:hidden">
         {budget.tokens !== undefined && <Bar label={t.agent.tokenBudget} used={agent.tokens} limit={budget.tokens} say={count} />}
         {budget.cost !== undefined && agent.cost !== null && <Bar label={t.agent.costBudget} used={agent.cost} limit={budget.cost} say={(value) => money.format(value)} />}
+        {budget.turns !== undefined && <Bar label={t.agent.turnBudget} used={agent.turns.length} limit={budget.turns} say={count} />}
+        {budget.calls !== undefined && <Bar label={t.agent.callBudget} used={agent.calls} limit={budget.calls} say={count} />}
       </div>
     </div>
   );

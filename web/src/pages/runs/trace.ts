@@ -7,7 +7,7 @@ export type Turn = { task: TaskRun; number: number; heard: Message[]; said: stri
 /** What came with it from earlier runs, and what it left for later ones: numbers of messages, where that is known. */
 export type Kept = { recalled: number | null; remembered: number | null };
 export type Agent = { reference: string; iteration: string; name: string; depth: number; status: string; turns: Turn[]; tokens: number; cost: number | null; calls: number; kept: Kept };
-export type Budget = { tokens?: number; cost?: number };
+export type Budget = { tokens?: number; cost?: number; turns?: number; calls?: number };
 
 const TURN = /^(.*)\/agent\/turn\/(\d+)$/;
 const object = (value: unknown): Record<string, unknown> => (value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {});
@@ -102,6 +102,8 @@ export function questionOf<Question extends { task: string; status: string; data
 export function budgetOf(definition: unknown, reference: string): Budget {
   let at: unknown = definition;
   for (const part of reference.split('/').slice(1)) at = Array.isArray(at) ? at[Number(part)] : object(at)[part.replaceAll('~1', '/').replaceAll('~0', '~')];
-  const { tokens, cost } = object(object(object(at)['with'])['budget']);
-  return { ...(typeof tokens === 'number' ? { tokens } : {}), ...(typeof cost === 'number' ? { cost } : {}) };
+  const given = object(object(at)['with']);
+  const { tokens, cost } = object(given['budget']);
+  const limits = { tokens, cost, turns: given['max_turns'], calls: given['max_tool_calls'] };
+  return Object.fromEntries(Object.entries(limits).filter(([, limit]) => typeof limit === 'number' && limit > 0));
 }
