@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, between, bytes, duration } from '@/ui/format';
+import { ago, between, bytes, duration, exactTime, readable } from '@/ui/format';
 
 const NOW = Date.parse('2026-11-26T12:00:00Z');
 
@@ -43,5 +43,9 @@ describe('relative times', () => {
 });
 
 it('sizes are in powers of 1024', () => {
-  expect([bytes(12), bytes(1536), bytes(3 * 1024 * 1024)]).toEqual(['12 B', '1.5 KB', '3.0 MB']);
+  expect([bytes(12), bytes(1536), bytes(3 * 1024 * 1024), bytes(57_215_037_440)]).toEqual(['12 B', '1.5 KB', '3.0 MB', '53.3 GB']);
+});
+
+it('times and sizes in a text of the server are told as elsewhere', () => {
+  expect(readable('57215037440 bytes free until 2026-11-26T12:00:00.500Z, 12 bytes')).toBe(`53.3 GB free until ${exactTime('2026-11-26T12:00:00.500Z')}, 12 bytes`);
 });

@@ -57,7 +57,15 @@ export function count(value: number): string {
 export function bytes(size: number): string {
   if (size < 1024) return `${size} B`;
   if (size < 1024 * 1024) return `${(size / 1024).toFixed(1)} KB`;
-  return `${(size / 1024 / 1024).toFixed(1)} MB`;
+  if (size < 1024 ** 3) return `${(size / 1024 / 1024).toFixed(1)} MB`;
+  return `${(size / 1024 ** 3).toFixed(1)} GB`;
+}
+
+/** A text of the server with its times and sizes as people read them. */
+export function readable(text: string): string {
+  return text
+    .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (time) => exactTime(time))
+    .replace(/\b(\d{4,}) bytes\b/g, (_all, size: string) => bytes(Number(size)));
 }
 
 /** The end of an id is what differs. */

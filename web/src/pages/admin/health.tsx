@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { api, ask, type Schemas } from '@/api/client';
 import { t } from '@/i18n/en';
-import { bytes, count, duration } from '@/ui/format';
+import { bytes, count, duration, readable } from '@/ui/format';
 import { Section } from '@/ui/page';
 import { Loading, ProblemView } from '@/ui/states';
 import { Badge, Status } from '@/ui/status';
@@ -45,7 +45,7 @@ export function Health() {
               ),
             },
             { head: t.admin.state, cell: (check) => <Status status={SHAPES[check.status] ?? 'pending'} word={words(check.status)} /> },
-            { head: t.admin.detail, cell: (check) => <span className="text-sm break-words text-muted">{check.detail}</span> },
+            { head: t.admin.detail, cell: (check) => <span className="text-sm break-words text-muted">{readable(check.detail)}</span> },
             { head: t.admin.latency, className: 'md:text-right', cell: (check) => <span className="text-sm text-muted">{duration(check.latency_ms ?? 0)}</span> },
           ]}
         />

@@ -10,6 +10,7 @@ import { t } from '@/i18n/en';
 import { useFollow } from '@/live/use-follow';
 import { ButtonLink } from '@/ui/button';
 import { cx } from '@/ui/cx';
+import { readable } from '@/ui/format';
 import { JsonView } from '@/ui/json-view';
 import { PageTitle } from '@/ui/page';
 import { Loading, ProblemView } from '@/ui/states';
@@ -163,7 +164,7 @@ export function RunPage() {
               {run.over ? t.runs.took : t.runs.runningFor} <Took start={data.started_at} end={data.ended_at} />
             </span>
             <span>{t.runs.trigger(triggerWord(data.trigger))}</span>
-            {data.waiting_reason && <span className="text-wait">{t.runs.waits(data.waiting_reason)}</span>}
+            {data.waiting_reason && <span className="text-wait">{t.runs.waits(readable(data.waiting_reason))}</span>}
           </p>
         )}
       </div>
