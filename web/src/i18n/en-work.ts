@@ -159,6 +159,8 @@ export const work = {
     since: 'Started',
     spans: { any: 'At any time', '1h': 'Last hour', '24h': 'Last 24 hours', '7d': 'Last 7 days', '30d': 'Last 30 days' },
     noMatch: 'No run matches',
+    onlyOf: (name: string) => `Only of ${name}`,
+    ofAll: 'Show those of all workflows',
     emptyHelp: 'Each time a workflow runs it is kept here, with every task, its input and its output.',
     fresh: (number: number) => (number === 1 ? '1 new run: show it' : `${number} new runs: show them`),
     dry: 'dry run',

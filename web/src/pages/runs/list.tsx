@@ -1,6 +1,10 @@
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { X } from 'lucide-react';
+import { workflowQuery } from '@/api/workflows';
 import { t } from '@/i18n/en';
 import { SearchBox } from '@/pages/workflows/list';
+import { Button } from '@/ui/button';
 import { Page } from '@/ui/page';
 import { statusWord } from '@/ui/status';
 import { RunList } from './table';
@@ -30,8 +34,20 @@ export function RunsPage() {
             </option>
           ))}
         </select>
+        {search.workflow && <Of workflow={search.workflow} clear={() => set({ workflow: undefined })} />}
       </div>
       <RunList filter={search} clear={() => set({ q: undefined, status: undefined, since: undefined, workflow: undefined })} />
     </Page>
+  );
+}
+
+/** Says that only runs of one workflow are listed. */
+function Of({ workflow, clear }: { workflow: string; clear: () => void }) {
+  const { data } = useQuery(workflowQuery(workflow));
+  return (
+    <Button onClick={clear} title={t.runs.ofAll} aria-label={`${t.runs.onlyOf(data?.name ?? workflow)}. ${t.runs.ofAll}`}>
+      {t.runs.onlyOf(data?.name ?? workflow)}
+      <X className="size-4" aria-hidden="true" />
+    </Button>
   );
 }

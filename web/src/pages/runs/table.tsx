@@ -53,7 +53,7 @@ export function RunList({ filter, clear, ofOne = false }: { filter: RunFilter; c
   if (list.error) return <ProblemView error={list.error} retry={() => void list.refetch()} />;
   // Some of them may have come with the last look at the list.
   const unseen = [...fresh].filter((id) => !items.some((item) => item.id === id)).length;
-  const filtered = !!(filter.q || filter.status || filter.since);
+  const filtered = !!(filter.q || filter.status || filter.since || (filter.workflow && !ofOne));
   if (items.length === 0) {
     return filtered ? (
       <Empty title={t.runs.noMatch} action={clear && <Button onClick={clear}>{t.workflows.clear}</Button>}>
