@@ -90,23 +90,36 @@ function Bars({ series, top, times, format }: { series: Series[]; top: number; t
   );
 }
 
-/** Stretches of points that follow one another; a point alone is a dot. */
+/** Stretches of points that follow one another. */
 function pathOf(values: (number | null)[], top: number): string {
-  const place = (value: number, at: number) => `${((at + 0.5) / values.length) * 100} ${(1 - value / top) * 100}`;
+  const place = placesOf(values, top);
   return values
     .map((value, at) => {
       if (value === null) return '';
       const before = at > 0 ? values[at - 1] : null;
-      return before === null || before === undefined ? `M${place(value, at)}h0.01` : `L${place(value, at)}`;
+      return before === null || before === undefined ? `M${place(value, at)}` : `L${place(value, at)}`;
     })
     .join('');
+}
+
+/** Points without a neighbour: no line shows them. */
+function dotsOf(values: (number | null)[], top: number): string {
+  const place = placesOf(values, top);
+  return values.map((value, at) => (value === null || (values[at - 1] ?? null) !== null || (values[at + 1] ?? null) !== null ? '' : `M${place(value, at)}h0.01`)).join('');
+}
+
+function placesOf(values: (number | null)[], top: number) {
+  return (value: number, at: number) => `${((at + 0.5) / values.length) * 100} ${(1 - value / top) * 100}`;
 }
 
 function Lines({ series, top }: { series: Series[]; top: number }) {
   return (
     <svg viewBox="0 0 100 100" preserveAspectRatio="none" className="absolute inset-0 size-full overflow-visible pr-8">
       {series.map((one) => (
-        <path key={one.name} d={pathOf(one.values, top)} className={TEXT[one.tone]} fill="none" stroke="currentColor" strokeWidth="2" strokeLinecap="round" strokeLinejoin="round" strokeDasharray={one.dash} vectorEffect="non-scaling-stroke" />
+        <g key={one.name} className={TEXT[one.tone]} fill="none" stroke="currentColor" strokeLinecap="round" strokeLinejoin="round">
+          <path d={pathOf(one.values, top)} strokeWidth="2" strokeDasharray={one.dash} vectorEffect="non-scaling-stroke" />
+          <path d={dotsOf(one.values, top)} strokeWidth="6" vectorEffect="non-scaling-stroke" />
+        </g>
       ))}
     </svg>
   );

@@ -1,5 +1,5 @@
 import { Check, ChevronRight, Copy } from 'lucide-react';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { t } from '@/i18n/en';
 import { IconButton } from './button';
 import { bytes } from './format';
@@ -9,7 +9,7 @@ const FIRST = 50;
 
 /** A value as a tree that opens where one looks; large lists show their beginning first. */
 export function JsonView({ value, label }: { value: unknown; label: string }) {
-  const text = JSON.stringify(value, null, 2) ?? 'null';
+  const text = useMemo(() => JSON.stringify(value, null, 2) ?? 'null', [value]);
   return (
     <div className="panel relative">
       <div className="flex items-center justify-between border-b border-line py-0.5 pr-1 pl-3 text-xs text-muted">
