@@ -62,8 +62,9 @@ it('rounds of a loop are agents of their own', () => {
 
 it('a budget is read out of the definition where it is plain numbers', () => {
   const definition = { do: [{ ask: { call: 'agent', with: { budget: { tokens: 6000, cost: '${ .max }', time: 'PT5M' }, max_turns: 5 } } }] };
-  expect(budgetOf(definition, '/do/0/ask')).toEqual({ tokens: 6000, turns: 5 });
+  expect(budgetOf(definition, '/do/0/ask')).toEqual({ tokens: 6000, turns: 5, ms: 300_000 });
   expect(budgetOf(definition, '/do/7/other')).toEqual({});
+  expect(budgetOf({ do: [{ ask: { with: { budget: { time: { minutes: 1, seconds: 30 } } } } }] }, '/do/0/ask')).toEqual({ ms: 90_000 });
   expect(budgetOf(null, '/do/0/ask')).toEqual({});
 });
 

@@ -8,6 +8,7 @@ export const agent = {
     tokens: (input: string, output: string) => `${input} tokens in, ${output} out`,
     tokenBudget: 'Tokens',
     costBudget: 'Cost',
+    timeBudget: 'Time',
     turnBudget: 'Turns',
     callBudget: 'Tool calls',
     ofBudget: (used: string, limit: string) => `${used} of ${limit}`,

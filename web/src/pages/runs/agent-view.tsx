@@ -8,10 +8,10 @@ import { api, ask, type Schemas } from '@/api/client';
 import { scope } from '@/app/session';
 import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
-import { count } from '@/ui/format';
+import { between, count, duration } from '@/ui/format';
 import { JsonView } from '@/ui/json-view';
 import { Badge, Status } from '@/ui/status';
-import { Took } from '@/ui/time';
+import { Took, useNow } from '@/ui/time';
 import { ErrorView } from '@/ui/error-view';
 import { Bubble } from './bubble';
 import { keyOf, type TaskRun } from './tasks';
@@ -49,6 +49,7 @@ export default function AgentView({ run, speech }: { run: Schemas['Run']; speech
 
 function Head({ agent, definition }: { agent: Agent; definition: unknown }) {
   const budget = budgetOf(definition, agent.reference);
+  const now = useNow(budget.ms === undefined || agent.ended ? 0 : 1000);
   return (
     <div className="flex flex-col gap-2">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
@@ -61,6 +62,7 @@ function Head({ agent, definition }: { agent: Agent; definition: unknown }) {
       <Remembered kept={agent.kept} />
       <div className="flex flex-wrap gap-4 empty:hidden">
         {budget.tokens !== undefined && <Bar label={t.agent.tokenBudget} used={agent.tokens} limit={budget.tokens} say={count} />}
+        {budget.ms !== undefined && <Bar label={t.agent.timeBudget} used={between(agent.started, agent.ended, now) ?? 0} limit={budget.ms} say={duration} />}
         {budget.cost !== undefined && agent.cost !== null && <Bar label={t.agent.costBudget} used={agent.cost} limit={budget.cost} say={(value) => money.format(value)} />}
         {budget.turns !== undefined && <Bar label={t.agent.turnBudget} used={agent.turns.length} limit={budget.turns} say={count} />}
         {budget.calls !== undefined && <Bar label={t.agent.callBudget} used={agent.calls} limit={budget.calls} say={count} />}

@@ -6,8 +6,8 @@ export type Call = { task: TaskRun; kind: 'tool' | 'approval' };
 export type Turn = { task: TaskRun; number: number; heard: Message[]; said: string; model: string; input: number; output: number; cost: number | null; stop: string; calls: Call[] };
 /** What came with it from earlier runs, and what it left for later ones: numbers of messages, where that is known. */
 export type Kept = { recalled: number | null; remembered: number | null };
-export type Agent = { reference: string; iteration: string; name: string; depth: number; status: string; turns: Turn[]; tokens: number; cost: number | null; calls: number; kept: Kept };
-export type Budget = { tokens?: number; cost?: number; turns?: number; calls?: number };
+export type Agent = { reference: string; iteration: string; name: string; depth: number; status: string; started: string | null; ended: string | null; turns: Turn[]; tokens: number; cost: number | null; calls: number; kept: Kept };
+export type Budget = { tokens?: number; cost?: number; turns?: number; calls?: number; ms?: number };
 
 const TURN = /^(.*)\/agent\/turn\/(\d+)$/;
 const object = (value: unknown): Record<string, unknown> => (value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {});
@@ -60,7 +60,7 @@ export function agentsOf(tasks: readonly TaskRun[]): Agent[] {
     const owner = tasks.find((one) => one.reference === reference && one.iteration.join('.') === iteration);
     let agent = agents.get(key);
     if (!agent) {
-      agent = { reference, iteration, name: owner?.name ?? reference.split('/').at(-1) ?? '', depth: reference.split('/agent/turn/').length - 1, status: owner?.status ?? task.status, turns: [], tokens: 0, cost: 0, calls: 0, kept: { recalled: null, remembered: null } };
+      agent = { reference, iteration, name: owner?.name ?? reference.split('/').at(-1) ?? '', depth: reference.split('/agent/turn/').length - 1, status: owner?.status ?? task.status, started: owner?.started_at ?? null, ended: owner?.ended_at ?? null, turns: [], tokens: 0, cost: 0, calls: 0, kept: { recalled: null, remembered: null } };
       agents.set(key, agent);
     }
     const turn = turnOf(task, Number(at) + 1);
@@ -98,12 +98,19 @@ export function questionOf<Question extends { task: string; status: string; data
   return open.find((one) => JSON.stringify(one.data) === about) ?? (open.length === 1 ? open[0] : undefined);
 }
 
+/** Of a duration such as `PT1M30S` or `{minutes: 1, seconds: 30}`; 0 where it is none. */
+function milliseconds(duration: unknown): number {
+  const match = typeof duration === 'string' ? /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/.exec(duration) : null;
+  const parts = match ? match.slice(1).map((part) => Number(part ?? 0)) : ['days', 'hours', 'minutes', 'seconds'].map((unit) => number(object(duration)[unit]));
+  return parts.reduce((sum, part, at) => sum + part * ([86_400_000, 3_600_000, 60_000, 1000][at] ?? 0), match ? 0 : number(object(duration)['milliseconds']));
+}
+
 /** The limits that the definition sets, where they are plain numbers. */
 export function budgetOf(definition: unknown, reference: string): Budget {
   let at: unknown = definition;
   for (const part of reference.split('/').slice(1)) at = Array.isArray(at) ? at[Number(part)] : object(at)[part.replaceAll('~1', '/').replaceAll('~0', '~')];
   const given = object(object(at)['with']);
-  const { tokens, cost } = object(given['budget']);
-  const limits = { tokens, cost, turns: given['max_turns'], calls: given['max_tool_calls'] };
+  const { tokens, cost, time } = object(given['budget']);
+  const limits = { tokens, cost, turns: given['max_turns'], calls: given['max_tool_calls'], ms: milliseconds(time) };
   return Object.fromEntries(Object.entries(limits).filter(([, limit]) => typeof limit === 'number' && limit > 0));
 }
