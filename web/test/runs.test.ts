@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asTree, depthOf, keeping, keyOf, statesOf, type TaskRun } from '@/pages/runs/tasks';
+import { asTree, depthOf, folded, keeping, keyOf, statesOf, type TaskRun } from '@/pages/runs/tasks';
 import { scaleOf } from '@/pages/runs/timeline';
 import { withTasks, withWords } from '@/pages/runs/with-task';
 import { sideBySide } from '@/pages/workflow/side-by-side';
@@ -104,5 +104,30 @@ describe('what a model says', () => {
   it('shows that its beginning was missed, and nothing of what is no text', () => {
     const said = withWords({}, words({ sequence: 4, text: 'healthy' }));
     expect(withWords(said, words({ sequence: 5, kind: 'arguments', text: '{' }))).toEqual({ '/do/0/ask/agent/turn/0#0': '… healthy' });
+  });
+});
+
+describe('a long loop in the timeline', () => {
+  const loop = task({ reference: '/do/0/each', name: 'each', type: 'for' });
+  const round = (at_: number, change: Partial<TaskRun> = {}) => task({ reference: '/do/0/each/do/0/a', iteration: [at_], ...change });
+  const rows = asTree([loop, ...Array.from({ length: 30 }, (_none, at_) => round(at_, at_ === 25 ? { status: 'faulted' } : {})), task({ reference: '/do/1/after' })]);
+
+  it('is folded behind its first rows, but for what is wrong or chosen', () => {
+    const listed = folded(rows, new Set(), '/do/0/each/do/0/a#22');
+    expect(listed).toHaveLength(1 + 20 + 1 + 2 + 1);
+    expect(listed[21]).toEqual({ loop: '/do/0/each', name: 'each', hidden: 8 });
+    expect(listed.slice(22).map((row) => ('hidden' in row ? '' : keyOf(row)))).toEqual(['/do/0/each/do/0/a#22', '/do/0/each/do/0/a#25', '/do/1/after']);
+  });
+
+  it('is shown whole where it is asked for, and a short one always is', () => {
+    expect(folded(rows, new Set(['/do/0/each']), null)).toEqual(rows);
+    expect(folded(rows.slice(0, 21), new Set(), null)).toEqual(rows.slice(0, 21));
+  });
+
+  it('takes what is inside of a folded round with it', () => {
+    const inner = asTree([loop, ...Array.from({ length: 22 }, (_none, at_) => [round(at_), task({ reference: '/do/0/each/do/0/a/do/0/b', iteration: [at_, 0] })]).flat()]);
+    const listed = folded(inner, new Set(), null);
+    expect(listed).toHaveLength(1 + 40 + 1);
+    expect(listed.at(-1)).toEqual({ loop: '/do/0/each', name: 'each', hidden: 4 });
   });
 });

@@ -175,6 +175,7 @@ export const work = {
     graphLabel: 'Graph of the run',
     noGraph: 'This version can no longer be drawn.',
     notStarted: 'No task has started yet.',
+    moreOf: (rows: number, name: string) => (rows === 1 ? `1 more row of ${name}` : `${rows} more rows of ${name}`),
     didNotRun: 'This task has not run.',
     task: 'Task',
     taskPanel: (name: string) => `Task ${name}`,

@@ -95,3 +95,45 @@ export function depthOf(task: TaskRun, references: ReadonlySet<string>): number 
   }
   return depth;
 }
+
+export type Fold = { loop: string; name: string; hidden: number };
+const SHOWN_OF_LOOP = 20;
+
+/** Rows as `asTree` gives them, with those of a long loop behind its first ones folded into one: what is wrong, goes on or is `kept` stays. */
+export function folded(rows: readonly TaskRun[], open: ReadonlySet<string>, kept: string | null): (TaskRun | Fold)[] {
+  const known = new Map(rows.map((task) => [keyOf(task), task]));
+  /** The task whose rounds this one is in. */
+  const loopOf = (task: TaskRun): TaskRun | undefined => {
+    const iteration = task.iteration.slice(0, -1);
+    for (let end = task.reference.lastIndexOf('/'); end > 0 && task.iteration.length > 0; end = task.reference.lastIndexOf('/', end - 1)) {
+      const found = known.get(keyOf({ reference: task.reference.slice(0, end), iteration }));
+      if (found) return found;
+    }
+    return undefined;
+  };
+  const seen = new Map<string, number>();
+  /** By what is hidden, and by the loop that hides. */
+  const folds = new Map<string, Fold>();
+  const result: (TaskRun | Fold)[] = [];
+  for (const task of rows) {
+    const owner = loopOf(task);
+    const loop = owner ? keyOf(owner) : '';
+    const number = (seen.get(loop) ?? 0) + 1;
+    seen.set(loop, number);
+    const above = folds.get(`in ${loop}`);
+    const stays = !owner || task.status !== 'completed' || keyOf(task) === kept || (!above && (number <= SHOWN_OF_LOOP || open.has(loop)));
+    if (stays) {
+      result.push(task);
+      continue;
+    }
+    let fold = above ?? folds.get(loop);
+    if (!fold) {
+      fold = { loop, name: owner.name, hidden: 0 };
+      folds.set(loop, fold);
+      result.push(fold);
+    }
+    fold.hidden += 1;
+    folds.set(`in ${keyOf(task)}`, fold);
+  }
+  return result;
+}

@@ -4,7 +4,7 @@ import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
 import { duration } from '@/ui/format';
 import { FILL, StatusShape, statusWord, toneOf } from '@/ui/status';
-import { asTree, depthOf, keyOf } from './tasks';
+import { asTree, depthOf, folded, keyOf, type TaskRun } from './tasks';
 import { scaleOf } from './timeline';
 
 const FIRST = 200;
@@ -12,12 +12,14 @@ const FIRST = 200;
 /** One row for each task that ran, in words and as a bar. */
 export function Timeline({ run, now, selected, choose }: { run: Schemas['Run']; now: number; selected: string | null; choose: (task: string | null) => void }) {
   const [shown, setShown] = useState(FIRST);
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const from = Date.parse(run.started_at ?? run.created_at ?? '') || now;
   const to = Math.max(from + 1, run.ended_at ? Date.parse(run.ended_at) : now);
   const references = new Set(run.tasks.map((task) => task.reference));
   const rows = useMemo(() => asTree(run.tasks.filter((task) => task.started_at)), [run.tasks]);
-  const spans = rows.map((task) => ({ start: Date.parse(task.started_at ?? ''), end: task.ended_at ? Date.parse(task.ended_at) : to }));
-  const scale = scaleOf(spans, from, to);
+  const listed = useMemo(() => folded(rows, open, selected), [rows, open, selected]);
+  const spanOf = (task: TaskRun) => ({ start: Date.parse(task.started_at ?? ''), end: task.ended_at ? Date.parse(task.ended_at) : to });
+  const scale = scaleOf(rows.map(spanOf), from, to);
   const percent = (time: number) => `${(scale.at(time) * 100).toFixed(3)}%`;
   if (rows.length === 0) return <p className="p-6 text-muted">{t.runs.notStarted}</p>;
   return (
@@ -45,8 +47,19 @@ export function Timeline({ run, now, selected, choose }: { run: Schemas['Run']; 
         </tr>
       </thead>
       <tbody>
-        {rows.slice(0, shown).map((task, at) => {
-          const span = spans[at] ?? { start: from, end: to };
+        {listed.slice(0, shown).map((task) => {
+          if ('hidden' in task) {
+            return (
+              <tr key={`fold ${task.loop}`} className="border-b border-line">
+                <td colSpan={3} className="px-4 py-1 md:px-6">
+                  <button type="button" className="link min-h-6 text-sm" onClick={() => setOpen((before) => new Set(before).add(task.loop))}>
+                    {t.runs.moreOf(task.hidden, task.name)}
+                  </button>
+                </td>
+              </tr>
+            );
+          }
+          const span = spanOf(task);
           const key = keyOf(task);
           return (
             <tr key={key} className={cx('border-b border-line hover:bg-subtle', selected === key && 'bg-subtle')}>
@@ -72,11 +85,11 @@ export function Timeline({ run, now, selected, choose }: { run: Schemas['Run']; 
             </tr>
           );
         })}
-        {rows.length > shown && (
+        {listed.length > shown && (
           <tr>
             <td colSpan={3} className="p-3 text-center">
               <button type="button" className="link" onClick={() => setShown(shown + 1000)}>
-                {t.json.more(rows.length - shown)}
+                {t.json.more(listed.length - shown)}
               </button>
             </td>
           </tr>
