@@ -370,8 +370,11 @@ class EmailSummarizer final : public Builtin {
     const bool converses = task->mailbox.has_value();
     auto work = [task = std::move(task).value(), secrets = call.secrets, limit = parts_.options.max_document](
                     const std::atomic<bool>& cancelled) { return summarize_all(task, secrets, limit, cancelled); };
-    stages->begin(converses ? threads_.run(std::move(work), std::move(done))
-                            : run_on_pool(parts_.dependencies.pool, std::move(work), std::move(done)));
+    if (converses) {
+      stages->begin(threads_.run(std::move(work), std::move(done)));
+    } else {
+      stages->begin(run_on_pool(parts_.dependencies.pool, std::move(work), std::move(done)));
+    }
     return [stages] { stages->cancel(); };
   }
 

@@ -424,7 +424,10 @@ Result<NamedWorkflow> asked_workflow(Context& context, const OrganizationId& org
     if (opts_in(named)) return named;
   } else {
     PAWL_TRY(skills, skills_of(context, organization));
-    if (skills.size() == 1) return std::move(skills.front());
+    if (skills.size() == 1) {
+      NamedWorkflow only = std::move(skills.front());
+      return only;
+    }
   }
   return Error(ErrorClass::not_found, "a2a.no_skill", "There is no such skill.");
 }

@@ -110,7 +110,8 @@ bool ModelSummaries::take_in(engine::Outcome outcome) {
   }
   const auto& content = outcome.output.get("content");
   std::string summary(content.is_string() ? content.as_string() : std::string_view());
-  answer_.summaries.push_back(wish_.max_length > 0 ? cut(std::move(summary), wish_.max_length) : std::move(summary));
+  if (wish_.max_length > 0) summary = cut(std::move(summary), wish_.max_length);
+  answer_.summaries.push_back(std::move(summary));
   return true;
 }
 
