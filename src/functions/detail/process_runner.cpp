@@ -89,6 +89,7 @@ struct ProcessRunner::Impl {
   std::deque<Waiting> waiting;
   std::unordered_map<Id, Running> running;
   ProcessStock stock{options};
+  SteadyTime counted{};  // when subprocesses were counted last
 
   void ring() const {
     const std::uint64_t one = 1;
@@ -355,7 +356,7 @@ struct ProcessRunner::Impl {
     SteadyTime next = stock.next(!running.empty(), now);
     if (running.empty() && next == SteadyTime::max()) return -1;
     const bool counting = std::any_of(running.begin(), running.end(), [](const auto& entry) { return entry.second.contained; });
-    next = std::min(next, now + (counting ? kCountInterval : std::chrono::hours(1)));
+    next = std::min(next, counting ? std::max(now, counted + kCountInterval) : now + std::chrono::hours(1));
     for (const auto& [id, process] : running) next = std::min(next, process.deadline);
     const auto wait = std::chrono::ceil<Millis>(next - now);
     return static_cast<int>(std::max<std::int64_t>(wait.count(), 0));
@@ -363,9 +364,11 @@ struct ProcessRunner::Impl {
 
   void check_limits() {
     const SteadyTime now = std::chrono::steady_clock::now();
+    const bool counts = now - counted >= kCountInterval;  // not for each event: a small script is over before it would matter
+    if (counts) counted = now;
     for (auto& [id, process] : running) {
       if (now >= process.deadline) kill_for(process, Ending::timed_out);
-      if (!process.contained || process.killed_for) continue;
+      if (!counts || !process.contained || process.killed_for) continue;
       if (count_processes(process.process.pid, process.max_subprocesses + 3) > process.max_subprocesses + 2)
         kill_for(process, Ending::process_limit);
     }
