@@ -55,6 +55,8 @@ class World(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.used = collections.Counter()           # run -> tokens
         self.page = "nothing"
         self.delay = 0.0
+        self.pause = 0.0                            # between the pieces of a stream
+        self.cut = 0                                # streams whose reader went away before their end
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -108,15 +110,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not request.get("stream"):
             return self.send(json.dumps(reply).encode(), "application/json")
         choice = reply["choices"][0]
-        delta = {"role": "assistant", "content": choice["message"]["content"]}
-        if "tool_calls" in choice["message"]:
-            delta["tool_calls"] = [{"index": i, **call} for i, call in enumerate(choice["message"]["tool_calls"])]
+        deltas = [{"role": "assistant", "content": ""}, *({"content": letter} for letter in choice["message"]["content"]),
+                  *({"tool_calls": [{"index": i, **call}]} for i, call in enumerate(choice["message"].get("tool_calls", [])))]
         head = {"id": reply["id"], "object": "chat.completion.chunk", "created": 1, "model": "counting"}
-        chunks = [{**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
+        chunks = [*({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas),
                   {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]},
                   {**head, "choices": [], "usage": reply["usage"]}]
-        text = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
-        return self.send(text.encode(), "text/event-stream")
+        return self.stream([*(json.dumps(chunk) for chunk in chunks), "[DONE]"])
+
+    def stream(self, pieces):
+        data = [f"data: {piece}\n\n".encode() for piece in pieces]
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Length", str(sum(map(len, data))))
+        self.end_headers()
+        try:
+            for piece in data:
+                self.wfile.write(piece)
+                time.sleep(self.server.pause)
+        except OSError:
+            with self.server.lock:
+                self.server.cut += 1
+            self.close_connection = True
 
     def send(self, data, kind):
         self.send_response(200)
@@ -166,9 +181,11 @@ class AgentsTest(unittest.TestCase):
         seed = random.SystemRandom().randrange(1 << 30)
         chance = random.Random(seed)
         self.world.delay = 0.03
-        workflow = self.create("ten-turns", "allow_after_untrusted: [act]")
+        self.world.pause = 0.01
+        workflows = [self.create("ten-turns", "allow_after_untrusted: [act]"),
+                     self.create("ten-turns-streamed", "allow_after_untrusted: [act]\n        stream: true")]
         names = [f"run-{i}" for i in range(6)]
-        runs = [self.start(workflow, name) for name in names]
+        runs = [self.start(workflows[i % 2], name) for i, name in enumerate(names)]
         kills = 0
         for kills in range(1, 13):
             time.sleep(chance.uniform(0.05, 0.4))  # the moment is what is tried: there is nothing to wait for
@@ -192,6 +209,7 @@ class AgentsTest(unittest.TestCase):
                 tools = [task for task in run["tasks"] if task["type"] == "tool"]
                 self.assertEqual(len(tools), 3 * (TURNS - 1))
                 self.assertIn("/do/0/ask/agent/turn/3/tool/1", [task["reference"] for task in tools])
+        self.assertGreater(self.world.cut, 0, f"no stream was cut off in its middle: seed {seed}")
         acts = collections.defaultdict(set)
         for body, key in self.world.tools["/act"]:
             acts[body].add(key)
