@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/machine/detail/agent_rules.hpp"
 #include "engine/machine/detail/core.hpp"
@@ -10,10 +11,12 @@
 namespace pawl::engine::detail {
 namespace {
 
-/// Whether a task is, or lies below, another one. What an agent asks about its tools is no gate of a list.
+/// Whether a task is, or lies below, another one. What an agent asks about its tools is no gate of a list, nor is what undoing a task asks.
 bool lies_in(const dsl::Plan& plan, dsl::TaskIndex task, dsl::TaskIndex above) {
-  for (bool is_first = true; task != dsl::kNoTask; task = plan.task(task).parent, is_first = false) {
-    if (!is_first && std::holds_alternative<dsl::AgentTask>(plan.task(task).body)) return false;
+  for (auto below = dsl::kNoTask; task != dsl::kNoTask; below = std::exchange(task, plan.task(task).parent)) {
+    const auto& place = plan.task(task);
+    if (below != dsl::kNoTask && std::holds_alternative<dsl::AgentTask>(place.body)) return false;
+    if (below != dsl::kNoTask && !place.compensation.tasks.empty() && place.compensation.tasks.front() == below) return false;
     if (task == above) return true;
   }
   return false;

@@ -10,7 +10,8 @@ void Core::begin_task(Activation& act) {
   const auto& task = task_of(act);
   act.started_at = now;
   open_record(act);
-  if (!task.compensation.tasks.empty() && wind_up.finished.size() >= limits.max_undoable) {
+  const bool is_undoable = !task.compensation.tasks.empty() && wind_up.stage == WindUp::Stage::main && !is_undoing(act);
+  if (is_undoable && wind_up.finished.size() >= limits.max_undoable) {
     return fault(act, make_error("runtime", 500, "Too many tasks to undo",
                                  fmt::format("The run had finished {} tasks with a compensation already.", limits.max_undoable)));
   }

@@ -168,6 +168,9 @@ bool Core::stops_at(const Activation& act) {
     stops_.erase(stops_.begin());
   }
   remember_where();
+  for (auto& place : fault_point.chain) {  // what is finished from here on is numbered anew
+    if (place.kind == Kind::task && std::holds_alternative<dsl::TryTask>(task_of(place).body)) place.cursor = 0;
+  }
   error = make_error("runtime", 500, "Forked", "The run goes on as a fork of another one.");
   error.set("instance", reference);
   started_at = {};  // it starts when it goes on

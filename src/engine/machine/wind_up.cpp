@@ -49,9 +49,23 @@ void Core::note_finished(const Activation& act) {
   entry.variables = TaskScope(*this, parent_of(act), act.input).locals();
 }
 
+/// Calls that were answered while the run was suspended have been made: their tasks finish, so that they are undone.
+void Core::take_answers() {
+  auto point = std::move(fault_point);
+  const auto record = fault_record;
+  for (auto i = queue_head; i < queue.size(); ++i) {
+    const auto item = queue[i];
+    auto* const act = item.op == WorkItem::Op::answered ? find(item) : nullptr;
+    if (act != nullptr && act->error.is_null() && !task_of(*act).compensation.tasks.empty()) answered(*act);
+  }
+  fault_point = std::move(point);
+  fault_record = record;
+}
+
 /// `problem` is null where it completed.
 void Core::end_main(Phase ending, json::Value problem) {
   const bool has_begun = root != kNone;
+  if (has_begun && ending != Phase::completed) take_answers();
   const bool undoes = ending != Phase::completed && std::any_of(wind_up.finished.begin(), wind_up.finished.end(), is_open);
   if (!has_begun || (!undoes && plan->finally.tasks.empty())) {
     output = std::exchange(wind_up.output, {});

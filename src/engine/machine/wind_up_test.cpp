@@ -72,6 +72,20 @@ TEST(Compensation, W10_OfACancelledRunLeavesAloneWhatWasUnderWay) {
   EXPECT_EQ(run.history(), "a:completed b:cancelled compensate a:completed");
 }
 
+TEST(Compensation, W10_WhatWasAnsweredWhileTheRunWasSuspendedIsUndoneToo) {
+  TestRun run(kBookings);
+  run.succeed("a", "11");
+  run.apply(SuspendRequested{});
+  run.succeed("b", "22");
+  run.apply(CancelRequested{"enough"});
+  EXPECT_EQ(arguments(run, "compensate b"), R"({"undo":"b","id":22,"input":11,"why":"Cancelled","how":"cancelled"})");
+  run.succeed("compensate b");
+  run.succeed("compensate a");
+  EXPECT_EQ(run.phase(), Phase::cancelled);
+  EXPECT_TRUE(run.pending().empty()) << "what would have followed does not begin";
+  run.verify();
+}
+
 TEST(Compensation, W10_AlsoOfARunThatIsOutOfTimeOrWhoseOutputIsWrong) {
   TestRun slow("timeout: {after: {seconds: 5}}\n" + kBookings);
   slow.succeed("a");

@@ -110,6 +110,7 @@ class Core {
   [[nodiscard]] bool is_undoing(const Activation& act) const;
   void note_finished(const Activation& act);
   void end_main(Phase ending, json::Value problem);
+  void take_answers();
   void undo_next();
   void start_undo(Activation* parent, std::uint32_t number);
   void undone(std::uint32_t number, json::Value problem);
