@@ -1,10 +1,9 @@
 #include "dsl/compile.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 
 #include "dsl/detail/compiler.hpp"
+#include "dsl/written_function.hpp"
 #include "yaml/yaml.hpp"
 
 namespace pawl::dsl {
@@ -63,23 +62,6 @@ bool is_called(const FunctionDefinition& function, std::string_view name, std::s
          (version.empty() || version == "latest" || version == function.version);
 }
 
-/// As the folder of user functions orders versions: by their three numbers.
-bool is_newer(const FunctionDefinition& a, const FunctionDefinition& b) {
-  const auto numbers_of = [](std::string_view text) {
-    std::array<unsigned, 3> numbers{};
-    const char* at = text.data();
-    for (auto& number : numbers) {
-      const auto [next, error] = std::from_chars(at, text.data() + text.size(), number);
-      if (error != std::errc() || next == text.data() + text.size()) break;
-      at = next + 1;
-    }
-    return numbers;
-  };
-  const auto left = numbers_of(a.version);
-  const auto right = numbers_of(b.version);
-  return left != right ? left > right : a.version > b.version;
-}
-
 }  // namespace
 
 const FunctionCatalog::Signature* PinnedFunctions::find(std::string_view name) const {
@@ -92,7 +74,7 @@ FunctionDefinitionPtr PinnedFunctions::definition(std::string_view name, std::st
   FunctionDefinitionPtr found;
   for (const auto& function : functions_) {
     if (!function->catalog.empty() || !is_called(*function, name, version)) continue;
-    if (found == nullptr || is_newer(*function, *found)) found = function;
+    if (found == nullptr || is_newer_version(function->version, found->version)) found = function;
   }
   return found;
 }

@@ -18,6 +18,7 @@
 #include <utility>
 #include <variant>
 
+#include "dsl/written_function.hpp"
 #include "engine/capabilities.hpp"
 #include "functions/detail/fd.hpp"
 #include "json/write.hpp"
@@ -55,9 +56,7 @@ std::optional<std::array<unsigned, 3>> numbers_of(std::string_view text) {
 
 bool is_newer(const FunctionDefinition& a, const FunctionDefinition& b) {
   if (a.name != b.name) return a.name < b.name;
-  const auto left = numbers_of(a.version);
-  const auto right = numbers_of(b.version);
-  return left != right ? left > right : a.version > b.version;
+  return dsl::is_newer_version(a.version, b.version);
 }
 
 // ---- the folder -----------------------------------------------------------------------------------------------------------------
@@ -253,24 +252,12 @@ void read_candidate(Candidate& one, const engine::FunctionRegistry& registry, Lo
   loaded.findings.push_back({one.file, std::move(*fault)});
 }
 
-/// The arguments that are written out; the others are decided when the call is made.
-json::Value written_arguments(const dsl::Template& arguments) {
-  if (arguments.is_constant()) return arguments.constant();
-  auto written = json::Value::object();
-  if (const auto* object = std::get_if<std::shared_ptr<const dsl::Template::ObjectOf>>(&arguments.node())) {
-    for (const auto& [name, value] : (*object)->members) {
-      if (value.is_constant()) written.set(name, value.constant());
-    }
-  }
-  return written;
-}
-
 engine::EffectClass effect_of(const dsl::CallTask& call, const engine::FunctionRegistry& registry) {
   if (call.effect) return *call.effect;
   const auto* called = registry.get(call.function);
   if (called == nullptr) return engine::EffectClass::once;
   try {
-    return called->effect_class(written_arguments(call.arguments));
+    return called->effect_class(dsl::written_arguments(call.arguments));
   } catch (const std::exception&) {
     return engine::EffectClass::once;
   }

@@ -5,6 +5,7 @@
 #include "dsl/detail/call_shapes.hpp"
 #include "dsl/detail/compiler.hpp"
 #include "dsl/detail/suggest.hpp"
+#include "dsl/written_function.hpp"
 #include "json/pointer.hpp"
 
 namespace pawl::dsl::detail {
@@ -59,18 +60,6 @@ json::Value offered_parameters(const json::Value& all, const json::Value& fixed)
     if (const auto* found = all.find(definitions)) offered.set(definitions, *found);
   }
   return offered;
-}
-
-/// The arguments that are written out; the others are decided when the call is made, perhaps by the model.
-json::Value written_arguments(const Template& arguments) {
-  if (arguments.is_constant()) return arguments.constant();
-  auto written = json::Value::object();
-  if (const auto* object = std::get_if<std::shared_ptr<const Template::ObjectOf>>(&arguments.node())) {
-    for (const auto& [name, value] : (*object)->members) {
-      if (value.is_constant()) written.set(name, value.constant());
-    }
-  }
-  return written;
 }
 
 }  // namespace

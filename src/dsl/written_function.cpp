@@ -1,0 +1,42 @@
+#include "dsl/written_function.hpp"
+
+#include <array>
+#include <charconv>
+#include <memory>
+#include <variant>
+
+namespace pawl::dsl {
+namespace {
+
+std::array<unsigned, 3> numbers_of(std::string_view text) {
+  std::array<unsigned, 3> numbers{};
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  for (auto& number : numbers) {
+    const auto [next, error] = std::from_chars(at, end, number);
+    if (error != std::errc() || next == end) break;
+    at = next + 1;
+  }
+  return numbers;
+}
+
+}  // namespace
+
+bool is_newer_version(std::string_view a, std::string_view b) {
+  const auto left = numbers_of(a);
+  const auto right = numbers_of(b);
+  return left != right ? left > right : a > b;
+}
+
+json::Value written_arguments(const Template& arguments) {
+  if (arguments.is_constant()) return arguments.constant();
+  auto written = json::Value::object();
+  if (const auto* object = std::get_if<std::shared_ptr<const Template::ObjectOf>>(&arguments.node())) {
+    for (const auto& [name, value] : (*object)->members) {
+      if (value.is_constant()) written.set(name, value.constant());
+    }
+  }
+  return written;
+}
+
+}  // namespace pawl::dsl
