@@ -16,7 +16,7 @@
   var signedIn = /(^|; )(__Host-)?pawl_csrf=/.test(document.cookie);
   if (!found || (found[1] && !signedIn)) return;
   if (found[1]) {
-    // What the frame of the page looks like until it is there, and who looks at it: asked for now, not when the program has been read.
+    // The empty frame is painted by the style sheet, and who is signed in is asked for, before the program has been read.
     page.dataset.first = 'inside';
     window.pawlMe = fetch('/api/auth/me', { headers: { 'X-Pawl-Session': 'cookie' } });
     window.pawlMe.catch(function () {});

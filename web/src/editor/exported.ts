@@ -45,14 +45,14 @@ class Reader {
     this.at += 1;
     return token;
   }
-  private skip(token: string): boolean {
+  private accept(token: string): boolean {
     if (this.tokens[this.at] !== token) return false;
     this.at += 1;
     return true;
   }
   private sum(): unknown {
     let left = this.path();
-    while (this.skip('+')) {
+    while (this.accept('+')) {
       const right = this.path();
       if (right === null) continue;
       if (left === null) left = right;
@@ -77,7 +77,7 @@ class Reader {
     if (token === '{') return this.object();
     if (token === '(') {
       const value = this.sum();
-      if (!this.skip(')')) throw new Beyond();
+      if (!this.accept(')')) throw new Beyond();
       return value;
     }
     if (token.startsWith('"') || /^(-?\d.*|true|false|null)$/.test(token)) return JSON.parse(token);
@@ -85,14 +85,14 @@ class Reader {
   }
   private object(): Record<string, unknown> {
     const made: Record<string, unknown> = {};
-    if (this.skip('}')) return made;
+    if (this.accept('}')) return made;
     do {
       const name = this.next();
       const key = name.startsWith('"') ? (JSON.parse(name) as string) : /^[A-Za-z_]\w*$/.test(name) ? name : null;
       if (key === null || key === '__proto__') throw new Beyond();
-      made[key] = this.skip(':') ? this.path() : member(this.scope.value, key);
-    } while (this.skip(','));
-    if (!this.skip('}')) throw new Beyond();
+      made[key] = this.accept(':') ? this.path() : member(this.scope.value, key);
+    } while (this.accept(','));
+    if (!this.accept('}')) throw new Beyond();
     return made;
   }
 }
