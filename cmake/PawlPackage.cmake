@@ -23,7 +23,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, ca-certificates, tzdata, bubblewrap")
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3-minimal, nodejs, postgresql-client, git")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3, nodejs, postgresql-client, git")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "nginx, postgresql, redis-server")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
   ${PROJECT_SOURCE_DIR}/packaging/deb/postinst ${PROJECT_SOURCE_DIR}/packaging/deb/prerm ${PROJECT_SOURCE_DIR}/packaging/deb/postrm)
