@@ -22,11 +22,11 @@ constexpr std::array kPages = std::to_array<std::string_view>(
 constexpr std::string_view kNoncePlace = "PAWL-NONCE";
 
 /// The page with a nonce of its own.
-http::Response page(const EmbeddedFile& index) {
+http::Response page(const EmbeddedFile& index, int status = 200) {
   const auto nonce = crypto::random_token(16);
   std::string text(index.plain);
   if (const auto at = text.find(kNoncePlace); at != std::string::npos) text.replace(at, kNoncePlace.size(), nonce);
-  http::Response response(200, "text/html; charset=utf-8", std::move(text));
+  http::Response response(status, "text/html; charset=utf-8", std::move(text));
   response.headers.add("Cache-Control", "no-store");
   response.headers.add("Content-Security-Policy",
                        fmt::format("default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{}'; img-src 'self' data:; "
@@ -50,6 +50,26 @@ void send_asset(http::Request&& request, http::Responder responder) {
   responder.send(respond(*file, request));
 }
 
+/// Whom an address that leads nowhere is told to: people get the interface, which says so, programs and the API's paths a problem.
+bool asked_by_a_person(const http::Request& request) {
+  for (const std::string_view machine : {"/api/", "/assets/", "/hooks/", "/.well-known/"}) {
+    if (request.path.starts_with(machine)) return false;
+  }
+  return request.method == Method::get && request.header("accept").find("text/html") != std::string_view::npos;
+}
+
+/// What answers where nothing else does, whatever the method: one that knew GET alone would make unknown paths answer 405 to the others.
+void add_not_found(http::Router& router, const EmbeddedFile& index) {
+  for (const auto method : {Method::get, Method::post, Method::put, Method::patch, Method::delete_}) {
+    router.add(method, "/{nowhere...}",
+               [&index](http::Request&& request, http::Responder responder) {
+                 if (asked_by_a_person(request)) return responder.send(page(index, 404));
+                 responder.send(http::problem(Error(ErrorClass::not_found, "http.not_found", "There is nothing at this path."), request));
+               },
+               {.name = "nowhere"});
+  }
+}
+
 }  // namespace
 
 std::span<const std::string_view> page_addresses() { return kPages; }
@@ -71,6 +91,7 @@ void add_interface(http::Router& router, std::string version) {
   }
   router.add(Method::get, "/assets/{name}", send_asset, {.name = "asset"});
   router.add(Method::get, "/favicon.svg", send_asset, {.name = "asset"});
+  add_not_found(router, *index);
 }
 
 }  // namespace pawl::web

@@ -58,6 +58,11 @@ do:
       await agent.getByText('I will have a look.', { exact: true }).waitFor();
       await agent.getByRole('button', { name: 'Approve', exact: true }).waitFor();
       assert.deepEqual(await axe(page), []);
+      // The question in the inbox leads to where the agent asks it.
+      const approval = (await call(page, 'GET', `/api/approvals?run_id=${run}`)).body.items[0].id;
+      await page.goto(`/approvals/${approval}`);
+      await page.getByRole('article').getByRole('link', { name: /asks-first/ }).click();
+      await agent.getByText('I will have a look.', { exact: true }).waitFor();
       await agent.getByRole('button', { name: 'Approve', exact: true }).click();
       await agent.getByText('The service is healthy.').waitFor();
       assert.equal(new URL(page.url()).pathname, `/runs/${run}`);

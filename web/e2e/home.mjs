@@ -61,6 +61,7 @@ export const homeTests = [
       await page.waitForURL(/\/runs\//);
       await page.locator('.react-flow__node', { hasText: 'raise' }).click();
       const panel = page.getByRole('complementary', { name: 'Task a' });
+      await panel.getByText('All of the error').click();
       await panel.getByText('https://example.org/e').first().waitFor();
       await panel.getByRole('link', { name: '/do/0/a' }).click();
       await page.waitForURL(/at=/);

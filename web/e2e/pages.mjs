@@ -17,7 +17,7 @@ const INSIDE = [
   ({ workflow }) => `/workflows/${workflow}?version=1`,
   () => '/runs',
   ({ run }) => `/runs/${run}`,
-  ({ run }) => `/runs/${run}?task=/do/0/greet&view=timeline`,
+  ({ run, task }) => `/runs/${run}?task=${task}&view=timeline`,
   ({ run }) => `/runs/${run}?view=data`,
   ({ agentRun }) => `/runs/${agentRun}?view=agent`,
   ({ mended }) => `/runs/${mended}?view=remedies`,
@@ -25,9 +25,9 @@ const INSIDE = [
   () => '/assistant/memory',
   () => '/approvals',
   ({ approval }) => `/approvals/${approval}?status=all`,
-  ...['/notifications', '/notifications?tab=preferences', '/notifications?tab=channels', '/schedules', '/dead-letters', '/functions', '/functions/http', '/integrations', '/audit', '/organization', '/admin', '/admin?tab=health', '/admin?tab=limits', '/admin?tab=settings', '/admin?tab=data', '/profile'].map((path) => () => path),
+  ...['/notifications', '/notifications?tab=preferences', '/notifications?tab=channels', '/schedules', '/dead-letters', '/functions', '/functions/http', '/integrations', '/audit', '/organization', '/admin', '/admin?tab=health', '/admin?tab=limits', '/admin?tab=settings', '/admin?tab=data', '/profile', '/nonsense'].map((path) => () => path),
 ];
-const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'access', 'versions', 'tasks of versions', 'older version', 'runs', 'run', 'timeline', 'values', 'agent', 'remedies', 'assistant', 'memory', 'approvals', 'approval', 'notifications', 'what one is told', 'channels', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'limits', 'settings', 'data', 'profile'];
+const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'access', 'versions', 'tasks of versions', 'older version', 'runs', 'run', 'timeline', 'values', 'agent', 'remedies', 'assistant', 'memory', 'approvals', 'approval', 'notifications', 'what one is told', 'channels', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'limits', 'settings', 'data', 'profile', 'nowhere'];
 const WIDE = { width: 1366, height: 850 };
 const NARROW = { width: 390, height: 844 };
 /** In an order that changes one thing at a time. */
@@ -52,8 +52,9 @@ export async function walk(page, axe, path) {
   // Another address than the one before, so that a change behind the `#` alone loads the page too.
   await page.goto('about:blank');
   const reply = await page.goto(path);
-  assert.equal(reply.status(), 200, path);
+  assert.equal(reply.status(), path === '/nonsense' ? 404 : 200, path);
   await settled(page);
+  assert.equal(await page.getByText('This task has not run.').count(), 0, 'the task of the address is one of the run');
   for (const { theme, size } of LOOKS) {
     await page.setViewportSize(size);
     await page.evaluate((name) => {

@@ -133,5 +133,5 @@ async function fill(server, browser) {
   const approval = (await call(page, 'GET', `/api/approvals?run_id=${asked}`)).body.items[0].id;
   await call(page, 'PUT', `/api/workflows/${workflow}`, { definition: ORDERS.replace('total: 129', 'total: 149').replace('  - ship: {set: {shipped: true}}', '  - ship: {set: {shipped: true}}\n  - thank: {set: {thanked: true}}'), change_summary: 'Thank the customer, new price' });
   await call(page, 'POST', '/api/integrations', { name: 'warehouse', connector: 'http', config: { base_url: server.base, test_path: '/health' } });
-  return { page, workflow, pays, fails, nightly, run, failed, mended: failed, agentRun, asked, approval };
+  return { page, workflow, pays, fails, nightly, run, task: '/do/1/prepare/fork/branches/1/price', failed, mended: failed, agentRun, asked, approval };
 }

@@ -2,8 +2,10 @@
 import { accessTests } from './access.mjs';
 import { agentTests } from './agents.mjs';
 import { approvalTests } from './approvals.mjs';
+import { detailTests } from './details.mjs';
 import { functionTests } from './functions.mjs';
 import { healingTests } from './healing.mjs';
+import { hostileTests } from './hostile.mjs';
 import { homeTests } from './home.mjs';
 import { integrationTests } from './integrations.mjs';
 import { notificationTests } from './notifications.mjs';
@@ -14,4 +16,4 @@ import { trialTests } from './trials.mjs';
 import { truthTests } from './truth.mjs';
 import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests];
+export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests, ...detailTests, ...hostileTests];

@@ -44,7 +44,7 @@ export const trialTests = [
       await panel.getByText('What came in at the last run.').waitFor();
       assert.match(await panel.getByLabel('Input (JSON)').inputValue(), /"amount": 7/);
       await panel.getByRole('button', { name: 'Test', exact: true }).click();
-      const plan = panel.getByRole('group', { name: 'What it would do' });
+      const plan = panel.getByRole('tree', { name: 'What it would do' });
       await plan.getByText(/nowhere/).waitFor();
       assert.deepEqual(await world.axe(page), []);
       // What one writes is kept in this tab, through a reload.

@@ -75,6 +75,7 @@ export const workTests = [
       await page.getByRole('main').getByText('Completed').first().waitFor();
       await page.getByRole('button', { name: 'Input and output' }).click();
       await page.getByText('"Hello, Ada! Hello, Grace!"').waitFor();
+      world.task = (await call(page, 'GET', `/api/runs/${world.run}`)).body.tasks[0].reference;
     },
   ],
   [

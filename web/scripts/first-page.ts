@@ -8,7 +8,7 @@ type Page = [pattern: string, inside: boolean, files: string[]];
 /** What a page loads by itself as soon as it is there, beside what it imports. */
 const SOON: Record<string, string[]> = {
   'runs/view': ['graph/graph'],
-  'workflow/edit': ['editor/workflow-editor', 'graph/graph'],
+  'workflow/edit': ['editor/workflow-editor', 'editor/text-edit', 'graph/graph'],
 };
 
 const read = (path: string) => readFileSync(new URL(`../src/${path}`, import.meta.url), 'utf8');

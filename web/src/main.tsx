@@ -13,7 +13,10 @@ if (nonce) setNonce(nonce);
 
 const queries = new QueryClient({
   defaultOptions: {
+    // A machine without a network reaches the server that runs on it; and where nothing is reached that is said, not waited for.
+    mutations: { networkMode: 'always' },
     queries: {
+      networkMode: 'always',
       staleTime: 5_000,
       // A refusal stays one; what did not get through may do so at the second try.
       retry: (failures, error) => failures < 1 && (!(error instanceof ApiError) || error.status === 0 || error.status >= 500),

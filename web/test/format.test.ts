@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, between, bytes, duration, exactTime, readable } from '@/ui/format';
+import { ago, between, bytes, clockTime, duration, exactTime, plannedTime, readable, showTimesIn, wallTime, zoneName } from '@/ui/format';
 
 const NOW = Date.parse('2026-11-26T12:00:00Z');
 
@@ -48,4 +48,15 @@ it('sizes are in powers of 1024', () => {
 
 it('times and sizes in a text of the server are told as elsewhere', () => {
   expect(readable('57215037440 bytes free until 2026-11-26T12:00:00.500Z, 12 bytes')).toBe(`53.3 GB free until ${exactTime('2026-11-26T12:00:00.500Z')}, 12 bytes`);
+});
+
+it('times are shown in the zone that is chosen; one that is unknown leaves that of the browser', () => {
+  showTimesIn('Asia/Kolkata');
+  expect(clockTime('2026-11-26T12:00:00Z')).toBe('17:30:00');
+  expect(zoneName()).toBe('Asia/Kolkata');
+  expect(exactTime('2026-11-26T12:00:00Z', 'UTC')).toBe('26 Nov 2026, 12:00:00 UTC');
+  expect(wallTime(new Date('2026-11-26T20:00:00Z')).toISOString()).toBe('2026-11-27T01:30:00.000Z');
+  expect(plannedTime('2026-11-26T20:00:00Z')).toBe('Fri 27 Nov, 01:30');
+  showTimesIn('Not/A_Zone');
+  expect(zoneName()).toBe(new Intl.DateTimeFormat().resolvedOptions().timeZone);
 });

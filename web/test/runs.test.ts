@@ -1,3 +1,4 @@
+import { attemptsOf } from '@/pages/runs/attempts';
 import { describe, expect, it } from 'vitest';
 import { asTree, depthOf, folded, keeping, keyOf, statesOf, type TaskRun } from '@/pages/runs/tasks';
 import { scaleOf } from '@/pages/runs/timeline';
@@ -130,4 +131,25 @@ describe('a long loop in the timeline', () => {
     expect(listed).toHaveLength(1 + 40 + 1);
     expect(listed.at(-1)).toEqual({ loop: '/do/0/each', name: 'each', hidden: 4 });
   });
+});
+
+const auditRecord = (reference: string, time: string, attempt: number, rest: object = {}) => ({ task: reference, time: `2026-11-26T12:00:${time}Z`, outcome: 'failure' as const, resource_id: 'http', duration_ms: 100, details: { ...(attempt > 1 ? { attempt } : {}), ...rest } });
+
+it('attempts are what the audit trail has of the task, or below the try, in its own time', () => {
+  const flaky = { reference: '/do/0/flaky', started_at: '2026-11-26T12:00:01.000Z', ended_at: '2026-11-26T12:00:09.000Z' };
+  const found = attemptsOf(
+    [
+      { ...auditRecord('/do/0/flaky/try/0/get', '05.600', 2), outcome: 'success' as const },
+      auditRecord('/do/0/flaky/try/0/get', '02.000', 1, { error: { title: 'HTTP call failed', detail: 'answered 503' } }),
+      auditRecord('/do/0/flaky/catch/do/0/mend', '03.000', 1),
+      auditRecord('/do/0/flakyother', '02.000', 1),
+      auditRecord('/do/0/flaky/try/0/get', '00.500', 1),
+      auditRecord('/do/0/flaky/try/0/get', '09.500', 1),
+    ],
+    flaky,
+  );
+  expect(found.map(({ number, task: name, wait, outcome, error }) => [number, name, wait, outcome, error])).toEqual([
+    [1, 'get', 3500, 'failure', 'HTTP call failed: answered 503'],
+    [2, 'get', null, 'success', null],
+  ]);
 });

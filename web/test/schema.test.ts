@@ -3,6 +3,7 @@ import { helpAt } from '@/editor/hover';
 import { calledTask, freeName, nameFor, templateTask } from '@/editor/templates';
 import { inputSchemaOf, webhookOf } from '@/pages/workflow/definition';
 import { daysFrom } from '@/pages/more/days';
+import { showTimesIn, wallTime } from '@/ui/format';
 import { roundUp } from '@/ui/charts';
 import { below, check, controlOf, findingsAt, kindInWords, MASK, type Schema, Unfinished } from '@/ui/schema';
 
@@ -98,16 +99,18 @@ it('a definition tells the schema of its input and its webhook, whatever its for
   expect(webhookOf('document: {metadata: {webhook: true}}')).toEqual({ wait: false, secret: null, scheme: null });
 });
 
-it('a calendar has whole weeks, and every start in its day', () => {
-  const now = new Date(2026, 2, 18, 15); // a Wednesday; clocks change within
-  const until = new Date(2026, 3, 17, 15);
-  const at = [new Date(2026, 2, 18, 23, 59), new Date(2026, 2, 29, 3, 30), new Date(2026, 3, 17)];
-  const days = daysFrom(now, until, at.map((date) => ({ at: date, workflow: 'w', name: 'n' })));
+it('a calendar has whole weeks, and every start in its day of the zone that is shown', () => {
+  showTimesIn('Europe/Berlin');
+  const now = new Date('2026-03-18T14:00:00Z'); // a Wednesday; clocks change within
+  const until = new Date('2026-04-17T13:00:00Z');
+  const at = ['2026-03-18T22:59:00Z', '2026-03-29T01:30:00Z', '2026-04-16T22:00:00Z'].map((time) => new Date(time));
+  const days = daysFrom(now, until, at.map((date) => ({ at: date, workflow: 'w', name: 'n' })), wallTime);
   expect(days.length % 7).toBe(0);
-  expect(days[0]?.date).toEqual(new Date(2026, 2, 16));
-  expect(days.filter((day) => day.starts.length > 0).map((day) => day.date.getDate())).toEqual([18, 29, 17]);
-  expect(new Set(days.map((day) => day.date.toDateString())).size).toBe(days.length);
+  expect(days[0]?.date.toISOString()).toBe('2026-03-16T00:00:00.000Z');
+  expect(days.filter((day) => day.starts.length > 0).map((day) => day.date.getUTCDate())).toEqual([18, 29, 17]);
+  expect(new Set(days.map((day) => day.date.toISOString())).size).toBe(days.length);
   expect(days.filter((day) => day.outside).length).toBe(days.length - 31);
+  showTimesIn('');
 });
 
 it.each([[0, 1], [1, 1], [3, 5], [11, 20], [50, 50], [51, 100], [0.2, 1]])('the axis for %d ends at %d', (value, top) => {

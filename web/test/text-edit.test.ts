@@ -1,6 +1,7 @@
 import { Lexer } from 'yaml';
 import { describe, expect, it } from 'vitest';
-import { apply, deleteItem, type Edit, insertItem, moveItem, parse, placeOf, rangeOfTask, renameKey, taskAt } from '@/editor/text-edit';
+import { apply, deleteItem, type Edit, insertItem, moveItem, parse, rangeOfTask, renameKey, taskAt } from '@/editor/text-edit';
+import { placeOf } from '@/editor/reference';
 import { pathOf } from '@/editor/reference';
 
 const NESTED = `# leading comment

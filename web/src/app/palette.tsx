@@ -12,7 +12,7 @@ import { useTheme } from './theme';
 const ITEM = 'flex min-h-9 cursor-pointer items-center gap-2 rounded-md px-2 py-1.5 data-[selected=true]:bg-hover';
 const GROUP = '[&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:py-1.5 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:text-muted';
 
-export default function Palette({ close }: { close: () => void }) {
+export default function Palette({ close, keys }: { close: () => void; keys: () => void }) {
   const navigate = useNavigate();
   const [text, setText] = useState('');
   const q = useDeferredValue(text.trim());
@@ -66,6 +66,9 @@ export default function Palette({ close }: { close: () => void }) {
                     {t.palette.newWorkflow}
                   </Item>
                 )}
+                <Item name={t.keys.title} select={go(keys)}>
+                  {t.keys.title}
+                </Item>
                 {(['light', 'dark', 'system'] as const).map((name) => (
                   <Item key={name} name={`${t.nav.theme} ${t.nav[name]}`} select={go(() => theme.choose(name))}>
                     {t.nav.theme}: {t.nav[name]}

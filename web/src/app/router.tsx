@@ -1,6 +1,6 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, notFound, Outlet, redirect, rootRouteId } from '@tanstack/react-router';
 import { AuthFrame } from '@/pages/auth/frame';
-import { Crashed, CrashedOutside, NotFound } from '@/pages/not-found';
+import { Crashed, CrashedOutside, NotFound, NotFoundInside } from '@/pages/not-found';
 import { loadMe, useSession } from './session';
 import { Shell } from './shell';
 
@@ -37,10 +37,12 @@ const inside = createRoute({
   getParentRoute: () => root,
   id: 'inside',
   component: Shell,
-  beforeLoad: async ({ location }) => {
+  beforeLoad: async ({ location, matches }) => {
     if (useSession.getState().me) return;
     await loadMe().catch((error: unknown) => {
       if ((error as { status?: number }).status !== 401) throw error;
+      // Nobody has to sign in to hear that there is no such page.
+      if (matches.some((match) => match.routeId === '/inside/$')) throw notFound({ routeId: rootRouteId });
       throw redirect({ to: '/login', search: location.pathname === '/' ? {} : { to: location.href } });
     });
   },
@@ -107,10 +109,11 @@ const admin = createRoute({ getParentRoute: () => inside, path: '/admin', valida
 const assistant = createRoute({ getParentRoute: () => inside, path: '/assistant', component: lazyRouteComponent(() => import('@/pages/assistant/assistant'), 'AssistantPage') });
 const memory = createRoute({ getParentRoute: () => inside, path: '/assistant/memory', component: lazyRouteComponent(() => import('@/pages/assistant/memory'), 'MemoryPage') });
 const profile = createRoute({ getParentRoute: () => inside, path: '/profile', component: lazyRouteComponent(() => import('@/pages/profile/profile'), 'ProfilePage') });
+const nowhere = createRoute({ getParentRoute: () => inside, path: '$', component: NotFoundInside });
 
 export const routeTree = root.addChildren([
   outside.addChildren([login, register, setup, forgot, reset, verify, invitation]),
-  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, access, versions]), runs, run, approvals.addChildren([approval]), notifications, schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, assistant, memory, profile]),
+  inside.addChildren([home, workflows, newWorkflow, newEdit, workflow.addChildren([edit, workflowRuns, triggers, access, versions]), runs, run, approvals.addChildren([approval]), notifications, schedules, deadLetters, functions, oneFunction, integrations, audit, organization, admin, assistant, memory, profile, nowhere]),
 ]);
 
 export const router = createRouter({ routeTree, defaultErrorComponent: Crashed, defaultPreload: 'intent', scrollRestoration: true, defaultPreloadStaleTime: 0 });

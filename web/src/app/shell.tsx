@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
-import { Building2, ChevronsUpDown, Menu as MenuIcon, Search, UserRound, WifiOff, X } from 'lucide-react';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { Building2, ChevronsUpDown, Menu as MenuIcon, Plus, Search, UserRound, WifiOff, X } from 'lucide-react';
+import { lazy, Suspense, useCallback, useState } from 'react';
 import { approvalsKey, waitingQuery } from '@/api/approvals';
 import { api, ask } from '@/api/client';
 import { notificationsKey, unreadQuery } from '@/api/notifications';
@@ -16,25 +16,23 @@ import { count } from '@/ui/format';
 import { Menu, MenuChoices, MenuContent, MenuItem, MenuLine, MenuTrigger } from '@/ui/menu';
 import { toast } from '@/ui/toast';
 import { Mark } from './mark';
+import { useKeys } from './keys';
 import { groups, type NavItem } from './nav';
+import { usePreferences } from './preferences';
 import { chooseOrganization, signOut, useMay, useSession } from './session';
 import { type Theme, useTheme } from './theme';
 
 const Palette = lazy(() => import('./palette'));
+const Shortcuts = lazy(() => import('./shortcuts'));
+const NewOrganization = lazy(() => import('./new-organization'));
 
 export function Shell() {
   const organization = useSession((state) => state.organization);
   const [menu, setMenu] = useState(false);
   const [palette, setPalette] = useState(false);
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (event.key.toLowerCase() !== 'k' || !(event.ctrlKey || event.metaKey)) return;
-      event.preventDefault();
-      setPalette((open) => !open);
-    };
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
-  }, []);
+  const [sheet, setSheet] = useState(false);
+  const zone = usePreferences((set) => set.zone);
+  useKeys({ palette: useCallback(() => setPalette((open) => !open), []), sheet: useCallback(() => setSheet(true), []) });
   return (
     <div className="flex min-h-dvh flex-col md:flex-row">
       <a href="#content" className="sr-only z-40 rounded-md bg-accent px-3 py-1.5 text-on-accent focus:not-sr-only focus:fixed focus:top-2 focus:left-2">
@@ -51,13 +49,18 @@ export function Shell() {
         </IconButton>
       </header>
       {menu && <button type="button" tabIndex={-1} aria-label={t.common.close} className="fixed inset-0 z-20 bg-scrim md:hidden" onClick={() => setMenu(false)} />}
-      <Rail open={menu} close={() => setMenu(false)} search={() => setPalette(true)} />
-      <main id="content" tabIndex={-1} className="min-w-0 flex-1" key={organization}>
+      <Rail open={menu} close={() => setMenu(false)} search={() => setPalette(true)} keys={() => setSheet(true)} />
+      <main id="content" tabIndex={-1} className="min-w-0 flex-1" key={`${organization} ${zone}`}>
         <Outlet />
       </main>
       {palette && (
         <Suspense>
-          <Palette close={() => setPalette(false)} />
+          <Palette close={() => setPalette(false)} keys={() => setSheet(true)} />
+        </Suspense>
+      )}
+      {sheet && (
+        <Suspense>
+          <Shortcuts close={() => setSheet(false)} />
         </Suspense>
       )}
       <Expired />
@@ -65,7 +68,7 @@ export function Shell() {
   );
 }
 
-function Rail({ open, close, search }: { open: boolean; close: () => void; search: () => void }) {
+function Rail({ open, close, search, keys }: { open: boolean; close: () => void; search: () => void; keys: () => void }) {
   return (
     <div
       className={cx(
@@ -106,7 +109,7 @@ function Rail({ open, close, search }: { open: boolean; close: () => void; searc
       </nav>
       <LiveState />
       <div className="border-t border-line p-2">
-        <Account />
+        <Account keys={keys} />
       </div>
     </div>
   );
@@ -169,6 +172,7 @@ function Organizations() {
   const current = useSession((state) => state.organization);
   const queries = useQueryClient();
   const navigate = useNavigate();
+  const [making, setMaking] = useState(false);
   const list = useQuery({ queryKey: ['organizations'], queryFn: () => ask(api.GET('/api/organizations', { params: { query: { limit: 200 } } })), staleTime: 60_000 });
   const items = list.data?.items ?? [];
   const name = items.find((item) => item.id === current)?.name ?? t.product;
@@ -200,12 +204,28 @@ function Organizations() {
             ),
           }))}
         />
+        <MenuLine />
+        <MenuItem onSelect={() => setMaking(true)}>
+          <Plus className="size-4 text-muted" aria-hidden="true" />
+          {t.team.newOrganization}
+        </MenuItem>
       </MenuContent>
+      {making && (
+        <Suspense>
+          <NewOrganization
+            close={() => setMaking(false)}
+            made={(id) => {
+              setMaking(false);
+              choose(id);
+            }}
+          />
+        </Suspense>
+      )}
     </Menu>
   );
 }
 
-function Account() {
+function Account({ keys }: { keys: () => void }) {
   const me = useSession((state) => state.me);
   const theme = useTheme();
   const navigate = useNavigate();
@@ -241,6 +261,7 @@ function Account() {
         />
         <MenuLine />
         <MenuItem onSelect={() => void navigate({ to: '/profile' })}>{t.nav.profile}</MenuItem>
+        <MenuItem onSelect={keys}>{t.keys.title}</MenuItem>
         <MenuItem onSelect={() => location.assign('/api/docs')}>{t.nav.apiDocs}</MenuItem>
         <MenuItem onSelect={leave}>{t.nav.signOut}</MenuItem>
       </MenuContent>

@@ -8,3 +8,11 @@ export function pathOf(reference: string): Path {
     .slice(1)
     .map((part) => (/^\d+$/.test(part) ? Number(part) : part.replaceAll('~1', '/').replaceAll('~0', '~')));
 }
+
+/** The list that a task stands in and its place there. */
+export function placeOf(reference: string): { list: Path; index: number } | null {
+  const path = pathOf(reference);
+  const at = path.findLastIndex((part) => typeof part === 'number');
+  if (at < 0) return null;
+  return { list: path.slice(0, at), index: path[at] as number };
+}

@@ -1,7 +1,7 @@
 // Edits of a workflow's text that change what they have to and nothing else: comments, order, quotes and blank lines stay. Each is one
 // replacement, so the editor's undo takes it back like typing. Null where an edit cannot be made this way (lists in flow style, for one).
 import { type Document, isMap, isScalar, isSeq, parseDocument, stringify, type YAMLMap, type YAMLSeq } from 'yaml';
-import { type Path, pathOf } from './reference';
+import { type Path, placeOf } from './reference';
 
 export type Edit = { from: number; to: number; insert: string };
 export type { Path } from './reference';
@@ -103,14 +103,6 @@ export function renameKey(text: string, path: Path, old: string, now: string): E
   if (!pair) return null;
   const [from, to] = rangeOf(pair.key);
   return { from, to, insert: /^[A-Za-z_][\w-]*$/.test(now) ? now : JSON.stringify(now) };
-}
-
-/** The list that a task stands in and its place there. */
-export function placeOf(reference: string): { list: Path; index: number } | null {
-  const path = pathOf(reference);
-  const at = path.findLastIndex((part) => typeof part === 'number');
-  if (at < 0) return null;
-  return { list: path.slice(0, at), index: path[at] as number };
 }
 
 /** Where a task stands in the text: from its item's first character to its end. */

@@ -17,13 +17,18 @@ import { toast } from '@/ui/toast';
 import { CodeEditor, type EditorHandle, type Finding } from './code-editor';
 import type { Vocabulary } from './completion';
 import { clearDraft, draftOf, keepDraft } from './draft';
-import { deleteItem, type Edit, insertItem, moveItem, placeOf, rangeOfTask, taskAt } from './text-edit';
+import { placeOf } from './reference';
+import type { Edit } from './text-edit';
 
 const ExecuteDialog = lazy(() => import('@/pages/workflow/execute').then((module) => ({ default: module.ExecuteDialog })));
 const TaskPalette = lazy(() => import('./palette'));
 const SaveDialog = lazy(() => import('./save-dialog'));
 const TaskTest = lazy(() => import('./task-test'));
 const Graph = lazy(() => import('@/graph/graph').then((module) => ({ default: module.Graph })));
+
+/** What knows the structure of the text is as large as all the rest of the page; the text can be read before it is there. */
+const textEdits = () => import('./text-edit');
+type TextEdits = Awaited<ReturnType<typeof textEdits>>;
 
 type Workflow = Schemas['Workflow'];
 type Diagnosis = { findings: Finding[]; graph: GraphData | null };
@@ -93,34 +98,47 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
     }),
     [functions.data, graph],
   );
-  const select = useCallback((id: string | null) => {
-    setSelected(id);
-    if (!id || !editor.current) return;
-    const range = rangeOfTask(editor.current.text(), id);
-    if (range) editor.current.goTo(range[0]);
-  }, []);
-  useEffect(() => {
-    const range = at && editor.current && rangeOfTask(editor.current.text(), at);
+  const show = useCallback(async (id: string) => {
+    const { rangeOfTask } = await textEdits();
+    const range = editor.current && rangeOfTask(editor.current.text(), id);
     if (range) editor.current?.goTo(range[0]);
-  }, [at]);
+  }, []);
+  const select = useCallback(
+    (id: string | null) => {
+      setSelected(id);
+      if (id) void show(id);
+    },
+    [show],
+  );
+  useEffect(() => {
+    if (at) void show(at);
+  }, [at, show]);
   const references = useRef<string[]>([]);
   useEffect(() => {
     references.current = graph?.nodes.map((node) => node.id) ?? [];
   }, [graph]);
-  const onCursor = useCallback((offset: number) => {
+  const cursor = useRef(0);
+  const onCursor = useCallback(async (offset: number) => {
+    cursor.current = offset;
+    const { taskAt } = await textEdits();
+    if (cursor.current !== offset) return;
     const found = editor.current && taskAt(editor.current.text(), offset, references.current);
     if (found) setSelected(found);
   }, []);
-  const edit = (make: (now: string) => Edit | null) => {
-    const change = editor.current && make(editor.current.text());
-    if (change) editor.current?.apply(change);
-    else toast.failed(new Error(t.editor.byHand));
+  const edit = (make: (edits: TextEdits, now: string) => Edit | null) => {
+    textEdits()
+      .then((edits) => {
+        const change = editor.current && make(edits, editor.current.text());
+        if (change) editor.current?.apply(change);
+        else toast.failed(new Error(t.editor.byHand));
+      })
+      .catch(toast.failed);
   };
   const place = selected ? placeOf(selected) : null;
   const list = place?.list ?? (/^tasks:/m.test(text) ? ['tasks'] : ['do']);
   const insert = (task: unknown) => {
     setAdding(false);
-    edit((now) => insertItem(now, list, place ? place.index + 1 : Number.MAX_SAFE_INTEGER, task));
+    edit((edits, now) => edits.insertItem(now, list, place ? place.index + 1 : Number.MAX_SAFE_INTEGER, task));
   };
   const done = (now: Workflow) => {
     setSaved(text);
@@ -142,13 +160,13 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
               <Plus className="size-4" aria-hidden="true" />
               {t.editor.add}
             </Button>
-            <IconButton label={t.editor.up} disabled={!place || place.index === 0} onClick={() => place && edit((now) => moveItem(now, place.list, place.index, place.index - 1))}>
+            <IconButton label={t.editor.up} disabled={!place || place.index === 0} onClick={() => place && edit((edits, now) => edits.moveItem(now, place.list, place.index, place.index - 1))}>
               <ArrowUp className="size-4" aria-hidden="true" />
             </IconButton>
-            <IconButton label={t.editor.down} disabled={!place} onClick={() => place && edit((now) => moveItem(now, place.list, place.index, place.index + 1))}>
+            <IconButton label={t.editor.down} disabled={!place} onClick={() => place && edit((edits, now) => edits.moveItem(now, place.list, place.index, place.index + 1))}>
               <ArrowDown className="size-4" aria-hidden="true" />
             </IconButton>
-            <IconButton label={t.editor.remove} disabled={!place} onClick={() => place && edit((now) => deleteItem(now, place.list, place.index))}>
+            <IconButton label={t.editor.remove} disabled={!place} onClick={() => place && edit((edits, now) => edits.deleteItem(now, place.list, place.index))}>
               <Trash2 className="size-4" aria-hidden="true" />
             </IconButton>
             <IconButton
@@ -211,7 +229,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
         <div className={cx('flex min-h-96 min-w-0 flex-col border-line lg:flex lg:border-r', panel !== 'graph' && 'max-lg:hidden')}>
           <div className="min-h-48 flex-1">
             {graph ? (
-              <Suspense>
+              <Suspense fallback={<p className="p-6 text-muted">{t.common.loading}</p>}>
                 <Graph graph={graph} store={store} selected={selected} onSelect={select} label={t.editor.graphLabel} dimmed={diagnosis !== null && !diagnosis.graph} />
               </Suspense>
             ) : (
@@ -234,7 +252,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
               vocabulary={vocabulary}
               readOnly={!writes}
               onChange={setText}
-              onCursor={onCursor}
+              onCursor={(offset) => void onCursor(offset)}
               onSave={() => dirty && errors === 0 && setSaving(true)}
             />
           </div>

@@ -6,6 +6,7 @@ export const pages = {
     kind: 'Kind',
     next: 'Next start',
     last: 'Last start',
+    inZone: (time: string, zone: string) => `${time} in ${zone}`,
     off: 'paused',
     skipped: (number: number) => (number === 1 ? '1 skipped' : `${number} skipped`),
     pause: 'Pause',

@@ -34,7 +34,7 @@ export const triggers = {
   },
   calendar: {
     title: 'The next 30 days',
-    hint: 'In the time zone of this browser.',
+    hint: (zone: string) => `In the time zone ${zone}.`,
     often: 'Often',
     oftenLine: (name: string, times: string) => `${name}: more than ${times} times, next`,
     day: (date: string, number: number) => (number === 0 ? `${date}: nothing` : number === 1 ? `${date}: 1 start` : `${date}: ${number} starts`),

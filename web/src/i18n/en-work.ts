@@ -148,6 +148,7 @@ export const work = {
   json: {
     more: (number: number) => `Show ${number} more`,
     all: (size: string) => `show all ${size}`,
+    further: (size: string) => `show more of ${size}`,
   },
   runs: {
     title: 'Runs',
@@ -167,7 +168,8 @@ export const work = {
     started: 'Started',
     took: 'took',
     runningFor: 'running for',
-    trigger: (type: string) => `by ${type}`,
+    trigger: (type: string) => ({ manual: 'by hand', schedule: 'by its schedule', webhook: 'by its webhook', replay: 'again, from the dead letters' })[type] ?? `by ${type}`,
+    errorWhole: 'All of the error',
     triggerTitle: 'Trigger',
     waits: (reason: string) => `Waits: ${reason}`,
     views: 'Views',
@@ -184,6 +186,10 @@ export const work = {
     after: (time: string) => `started after ${time}`,
     type: 'Type',
     attempts: 'Attempts',
+    attempt: (number: number) => `Attempt ${number}`,
+    attemptWait: (time: string) => `waited ${time} until the next`,
+    attemptsHidden: 'Each attempt stands in the audit trail, which the administrators of the organization read.',
+    attemptsNone: 'Only attempts that call a function are kept one by one; this task calls none.',
     place: 'Place',
     input: 'Input',
     output: 'Output',

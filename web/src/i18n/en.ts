@@ -45,6 +45,7 @@ export const t = {
     whole: 'the request',
     notFound: 'There is no such page',
     notFoundHelp: 'The address may be old or mistyped.',
+    home: 'Go to the home page',
     crashed: 'This page could not be shown',
   },
   status: {
@@ -86,6 +87,20 @@ export const t = {
     apiDocs: 'API documentation',
     reconnecting: 'Reconnecting',
     live: 'Live',
+  },
+  keys: {
+    title: 'Keyboard shortcuts',
+    everywhere: 'Everywhere',
+    editor: 'In the editor',
+    go: 'Go to a page',
+    search: 'Search in the page',
+    close: 'Close what is open',
+    complete: 'Complete the word',
+    find: 'Find in the text',
+    nextFinding: 'Next finding',
+    undo: 'Undo, in text and graph',
+    leave: 'Leave the editor',
+    letters: 'Single letters are shortcuts',
   },
   palette: {
     title: 'Commands',

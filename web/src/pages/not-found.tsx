@@ -4,12 +4,18 @@ import { Page } from '@/ui/page';
 import { Empty, ProblemView } from '@/ui/states';
 import { t } from '@/i18n/en';
 
+export function NotFoundInside() {
+  return (
+    <Page title={t.problem.notFound}>
+      <Empty title={t.problem.notFoundHelp} action={<ButtonLink to="/">{t.problem.home}</ButtonLink>} />
+    </Page>
+  );
+}
+
 export function NotFound() {
   return (
     <main>
-      <Page title={t.problem.notFound}>
-        <Empty title={t.problem.notFoundHelp} action={<ButtonLink to="/workflows">{t.nav.workflows}</ButtonLink>} />
-      </Page>
+      <NotFoundInside />
     </main>
   );
 }

@@ -49,16 +49,16 @@ export function Chart({
           ))}
         </ul>
       </figcaption>
-      <div className="relative h-40" aria-hidden="true">
+      <div className="relative mt-2 mr-14 h-40" aria-hidden="true">
         {[1, 0.5].map((part) => (
           <div key={part} className="absolute inset-x-0 border-t border-line text-xs text-muted" style={{ top: `${(1 - part) * 100}%` }}>
-            <span className="absolute top-0 right-0 bg-bg pl-1">{format(top * part)}</span>
+            <span className="absolute left-full -translate-y-1/2 pl-2 whitespace-nowrap tabular-nums">{format(top * part)}</span>
           </div>
         ))}
         <div className="absolute inset-x-0 bottom-0 border-t border-strong" />
         {kind === 'bars' ? <Bars series={series} top={top} times={times} format={format} /> : <Lines series={series} top={top} />}
       </div>
-      <div className="flex justify-between text-xs text-muted" aria-hidden="true">
+      <div className="mr-14 flex justify-between text-xs text-muted" aria-hidden="true">
         <span>{times[0]}</span>
         <span>{times.at(-1)}</span>
       </div>
@@ -73,7 +73,7 @@ export function Chart({
 
 function Bars({ series, top, times, format }: { series: Series[]; top: number; times: string[]; format: (value: number) => string }) {
   return (
-    <div className="absolute inset-0 flex items-end gap-px pr-8">
+    <div className="absolute inset-0 flex items-end gap-px">
       {times.map((time, at) => (
         <div
           key={time + at}
@@ -114,7 +114,7 @@ function placesOf(values: (number | null)[], top: number) {
 
 function Lines({ series, top }: { series: Series[]; top: number }) {
   return (
-    <svg viewBox="0 0 100 100" preserveAspectRatio="none" className="absolute inset-0 size-full overflow-visible pr-8">
+    <svg viewBox="0 0 100 100" preserveAspectRatio="none" className="absolute inset-0 size-full overflow-visible">
       {series.map((one) => (
         <g key={one.name} className={TEXT[one.tone]} fill="none" stroke="currentColor" strokeLinecap="round" strokeLinejoin="round">
           <path d={pathOf(one.values, top)} strokeWidth="2" strokeDasharray={one.dash} vectorEffect="non-scaling-stroke" />

@@ -14,7 +14,16 @@ export function ErrorView({ error }: { error: unknown }) {
           {detail && <p className="text-sm break-words whitespace-pre-wrap">{detail}</p>}
         </div>
       )}
-      <JsonView value={error} label={t.runs.error} />
+      {title || detail ? (
+        <details>
+          <summary className="w-fit cursor-pointer text-sm text-muted">{t.runs.errorWhole}</summary>
+          <div className="mt-2">
+            <JsonView value={error} label={t.runs.error} />
+          </div>
+        </details>
+      ) : (
+        <JsonView value={error} label={t.runs.error} />
+      )}
     </div>
   );
 }

@@ -1,8 +1,5 @@
 // Times, durations and numbers as people read them.
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
-const exact = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
-const exactUtc = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'UTC' });
-const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 const whole = new Intl.NumberFormat('en');
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['year', 365 * 86_400],
@@ -22,12 +19,56 @@ export function ago(time: string | number, now: number): string {
   return relative.format(Math.trunc(seconds), 'second');
 }
 
-export function exactTime(time: string, utc = false): string {
-  return utc ? `${exactUtc.format(new Date(time))} UTC` : exact.format(new Date(time));
+let shownZone = '';
+const made = new Map<string, Intl.DateTimeFormat>();
+
+/** The time zone in which times are shown; empty: that of the browser. */
+export function showTimesIn(zone: string): void {
+  shownZone = isZone(zone) ? zone : '';
+}
+
+/** The zone in which times are shown, by its name. */
+export function zoneName(): string {
+  return shownZone || new Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+export function isZone(zone: string): boolean {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: zone }));
+  } catch {
+    return false;
+  }
+}
+
+/** Made once for each form and zone: making one takes longer than using it a thousand times. */
+export function timeFormat(form: Intl.DateTimeFormatOptions, zone = shownZone): Intl.DateTimeFormat {
+  const key = `${zone} ${JSON.stringify(form)}`;
+  const known = made.get(key);
+  if (known) return known;
+  const fresh = new Intl.DateTimeFormat('en-GB', zone ? { ...form, timeZone: zone } : form);
+  made.set(key, fresh);
+  return fresh;
+}
+
+export function exactTime(time: string, zone?: string): string {
+  const text = timeFormat({ dateStyle: 'medium', timeStyle: 'medium' }, zone).format(new Date(time));
+  return zone ? `${text} ${zone}` : text;
 }
 
 export function clockTime(time: string): string {
-  return clock.format(new Date(time));
+  return timeFormat({ timeStyle: 'medium' }).format(new Date(time));
+}
+
+/** The day and the minutes: what one plans with. */
+export function plannedTime(time: string, zone?: string): string {
+  return timeFormat({ weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }, zone).format(new Date(time));
+}
+
+/** What clocks and calendars show at that time where times are shown, as if it were UTC: to reckon with days. */
+export function wallTime(time: Date): Date {
+  const parts = timeFormat({ year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric', hourCycle: 'h23' }).formatToParts(time);
+  const part = (type: Intl.DateTimeFormatPartTypes) => Number(parts.find((one) => one.type === type)?.value);
+  return new Date(Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second')));
 }
 
 /** `850 ms`, `4.2 s`, `3 m 12 s`, `2 h 5 m`, `3 d 4 h`. */
@@ -73,11 +114,9 @@ export function shortId(id: string): string {
   return id.slice(-8);
 }
 
-const hour = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const dayAndHour = new Intl.DateTimeFormat('en-GB', { weekday: 'short', hour: '2-digit', minute: '2-digit' });
-const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
-
 /** The beginning of a slice of time, as exact as the slice is short. */
 export function sliceTime(time: string, seconds: number): string {
-  return (seconds >= 86_400 ? day : seconds >= 3_600 ? dayAndHour : hour).format(new Date(time));
+  const minutes = { hour: '2-digit', minute: '2-digit' } as const;
+  const form: Intl.DateTimeFormatOptions = seconds >= 86_400 ? { day: 'numeric', month: 'short' } : seconds >= 3_600 ? { weekday: 'short', ...minutes } : minutes;
+  return timeFormat(form).format(new Date(time));
 }

@@ -25,7 +25,8 @@ export function RunStrip({ runs, of = 20 }: { runs: Run[]; of?: number }) {
           key={run.id}
           title={`${statusWord(run.status)} · ${duration(times[at] ?? 0)}`}
           className={cx('bar w-1 rounded-[1px]', FILL[toneOf(run.status)], run.status === 'running' && 'pulse')}
-          style={{ height: `${Math.round(6 + 18 * Math.sqrt((times[at] ?? 0) / longest))}px` }}
+          // What has failed is to be seen, however soon it did.
+          style={{ height: `${Math.round(Math.max(run.status === 'faulted' ? 14 : 0, 6 + 18 * Math.sqrt((times[at] ?? 0) / longest)))}px` }}
         />
       ))}
     </div>

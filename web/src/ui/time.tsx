@@ -43,7 +43,7 @@ export function Time({ at, className }: { at: string | null | undefined; classNa
   const now = useNow(15_000);
   if (!at) return <span className={className}>—</span>;
   return (
-    <time dateTime={at} title={`${exactTime(at)} · ${exactTime(at, true)}`} className={className}>
+    <time dateTime={at} title={`${exactTime(at)} · ${exactTime(at, 'UTC')}`} className={className}>
       {ago(at, now)}
     </time>
   );

@@ -40,9 +40,9 @@ export function ApprovalDetail({ approval }: { approval: Approval }) {
         </div>
         {approval.message && <p className="break-words whitespace-pre-line">{approval.message}</p>}
       </div>
-      <dl className="grid gap-x-4 gap-y-1 text-sm sm:grid-cols-[9rem_1fr]">
+      <dl className="grid grid-cols-[7rem_1fr] gap-x-4 gap-y-1 text-sm sm:grid-cols-[9rem_1fr]">
         <Fact name={t.approvals.run}>
-          <Link to="/runs/$runId" params={{ runId: approval.run_id }} search={{ task: approval.task }} className="link">
+          <Link to="/runs/$runId" params={{ runId: approval.run_id }} search={placeIn(approval.task)} className="link">
             {approval.workflow_name} v{approval.version}
           </Link>
         </Fact>
@@ -83,6 +83,11 @@ export function ApprovalDetail({ approval }: { approval: Approval }) {
       {approval.status === 'open' && (approval.can_decide ? <Decision approval={approval} /> : <p className="text-muted">{t.approvals.notYou}</p>)}
     </article>
   );
+}
+
+/** Where the run shows who asks: an agent's questions name a place that is no task; its turns have them. */
+export function placeIn(task: string): { task?: string; view?: string } {
+  return task.endsWith('/agent/approve') ? { view: 'agent' } : { task };
 }
 
 /** What the question is about, where it is whether a failed run is mended in a certain way. */

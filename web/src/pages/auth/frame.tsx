@@ -20,7 +20,7 @@ export function Card({ title, help, children, foot }: { title: string; help?: Re
       <div className="w-full rounded-lg border border-line bg-bg p-6">
         <h1 className="text-xl font-semibold">{title}</h1>
         {help && <div className="mt-1 text-muted">{help}</div>}
-        <div className="mt-5 flex flex-col gap-4">{children}</div>
+        <div className="mt-5 flex flex-col gap-4 empty:hidden">{children}</div>
       </div>
       {foot && <div className="text-center text-sm text-muted">{foot}</div>}
     </div>

@@ -213,7 +213,7 @@ function Figure({ name, tone, hint, link, children }: { name: string; tone?: Ton
 function Failures() {
   const failed = useQuery({ queryKey: [...key(), 'failures'], queryFn: () => ask(api.GET('/api/runs', { params: { query: { status: 'faulted', limit: 6 } } })) });
   return (
-    <Section title={t.home.failures} actions={<ButtonLink kind="quiet" to="/runs" search={{ status: 'faulted' }}>{t.home.allFaulted}</ButtonLink>}>
+    <Section title={t.home.failures} actions={<ButtonLink kind="quiet" className="-mr-3 -mb-1" to="/runs" search={{ status: 'faulted' }}>{t.home.allFaulted}</ButtonLink>}>
       {failed.isPending && <Loading rows={3} />}
       {failed.error && <ProblemView error={failed.error} retry={() => void failed.refetch()} />}
       {failed.data?.items.length === 0 && <p className="text-muted">{t.home.noFailures}</p>}
@@ -238,7 +238,7 @@ function Starts() {
   const schedules = useQuery({ queryKey: [scope(), 'schedules'], queryFn: () => ask(api.GET('/api/schedules', { params: { query: { limit: 200 } } })), refetchInterval: 30_000 });
   const next = (schedules.data?.items ?? []).filter((one) => one.enabled && one.next_due).sort((a, b) => (a.next_due ?? '').localeCompare(b.next_due ?? '')).slice(0, 6);
   return (
-    <Section title={t.home.starts} actions={<ButtonLink kind="quiet" to="/schedules">{t.home.allSchedules}</ButtonLink>}>
+    <Section title={t.home.starts} actions={<ButtonLink kind="quiet" className="-mr-3 -mb-1" to="/schedules">{t.home.allSchedules}</ButtonLink>}>
       {schedules.isPending && <Loading rows={3} />}
       {schedules.error && <ProblemView error={schedules.error} retry={() => void schedules.refetch()} />}
       {schedules.data && next.length === 0 && <p className="text-muted">{t.home.noStarts}</p>}

@@ -9,7 +9,7 @@ import { t } from '@/i18n/en';
 import { SearchBox } from '@/pages/workflows/list';
 import { Button, buttonClass } from '@/ui/button';
 import { Dialog } from '@/ui/dialog';
-import { count } from '@/ui/format';
+import { count, shortId } from '@/ui/format';
 import { JsonView } from '@/ui/json-view';
 import { Page } from '@/ui/page';
 import { Empty, Loading, ProblemView } from '@/ui/states';
@@ -18,6 +18,13 @@ import { Table } from '@/ui/table';
 import { Time } from '@/ui/time';
 
 const OUTCOMES = ['success', 'failure', 'refused', 'dry_run'] as const;
+
+const ID = /^[0-9a-f]{8}-[0-9a-f-]{27}$/;
+
+/** The kind, and which one: its name, or the end of its id. */
+function resourceOf({ resource_type: type, resource_id: id }: Schemas['AuditRecord']): string {
+  return id ? `${type} ${ID.test(id) ? shortId(id) : id}` : type;
+}
 
 export function AuditPage() {
   const search = useSearch({ from: '/inside/audit' });
@@ -95,7 +102,7 @@ export function AuditPage() {
             },
             { head: t.audit.outcome, cell: (record) => <Badge tone={record.outcome === 'success' ? 'ok' : record.outcome === 'dry_run' ? 'idle' : 'fail'}>{t.audit.outcomes[record.outcome]}</Badge> },
             { head: t.audit.actor, cell: (record) => <span className="text-sm">{(record.user_id && nameOf(record.user_id)) ?? t.audit.actors[record.actor]}</span> },
-            { head: t.audit.resource, cell: (record) => <span className="text-sm break-all text-muted">{record.resource_type}</span> },
+            { head: t.audit.resource, cell: (record) => <span className="text-sm break-all text-muted">{resourceOf(record)}</span> },
             { head: t.audit.time, cell: (record) => <Time at={record.time} className="text-sm whitespace-nowrap text-muted" /> },
           ]}
         />

@@ -4,14 +4,15 @@ import { api, ask } from '@/api/client';
 import { scope } from '@/app/session';
 import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
-import { count } from '@/ui/format';
+import { count, timeFormat, wallTime } from '@/ui/format';
 import { Loading, ProblemView } from '@/ui/states';
 import { Time, useNow } from '@/ui/time';
 import { type Day, daysFrom, type Start } from './days';
 
 const SHOWN = 4;
-const date = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' });
-const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+/** Of a day that `daysFrom` gives. */
+const dateOf = (day: Date) => timeFormat({ weekday: 'short', day: 'numeric', month: 'short' }, 'UTC').format(day);
+const clockOf = (at: Date) => timeFormat({ hour: '2-digit', minute: '2-digit' }).format(at);
 
 /** Five weeks, beginning with the present one. What fires too often for a day's box stands above. */
 export function Calendar() {
@@ -27,7 +28,8 @@ export function Calendar() {
   const starts: Start[] = upcoming.data.items
     .filter((item) => !item.more)
     .flatMap((item) => item.times.map((at) => ({ at: new Date(at), workflow: item.workflow_id, name: item.workflow_name })));
-  const days = daysFrom(new Date(now), new Date(upcoming.data.until), starts);
+  const days = daysFrom(new Date(now), new Date(upcoming.data.until), starts, wallTime);
+  const today = wallTime(new Date(now)).toISOString().slice(0, 10);
   return (
     <div className="flex flex-col gap-3">
       {often.length > 0 && (
@@ -52,7 +54,7 @@ export function Calendar() {
           </div>
           <ol className="panel grid grid-cols-1 overflow-hidden md:grid-cols-7 md:gap-px md:bg-line">
             {days.map((day) => (
-              <DayBox key={day.date.toISOString()} day={day} today={day.date.toDateString() === new Date(now).toDateString()} />
+              <DayBox key={day.date.toISOString()} day={day} today={day.date.toISOString().startsWith(today)} />
             ))}
           </ol>
         </>
@@ -65,17 +67,17 @@ function DayBox({ day, today }: { day: Day; today: boolean }) {
   return (
     <li className={cx('min-w-0 bg-bg px-2 py-1.5 max-md:border-b max-md:border-line md:min-h-24', day.outside && 'bg-subtle max-md:hidden', day.starts.length === 0 && 'max-md:hidden')}>
       <p className={cx('text-xs', today ? 'font-semibold text-accent' : 'text-muted')}>
-        <span className="sr-only">{t.calendar.day(date.format(day.date), day.starts.length)}</span>
+        <span className="sr-only">{t.calendar.day(dateOf(day.date), day.starts.length)}</span>
         <span aria-hidden="true">
-          <span className="md:hidden">{date.format(day.date)}</span>
-          <span className="max-md:hidden">{day.date.getDate() === 1 ? date.format(day.date).split(' ').slice(1).join(' ') : day.date.getDate()}</span>
+          <span className="md:hidden">{dateOf(day.date)}</span>
+          <span className="max-md:hidden">{day.date.getUTCDate() === 1 ? dateOf(day.date).split(' ').slice(1).join(' ') : day.date.getUTCDate()}</span>
           {today && ` ${t.calendar.today}`}
         </span>
       </p>
       <ul>
         {day.starts.slice(0, SHOWN).map((start, at) => (
           <li key={at} className="flex gap-1.5 text-xs">
-            <span className="text-muted">{clock.format(start.at)}</span>
+            <span className="text-muted">{clockOf(start.at)}</span>
             <Link to="/workflows/$workflowId/triggers" params={{ workflowId: start.workflow }} className="min-w-0 truncate hover:underline" title={start.name}>
               {start.name}
             </Link>

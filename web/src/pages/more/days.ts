@@ -1,18 +1,19 @@
-// Starts by the day on which they fall, in whole weeks from Monday on.
+// Starts by the day on which they fall, in whole weeks from Monday on. Days are those of the zone in which times are shown: midnight of each, as
+// `wallTime` gives it.
 export type Start = { at: Date; workflow: string; name: string };
 export type Day = { date: Date; starts: Start[]; outside: boolean };
 
-const midnight = (date: Date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
-/** By the calendar, not by 24 hours: days in which clocks change are longer or shorter. */
-const plus = (date: Date, days: number) => new Date(date.getFullYear(), date.getMonth(), date.getDate() + days);
+/** As if all days had 24 hours: on the wall they do. */
+const DAY = 86_400_000;
+const midnight = (wall: Date) => Math.floor(wall.getTime() / DAY) * DAY;
 
-export function daysFrom(now: Date, until: Date, starts: readonly Start[]): Day[] {
-  const today = midnight(now);
-  const last = midnight(until);
-  const first = plus(today, -((today.getDay() + 6) % 7));
+export function daysFrom(now: Date, until: Date, starts: readonly Start[], wall: (time: Date) => Date): Day[] {
+  const today = midnight(wall(now));
+  const last = midnight(wall(until));
+  const first = today - ((new Date(today).getUTCDay() + 6) % 7) * DAY;
   const days: Day[] = [];
-  for (let date = first; date <= last || days.length % 7 !== 0; date = plus(date, 1)) days.push({ date, starts: [], outside: date < today || date > last });
+  for (let at = first; at <= last || days.length % 7 !== 0; at += DAY) days.push({ date: new Date(at), starts: [], outside: at < today || at > last });
   const byDay = new Map(days.map((day) => [day.date.getTime(), day]));
-  for (const start of [...starts].sort((a, b) => a.at.getTime() - b.at.getTime())) byDay.get(midnight(start.at).getTime())?.starts.push(start);
+  for (const start of [...starts].sort((a, b) => a.at.getTime() - b.at.getTime())) byDay.get(midnight(wall(start.at)))?.starts.push(start);
   return days;
 }

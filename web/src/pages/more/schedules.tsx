@@ -4,7 +4,7 @@ import { api, ask, type Schemas } from '@/api/client';
 import { scope, useMay } from '@/app/session';
 import { t } from '@/i18n/en';
 import { Button } from '@/ui/button';
-import { duration } from '@/ui/format';
+import { duration, plannedTime, zoneName } from '@/ui/format';
 import { Page, Section } from '@/ui/page';
 import { Empty, Loading, ProblemView } from '@/ui/states';
 import { Badge } from '@/ui/status';
@@ -23,7 +23,7 @@ export function SchedulesPage() {
       {list.data?.items.length === 0 && <Empty title={t.schedules.empty}>{t.schedules.emptyHelp}</Empty>}
       {some && <ScheduleTable items={list.data?.items ?? []} />}
       {some && (
-        <Section title={t.calendar.title} hint={t.calendar.hint}>
+        <Section title={t.calendar.title} hint={t.calendar.hint(zoneName())}>
           <Calendar />
         </Section>
       )}
@@ -37,6 +37,24 @@ function wordsOf(schedule: Schemas['Schedule']): string {
   const every = schedule['every_ms'] ?? schedule['after_ms'];
   const span = typeof every === 'number' ? duration(every) : '';
   return [text('cron'), span, text('timezone')].filter(Boolean).join(' ');
+}
+
+/** A cron expression without a zone is read in UTC. */
+function zoneOf(schedule: Schemas['Schedule']): string | null {
+  if (typeof schedule['cron'] !== 'string') return null;
+  return typeof schedule['timezone'] === 'string' ? schedule['timezone'] : 'UTC';
+}
+
+/** When it is in one's own time, and what the clock shows then where the schedule is written for. */
+function Next({ at, zone }: { at: string | null; zone: string | null }) {
+  if (!at) return <Time at={at} />;
+  return (
+    <span className="flex flex-col">
+      <Time at={at} />
+      <span className="text-sm text-muted">{plannedTime(at)}</span>
+      {zone && zone !== zoneName() && <span className="text-sm text-muted">{t.schedules.inZone(plannedTime(at, zone), zone)}</span>}
+    </span>
+  );
 }
 
 export function ScheduleTable({ items, ofOne = false }: { items: Schemas['Schedule'][]; ofOne?: boolean }) {
@@ -74,11 +92,12 @@ export function ScheduleTable({ items, ofOne = false }: { items: Schemas['Schedu
             </span>
           ),
         },
-        { head: t.schedules.next, cell: (schedule) => (schedule.enabled ? <Time at={schedule.next_due} /> : <span className="text-muted">{t.schedules.off}</span>) },
+        { head: t.schedules.next, cell: (schedule) => (schedule.enabled ? <Next at={schedule.next_due} zone={zoneOf(schedule)} /> : <span className="text-muted">{t.schedules.off}</span>) },
         {
           head: t.schedules.last,
           cell: (schedule) => (
             <span className="text-sm text-muted">
+              <span className="md:hidden">{t.schedules.last}: </span>
               {schedule.last_fired ? <Time at={schedule.last_fired} /> : t.common.never}
               {schedule.skipped > 0 && ` · ${t.schedules.skipped(schedule.skipped)}`}
             </span>

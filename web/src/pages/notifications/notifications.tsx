@@ -58,11 +58,11 @@ function List() {
   return (
     <>
       <div role="search" className="flex flex-wrap items-center gap-2">
-        <select aria-label={t.notifications.show} className="input w-auto!" value={onlyNew ? 'new' : ''} onChange={(event) => set({ show: event.target.value || undefined })}>
+        <select aria-label={t.notifications.show} className="input w-auto! max-sm:min-w-0 max-sm:flex-1" value={onlyNew ? 'new' : ''} onChange={(event) => set({ show: event.target.value || undefined })}>
           <option value="">{t.notifications.all}</option>
           <option value="new">{t.notifications.onlyNew}</option>
         </select>
-        <select aria-label={t.notifications.kind} className="input w-auto!" value={kind ?? ''} onChange={(event) => set({ kind: event.target.value || undefined })}>
+        <select aria-label={t.notifications.kind} className="input w-auto! max-sm:min-w-0 max-sm:flex-1" value={kind ?? ''} onChange={(event) => set({ kind: event.target.value || undefined })}>
           <option value="">{t.notifications.anything}</option>
           {KINDS.map((one) => (
             <option key={one} value={one}>

@@ -24,10 +24,42 @@ export function OrganizationPage() {
   return (
     <Page title={t.team.title}>
       <div className="flex max-w-4xl flex-col gap-8">
+        {manages && <Name key={organization} organization={organization} />}
         <Members organization={organization} manages={manages} />
         {manages && <Invitations organization={organization} />}
       </div>
     </Page>
+  );
+}
+
+function Name({ organization }: { organization: string }) {
+  const queries = useQueryClient();
+  const params = { path: { org_id: organization } };
+  const key = [scope(), 'organization'];
+  const found = useQuery({ queryKey: key, queryFn: () => ask(api.GET('/api/organizations/{org_id}', { params })) });
+  const form = useForm(
+    ({ name = '', description = '' }) => ask(api.PUT('/api/organizations/{org_id}', { params, body: { name, description } })),
+    (now) => {
+      queries.setQueryData(key, now);
+      void queries.invalidateQueries({ queryKey: ['organizations'] });
+      toast.done(t.team.saved);
+    },
+  );
+  return (
+    <Section title={t.team.details}>
+      {found.isPending && <Loading rows={3} />}
+      {found.error && <ProblemView error={found.error} retry={() => void found.refetch()} />}
+      {found.data && (
+        <form onSubmit={form.onSubmit} className="flex max-w-md flex-col gap-3">
+          <TextField label={t.team.organizationName} name="name" defaultValue={found.data.name} required maxLength={200} />
+          <TextField label={t.team.description} name="description" defaultValue={found.data.description} maxLength={1000} />
+          <FormProblem error={form.error} />
+          <Button type="submit" className="self-start" busy={form.busy}>
+            {t.common.save}
+          </Button>
+        </form>
+      )}
+    </Section>
   );
 }
 

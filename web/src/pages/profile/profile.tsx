@@ -1,14 +1,16 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, ask, type Schemas } from '@/api/client';
+import { usePreferences } from '@/app/preferences';
 import { loadMe, roleIn, useSession } from '@/app/session';
+import { type Theme, useTheme } from '@/app/theme';
 import { t } from '@/i18n/en';
 import { useForm } from '@/pages/auth/form';
 import { Button } from '@/ui/button';
 import { Confirm } from '@/ui/confirm';
 import { Dialog } from '@/ui/dialog';
 import { Checkbox, Select, TextField } from '@/ui/field';
-import { CopyButton } from '@/ui/json-view';
+import { CopyButton } from '@/ui/copy-button';
 import { Page, Section } from '@/ui/page';
 import { Empty, FormProblem, Loading, ProblemView } from '@/ui/states';
 import { Badge } from '@/ui/status';
@@ -23,6 +25,7 @@ export function ProfilePage() {
     <Page title={t.profile.title}>
       <div className="flex max-w-3xl flex-col gap-8">
         <Account me={me} />
+        <Look />
         <Password />
         <Factor me={me} />
         <Sessions />
@@ -59,6 +62,39 @@ function Account({ me }: { me: Schemas['Me'] }) {
           {t.common.save}
         </Button>
       </form>
+    </Section>
+  );
+}
+
+/** UTC stands first; what the browser does not know it cannot show. */
+const ZONES = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')];
+
+function Look() {
+  const theme = useTheme();
+  const { zone, chooseZone, letters, chooseLetters } = usePreferences();
+  const own = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return (
+    <Section title={t.profile.look} hint={t.profile.lookHint}>
+      <div className="flex max-w-md flex-col gap-3">
+        <Select
+          label={t.nav.theme}
+          value={theme.theme}
+          onChange={(event) => theme.choose(event.target.value as Theme)}
+          options={[
+            { value: 'system', label: t.nav.system },
+            { value: 'light', label: t.nav.light },
+            { value: 'dark', label: t.nav.dark },
+          ]}
+        />
+        <Select
+          label={t.profile.zone}
+          hint={t.profile.zoneHint}
+          value={zone}
+          onChange={(event) => chooseZone(event.target.value)}
+          options={[{ value: '', label: t.profile.zoneOwn(own) }, ...ZONES.map((name) => ({ value: name, label: name.replaceAll('_', ' ') }))]}
+        />
+        <Checkbox name="letters" label={t.keys.letters} checked={letters} onChange={(event) => chooseLetters(event.target.checked)} />
+      </div>
     </Section>
   );
 }

@@ -8,7 +8,7 @@ import { scope } from '@/app/session';
 import { t } from '@/i18n/en';
 import { useFollow } from '@/live/use-follow';
 import { Button, ButtonLink } from '@/ui/button';
-import { shortId } from '@/ui/format';
+import { readable, shortId } from '@/ui/format';
 import { Empty, Loading, ProblemView } from '@/ui/states';
 import { Badge, Status } from '@/ui/status';
 import { Time, Took } from '@/ui/time';
@@ -121,7 +121,7 @@ const Row = memo(function Row({ run, ofOne, top }: { run: Schemas['RunItem']; of
             <span className="shrink-0 text-sm text-muted">v{run.version}</span>
             {run.dry_run && <Badge>{t.runs.dry}</Badge>}
           </span>
-          <span className="block truncate text-sm text-muted">{run.waiting_reason ?? (ofOne ? '' : shortId(run.id))}</span>
+          <span className="block truncate text-sm text-muted">{run.waiting_reason ? readable(run.waiting_reason) : ofOne ? '' : shortId(run.id)}</span>
         </span>
         <Took start={run.started_at} end={run.ended_at} className="w-20 shrink-0 text-right text-sm max-sm:w-auto" />
         <Time at={run.created_at} className="w-32 shrink-0 text-right text-sm text-muted max-sm:hidden" />

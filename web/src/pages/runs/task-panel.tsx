@@ -8,6 +8,7 @@ import { clockTime } from '@/ui/format';
 import { JsonView } from '@/ui/json-view';
 import { Status } from '@/ui/status';
 import { Time, Took } from '@/ui/time';
+import { AttemptList } from './attempt-list';
 import { keyOf, type TaskRun } from './tasks';
 
 /** One task: what came in, what went out, how often, what went wrong. A task of a loop has several runs; one is shown at a time. */
@@ -69,6 +70,11 @@ export function TaskPanel({ tasks, name, run, close, choose }: { tasks: TaskRun[
           {task.error !== null && (
             <Part title={t.runs.error}>
               <ErrorView error={task.error} />
+            </Part>
+          )}
+          {task.attempt > 1 && (
+            <Part title={t.runs.attempts}>
+              <AttemptList run={run.id} task={task} />
             </Part>
           )}
           {task.logs.length > 0 && (

@@ -107,7 +107,9 @@ export function RunPage() {
   useEffect(() => {
     store.setState((before) => ({ tasks: keeping(before.tasks, statesOf(tasks, now)) }));
   }, [store, tasks, now]);
-  const view = VIEWS.find((name) => name === search.view) ?? 'graph';
+  // A graph that fits on a phone is too small to be read; the rows of the timeline say the same.
+  const [usual] = useState(() => (matchMedia('(width < 40rem)').matches ? 'timeline' : 'graph'));
+  const view = VIEWS.find((name) => name === (search.view ?? usual)) ?? 'graph';
   const set = useCallback(
     (change: Partial<typeof search>) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true }),
     [navigate],
@@ -149,7 +151,7 @@ export function RunPage() {
               </span>
               <Badge>v{data.version}</Badge>
               {data.dry_run && <Badge>{t.runs.dry}</Badge>}
-              <div className="ml-auto flex flex-wrap gap-2">
+              <div className="ml-auto flex flex-wrap gap-2 max-sm:ml-0 max-sm:basis-full">
                 <RunActions run={data} from={chosen[0] ?? null} refresh={() => void run.refetch()} />
               </div>
             </>
@@ -175,7 +177,7 @@ export function RunPage() {
             key={name}
             type="button"
             aria-pressed={view === name}
-            onClick={() => set({ view: name === 'graph' ? undefined : name })}
+            onClick={() => set({ view: name === usual ? undefined : name })}
             className="-mb-px border-b-2 border-transparent py-2 text-muted hover:text-fg aria-pressed:border-accent aria-pressed:text-fg"
           >
             {t.runs.view[name]}

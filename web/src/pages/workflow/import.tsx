@@ -28,7 +28,7 @@ export function Import() {
         type="file"
         aria-label={t.workflow.importFile}
         accept=".yaml,.yml,.json"
-        className="input h-auto! py-1.5!"
+        className="input h-auto! py-1.5! file:mr-3 file:rounded-sm file:border file:border-solid file:border-line file:bg-subtle file:px-2 file:py-0.5"
         value={file}
         disabled={send.isPending}
         onChange={(event) => {

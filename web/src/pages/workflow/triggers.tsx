@@ -12,7 +12,7 @@ import { Confirm } from '@/ui/confirm';
 import { Select, TextArea, TextField } from '@/ui/field';
 import { duration } from '@/ui/format';
 import { jsonProblem } from '@/ui/json-problem';
-import { CopyButton } from '@/ui/json-view';
+import { CopyButton } from '@/ui/copy-button';
 import { Section } from '@/ui/page';
 import { FormProblem, Loading, ProblemView } from '@/ui/states';
 import { Status } from '@/ui/status';

@@ -155,10 +155,10 @@ function Hunk({ hunk }: { hunk: Schemas['DiffHunk'] }) {
 function Cell({ line }: { line: Line }) {
   const changed = line && line.kind !== 'context';
   return (
-    <td className={cx('border-l-2 px-2 align-top break-words whitespace-pre-wrap', changed ? (line.kind === 'added' ? 'border-fill-ok bg-subtle' : 'border-fill-fail bg-subtle') : 'border-transparent')}>
+    <td className={cx('relative border-l-2 pr-2 pl-12 align-top break-words whitespace-pre-wrap', changed ? (line.kind === 'added' ? 'border-fill-ok bg-subtle' : 'border-fill-fail bg-subtle') : 'border-transparent')}>
       {line && (
         <>
-          <span className="mr-2 inline-block w-8 text-right text-muted select-none">{line.number}</span>
+          <span className="absolute left-2 w-8 text-right text-muted select-none">{line.number}</span>
           <span className={cx(changed && (line.kind === 'added' ? 'text-ok' : 'text-fail'))}>
             {changed && <span className="sr-only">{line.kind === 'added' ? t.versions.added : t.versions.removed}</span>}
             {line.text}

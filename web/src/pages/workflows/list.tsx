@@ -93,7 +93,7 @@ export function SearchBox({ value, onChange, label }: { value: string; onChange:
   }
   useEffect(() => () => clearTimeout(timer.current), []);
   return (
-    <div className="relative min-w-48 flex-1">
+    <div className="relative min-w-48 flex-1 max-sm:basis-full">
       <Search className="pointer-events-none absolute top-1/2 left-2.5 size-4 -translate-y-1/2 text-muted" aria-hidden="true" />
       <input
         type="search"
@@ -141,14 +141,14 @@ function Table({ items }: { items: Schemas['Workflow'][] }) {
   );
 }
 
-const CELL = 'px-3 md:py-2 max-md:block max-md:py-0.5';
+const CELL = 'px-3 md:py-2 max-md:py-0.5';
 
 function Row({ workflow }: { workflow: Schemas['Workflow'] }) {
   const runs = useQuery(workflowRunsQuery(workflow.id, 20));
   const last = runs.data?.items[0];
   return (
-    <tr className="border-b border-line last:border-0 hover:bg-subtle max-md:block max-md:py-3">
-      <th scope="row" className={cx(CELL, 'max-w-0 min-w-56 font-normal md:w-2/5')}>
+    <tr className="border-b border-line last:border-0 hover:bg-subtle max-md:flex max-md:flex-wrap max-md:items-center max-md:py-2">
+      <th scope="row" className={cx(CELL, 'min-w-0 font-normal max-md:basis-3/5 max-md:grow md:w-2/5 md:max-w-0 md:min-w-56')}>
         <div className="flex items-center gap-2">
           <Link to="/workflows/$workflowId" params={{ workflowId: workflow.id }} className="truncate font-medium hover:underline">
             {workflow.name}
@@ -165,7 +165,7 @@ function Row({ workflow }: { workflow: Schemas['Workflow'] }) {
           {workflow.triggers.length === 0 && <span className="text-sm text-muted">{t.workflows.manual}</span>}
         </div>
       </td>
-      <td className={CELL}>{runs.data ? <RunStrip runs={runs.data.items} /> : <div className="h-6 w-[118px]" />}</td>
+      <td className={cx(CELL, 'max-md:basis-36')}>{runs.data ? <RunStrip runs={runs.data.items} /> : <div className="h-6 w-[118px]" />}</td>
       <td className={cx(CELL, 'md:whitespace-nowrap')}>
         {last ? (
           <span className="flex items-center gap-x-2 whitespace-nowrap">
