@@ -10,7 +10,7 @@ export function ErrorView({ error }: { error: unknown }) {
     <div className="flex flex-col gap-2">
       {(title || detail) && (
         <div className="rounded-md border border-line bg-subtle px-3 py-2">
-          {title && <p className="font-medium text-fail">{title}</p>}
+          {title && <p className="font-medium break-words text-fail">{title}</p>}
           {detail && <p className="text-sm break-words whitespace-pre-wrap">{detail}</p>}
         </div>
       )}

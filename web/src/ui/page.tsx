@@ -34,7 +34,7 @@ export function PageTitle({ title, children, className }: { title: string; child
 
 export function Section({ title, hint, actions, children }: { title: string; hint?: ReactNode; actions?: ReactNode; children: ReactNode }) {
   return (
-    <section className="flex flex-col gap-3">
+    <section className="flex min-w-0 flex-col gap-3">
       <div className="flex flex-wrap items-end gap-2">
         <div className="min-w-0 flex-1 basis-60">
           <h2 className="text-lg font-semibold">{title}</h2>

@@ -45,7 +45,7 @@ export function FormProblem({ error }: { error: unknown }) {
   const { title, detail } = problemText(error);
   return (
     <p role="alert" className="rounded-md border border-line bg-subtle px-3 py-2 text-sm break-words whitespace-pre-line text-fail">
-      {detail || title}
+      {error instanceof ApiError && error.status === 0 ? `${title}. ${detail}` : detail || title}
     </p>
   );
 }

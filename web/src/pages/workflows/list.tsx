@@ -121,7 +121,7 @@ export function SearchBox({ value, onChange, label }: { value: string; onChange:
 function Table({ items }: { items: Schemas['Workflow'][] }) {
   return (
     <div className="panel overflow-hidden">
-      <table className="w-full text-left">
+      <table className="w-full text-left max-md:block">
         <thead className="border-b border-line bg-subtle text-xs text-muted max-md:sr-only">
           <tr>
             <th className="px-3 py-2 font-medium">{t.workflows.name}</th>
@@ -131,7 +131,7 @@ function Table({ items }: { items: Schemas['Workflow'][] }) {
             <th className="px-3 py-2 font-medium">{t.workflows.changed}</th>
           </tr>
         </thead>
-        <tbody>
+        <tbody className="max-md:block">
           {items.map((workflow) => (
             <Row key={workflow.id} workflow={workflow} />
           ))}
