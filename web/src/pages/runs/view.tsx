@@ -36,15 +36,19 @@ function useLiveRun(id: string) {
   const over = query.data ? OVER.includes(query.data.status) : false;
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const { refetch } = query;
-  // All of a long run is more to read, so it is asked for less often.
+  // All of a long run, or of large values, is more to read, so it is asked for less often: most of the time is for what one looks at.
   const tasks = query.data?.tasks.length ?? 0;
+  const reading = useRef(0);
   const soon = useCallback(() => {
     timer.current ??= setTimeout(
       () => {
         timer.current = undefined;
-        void refetch();
+        const began = performance.now();
+        void refetch().then(() => {
+          reading.current = performance.now() - began;
+        });
       },
-      Math.min(3000, 400 + 5 * tasks),
+      Math.min(10_000, Math.max(Math.min(3000, 400 + 5 * tasks), 4 * reading.current)),
     );
   }, [refetch, tasks]);
   // However many changes come, the page is made anew ten times a second at most.
