@@ -76,7 +76,7 @@ function DayBox({ day, today }: { day: Day; today: boolean }) {
       </p>
       <ul>
         {day.starts.slice(0, SHOWN).map((start, at) => (
-          <li key={at} className="flex gap-1.5 text-xs">
+          <li key={at} className="flex gap-1.5 text-xs leading-6">
             <span className="text-muted">{clockOf(start.at)}</span>
             <Link to="/workflows/$workflowId/triggers" params={{ workflowId: start.workflow }} className="min-w-0 truncate hover:underline" title={start.name}>
               {start.name}
