@@ -13,12 +13,12 @@
 namespace pawl::agents {
 namespace {
 
-/// Members of a task that hold it back, wherever they stand in it.
-constexpr std::array<std::string_view, 23> kLimits = {
+/// Members of a task, or of the whole document, that hold it back, wherever they stand in it.
+constexpr std::array<std::string_view, 24> kLimits = {
     "timeout",           "if",          "while",      "until",          "limit",       "schema",           "budget",
     "max_turns",         "max_repairs", "max_tokens", "max_tool_calls", "max_retries", "max_result_bytes", "on_budget",
     "on_unknown",        "effect",      "untrusted",  "stop_when",      "approval",    "approvers",        "after_untrusted",
-    "approval_deadline", "compensate"};
+    "approval_deadline", "compensate",  "finally"};
 /// Where tasks of their own stand: they are looked at by themselves.
 constexpr std::array<std::string_view, 4> kTaskLists = {"do", "try", "branches", "tasks"};
 
@@ -39,6 +39,9 @@ bool is_approval(const dsl::Task& task) {
   const auto* call = std::get_if<dsl::CallTask>(&task.body);
   return call != nullptr && call->function == "approval" && !call->of_agent;
 }
+
+/// With its name or place a compensation would go unseen.
+bool undoes_something(const dsl::Task& task) { return task.metadata.find("compensate") != nullptr; }
 
 /// Pointers within the task.
 void collect(const json::Value& value, const std::string& pointer, std::map<std::string, json::Value>& limits) {
@@ -83,6 +86,7 @@ std::vector<std::string> weakened(const dsl::Plan& before, const dsl::Plan& afte
     for (const auto* const name : {"timeout", "input"}) {
       if (const auto* const limit = plan.document.find(name)) limits.set(name, *limit);
     }
+    if (const auto* const last = plan.metadata.find("finally")) limits.set("finally", *last);
     return limits;
   };
   compare("The workflow", whole(before), whole(after), found);
@@ -103,6 +107,8 @@ std::vector<std::string> weakened(const dsl::Plan& before, const dsl::Plan& afte
       }
       continue;
     }
+    if (same == there.end() && undoes_something(task))
+      found.push_back(fmt::format("The task {}, which is undone where a run fails, is gone", path));
     if (same != there.end()) compare("The task " + path, task.definition, same->second->definition, found);
   }
   return found;

@@ -70,6 +70,23 @@ TEST(Safeguards, A3_ALimitThatIsGoneOrChangedIsNamed) {
   EXPECT_THAT(given_up(with("a.example", "b.example")), IsEmpty());
 }
 
+TEST(Safeguards, W10_WhatUndoesAndWhatRunsInTheEndIsNamed) {
+  const std::string a = "{call: http, with: {method: get, endpoint: 'http://a.example'}";
+  const auto plan = [&](const std::string& compensate, const std::string& finally, const std::string& name = "a") {
+    return plan_of("do: [{" + name + ": " + a + (compensate.empty() ? "" : ", metadata: {compensate: " + compensate + "}") + "}}]\n",
+                   finally.empty() ? "" : ", metadata: {finally: " + finally + "}");
+  };
+  const std::string undo = a + "}";
+  const std::string last = "[{z: " + a + "}}]";
+  const auto before = plan(undo, last);
+  EXPECT_THAT(weakened(*before, *before), IsEmpty());
+  EXPECT_THAT(weakened(*before, *plan("", last)), ElementsAre("The task /a has no `metadata/compensate` any more"));
+  EXPECT_THAT(weakened(*before, *plan("{do: [{x: " + undo + "}]}", last)), ElementsAre("The task /a has another `metadata/compensate`"));
+  EXPECT_THAT(weakened(*before, *plan(undo, last, "b")), ElementsAre("The task /a, which is undone where a run fails, is gone"));
+  EXPECT_THAT(weakened(*before, *plan(undo, "")), ElementsAre("The workflow has no `finally` any more"));
+  EXPECT_THAT(weakened(*before, *plan(undo, "[{z: {set: {x: 1}}}]")), ElementsAre("The workflow has another `finally`"));
+}
+
 TEST(Safeguards, A3_WhatStartsAWorkflowIsItsScheduleAndItsMetadata) {
   const std::string body = "do: [{a: {set: {x: 1}}}]\n";
   const auto plain = plan_of(body);

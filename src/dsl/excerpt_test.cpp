@@ -47,6 +47,17 @@ TEST(Excerpt, HoldsTheTaskAsItWasWritten) {
   EXPECT_EQ(excerpt(*plan, "/do/1/b", {.input = json::Value(7), .context = {}, .variables = {}})->input.get("input"), json::Value(7));
 }
 
+TEST(Excerpt, W10_BindsHowTheRunEndedForATaskOfFinally) {
+  const auto plan = plan_of(
+      "document: {dsl: '1.0.3', namespace: test, name: test, version: '1.0.0', metadata: {finally: [{f: {set: {how: '${ $status }', why: "
+      "'${ "
+      "$error }'}}}, {g: {do: [{h: {set: {how: '${ $status }'}}}]}}]}}\ndo: [{a: {set: {x: 1}}}]\n");
+  EXPECT_EQ(alone(*plan, "/document/metadata/finally/0/f"), R"({"set":{"how":"${ $status }","why":"${ $error }"}})");
+  EXPECT_THAT(excerpt(*plan, "/document/metadata/finally/0/f", {})->variables, ::testing::UnorderedElementsAre("status", "error"));
+  EXPECT_EQ(alone(*plan, "/document/metadata/finally/1/g/do/0/h"), R"({"set":{"how":"${ $status }"}})");
+  EXPECT_THAT(excerpt(*plan, "/document/metadata/finally/1/g/do/0/h", {})->variables, ::testing::UnorderedElementsAre("status", "error"));
+}
+
 TEST(Excerpt, BindsWhatTheTasksAroundWouldBind) {
   const auto plan = document(
       "  - each:\n      for: {each: pet, at: number, in: '${ .pets }'}\n      do:\n        - attempt:\n            try: [{ask: {set: {z: "

@@ -7,6 +7,7 @@
 #include "engine/codec.hpp"
 #include "engine/detail/placeholders.hpp"
 #include "engine/detail/run.hpp"
+#include "json/size.hpp"
 
 namespace pawl::engine {
 namespace {
@@ -20,6 +21,8 @@ constexpr Millis kTurnTime{25};
 /// Batches that the host may have at a time: one that is being written and one that is ready for the writer. More would only mean smaller
 /// batches.
 constexpr std::size_t kBatchesInFlight = 2;
+/// About, as JSON. A snapshot near 1 GiB could be written and never be read again (records.cpp).
+constexpr std::size_t kMaxSnapshot = 256U << 20U;
 
 std::size_t bytes_of(const RunWrite& write) {
   std::size_t bytes = 64;
@@ -286,7 +289,8 @@ RunWrite Shard::write_of(Run& run) {
     return write;
   }
   auto state = run.machine && run.snapshot_due && !run.paused ? std::optional(run.machine->snapshot()) : std::nullopt;
-  if (state && run.scrub && run.scrub->occurs_in(*state)) {
+  const bool is_kept = !state || (!json::larger_than(*state, kMaxSnapshot) && !(run.scrub && run.scrub->occurs_in(*state)));
+  if (!is_kept) {  // its events are enough
     run.holds_secrets = true;
     run.snapshot_due = false;
     state.reset();

@@ -5,6 +5,7 @@
 // `RetryRequested` makes it go on. So a fork is a run like any other: recovery, views and further forks need to know nothing about it. What
 // was taken over happened, for the fork, when it was made.
 #include <algorithm>
+#include <utility>
 
 #include "engine/approval.hpp"
 #include "engine/codec.hpp"
@@ -40,10 +41,13 @@ bool has_stopped(const Machine& machine, const std::string& from) {
          machine.error().get("title") == json::Value("Forked");
 }
 
+bool can_undo(const dsl::Plan& plan) {
+  return std::any_of(plan.tasks.begin(), plan.tasks.end(), [](const dsl::Task& task) { return !task.compensation.tasks.empty(); });
+}
+
 /// Whether the run has begun to undo what it did. Whoever went on behind a task that was undone would take for done what is not.
 Result<bool> has_undone(const dsl::PlanPtr& plan, const RunInfo& info, const MachineLimits& limits, std::string_view events, TimePoint at) {
-  const auto can_be_undone = [](const dsl::Task& task) { return !task.compensation.tasks.empty(); };
-  if (std::none_of(plan->tasks.begin(), plan->tasks.end(), can_be_undone)) return false;
+  if (!can_undo(*plan)) return false;
   Machine whole(plan, info, limits);
   std::vector<Action> ignored;
   Decoder in(events);
@@ -54,6 +58,30 @@ Result<bool> has_undone(const dsl::PlanPtr& plan, const RunInfo& info, const Mac
     whole.apply(event, ignored);
   }
   return whole.has_undone();
+}
+
+/// The task that this one helps to undo.
+dsl::TaskIndex undone_by(const dsl::Plan& plan, dsl::TaskIndex task) {
+  for (auto parent = plan.task(task).parent; parent != dsl::kNoTask; task = std::exchange(parent, plan.task(parent).parent)) {
+    const auto& undo = plan.task(parent).compensation.tasks;
+    if (!undo.empty() && undo.front() == task) return parent;
+  }
+  return dsl::kNoTask;
+}
+
+/// Whether a call undoes one of the tasks that had completed when a fork branched off.
+bool undoes_any(const Machine& fork, const StepKey& step) {
+  const auto task = undone_by(fork.plan(), step.task);
+  if (task == dsl::kNoTask) return false;
+  const auto is_it = [&](const TaskRecord& record) {
+    return record.task == task && record.status == TaskStatus::completed && record.iteration.size() <= step.iteration.size() &&
+           std::equal(record.iteration.begin(), record.iteration.end(), step.iteration.begin());
+  };
+  return fork.records_dropped() > 0 || std::any_of(fork.records().begin(), fork.records().end(), is_it);
+}
+
+Error not_forkable(const RunId& run, std::string_view how) {
+  return {ErrorClass::conflict, "run.not_forkable", "Run " + run.to_string() + " has undone what it did" + std::string(how)};
 }
 
 }  // namespace
@@ -108,8 +136,7 @@ void Shard::branch_off(const RunIdentity& original, const json::Value& trigger, 
     const auto undone = has_undone(*plan, info, options_.machine, events, original.created_at);
     if (undone.has_error()) return done(undone.error());
     if (*undone) {
-      return done(Error{ErrorClass::conflict, "run.not_forkable",
-                        "Run " + original.id.to_string() + " has undone what it did: it can only be forked from the beginning."});
+      return done(not_forkable(original.id, ": it can only be forked from the beginning."));
     }
   }
   fresh->machine.emplace(*plan, std::move(info), options_.machine);
@@ -138,7 +165,8 @@ void Shard::branch_off(const RunIdentity& original, const json::Value& trigger, 
   advance(run);
 }
 
-/// The events of the original up to the place become the first ones of the fork.
+/// The events of the original up to the place become the first ones of the fork, unless a `try` of the original has undone later what the
+/// fork would take for done.
 Result<void> Shard::take_over(Run& run, const RunIdentity& original, std::string_view events, const std::string& from) {
   std::vector<Action> ignored;
   const auto take = [&](Event event) {
@@ -155,9 +183,15 @@ Result<void> Shard::take_over(Run& run, const RunIdentity& original, std::string
   auto at = original.created_at;
   bool has_started = false;
   json::Value queued_input;  // a fork does not wait: it starts where the original was let in
+  PAWL_TRY(plan, world_.plans.plan(original.workflow, original.version));
+  Machine whole(plan, run.machine->info(), options_.machine);
+  const bool is_watched = can_undo(*plan);
+  std::vector<Action> done;
   while (!in.at_end() && !has_stopped(*run.machine, from)) {
     auto event = in.event(at);
     if (in.failed()) return damaged("event");
+    done.clear();
+    if (is_watched) whole.apply(event, done);
     if (const auto* queued = std::get_if<RunQueued>(&event.body)) {
       queued_input = queued->input;
       continue;
@@ -166,7 +200,20 @@ Result<void> Shard::take_over(Run& run, const RunIdentity& original, std::string
     if (std::holds_alternative<RunStarted>(event.body) && !std::exchange(has_started, true)) take({{}, RetryRequested{from, {}}});
     take(std::move(event));
   }
-  if (has_stopped(*run.machine, from)) return {};
+  const auto undoes = [&](const Action& action) {
+    const auto* const start = std::get_if<StartEffect>(&action);
+    return start != nullptr && undoes_any(*run.machine, start->step);
+  };
+  while (has_stopped(*run.machine, from)) {
+    if (std::any_of(done.begin(), done.end(), undoes)) {
+      return not_forkable(original.id, " before `" + from + "`: fork it from the beginning, or from a task before what was undone.");
+    }
+    if (in.at_end() || !is_watched) return {};
+    const auto event = in.event(at);
+    if (in.failed()) return damaged("event");
+    done.clear();
+    whole.apply(event, done);
+  }
   return Error(ErrorClass::unprocessable, "run.unknown_task",
                "Run " + original.id.to_string() + " has not come to a task `" + from + "`: it cannot be forked from there.");
 }

@@ -1,5 +1,6 @@
 #include "json/size.hpp"
 
+#include <limits>
 #include <vector>
 
 namespace pawl::json {
@@ -9,11 +10,10 @@ constexpr std::size_t kScalar = 2;  // a digit and its comma: no value is shorte
 
 std::size_t own_size(const Value& value) { return kScalar + (value.is_string() ? value.size() + 2 : 0); }
 
-}  // namespace
-
-bool larger_than(const Value& value, std::size_t bytes) {
+/// Stops beyond `bytes`.
+std::size_t size_within(const Value& value, std::size_t bytes) {
   std::size_t total = own_size(value);
-  if (!value.is_array() && !value.is_object()) return total > bytes;
+  if (!value.is_array() && !value.is_object()) return total;
   std::vector<const Value*> waiting{&value};
   const auto visit = [&](const Value& child) {
     total += own_size(child);
@@ -25,17 +25,23 @@ bool larger_than(const Value& value, std::size_t bytes) {
     if (container.is_array()) {
       for (const auto& item : container.items()) {
         visit(item);
-        if (total > bytes) return true;
+        if (total > bytes) return total;
       }
     } else {
       for (const auto& member : container.members()) {
         total += own_size(member.key);
         visit(member.value);
-        if (total > bytes) return true;
+        if (total > bytes) return total;
       }
     }
   }
-  return total > bytes;
+  return total;
 }
+
+}  // namespace
+
+bool larger_than(const Value& value, std::size_t bytes) { return size_within(value, bytes) > bytes; }
+
+std::size_t rough_size(const Value& value) { return size_within(value, std::numeric_limits<std::size_t>::max()); }
 
 }  // namespace pawl::json

@@ -11,4 +11,8 @@ namespace pawl::json {
 /// True where the text of `value` would be longer than about `bytes`. Stops as soon as it knows: O(min(size, bytes)), no recursion.
 [[nodiscard]] bool larger_than(const Value& value, std::size_t bytes);
 
+/// About that length: exact but for numbers and signs, which count as little. Follows everything, so only for values that are known to be
+/// small enough. O(size), no recursion.
+[[nodiscard]] std::size_t rough_size(const Value& value);
+
 }  // namespace pawl::json

@@ -65,6 +65,30 @@ TEST_F(AssistantTest, EveryPromptHasAVersion) {
   }
 }
 
+TEST_F(AssistantTest, W10_TheExampleOfUndoingInThePromptIsADocument) {
+  class Calls final : public dsl::FunctionCatalog {
+   public:
+    [[nodiscard]] const Signature* find(std::string_view name) const override {
+      return name == "log" ? &log_ : name == "http" ? &http_ : nullptr;
+    }
+    [[nodiscard]] std::vector<std::string> names() const override { return {"http", "log"}; }
+
+   private:
+    Signature log_{.name = "log", .parameters = {}};
+    Signature http_{.name = "http", .parameters = {}};
+  };
+  const auto text = prompt("generate-workflow").text;
+  const auto begin = text.find("\n    document: ", text.find("metadata: {compensate: TASK}"));
+  ASSERT_NE(begin, std::string::npos);
+  std::string document = text.substr(begin, text.find("\n\n", begin) - begin);
+  for (auto at = document.find("\n    "); at != std::string::npos; at = document.find("\n    ", at + 1)) document.erase(at + 1, 4);
+  const auto compiled = dsl::compile(document, Calls());
+  for (const auto& finding : compiled.findings) ADD_FAILURE() << finding.pointer << " " << finding.message << document;
+  ASSERT_TRUE(compiled.value);
+  EXPECT_FALSE((*compiled.value)->finally.tasks.empty());
+  EXPECT_FALSE((*compiled.value)->task((*compiled.value)->root.tasks.at(0)).compensation.tasks.empty());
+}
+
 TEST_F(AssistantTest, A4_ADraftThatFailsItsDryRunIsRepaired) {
   script({draft(kGood), draft(kGood)});
   int tried = 0;

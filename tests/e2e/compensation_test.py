@@ -149,6 +149,17 @@ class Compensation(unittest.TestCase):
         self.assertEqual(self.ended(run)["status"], "cancelled")
         self.assertEqual(self.shop.paths()[3:], ["/payment/undo", "/stock/undo", "/close"])
 
+    def test_W10_a_run_that_is_undone_is_not_broken_off_by_another_cancel(self):
+        workflow = self.create()
+        self.shop.held = "/payment/undo"
+        run = self.call("POST", f"/api/workflows/{workflow['id']}/execute", {}, 202)["id"]
+        poll(lambda: self.shop.keys("/payment/undo"), 20, "the first compensation is under way")
+        for _ in range(3):
+            self.assertEqual(self.call("POST", f"/api/runs/{run}/cancel", {}, 202)["status"], "running")
+        self.shop.go.set()
+        self.assertEqual(self.ended(run)["status"], "faulted")
+        self.assertEqual(self.shop.paths()[3:], ["/payment/undo", "/stock/undo", "/close"])
+
     def test_W10_they_are_among_what_a_workflow_may_reach_and_in_its_graph(self):
         workflow = self.create()
         reached = self.call("GET", f"/api/workflows/{workflow['id']}/versions/1/capabilities")

@@ -15,6 +15,11 @@ void Core::begin_task(Activation& act) {
     return fault(act, make_error("runtime", 500, "Too many tasks to undo",
                                  fmt::format("The run had finished {} tasks with a compensation already.", limits.max_undoable)));
   }
+  if (is_undoable && wind_up.bytes >= kMaxUndoableBytes) {
+    return fault(act, make_error("runtime", 500, "Too much to undo",
+                                 fmt::format("What the run keeps to undo finished tasks (inputs, outputs, contexts) has come to {} MiB.",
+                                             kMaxUndoableBytes >> 20U)));
+  }
   if (task.condition) {
     bool wanted = false;
     if (!test(act, *task.condition, act.raw_input, TaskScope(*this, &act, act.raw_input), wanted)) return;
@@ -130,6 +135,7 @@ void Core::settle(Activation& act) {
     const auto result = act.output;
     return complete_run(result);
   }
+  if (act.parent == kNone) return drifted(act);
   Ended ended;
   ended.number = act.number;
   ended.max_attempt = act.max_attempt;

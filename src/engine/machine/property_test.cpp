@@ -1,12 +1,13 @@
 // Properties of random workflows with random outcomes. A failing seed is printed; `--gtest_filter=Property.*` with that seed in kFirstSeed
 // replays it.
-#include "engine/machine/detail/test_run.hpp"
+#include "engine/machine/detail/test_wind_up.hpp"
 
 namespace pawl::engine {
 namespace {
 
 using json::Value;
 using testing::TestRun;
+using testing::undoable_and_undone;
 
 constexpr std::uint64_t kFirstSeed = 1;
 constexpr std::uint64_t kSeeds = 2000;
@@ -189,18 +190,6 @@ class Property : public ::testing::Test {
   static void behave_identically(std::uint64_t seeds, bool winds_up);
 };
 
-/// Executions of tasks that can be undone, and those of them that were.
-std::pair<int, int> undoable_and_undone(const Machine& machine) {
-  std::pair<int, int> counts{0, 0};
-  for (const auto& record : machine.records()) {
-    const auto& task = machine.plan().task(record.task);
-    if (!task.compensation.tasks.empty() && record.status == TaskStatus::completed) ++counts.first;
-    const bool ended = record.status == TaskStatus::completed || record.status == TaskStatus::faulted;
-    if (ended && task.reference.ends_with("/metadata/compensate")) ++counts.second;
-  }
-  return counts;
-}
-
 void Property::behave_identically(std::uint64_t seeds, bool winds_up) {
   int undoing = 0;
   for (auto seed = kFirstSeed; seed < kFirstSeed + seeds; ++seed) {
@@ -255,6 +244,32 @@ void Property::behave_identically(std::uint64_t seeds, bool winds_up) {
 TEST_F(Property, W7RestoredAndReplayedMachinesBehaveIdentically) { behave_identically(kSeeds, false); }
 
 TEST_F(Property, W10_SoDoThoseThatUndoWhatTheyDid) { behave_identically(kSeeds, true); }
+
+TEST_F(Property, W10_WhateverIsAskedAtAnyMomentWhatHadFinishedIsUndoneOnce) {
+  constexpr std::uint64_t kWorkflows = 400;
+  constexpr std::size_t kLongest = 40;
+  int positions = 0;
+  int undoing = 0;
+  for (auto seed = kFirstSeed; seed < kFirstSeed + kWorkflows; ++seed) {
+    const auto plan = random_plan(seed, false, true);
+    ASSERT_TRUE(plan);
+    Dice dice(seed + 11);
+    TestRun whole(plan, Value::object());
+    whole.checks = testing::Checks::keys;
+    while (!is_final(whole.phase()) && whole.events().size() < kLongest) {
+      const auto event = next_event(whole.machine(), seed, dice, false);
+      ASSERT_TRUE(event);
+      whole.apply(*event);
+    }
+    const auto next = [&](const Machine& machine) { return next_event(machine, seed, dice, false); };
+    const auto walked = testing::walk(
+        whole, [&] { return dice.chance(40); }, next);
+    ASSERT_FALSE(HasFailure()) << "seed " << seed;
+    positions += walked.first;
+    undoing += walked.second;
+  }
+  EXPECT_GT(undoing, 2500) << "of " << positions;
+}
 
 TEST_F(Property, AnyOrderOfIndependentCompletionsEndsInTheSameOutput) {
   int completed = 0;

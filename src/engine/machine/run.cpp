@@ -266,16 +266,17 @@ void Core::end_run(const Activation& from, const json::Value& result) {
     }
     open.output = result;
     close_record(open, TaskStatus::completed);
-    open.step = Step::ended;  // not cancelled: it is through
     note_finished(open);
+    open.step = Step::ended;  // not cancelled: it is through
   }
   complete_run(result);
 }
 
-/// Nothing stays in progress.
+/// Nothing stays in progress, but what is adrift.
 void Core::drop_all() {
   if (root != kNone) cancel_subtree(*activations[root]);
   root = kNone;
+  if (!wind_up.adrift.empty()) return;  // some of the queue may be its work; the rest is stale
   queue.clear();
   queue_head = 0;
 }
@@ -286,6 +287,9 @@ void Core::close(Phase final_phase) {
   suspended = false;
   ended_at = now;
   drop_all();
+  for (const auto list : std::exchange(wind_up.adrift, {})) cancel_subtree(*activations[list]);
+  queue.clear();
+  queue_head = 0;
   wind_up.stage = WindUp::Stage::main;
   if (final_phase == Phase::completed) {
     mailbox.reset();

@@ -24,13 +24,11 @@ bool is_parallel(const dsl::Task& task) {
 
 void Core::handle(const CancelRequested& event) {
   auto problem = make_error("runtime", 500, "Cancelled", event.reason.empty() ? std::string_view("The run was cancelled.") : event.reason);
-  const bool was_asked = std::exchange(wind_up.was_asked, true);
   if (wind_up.stage == WindUp::Stage::main) {
     remember_where();
     return end_main(Phase::cancelled, std::move(problem));
   }
-  suspended = false;
-  if (!was_asked) return;  // it is ending, and whoever asked first may not have known
+  if (!suspended) return;  // it is ending already, and whoever asks may not know
   remember_where();
   break_off(std::move(problem));
 }
@@ -126,7 +124,6 @@ void Core::handle(const RetryRequested& event) {
   error = {};
   ended_at.reset();
   phase = Phase::running;
-  wind_up.was_asked = false;
   wind_up.has_closed = false;
   if (!fault_point.chain.empty() && fault_point.chain.front().role == ListRole::finally) wind_up.stage = WindUp::Stage::finally;
   if (started_at == TimePoint{}) started_at = now;
@@ -176,6 +173,7 @@ bool Core::stops_at(const Activation& act) {
   started_at = {};  // it starts when it goes on
   wind_up.undid = false;
   wind_up.finished.clear();
+  wind_up.bytes = 0;
   close(Phase::cancelled);
   return true;
 }

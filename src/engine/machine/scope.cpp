@@ -18,10 +18,10 @@ json::Value describe_time(TimePoint time) {
 template <class Visit>
 bool each_bound(const Core& core, const Activation& list, const Visit& visit) {
   if (list.role == ListRole::finally || list.role == ListRole::undo) {
-    // An attempt of a `try` is undone because of the error that was caught; everything else at the end of the run.
-    const auto* attempt = core.parent_of(list);
-    const auto status = attempt != nullptr ? to_text(Phase::faulted) : to_text(core.wind_up.ending);
-    if (!visit("error", attempt != nullptr ? attempt->extra : core.wind_up.error) || !visit("status", json::Value(status))) return false;
+    // An attempt of a `try` is undone because of the error that was caught, which `extra` holds; everything else at the end of the run.
+    const bool is_of_try = !list.extra.is_null();
+    const auto status = is_of_try ? to_text(Phase::faulted) : to_text(core.wind_up.ending);
+    if (!visit("error", is_of_try ? list.extra : core.wind_up.error) || !visit("status", json::Value(status))) return false;
     if (list.role == ListRole::finally) return true;
     for (const auto& member : core.wind_up.finished[list.number].variables.members()) {
       if (!visit(member.name(), member.value)) return false;

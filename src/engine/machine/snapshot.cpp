@@ -263,6 +263,7 @@ void describe(Archive& archive, Finished& entry) {
   archive("context", entry.context);
   archive("variables", entry.variables);
   archive("error", entry.error);
+  archive("bytes", entry.bytes);
 }
 
 template <class Archive>
@@ -270,7 +271,6 @@ void describe(Archive& archive, WindUp& wind_up) {
   archive("stage", wind_up.stage);
   archive("undid", wind_up.undid);
   archive("closed", wind_up.has_closed);
-  archive("asked", wind_up.was_asked);
   archive("attempt", wind_up.attempt);
   archive("ending", wind_up.ending);
   archive("output", wind_up.output);
@@ -279,6 +279,8 @@ void describe(Archive& archive, WindUp& wind_up) {
   archive("point", wind_up.point);
   archive("record", wind_up.record, kNone);
   archive("finished", wind_up.finished);
+  archive("bytes", wind_up.bytes);
+  archive("adrift", wind_up.adrift);
 }
 
 template <class Archive>
@@ -455,6 +457,9 @@ bool is_sound(const Core& core) {
   }
   for (const auto& entry : core.wind_up.finished) {
     if (entry.task >= tasks || core.plan->task(entry.task).compensation.tasks.empty()) return false;
+  }
+  for (const auto id : core.wind_up.adrift) {
+    if (!slot_ok(id) || !is_undo(*core.activations[id]) || core.activations[id]->parent != kNone) return false;
   }
   for (const auto* point : {&core.fault_point, &core.wind_up.point}) {
     const auto stands = [&](const Activation& act) { return has_place(core, act) && fits(core, act); };

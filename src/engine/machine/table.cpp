@@ -21,16 +21,30 @@ Activation& Core::create(Kind kind, Activation* parent, std::uint32_t number) {
   act.kind = kind;
   act.number = number;
   if (parent != nullptr) {
-    act.parent = parent->id;
+    adopt(*parent, act);
     act.attempt = parent->attempt;
     act.max_attempt = parent->attempt;
     act.context_owner = parent->context_owner;
-    act.next_sibling = parent->first_child;
-    if (parent->first_child != kNone) activations[parent->first_child]->previous_sibling = id;
-    parent->first_child = id;
   }
   if (++live > limits.max_activations) overflow_ = true;
   return act;
+}
+
+void Core::adopt(Activation& parent, Activation& child) {
+  child.parent = parent.id;
+  child.next_sibling = parent.first_child;
+  if (parent.first_child != kNone) activations[parent.first_child]->previous_sibling = child.id;
+  parent.first_child = child.id;
+}
+
+void Core::detach(Activation& act) {
+  if (act.previous_sibling != kNone) {
+    activations[act.previous_sibling]->next_sibling = act.next_sibling;
+  } else if (act.parent != kNone) {
+    activations[act.parent]->first_child = act.next_sibling;
+  }
+  if (act.next_sibling != kNone) activations[act.next_sibling]->previous_sibling = act.previous_sibling;
+  act.parent = act.previous_sibling = act.next_sibling = kNone;
 }
 
 void Core::release(Activation& act) {
@@ -40,14 +54,9 @@ void Core::release(Activation& act) {
     auto& undone = wind_up.finished[act.number];
     undone.attempt = std::max(undone.attempt, act.max_attempt);
   }
-  if (act.previous_sibling != kNone) {
-    activations[act.previous_sibling]->next_sibling = act.next_sibling;
-  } else if (act.parent != kNone) {
-    activations[act.parent]->first_child = act.next_sibling;
-  }
   // Also of what was cancelled: its attempt numbers are used up.
   if (act.parent != kNone) activations[act.parent]->max_attempt = std::max(activations[act.parent]->max_attempt, act.max_attempt);
-  if (act.next_sibling != kNone) activations[act.next_sibling]->previous_sibling = act.previous_sibling;
+  detach(act);
   const auto id = act.id;
   act = Activation{};
   free_slots.push_back(id);
@@ -63,11 +72,16 @@ void Core::push(const Activation& act, WorkItem::Op op, TimerUse use, std::uint3
   queue.push_back({act.id, act.serial, op, use, number});
 }
 
-/// Depth first without recursion: go down to a leaf, free it, go on with its next sibling or its parent.
+/// Depth first without recursion: go down to a leaf, free it, go on with its next sibling or its parent. What undoes a task is not broken
+/// off by the end of what is around it.
 void Core::cancel_children(Activation& act) {
   while (act.first_child != kNone) {
     Activation* leaf = activations[act.first_child].get();
-    while (leaf->first_child != kNone) leaf = activations[leaf->first_child].get();
+    while (leaf->first_child != kNone && !is_undo(*leaf)) leaf = activations[leaf->first_child].get();
+    if (is_undo(*leaf)) {
+      set_adrift(*leaf);
+      continue;
+    }
     stop_waiting(*leaf);
     if (leaf->step != Step::ended) close_record(*leaf, TaskStatus::cancelled);
     release(*leaf);

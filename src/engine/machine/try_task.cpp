@@ -63,6 +63,10 @@ void Core::attempt_failed(Activation& act, const dsl::TryTask& body, json::Value
 }
 
 void Core::undo_attempt(Activation& act, const dsl::TryTask& body) {
+  for (const auto list : wind_up.adrift) {  // begun by a `try` in here, or by this one in an earlier round of a loop around it
+    const auto number = activations[list]->number;
+    if (stands_below(wind_up.finished[number], act)) return start_undo(&act, number);
+  }
   for (auto number = wind_up.finished.size(); number-- > act.cursor;) {
     const auto& entry = wind_up.finished[number];
     if (entry.status == Finished::Status::done && lies_in(entry, act)) return start_undo(&act, static_cast<std::uint32_t>(number));

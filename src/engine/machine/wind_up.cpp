@@ -5,8 +5,11 @@
 // - Each compensation and `finally` is a tree of activations of its own, one after the other, with a list as its root.
 // - A compensation that fails is noted in its `Finished`, and the next one runs. The run's error names those that failed.
 // - `finally` that fails makes the run fault; the error of the main part is its `cause`.
-// - A cancel while the run winds up counts, and changes nothing; the second one breaks off what is going on.
+// - A cancel while the run winds up changes nothing, unless the run is suspended: that breaks off what is going on.
 // - `try` with `metadata.compensate: true` undoes what a failed attempt had finished by the same means, below itself (try_task.cpp).
+// - A compensation that has begun goes on to its end, whatever happens around it: where a limit of time, a fault or a cancel takes away the
+//   `try`, it is set adrift, and whoever would undo the same task next takes it back: a `try` further out, or the run, which does not end
+//   before.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,6 +19,7 @@
 #include "base/assert.hpp"
 #include "engine/machine/detail/core.hpp"
 #include "engine/machine/dry_run.hpp"
+#include "json/size.hpp"
 
 namespace pawl::engine::detail {
 namespace {
@@ -24,6 +28,13 @@ using Stage = WindUp::Stage;
 using Status = Finished::Status;
 
 bool is_open(const Finished& entry) { return entry.status == Status::done; }
+
+/// About as many bytes as JSON, of what is in it once.
+std::size_t size_of(const Finished& entry) {
+  std::size_t bytes = 0;
+  for (const auto* value : {&entry.input, &entry.output, &entry.context, &entry.variables}) bytes += json::rough_size(*value);
+  return bytes;
+}
 
 }  // namespace
 
@@ -39,6 +50,7 @@ bool Core::is_undoing(const Activation& act) const {
 void Core::note_finished(const Activation& act) {
   const auto& task = task_of(act);
   if (task.compensation.tasks.empty() || wind_up.stage != Stage::main || is_undoing(act)) return;
+  if (act.step == Step::before) return;  // an extension has ended it before it did anything
   auto& entry = wind_up.finished.emplace_back();
   entry.task = act.task;
   entry.iteration = iteration_of(act);
@@ -47,6 +59,8 @@ void Core::note_finished(const Activation& act) {
   entry.output = act.output;
   entry.context = context_of(act);
   entry.variables = TaskScope(*this, parent_of(act), act.input).locals();
+  entry.bytes = size_of(entry);
+  wind_up.bytes += entry.bytes;
 }
 
 /// Calls that were answered while the run was suspended have been made: their tasks finish, so that they are undone.
@@ -56,7 +70,8 @@ void Core::take_answers() {
   for (auto i = queue_head; i < queue.size(); ++i) {
     const auto item = queue[i];
     auto* const act = item.op == WorkItem::Op::answered ? find(item) : nullptr;
-    if (act != nullptr && act->error.is_null() && !task_of(*act).compensation.tasks.empty()) answered(*act);
+    if (act == nullptr || is_undoing(*act)) continue;
+    if (act->error.is_null() && !task_of(*act).compensation.tasks.empty()) answered(*act);
   }
   fault_point = std::move(point);
   fault_record = record;
@@ -66,7 +81,9 @@ void Core::take_answers() {
 void Core::end_main(Phase ending, json::Value problem) {
   const bool has_begun = root != kNone;
   if (has_begun && ending != Phase::completed) take_answers();
-  const bool undoes = ending != Phase::completed && std::any_of(wind_up.finished.begin(), wind_up.finished.end(), is_open);
+  // What a `try` has begun to undo, and does not wait for any more, is awaited also by a run that completes.
+  const auto is_left = [&](const Finished& entry) { return is_open(entry) && (ending != Phase::completed || entry.attempt > 0); };
+  const bool undoes = std::any_of(wind_up.finished.begin(), wind_up.finished.end(), is_left);
   if (!has_begun || (!undoes && plan->finally.tasks.empty())) {
     output = std::exchange(wind_up.output, {});
     error = std::move(problem);
@@ -80,20 +97,24 @@ void Core::end_main(Phase ending, json::Value problem) {
   drop_all();
   suspended = false;
   if (!undoes) return start_finally();
-  wind_up.undid = true;
+  wind_up.undid = ending != Phase::completed;
   wind_up.stage = Stage::undoing;
   undo_next();
 }
 
 void Core::undo_next() {
+  if (!wind_up.adrift.empty()) return start_undo(nullptr, activations[wind_up.adrift.back()]->number);
   for (auto number = wind_up.finished.size(); number-- > 0;) {
-    if (is_open(wind_up.finished[number])) return start_undo(nullptr, static_cast<std::uint32_t>(number));
+    const auto& entry = wind_up.finished[number];
+    const bool is_left = is_open(entry) && (wind_up.ending != Phase::completed || entry.attempt > 0);
+    if (is_left) return start_undo(nullptr, static_cast<std::uint32_t>(number));
   }
   start_finally();
 }
 
 /// Below a `try`, or (`parent` is null) as what the run does now.
 void Core::start_undo(Activation* parent, std::uint32_t number) {
+  if (take_back(parent, number)) return;
   auto& list = create(Kind::list, parent, number);
   if (parent == nullptr) root = list.id;
   const auto& entry = wind_up.finished[number];
@@ -106,12 +127,44 @@ void Core::start_undo(Activation* parent, std::uint32_t number) {
     if (other.task == entry.task && other.iteration == entry.iteration) list.attempt = std::max(list.attempt, other.attempt + 1);
   }
   list.max_attempt = list.attempt;
+  wind_up.finished[number].attempt = list.attempt;
   list.owns_context = true;
   list.context_owner = list.id;
   list.context = entry.context;
   list.output = entry.output;
+  if (parent != nullptr) list.extra = parent->extra;
   if (parent == nullptr && info.dry_run) list.timeout_timer = set_timer(list, kDryRunTime, TimerUse::run_timeout);
   step_list(list);
+}
+
+void Core::set_adrift(Activation& list) {
+  detach(list);
+  wind_up.adrift.push_back(list.id);
+}
+
+/// Of what is under way: from now on it is awaited there.
+bool Core::take_back(Activation* parent, std::uint32_t number) {
+  auto& adrift = wind_up.adrift;
+  const auto found = std::find_if(adrift.begin(), adrift.end(), [&](ActivationId list) { return activations[list]->number == number; });
+  if (found == adrift.end()) return false;
+  auto& list = *activations[*found];
+  adrift.erase(found);
+  if (parent != nullptr) {
+    adopt(*parent, list);
+  } else {
+    root = list.id;
+    if (info.dry_run && list.timeout_timer == 0) list.timeout_timer = set_timer(list, kDryRunTime, TimerUse::run_timeout);
+  }
+  return true;
+}
+
+/// One that nobody waits for yet has ended.
+void Core::drifted(Activation& list) {
+  std::erase(wind_up.adrift, list.id);
+  const auto number = list.number;
+  auto problem = list.ending == Ending::faulted ? std::move(list.error) : json::Value();
+  release(list);
+  undone(number, std::move(problem));
 }
 
 /// A compensation has ended. What it needed is not needed any more, unless it failed: then it can be retried.
@@ -120,6 +173,7 @@ void Core::undone(std::uint32_t number, json::Value problem) {
   entry.status = problem.is_null() ? Status::undone : Status::failed;
   entry.error = std::move(problem);
   if (entry.status == Status::failed) return;
+  wind_up.bytes -= std::exchange(entry.bytes, 0);
   entry.input = {};
   entry.output = {};
   entry.context = {};
@@ -157,7 +211,11 @@ void Core::part_ended(json::Value problem) {
 }
 
 void Core::break_off(json::Value problem) {
-  if (wind_up.stage == Stage::undoing) undone(activations[root]->number, problem);
+  if (wind_up.stage == Stage::undoing) {
+    wind_up.undid = true;
+    undone(activations[root]->number, problem);
+    for (const auto list : wind_up.adrift) undone(activations[list]->number, problem);
+  }
   finish(Phase::cancelled, std::move(problem));
 }
 
@@ -204,7 +262,10 @@ json::Value Core::undo_failures(const Activation* within) const {
 /// Whether it finished below this very execution of a `try`.
 bool Core::lies_in(const Finished& entry, const Activation& act) const {
   const auto index = static_cast<std::size_t>(&entry - wind_up.finished.data());
-  if (index < act.cursor) return false;
+  return index >= act.cursor && stands_below(entry, act);
+}
+
+bool Core::stands_below(const Finished& entry, const Activation& act) const {
   auto task = plan->task(entry.task).parent;
   while (task != dsl::kNoTask && task != act.task) task = plan->task(task).parent;
   const auto rounds = iteration_of(act);
@@ -232,7 +293,6 @@ void Core::undo_again() {
   error = {};
   ended_at.reset();
   phase = Phase::running;
-  wind_up.was_asked = false;
   wind_up.stage = Stage::undoing;
   wind_up.point = std::exchange(fault_point, {});
   undo_next();

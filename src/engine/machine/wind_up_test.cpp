@@ -1,38 +1,18 @@
-// Compensations and `finally`: what a run does when its main part is over.
+// Compensations: what a run that faulted or was cancelled undoes.
 #include <gmock/gmock.h>
 
-#include <map>
-
-#include "engine/machine/detail/test_run.hpp"
+#include "engine/machine/detail/test_wind_up.hpp"
 
 namespace pawl::engine {
 namespace {
 
 using json::Value;
+using testing::arguments;
+using testing::booking;
+using testing::kBookings;
 using testing::parsed;
 using testing::TestRun;
-
-/// Below the head of a document with this `finally`.
-dsl::PlanPtr with_finally(const std::string& finally, const std::string& body) {
-  const testing::TestCatalog catalog;
-  auto compiled = dsl::compile(
-      "document: {dsl: '1.0.3', namespace: tests, name: machine, version: '1.0.0', metadata: {finally: " + finally + "}}\n" + body,
-      catalog);
-  for (const auto& finding : compiled.findings) ADD_FAILURE() << finding.pointer << " " << finding.message;
-  return compiled.value ? *compiled.value : nullptr;
-}
-
-/// A call that can be undone by one that is told what it gave.
-std::string booking(const std::string& name, const std::string& more = "") {
-  return name + ": {call: fetch, with: {book: " + name + "}, " + more + "metadata: {compensate: {call: fetch, with: {undo: " + name +
-         ", id: '${ $task.output }', input: '${ $task.input }', why: '${ $error.title }', how: '${ $status }'}}}}";
-}
-
-const std::string kBookings = "do: [{" + booking("a") + "}, {" + booking("b") + "}, {c: {call: charge}}]";
-
-std::string arguments(const TestRun& run, std::string_view name) { return json::to_text(run.pending_effect(name).arguments); }
-
-// ---- compensation ----------------------------------------------------------------------------------------------------------------
+using testing::with_finally;
 
 TEST(Compensation, W10_OfAFaultedRunUndoesWhatFinishedNewestFirst) {
   TestRun run(kBookings, R"({"order": 7})");
@@ -257,28 +237,148 @@ TEST(Compensation, W10_ATryThatSaysSoUndoesAFailedAttemptBeforeAnythingElse) {
   run.verify();
 }
 
-TEST(Compensation, W10_AnAttemptThatIsBeingUndoneIsUndoneByTheRunWhenThatEnds) {
-  TestRun run("do: [{t: {try: [{" + booking("a") + "}, {" + booking("b") +
-              "}, {c: {call: fetch}}], metadata: {compensate: true}, catch: {}}}]");
-  run.succeed("a");
-  run.succeed("b");
-  run.fail("c");
-  run.succeed("compensate b");
-  run.apply(CancelRequested{});
-  EXPECT_THAT(run.pending(), ::testing::ElementsAre("compensate a"));
-  EXPECT_EQ(run.pending_effect("compensate a").step.attempt, 2U) << "the first was broken off";
-  run.succeed("compensate a");
-  EXPECT_EQ(run.phase(), Phase::cancelled);
+TEST(Compensation, W10_OneThatATryHasBegunGoesOnWhenTheRunEnds) {
+  const auto body = "timeout: {after: {hours: 1}}\ndo: [{t: {try: [{" + booking("a") + "}, {" + booking("b") +
+                    "}, {c: {call: fetch}}], metadata: {compensate: true}, catch: {}}}]";
+  const std::pair<std::string_view, std::function<void(TestRun&)>> ends[] = {
+      {"cancelled", [](TestRun& run) { run.apply(CancelRequested{}); }},
+      {"out of time", [](TestRun& run) { run.fire(); }},
+      {"cancelled while suspended",
+       [](TestRun& run) {
+         run.apply(SuspendRequested{});
+         run.apply(CancelRequested{});
+       }},
+  };
+  for (const auto& [name, end] : ends) {
+    SCOPED_TRACE(name);
+    TestRun run(body);
+    run.succeed("a");
+    run.succeed("b");
+    run.fail("c");
+    const auto begun = run.pending_effect("compensate b");
+    end(run);
+    EXPECT_EQ(run.count<CancelEffect>(), 0U) << "it is not broken off";
+    ASSERT_THAT(run.pending(), ::testing::ElementsAre("compensate b")) << "nor begun once more, and the next waits";
+    EXPECT_EQ(run.pending_effect("compensate b").effect, begun.effect);
+    run.succeed("compensate b");
+    EXPECT_EQ(run.pending_effect("compensate a").step.attempt, 1U);
+    run.succeed("compensate a");
+    EXPECT_TRUE(is_final(run.phase()));
+    EXPECT_EQ(run.history(), "t:cancelled a:completed b:completed c:faulted compensate b:completed compensate a:completed");
+    run.verify();
+  }
 }
 
-TEST(Compensation, W10_TheSecondCancelBreaksItOffAndARetryGoesOn) {
+TEST(Compensation, W10_WhatWasAnsweredOfItWhileTheRunWasSuspendedIsKnownToItsEnd) {
+  TestRun run("do: [{t: {try: [{" + booking("a") + "}, {c: {call: fetch}}], metadata: {compensate: true}, catch: {}}}]");
+  run.succeed("a");
+  run.fail("c");
+  run.apply(SuspendRequested{});
+  run.succeed("compensate a");
+  run.apply(CancelRequested{});
+  EXPECT_EQ(run.phase(), Phase::cancelled);
+  EXPECT_TRUE(run.pending().empty());
+  EXPECT_EQ(run.machine().check_retry({}).error().code, "run.not_retryable") << "everything is undone";
+  run.verify();
+}
+
+TEST(Compensation, W10_OneThatHasBegunOutlivesALimitOfTimeAroundItsTry) {
+  const std::string inner = "try: [{" + booking("a") + "}, {c: {call: fetch}}], metadata: {compensate: true}, catch: {}";
+  // A `try` further out that undoes waits for it, and does not begin it again.
+  TestRun outer("do: [{o: {try: [{" + booking("f") + "}, {t: {" + inner +
+                ", timeout: {after: {seconds: 5}}}}], metadata: {compensate: true}, catch: {do: [{k: {call: fetch}}]}}}]");
+  outer.succeed("f");
+  outer.succeed("a");
+  outer.fail("c");
+  outer.fire();
+  EXPECT_THAT(outer.pending(), ::testing::ElementsAre("compensate a"));
+  outer.succeed("compensate a");
+  EXPECT_THAT(outer.pending(), ::testing::ElementsAre("compensate f"));
+  outer.succeed("compensate f");
+  EXPECT_THAT(outer.pending(), ::testing::ElementsAre("k"));
+  outer.succeed("k", "1");
+  EXPECT_EQ(outer.output(), "1");
+  outer.verify();
+  // One that does not goes on beside it; the run ends after both.
+  TestRun beside("do: [{o: {try: [{t: {" + inner + ", timeout: {after: {seconds: 5}}}}], catch: {do: [{k: {call: fetch}}]}}}]");
+  beside.succeed("a");
+  beside.fail("c");
+  const auto why = arguments(beside, "compensate a");
+  beside.fire();
+  EXPECT_THAT(beside.pending(), ::testing::UnorderedElementsAre("compensate a", "k"));
+  beside.succeed("k", "1");
+  EXPECT_EQ(beside.phase(), Phase::running);
+  EXPECT_EQ(arguments(beside, "compensate a"), why);
+  beside.succeed("compensate a");
+  EXPECT_EQ(beside.output(), "1");
+  beside.verify();
+  // Where everything around fails, too, the run takes it over.
+  TestRun alone("do: [{t: {" + inner + ", timeout: {after: {seconds: 5}}}}]");
+  alone.succeed("a");
+  alone.fail("c");
+  alone.fire();
+  alone.succeed("compensate a");
+  EXPECT_EQ(alone.error_kind(), "timeout");
+  EXPECT_EQ(alone.history(), "t:faulted a:completed c:faulted compensate a:completed");
+}
+
+TEST(Compensation, W10_SeveralThatHaveBegunInBranchesAllGoOn) {
+  const auto branch = [](const std::string& name) {
+    return "{t" + name + ": {try: [{" + booking(name) + "}, {c" + name + ": {call: fetch}}], metadata: {compensate: true}, catch: {}}}";
+  };
+  const auto begun = [&](TestRun& run) {
+    for (const auto* name : {"a", "b"}) run.succeed(name);
+    for (const auto* name : {"ca", "cb"}) run.fail(name);
+    EXPECT_THAT(run.pending(), ::testing::ElementsAre("x", "compensate a", "compensate b"));
+  };
+  const auto body = "do: [{f: {fork: {branches: [" + branch("a") + ", " + branch("b") + ", {x: {call: charge}}]}}}]";
+  TestRun run(body);
+  begun(run);
+  run.fail("x");
+  EXPECT_THAT(run.pending(), ::testing::ElementsAre("compensate a", "compensate b"));
+  run.succeed("compensate a");
+  run.fail("compensate b");
+  EXPECT_EQ(run.phase(), Phase::faulted);
+  EXPECT_EQ(run.error("detail"), "Not undone: /do/0/f/fork/branches/1/tb/try/0/b");
+  run.verify();
+
+  TestRun stopped(body);
+  begun(stopped);
+  stopped.apply(CancelRequested{});
+  EXPECT_THAT(stopped.pending(), ::testing::ElementsAre("compensate a", "compensate b"));
+  stopped.apply(SuspendRequested{});
+  stopped.apply(CancelRequested{});
+  EXPECT_EQ(stopped.phase(), Phase::cancelled) << "broken off";
+  EXPECT_EQ(stopped.machine().error().get("cause").get("compensation_failures").size(), 2U);
+  stopped.apply(RetryRequested{});
+  stopped.succeed("compensate b");
+  stopped.succeed("compensate a");
+  EXPECT_EQ(stopped.phase(), Phase::cancelled);
+  stopped.verify();
+
+  TestRun over("do: [{f: {fork: {branches: [" + branch("a") + ", {x: {call: fetch, then: end}}]}}}, {y: {call: fetch}}]");
+  over.succeed("a");
+  over.fail("ca");
+  over.succeed("x", "7");
+  EXPECT_THAT(over.pending(), ::testing::ElementsAre("compensate a")) << "a run that completes waits for it as well";
+  over.apply(CancelRequested{});
+  over.succeed("compensate a");
+  EXPECT_EQ(over.output(), "7");
+  over.verify();
+}
+
+TEST(Compensation, W10_NoCancelBreaksItOffButOfASuspendedRunAndARetryGoesOn) {
   auto plan = with_finally("[{f: {call: fetch}}]", kBookings);
   TestRun run(plan, Value::object());
   run.succeed("a");
   run.succeed("b");
   run.fail("c");
-  run.apply(CancelRequested{"what is it doing?"});
-  EXPECT_THAT(run.pending(), ::testing::ElementsAre("compensate b")) << "it was ending already";
+  for (const auto* reason : {"replaced", "replaced again", "what is it doing?"}) {
+    run.apply(CancelRequested{reason});
+    EXPECT_THAT(run.pending(), ::testing::ElementsAre("compensate b")) << "it was ending already";
+    EXPECT_EQ(run.phase(), Phase::running);
+  }
+  run.apply(SuspendRequested{});
   run.apply(CancelRequested{"stop"});
   EXPECT_EQ(run.phase(), Phase::cancelled);
   EXPECT_EQ(run.error("detail"), "stop");
@@ -340,267 +440,41 @@ TEST(Compensation, W10_HasABound) {
   EXPECT_EQ(run.error("title"), "Too many tasks to undo");
 }
 
-// ---- finally -------------------------------------------------------------------------------------------------------------------
-
-TEST(Finally, W10_RunsOnceAtEveryEndAndChangesNothingAboutIt) {
-  const auto plan = with_finally(
-      "[{f: {call: fetch, with: {how: '${ $status }', why: '${ $error.title }', context: '${ $context }', data: '${ . }', "
-      "id: '${ $workflow.id | length }'}}}, {g: {set: {x: 1}}}]",
-      "timeout: {after: {seconds: 9}}\ndo: [{a: {call: fetch, export: {as: '{ a: . }'}}}]");
-  struct Case {
-    std::string_view name;
-    std::function<void(TestRun&)> end;
-    Phase phase;
-    std::string_view arguments;
-  };
-  const Case cases[] = {
-      {"completed", [](TestRun& run) { run.succeed("a", "1"); }, Phase::completed,
-       R"({"how":"completed","why":null,"context":{"a":1},"data":1,"id":36})"},
-      {"faulted", [](TestRun& run) { run.fail("a"); }, Phase::faulted,
-       R"({"how":"faulted","why":"Failed","context":{"in":1},"data":null,"id":36})"},
-      {"cancelled", [](TestRun& run) { run.apply(CancelRequested{}); }, Phase::cancelled,
-       R"({"how":"cancelled","why":"Cancelled","context":{"in":1},"data":null,"id":36})"},
-      {"out of time", [](TestRun& run) { run.fire(); }, Phase::faulted,
-       R"({"how":"faulted","why":"Timeout","context":{"in":1},"data":null,"id":36})"},
-  };
-  for (const auto& each : cases) {
-    SCOPED_TRACE(each.name);
-    TestRun run(plan, parsed(R"({"in":1})"));
-    each.end(run);
-    EXPECT_EQ(run.phase(), Phase::running);
-    EXPECT_EQ(run.machine().waiting_reason(), "answer of fetch /document/metadata/finally/0/f");
-    EXPECT_EQ(arguments(run, "f"), each.arguments);
-    run.succeed("f", "7");
-    EXPECT_EQ(run.phase(), each.phase);
-    EXPECT_EQ(json::to_text(run.machine().output()), each.phase == Phase::completed ? "1" : "null");
-    EXPECT_THAT(run.history(), ::testing::HasSubstr("f:completed g:completed"));
-    run.verify();
+TEST(Compensation, W10_WhatAnExtensionEndedBeforeItDidAnythingIsNotUndone) {
+  for (const auto* flow : {"exit", "end"}) {
+    for (const bool wanted : {true, false}) {
+      SCOPED_TRACE(flow);
+      TestRun run("use: {extensions: [{e: {extend: call, when: '${ $task.name == \"a\" }', before: [{s: {set: {x: 1}, if: '${ " +
+                  std::string(wanted ? "true" : "false") + " }', then: " + flow + "}}]}}]}\n" +
+                  "output: {schema: {document: {type: string}}}\ndo: [{" + booking("a") + "}, {c: {set: {y: 2}}}]");
+      if (!wanted && run.pending().size() == 1) run.succeed("a", "1");
+      EXPECT_EQ(run.pending().size(), wanted ? 0U : 1U) << "compensate a";
+      if (!wanted) run.succeed("compensate a");
+      EXPECT_EQ(run.phase(), Phase::faulted) << "the output is no text";
+    }
   }
 }
 
-TEST(Finally, W10_ThatFailsMakesTheRunFaultWithTheFirstErrorAsItsCause) {
-  const auto plan = with_finally("[{f: {call: fetch}}]", "do: [{a: {call: fetch}}]");
-  TestRun fine(plan, Value::object());
-  fine.succeed("a", "1");
-  fine.fail("f", 503);
-  EXPECT_EQ(fine.phase(), Phase::faulted);
-  EXPECT_EQ(fine.error("instance"), "/document/metadata/finally/0/f");
-  EXPECT_EQ(fine.machine().error().find("cause"), nullptr);
-  fine.apply(RetryRequested{});
-  EXPECT_THAT(fine.pending(), ::testing::ElementsAre("f")) << "only that is left to do";
-  fine.succeed("f");
-  EXPECT_EQ(fine.output(), "1");
-  EXPECT_EQ(fine.history(), "a:completed f:completed#2");
-  fine.verify();
-
-  TestRun both(plan, Value::object());
-  both.fail("a", 500);
-  both.fail("f", 503);
-  EXPECT_EQ(both.error("status"), "503");
-  EXPECT_EQ(both.machine().error().get("cause").get("instance"), Value("/do/0/a"));
-  both.apply(RetryRequested{});
-  EXPECT_THAT(both.pending(), ::testing::ElementsAre("a")) << "the main part is what goes on";
-  both.succeed("a", "2");
-  EXPECT_EQ(both.pending_effect("f").step.attempt, 2U) << "it ends once more";
-  both.succeed("f");
-  EXPECT_EQ(both.output(), "2");
-  both.verify();
-}
-
-TEST(Finally, W10_ComesAfterTheCompensations) {
-  TestRun run(with_finally("[{f: {call: fetch, with: {why: '${ $error.title }'}}}]", kBookings), Value::object());
-  run.succeed("a");
-  run.succeed("b");
-  run.fail("c");
-  run.succeed("compensate b");
-  run.fail("compensate a");
-  run.succeed("f");
-  EXPECT_EQ(run.phase(), Phase::faulted);
-  EXPECT_EQ(run.error("detail"), "Not undone: /do/0/a");
-  run.apply(RetryRequested{});
-  run.succeed("compensate a");
-  EXPECT_EQ(run.phase(), Phase::faulted) << "`finally` has run";
-  run.verify();
-}
-
-TEST(Finally, W10_TheSecondCancelEndsIt) {
-  const auto plan = with_finally("[{f: {call: fetch}}, {g: {call: fetch}}]", "do: [{a: {call: fetch}}]");
-  TestRun run(plan, Value::object());
-  run.apply(CancelRequested{"first"});
-  run.succeed("f");
-  run.apply(CancelRequested{"second"});
-  EXPECT_EQ(run.phase(), Phase::cancelled);
-  EXPECT_EQ(run.error("detail"), "second");
-  EXPECT_EQ(run.machine().error().get("cause").get("detail"), Value("first"));
-  EXPECT_EQ(run.history(), "a:cancelled f:completed g:cancelled");
-
-  TestRun through(plan, Value::object());
-  through.succeed("a", "1");
-  through.apply(CancelRequested{});
-  EXPECT_THAT(through.pending(), ::testing::ElementsAre("f")) << "the main part had completed";
-  through.apply(CancelRequested{});
-  EXPECT_EQ(through.phase(), Phase::cancelled);
-  through.apply(RetryRequested{});
-  through.succeed("f");
-  through.succeed("g");
-  EXPECT_EQ(through.output(), "1");
-  through.verify();
-}
-
-TEST(Finally, W10_MayWaitListenAndBeSuspended) {
-  TestRun run(with_finally("[{w: {wait: {seconds: 5}}}, {l: {listen: {to: {one: {with: {type: go}}}}}}, {f: {call: fetch}}]",
-                           "do: [{a: {call: fetch}}]"),
-              Value::object());
-  run.succeed("a", "1");
-  EXPECT_EQ(run.phase(), Phase::waiting);
-  EXPECT_EQ(run.fire(), Millis(5000));
-  run.message("go");
-  run.apply(SuspendRequested{});
-  EXPECT_EQ(run.phase(), Phase::suspended);
-  run.succeed("f");
-  EXPECT_EQ(run.phase(), Phase::suspended);
-  run.apply(ResumeRequested{});
-  EXPECT_EQ(run.output(), "1");
-}
-
-TEST(Finally, W10_EndsEarlyByThenAndOfATaskListIsAGraph) {
-  TestRun run(with_finally("[{f: {call: fetch, then: end}}, {g: {call: fetch}}]", "do: [{a: {call: fetch}}]"), Value::object());
-  run.succeed("a", "1");
-  run.succeed("f");
-  EXPECT_EQ(run.output(), "1");
-  TestRun list(
-      "name: list\nmetadata: {finally: [{id: x, type: fetch, params: {how: '${ $status }', data: '${ .input }'}}, {id: y, type: fetch, "
-      "depends_on: [x]}]}\n"
-      "tasks: [{id: a, type: fetch}]");
-  list.succeed("a", "1");
-  EXPECT_EQ(arguments(list, "x"), R"({"how":"completed","data":{"a":1}})");
-  list.succeed("x");
-  list.succeed("y");
-  EXPECT_EQ(list.output(), R"({"a":1})");
-  EXPECT_EQ(list.history(), "a:completed x:completed y:completed");
-}
-
-TEST(Finally, W10_DoesNotRunForWhatNeverBegan) {
+TEST(Compensation, W10_WhatIsKeptForItHasABound) {
   const auto plan =
-      with_finally("[{f: {call: fetch}}]", "input: {schema: {document: {type: object, required: [id]}}}\ndo: [{a: {call: fetch}}]");
-  Machine queued(plan, testing::test_info());
+      testing::plan_of("do: [{l: {for: {in: '[range(50)]'}, do: [{x: {call: fetch, metadata: {compensate: {call: fetch}}}}]}}]");
+  Machine machine(plan, testing::test_info());
   std::vector<Action> actions;
-  queued.apply({TimePoint{Millis(1)}, RunQueued{Value::object()}}, actions);
-  queued.apply({TimePoint{Millis(2)}, CancelRequested{}}, actions);
-  EXPECT_EQ(queued.phase(), Phase::cancelled);
-  TestRun wrong(plan, parsed(R"({"x":1})"));
-  EXPECT_THAT(wrong.pending(), ::testing::ElementsAre("f")) << "it began, and its input was refused";
-  wrong.succeed("f");
-  EXPECT_EQ(wrong.error("instance"), "/input");
-  wrong.apply(RetryRequested{"", parsed(R"({"id":1})")});
-  wrong.succeed("a", "2");
-  wrong.succeed("f");
-  EXPECT_EQ(wrong.output(), "2");
-}
-
-TEST(Finally, W10_ARunawayMainPartLeavesItRoom) {
-  const MachineLimits limits{.max_transitions = 100};
-  const auto plan = with_finally("[{f: {call: fetch}}]", "do: [{a: {set: {x: 1}, then: b}}, {b: {set: {x: 1}, then: a}}]");
-  TestRun run(plan, Value::object(), limits);
-  EXPECT_THAT(run.pending(), ::testing::ElementsAre("f"));
-  run.succeed("f");
-  EXPECT_EQ(run.error("title"), "Too many steps");
-  const auto endless = with_finally("[{a: {set: {x: 1}, then: b}}, {b: {set: {x: 1}, then: a}}]", "do: [{c: {set: {x: 1}}}]");
-  EXPECT_EQ(TestRun(endless, Value::object(), limits).error("title"), "Too many steps");
-}
-
-TEST(Finally, W10_ForksMayBeginInIt) {
-  TestRun run(with_finally("[{f: {call: fetch}}, {g: {call: fetch, with: {x: '${ . }'}}}]", "do: [{a: {call: fetch}}]"), Value::object());
-  run.succeed("a", "1");
-  run.succeed("f", "2");
-  run.succeed("g");
-  Machine fork(run.plan(), testing::test_info());
-  std::vector<Action> actions;
-  const std::string from = "/document/metadata/finally/1/g";
-  fork.apply({run.now(), RetryRequested{from, {}}}, actions);
-  for (const auto& event : run.events()) {
-    fork.apply(event, actions);
-    if (is_final(fork.phase())) break;
+  const Value large(std::string(std::size_t{30} << 20U, 'x'));
+  machine.apply({TimePoint{Millis(1)}, RunStarted{Value::object()}}, actions);
+  int done = 0;
+  while (machine.plan().task(machine.pending_effects().at(0).step.task).name == "x") {
+    machine.apply({TimePoint{Millis(1)}, EffectSucceeded{machine.pending_effects()[0].effect, large, {}}}, actions);
+    ++done;
   }
-  ASSERT_TRUE(fork.check_retry({from, {}}).has_value());
-  fork.apply({run.now(), RetryRequested{from, {}}}, actions);
-  ASSERT_EQ(fork.pending_effects().size(), 1U);
-  EXPECT_EQ(json::to_text(fork.pending_effects()[0].arguments), R"({"x":2})");
-  fork.apply({run.now(), EffectSucceeded{fork.pending_effects()[0].effect, Value(1), {}}}, actions);
-  EXPECT_EQ(json::to_text(fork.output()), "1");
+  EXPECT_LT(done, 10);
+  while (!is_final(machine.phase()))
+    machine.apply({TimePoint{Millis(1)}, EffectSucceeded{machine.pending_effects().at(0).effect, Value(1), {}}}, actions);
+  EXPECT_EQ(machine.error().get("title"), Value("Too much to undo"));
+  EXPECT_EQ(machine.error().get("instance"), Value("/do/0/l/do/0/x"));
 }
 
-// ---- crashes -------------------------------------------------------------------------------------------------------------------
-
-/// What a world without memory answers follows from the step.
-decltype(Event::body) answer(const Machine& machine, const StartEffect& effect) {
-  const auto& name = machine.plan().task(effect.step.task).name;
-  const bool fails = name == "boom" || name == "compensate b" || (name == "inner" && effect.step.attempt == 1);
-  if (fails) return EffectFailed{effect.effect, make_error("communication", 503, "Down", name), {}};
-  return EffectSucceeded{effect.effect, Value(name + std::to_string(effect.step.attempt)), {}};
-}
-
-void go_on(Machine& machine, std::map<std::string, int>& ledger, std::vector<Event>& events) {
-  std::vector<Action> actions;
-  const TimePoint now{Millis(1'760'000'000'000)};
-  while (!is_final(machine.phase())) {
-    const auto pending = machine.pending_effects();
-    const auto timers = machine.pending_timers();
-    ASSERT_FALSE(pending.empty() && timers.empty());
-    if (pending.empty()) {
-      events.push_back({now, TimerFired{timers[0].timer}});
-    } else {
-      ASSERT_EQ(++ledger[idempotency_key(machine.info().id, pending[0].step)], 1) << "a step that had ended is made again";
-      events.push_back({now, answer(machine, pending[0])});
-    }
-    actions.clear();
-    machine.apply(events.back(), actions);
-  }
-}
-
-TEST(WindUpCrash, W10_AfterEveryEventNothingFinishedIsRepeatedAndTheEndIsTheSame) {
-  const auto plan = with_finally("[{f: {call: fetch}}, {p: {fork: {branches: [{q: {call: fetch}}, {r: {call: fetch}}]}}}]",
-                                 "do: [{" + booking("a") + "}, {l: {for: {in: '[range(3)]'}, do: [{" + booking("x") +
-                                     "}], metadata: {concurrency: 3}}}, {" + booking("b") + "}, {t: {try: [{" + booking("d") +
-                                     "}, {inner: {call: fetch}}], metadata: {compensate: true}, catch: {retry: {delay: {seconds: 1}, "
-                                     "limit: {attempt: {count: 2}}}}}}, {boom: {call: fetch}}]");
-  ASSERT_TRUE(plan);
-  std::vector<Event> events{{TimePoint{Millis(1'760'000'000'000)}, RunStarted{Value::object()}}};
-  Machine whole(plan, testing::test_info());
-  std::vector<Action> actions;
-  whole.apply(events[0], actions);
-  std::map<std::string, int> ledger;
-  go_on(whole, ledger, events);
-  ASSERT_EQ(whole.phase(), Phase::faulted);
-  EXPECT_EQ(whole.error().get("compensation_failures").size(), 1U);
-  ASSERT_GT(events.size(), 18U);
-  for (std::size_t crash = 1; crash < events.size(); ++crash) {
-    SCOPED_TRACE(crash);
-    Machine machine(plan, testing::test_info());
-    std::map<std::string, int> known;
-    for (std::size_t i = 0; i < crash; ++i) {
-      for (const auto& effect : machine.pending_effects()) {
-        const auto* ok = std::get_if<EffectSucceeded>(&events[i].body);
-        const auto* bad = std::get_if<EffectFailed>(&events[i].body);
-        if ((ok != nullptr && ok->effect == effect.effect) || (bad != nullptr && bad->effect == effect.effect))
-          ++known[idempotency_key(machine.info().id, effect.step)];
-      }
-      actions.clear();
-      machine.apply(events[i], actions);
-      if (crash % 2 == 0 && i == crash / 2) {
-        auto restored = Machine::restore(plan, testing::test_info(), parsed(json::to_text(machine.snapshot())));
-        ASSERT_TRUE(restored.has_value());
-        machine = std::move(restored).value();
-      }
-    }
-    std::vector<Event> rest;
-    go_on(machine, known, rest);
-    EXPECT_EQ(known, ledger) << "the same steps, each of them once";
-    EXPECT_EQ(json::to_text(machine.error()), json::to_text(whole.error()));
-    EXPECT_EQ(json::to_text(machine.snapshot()), json::to_text(whole.snapshot()));
-    if (HasFailure()) return;
-  }
-}
+// ---- snapshots ----------------------------------------------------------------------------------------------------------------
 
 TEST(WindUpSnapshot, ADamagedOneIsRefused) {
   TestRun run(kBookings);

@@ -113,18 +113,24 @@ class Core {
   void take_answers();
   void undo_next();
   void start_undo(Activation* parent, std::uint32_t number);
+  void set_adrift(Activation& list);
+  [[nodiscard]] bool take_back(Activation* parent, std::uint32_t number);
+  void drifted(Activation& list);
   void undone(std::uint32_t number, json::Value problem);
   void start_finally();
   void part_ended(json::Value problem);
   void break_off(json::Value problem);
   void finish(Phase last, json::Value problem);
   [[nodiscard]] json::Value undo_failures(const Activation* within) const;
+  [[nodiscard]] bool stands_below(const Finished& entry, const Activation& act) const;
   [[nodiscard]] bool lies_in(const Finished& entry, const Activation& act) const;
   [[nodiscard]] Result<void> check_undo_again(const RetryRequested& request) const;
   void undo_again();
 
   // table.cpp: activations, effects, timers
   Activation& create(Kind kind, Activation* parent, std::uint32_t number);
+  void adopt(Activation& parent, Activation& child);
+  void detach(Activation& act);
   void release(Activation& act);
   void cancel_children(Activation& act);
   void cancel_subtree(Activation& act);
@@ -351,6 +357,9 @@ class Core {
 
 /// Limit of what one expression, or a run's input or output, may come to as JSON text.
 inline constexpr std::size_t kMaxValueBytes = 32U << 20U;
+
+/// About what is kept to undo finished tasks, as JSON; beyond it the next one that could be undone faults before it starts.
+inline constexpr std::uint64_t kMaxUndoableBytes = 256U << 20U;
 
 /// What people are to judge must be something that a person can look at; and it lies in the inbox once more.
 inline constexpr std::size_t kMaxApprovalData = 256U << 10U;

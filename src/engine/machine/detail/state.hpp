@@ -118,6 +118,9 @@ struct Activation {
   const dsl::TaskList* tasks = nullptr;  ///< list: what it runs; derived from owner and role
 };
 
+/// The root of what undoes a task.
+[[nodiscard]] inline bool is_undo(const Activation& act) { return act.kind == Kind::list && act.role == ListRole::undo; }
+
 enum class TimerUse : std::uint8_t { wait, retry, child_retry, timeout, attempt_limit, run_timeout, approval, agent_time };
 
 struct PendingTimer {
@@ -189,7 +192,8 @@ struct Finished {
   Status status = Status::done;
   dsl::TaskIndex task = dsl::kNoTask;
   std::vector<std::uint32_t> iteration;
-  std::uint32_t attempt = 0;  ///< highest number that undoing it has used
+  std::uint32_t attempt = 0;  ///< highest number that undoing it has used; 0: that has not begun
+  std::uint64_t bytes = 0;    ///< about what is kept here
   TimePoint started_at{};
   json::Value input;
   json::Value output;
@@ -213,7 +217,6 @@ struct WindUp {
   Stage stage = Stage::main;
   bool undid = false;         ///< the run's compensations have begun: its main part cannot go on any more
   bool has_closed = false;    ///< `finally` has run
-  bool was_asked = false;     ///< to cancel: the next time what winds up is broken off
   std::uint32_t attempt = 0;  ///< highest number that `finally` has used
   // Of the main part:
   Phase ending = Phase::pending;
@@ -222,7 +225,9 @@ struct WindUp {
   json::Value context;
   FaultPoint point;
   std::uint32_t record = kNone;
-  std::vector<Finished> finished;  ///< in the order in which they did
+  std::vector<Finished> finished;      ///< in the order in which they did
+  std::uint64_t bytes = 0;             ///< about what is kept in `finished`
+  std::vector<ActivationId> adrift{};  ///< lists that undo something, and go on though what was around them has ended
 };
 
 }  // namespace pawl::engine::detail
