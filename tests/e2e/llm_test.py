@@ -123,7 +123,7 @@ class ScriptedTest(Base):
 
     def test_a4_a_draft_is_repaired_until_it_compiles(self):
         reply = self.post("generate-workflow", {"description": "sort the inbox every night", "model": "scripted/drafter"})
-        self.assertEqual((reply["status"], reply["valid"], reply["rounds"], reply["prompt"]), ("success", True, 2, "generate-workflow@2"))
+        self.assertEqual((reply["status"], reply["valid"], reply["rounds"], reply["prompt"]), ("success", True, 2, "generate-workflow@3"))
         self.assertEqual(reply["definition"], GOOD)
         self.assertEqual(reply["workflow"]["do"][0]["sort"]["call"], "file-organizer")
         self.assertEqual(self.server.request("POST", "/api/workflows/validate", {"definition": reply["definition"]})[1]["valid"], True)
