@@ -27,6 +27,7 @@
 #include "app/run_tokens.hpp"
 #include "app/tracing.hpp"
 #include "app/user_function_folder.hpp"
+#include "app/watched_folders.hpp"
 #include "async/blocking_pool.hpp"
 #include "async/io_threads.hpp"
 #include "audit/redact.hpp"
@@ -347,6 +348,7 @@ struct Application::Impl {
   std::unique_ptr<pawl::functions::FetchingFunctions> fetching_functions;  // of the catalog: what is saved may fetch
   live::RunEvents run_events{live};
   RunObservers run_observers{run_events, tracing.get()};
+  std::unique_ptr<WatchedFolders> folders;  ///< null for commands that serve nobody
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<agents::Healing> healing;
@@ -454,6 +456,10 @@ Result<void> Application::Impl::build() {
   remote_functions = std::make_unique<pawl::functions::RemoteFunctions>(calls, functions, data_folder(config) + "/functions");
   functions.set_remote([this](const dsl::FunctionCatalog::Remote& wanted) { return remote_functions->kept(wanted); });
   fetching_functions = std::make_unique<pawl::functions::FetchingFunctions>(functions, *remote_functions);
+  if (options.schedules) {
+    PAWL_TRY(watched, WatchedFolders::make(function_options.roots, function_options.hidden));
+    folders = std::move(watched);
+  }
   catalog = std::make_unique<catalog::Catalog>(catalog::Catalog::Dependencies{
       .database = *database,
       .functions = *fetching_functions,
@@ -461,6 +467,7 @@ Result<void> Application::Impl::build() {
       .random = random,
       .seals = keys,
       .max_versions = config.versioning ? config.max_versions : 1,
+      .folders = folders.get(),
   });
   engine = std::make_unique<engine::Engine>(
       engine::Engine::Dependencies{.threads = threads,

@@ -10,6 +10,7 @@
 #include "catalog/bounded_cache.hpp"
 #include "catalog/detail/rows.hpp"
 #include "catalog/detail/triggers.hpp"
+#include "catalog/watched_folders.hpp"
 #include "catalog/webhook.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
@@ -77,6 +78,7 @@ struct Catalog::Impl {
   std::function<void(const WorkflowId&)> listener;
 
   [[nodiscard]] Result<dsl::PlanPtr> compile(const Definition& definition, const dsl::FunctionCatalog& functions) const;
+  [[nodiscard]] Result<void> check_folder(const dsl::Plan& plan) const;
   [[nodiscard]] Result<void> load_hooks();
   [[nodiscard]] Result<Workflow> with_triggers(storage::Session& session, Workflow workflow) const;
   [[nodiscard]] Result<Workflow> try_update(Catalog& catalog, const OrganizationId& organization, const WorkflowId& id, Changes changes);
@@ -141,6 +143,16 @@ Result<dsl::PlanPtr> Catalog::Impl::compile(const Definition& definition, const 
   return Error(ErrorClass::unprocessable, "workflow.invalid", std::move(message), std::move(errors));
 }
 
+/// `metadata.files` watches what file functions may see, and nothing else.
+Result<void> Catalog::Impl::check_folder(const dsl::Plan& plan) const {
+  if (d.folders == nullptr) return {};
+  PAWL_TRY(watch, file_watch_of(plan));
+  if (!watch) return {};
+  const auto allowed = d.folders->check(watch->folder);
+  if (allowed.has_value()) return {};
+  return file_watch_error(plan, "", "The folder cannot be watched: " + allowed.error().message + " (PAWL_FILE_ROOTS).");
+}
+
 Result<void> Catalog::Impl::load_hooks() {
   std::unordered_map<std::string, Hook> loaded;
   const auto work = [&](storage::Session& session) -> Result<void> {
@@ -188,19 +200,29 @@ Result<dsl::PlanPtr> Catalog::Impl::load_plan(const WorkflowId& workflow, std::u
 Catalog::Catalog(const Dependencies& dependencies) : impl_(std::make_unique<Impl>(dependencies)) {}
 Catalog::~Catalog() = default;
 
+WatchedFolders* Catalog::folders() const { return impl_->d.folders; }
+
 Result<void> Catalog::start() { return impl_->load_hooks(); }
 
 std::uint64_t Catalog::changes() const { return impl_->current.generation(); }
 
 void Catalog::on_change(std::function<void(const WorkflowId&)> listener) { impl_->listener = std::move(listener); }
 
-Checked<dsl::PlanPtr> Catalog::check(const Definition& definition) const { return compile_definition(definition, impl_->d.functions); }
+Checked<dsl::PlanPtr> Catalog::check(const Definition& definition) const {
+  auto checked = compile_definition(definition, impl_->d.functions);
+  if (!checked.value) return checked;
+  if (const auto allowed = impl_->check_folder(**checked.value); allowed.has_error()) {
+    checked.findings.push_back(allowed.error().findings.front());
+  }
+  return checked;
+}
 
 Result<Workflow> Catalog::create(const OrganizationId& organization, NewWorkflow request) {
   auto& d = impl_->d;
   PAWL_TRY(plan, impl_->compile(request.definition, d.functions));
   PAWL_TRY(specs, specs_of(*plan));
   PAWL_TRY_VOID(webhook_of(*plan));
+  PAWL_TRY_VOID(impl_->check_folder(*plan));
   Workflow workflow;
   workflow.created_at = workflow.updated_at = d.clock.now();
   workflow.id = WorkflowId::make(workflow.created_at, d.random);
@@ -287,6 +309,7 @@ Result<Workflow> Catalog::Impl::try_update(Catalog& catalog, const OrganizationI
     PAWL_TRY(compiled, compile(*changes.definition, d.functions));
     PAWL_TRY_VOID(webhook_of(*compiled));
     changes.definition->functions = pinned_text(*compiled);
+    PAWL_TRY_VOID(check_folder(*compiled));
     plan = std::move(compiled);
   } else {
     PAWL_TRY(present, catalog.executable(organization, id));

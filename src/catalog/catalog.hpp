@@ -29,6 +29,8 @@
 
 namespace pawl::catalog {
 
+class WatchedFolders;
+
 struct NewWorkflow {
   std::optional<std::string> name{};  ///< default: the document's
   std::string description{};
@@ -100,11 +102,14 @@ class Catalog final : public engine::PlanSource {
     const dsl::FunctionCatalog& functions;
     Clock& clock;
     Random& random;
-    const crypto::KeyRing& seals;    ///< for webhook tokens
-    std::uint32_t max_versions = 0;  ///< kept of each workflow; 0: all. Those that kept runs are pinned to stay besides.
+    const crypto::KeyRing& seals;       ///< for webhook tokens
+    std::uint32_t max_versions = 0;     ///< kept of each workflow; 0: all. Those that kept runs are pinned to stay besides.
+    WatchedFolders* folders = nullptr;  ///< what `metadata.files` may watch; null: nothing is watched, and nothing checked
   };
   explicit Catalog(const Dependencies& dependencies);
   ~Catalog() override;
+
+  [[nodiscard]] WatchedFolders* folders() const;
 
   /// Loads the webhooks. Once, before the others.
   [[nodiscard]] Result<void> start();

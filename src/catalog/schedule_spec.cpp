@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "catalog/file_watch.hpp"
 #include "dsl/cron.hpp"
 
 namespace pawl::catalog {
@@ -115,10 +116,29 @@ json::Value event_details(const dsl::Plan& plan) {
   return details;
 }
 
+/// Of a document that has no `schedule` the compiler has not read it.
+Result<Overlap> overlap_of(const dsl::Plan& plan) {
+  if (plan.schedule) return plan.schedule->overlap;
+  const auto& given = plan.metadata.get("overlap");
+  if (given.is_null()) return Overlap::allow;
+  for (const auto overlap : {Overlap::allow, Overlap::skip, Overlap::queue, Overlap::cancel_other}) {
+    if (given == json::Value(to_text(overlap))) return overlap;
+  }
+  return schedule_error(plan.task_list_form ? "/metadata/overlap" : "/document/metadata/overlap",
+                        "`overlap` is one of allow, skip, queue and cancel-other.");
+}
+
 }  // namespace
 
 Result<std::vector<ScheduleSpec>> specs_of(const dsl::Plan& plan) {
   std::vector<ScheduleSpec> specs;
+  PAWL_TRY(files, file_watch_of(plan));
+  if (files) {
+    PAWL_TRY(overlap, overlap_of(plan));
+    auto details = to_details(*files);
+    details.set("overlap", to_text(overlap));
+    specs.push_back({"files", std::move(details)});
+  }
   if (!plan.schedule) return specs;
   const auto& schedule = *plan.schedule;
   if (schedule.cron) {

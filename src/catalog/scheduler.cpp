@@ -12,8 +12,11 @@
 #include "base/assert.hpp"
 #include "catalog/bounded_cache.hpp"
 #include "catalog/catalog.hpp"
+#include "catalog/detail/file_rows.hpp"
 #include "catalog/detail/schedule_rows.hpp"
 #include "catalog/event_trigger.hpp"
+#include "catalog/file_watch.hpp"
+#include "catalog/watched_folders.hpp"
 #include "crypto/crypto.hpp"
 #include "engine/dead_letter.hpp"
 #include "engine/engine.hpp"
@@ -33,6 +36,8 @@ constexpr std::size_t kCachedOwners = 1000;
 constexpr Millis kLongestSleep{10'000};
 /// How often starts that were refused and runs from before a restart are looked at.
 constexpr Millis kRetryEvery{1000};
+/// How often a folder is looked for that cannot be watched.
+constexpr Millis kFolderPatience{10'000};
 
 Error not_found(const ScheduleId& id) {
   return {ErrorClass::not_found, "schedule.not_found", fmt::format("There is no schedule {}.", id.to_string())};
@@ -53,8 +58,8 @@ std::string event_digest(const json::Value& event) {
 }
 
 json::Value trigger_of(const ScheduleRow& row, const PendingStart& start) {
-  auto trigger = json::Value::object(
-      {{"type", row.spec.kind == "on" ? "event" : "schedule"}, {"schedule_id", row.id.to_string()}, {"due", to_rfc3339(start.due)}});
+  const auto* type = row.spec.kind == "on" ? "event" : row.spec.kind == "files" ? "file" : "schedule";
+  auto trigger = json::Value::object({{"type", type}, {"schedule_id", row.id.to_string()}, {"due", to_rfc3339(start.due)}});
   if (start.cause.is_object()) {
     for (const auto& member : start.cause.members()) trigger.set(member.name(), member.value);
   }
@@ -106,11 +111,21 @@ notify::Notice misfired(const ScheduleRow& row, TimePoint now) {
   return notice;
 }
 
+/// The folder of a schedule of kind `files`.
+struct Folder {
+  FileWatch wish;
+  FileWatchState state;
+  std::vector<FileChange> settled;  ///< dealt with, stored with the next progress
+  bool new_baseline = false;        ///< likewise
+  std::optional<TimePoint> look_at;
+};
+
 /// A schedule in memory.
 struct Entry {
   ScheduleRow row;
   SchedulePolicy policy;
-  dsl::PlanPtr plan;  ///< of `on` schedules: holds the event strategy
+  dsl::PlanPtr plan;               ///< of `on` schedules: holds the event strategy
+  std::unique_ptr<Folder> folder;  ///< of `files` schedules
   bool dirty = false;
   std::vector<RunId> starting;  ///< handed to the engine, not yet durable
   std::vector<RunId> watched;   ///< from before a restart: nobody tells us of their end
@@ -158,6 +173,14 @@ struct Scheduler::Impl {
   void look_at(const Entry& entry, const RunId& run);
   void offer(const OrganizationId& organization, const json::Value& event, const std::function<void(Result<void>)>& done);
   void report(const Entry& entry, std::string_view what) const;
+
+  [[nodiscard]] Result<void> open_folder(Entry& entry);
+  void forget_folder(const Entry& entry);
+  void listed(const ScheduleId& id, const Result<std::vector<WatchedFile>>& listing);
+  [[nodiscard]] bool take_file(Entry& entry, const FileChange& change, bool is_last);
+  void look_at_folders();
+  void look_soon(Entry& entry, Millis patience);
+  void has_problem(Entry& entry, std::string_view problem);
 };
 
 bool Scheduler::Impl::post(Job job) {
@@ -178,6 +201,7 @@ Millis Scheduler::Impl::sleep_time() const {
   Millis patience = needs_retry() ? kRetryEvery : kLongestSleep;
   const auto now = d.clock.now();
   for (const auto& [id, entry] : entries) {
+    if (entry.folder && entry.folder->look_at) patience = std::min(patience, *entry.folder->look_at - now);
     if (!entry.row.enabled || !entry.row.progress.times.next_due) continue;
     patience = std::min(patience, *entry.row.progress.times.next_due - now);
   }
@@ -202,6 +226,7 @@ void Scheduler::Impl::run() {
       if (stopping) return;
     }
     fire_due();
+    look_at_folders();
     if (d.clock.now() >= next_retry) retry();
     if (const auto stored = persist(); stored.has_error()) {
       // Nothing starts that is not durable; the decision stays in memory and is stored with the next attempt.
@@ -218,7 +243,9 @@ Result<void> Scheduler::Impl::load(std::optional<WorkflowId> workflow) {
   if (workflow) {
     std::erase_if(entries, [&](const auto& item) {
       if (item.second.row.workflow != *workflow) return false;
-      return std::none_of(rows->begin(), rows->end(), [&](const ScheduleRow& row) { return row.id == item.first; });
+      const bool gone = std::none_of(rows->begin(), rows->end(), [&](const ScheduleRow& row) { return row.id == item.first; });
+      if (gone) forget_folder(item.second);
+      return gone;
     });
   }
   for (auto& row : *rows) adopt(std::move(row));
@@ -251,6 +278,7 @@ void Scheduler::Impl::adopt(ScheduleRow row) {
     if (entry.row.enabled != row.enabled) {
       entry.row.enabled = row.enabled;
       entry.row.progress.times.next_due = row.progress.times.next_due;
+      look_soon(entry, Millis(0));
     }
     return;
   }
@@ -260,9 +288,14 @@ void Scheduler::Impl::adopt(ScheduleRow row) {
   if (policy.has_error()) return report(entry, policy.error().message);
   entry.policy = std::move(*policy);
   if (!take_plan(entry)) return;
+  if (const auto opened = open_folder(entry); opened.has_error()) return report(entry, opened.error().message);
   entry.watched = entry.row.progress.times.running;
   const auto id = entry.row.id;
-  entries.emplace(id, std::move(entry));
+  const auto& kept = entries.emplace(id, std::move(entry)).first->second;
+  if (!kept.folder) return;
+  d.catalog.folders()->follow(id, kept.folder->wish, [this, id](Result<std::vector<WatchedFile>> listing) {
+    static_cast<void>(post([this, id, listing = std::move(listing)] { listed(id, listing); }));
+  });
 }
 
 void Scheduler::Impl::fire_due() {
@@ -304,11 +337,20 @@ Result<void> Scheduler::Impl::persist() {
       PAWL_TRY_VOID(notify::store(transaction, notice_of(letter)));
     }
     for (const auto& notice : notices) PAWL_TRY_VOID(notify::store(transaction, notice));
-    for (const auto* entry : changed) PAWL_TRY_VOID(detail::store_progress(transaction, entry->row.id, entry->row.progress));
+    for (const auto* entry : changed) {
+      PAWL_TRY_VOID(detail::store_progress(transaction, entry->row.id, entry->row.progress));
+      if (const auto* folder = entry->folder.get(); folder != nullptr && (folder->new_baseline || !folder->settled.empty()))
+        PAWL_TRY_VOID(detail::store_known_files(transaction, entry->row.id, folder->settled, folder->new_baseline));
+    }
     return {};
   };
   PAWL_TRY_VOID(d.database.write_and_wait(work));
-  for (auto* entry : changed) entry->dirty = false;
+  for (auto* entry : changed) {
+    entry->dirty = false;
+    if (!entry->folder) continue;
+    entry->folder->settled.clear();
+    entry->folder->new_baseline = false;
+  }
   letters.clear();
   notices.clear();
   return {};
@@ -406,6 +448,7 @@ void Scheduler::Impl::ended(const ScheduleId& id, const RunId& run) {
   std::erase(entry.watched, run);
   if (!entry.tracks_runs()) return;
   apply(entry, on_ended(entry.policy, entry.row.progress.times, run, d.clock.now()), json::Value::object());
+  look_soon(entry, Millis(0));
 }
 
 bool Scheduler::Impl::needs_retry() const {
@@ -474,6 +517,100 @@ void Scheduler::Impl::offer(const OrganizationId& organization, const json::Valu
   if (done) done(persist());
 }
 
+// ---- files ------------------------------------------------------------------------------------------------------------------------
+
+Result<void> Scheduler::Impl::open_folder(Entry& entry) {
+  if (entry.row.spec.kind != "files") return {};
+  if (d.catalog.folders() == nullptr) return Error(ErrorClass::unavailable, "schedule.files", "no folder can be watched here");
+  std::optional<std::map<std::string, FileStamp>> known;
+  if (entry.row.progress.has_files) {
+    auto loaded = d.database.read([&](storage::Session& session) { return detail::load_known_files(session, entry.row.id); });
+    if (loaded.has_error()) return loaded.error();
+    known = std::move(*loaded);
+  }
+  entry.folder = std::make_unique<Folder>(Folder{file_watch_from(entry.row.spec.details), FileWatchState(std::move(known)), {}, false, {}});
+  return {};
+}
+
+void Scheduler::Impl::forget_folder(const Entry& entry) {
+  if (entry.folder) d.catalog.folders()->forget(entry.row.id);
+}
+
+void Scheduler::Impl::look_soon(Entry& entry, Millis patience) {
+  if (!entry.folder) return;
+  const auto at = d.clock.now() + patience;
+  entry.folder->look_at = std::min(entry.folder->look_at.value_or(at), at);
+}
+
+void Scheduler::Impl::look_at_folders() {
+  const auto now = d.clock.now();
+  for (auto& [id, entry] : entries) {
+    if (!entry.folder || !entry.folder->look_at || *entry.folder->look_at > now) continue;
+    entry.folder->look_at.reset();
+    d.catalog.folders()->look(id);
+  }
+}
+
+void Scheduler::Impl::has_problem(Entry& entry, std::string_view problem) {
+  if (entry.row.progress.problem == problem) return;
+  if (!problem.empty()) report(entry, problem);
+  entry.row.progress.problem = problem;
+  entry.dirty = true;
+}
+
+void Scheduler::Impl::listed(const ScheduleId& id, const Result<std::vector<WatchedFile>>& listing) {
+  const auto it = entries.find(id);
+  if (it == entries.end()) return;
+  auto& entry = it->second;
+  auto& folder = *entry.folder;
+  if (listing.has_error()) {
+    has_problem(entry, listing.error().message);
+    return look_soon(entry, kFolderPatience);
+  }
+  has_problem(entry, {});
+  if (!entry.row.enabled) return;  // what happens meanwhile is found when it is resumed
+  if (!folder.state.has_baseline()) {
+    folder.state.take_baseline(*listing);
+    for (const auto& file : *listing) folder.settled.push_back({FileChange::Event::created, file.path, file.stamp});
+    folder.new_baseline = entry.row.progress.has_files = entry.dirty = true;
+    return;
+  }
+  const auto found = folder.state.look(*listing, folder.wish.settle, d.clock.now());
+  if (found.look_again) look_soon(entry, *found.look_again - d.clock.now());
+  for (const auto& change : found.ripe) {
+    if (!take_file(entry, change, &change == &found.ripe.back())) break;
+  }
+}
+
+/// False: this one and those after it are for later. They are found again.
+bool Scheduler::Impl::take_file(Entry& entry, const FileChange& change, bool is_last) {
+  auto& progress = entry.row.progress;
+  auto& times = progress.times;
+  const bool busy = !times.running.empty();
+  bool starts = wants(entry.folder->wish, change.event);
+  if (starts && progress.pending.size() >= kMaxPendingFiles) {
+    look_soon(entry, kRetryEvery);
+    return false;
+  }
+  ScheduleDecision decision;
+  if (starts && entry.policy.overlap == Overlap::queue && busy) return false;  // the end of the run looks again
+  if (starts && ((entry.policy.overlap == Overlap::skip && busy) || (entry.policy.overlap == Overlap::cancel_other && !is_last))) {
+    ++times.skipped;
+    starts = false;
+  }
+  entry.folder->state.settle(change);
+  entry.folder->settled.push_back(change);
+  entry.dirty = true;
+  if (!starts) return true;
+  if (entry.policy.overlap == Overlap::cancel_other) decision.cancel = times.running;
+  times.last_fired = d.clock.now();
+  decision.start.push_back(*times.last_fired);
+  apply(entry, decision, input_of(change), json::Value::object({{"event", to_text(change.event)}, {"path", change.path}}));
+  return true;
+}
+
+// ---- outside ----------------------------------------------------------------------------------------------------------------------
+
 Scheduler::Scheduler(Dependencies dependencies) : impl_(std::make_unique<Impl>(std::move(dependencies))) {}
 Scheduler::~Scheduler() { stop(); }
 
@@ -494,6 +631,7 @@ void Scheduler::stop() {
   }
   impl_->wake.notify_one();
   if (impl_->thread.joinable()) impl_->thread.join();
+  for (const auto& [id, entry] : impl_->entries) impl_->forget_folder(entry);
 }
 
 void Scheduler::changed(const WorkflowId& workflow) {

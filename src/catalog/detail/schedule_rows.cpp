@@ -26,7 +26,10 @@ ScheduleView view_of(const storage::Row& row) {
   view.enabled = row.boolean(5);
   view.next_due = row.optional_time(6);
   view.last_fired = row.optional_time(7);
-  view.skipped = progress_from(parse_object(row.text(8))).times.skipped;
+  const auto progress = progress_from(parse_object(row.text(8)));
+  view.skipped = progress.times.skipped;
+  if (view.kind == "files") view.details.set("watching", progress.has_files && progress.problem.empty());
+  if (!progress.problem.empty()) view.details.set("problem", progress.problem);
   return view;
 }
 
@@ -45,12 +48,15 @@ json::Value to_json(const ScheduleProgress& progress) {
   }
   auto seen = json::Value::array();
   for (const auto& digest : progress.seen) seen.push_back(digest);
-  return json::Value::object({{"running", std::move(running)},
-                              {"queued", std::move(queued)},
-                              {"skipped", progress.times.skipped},
-                              {"pending", std::move(pending)},
-                              {"seen", std::move(seen)},
-                              {"collected", progress.collected}});
+  auto state = json::Value::object({{"running", std::move(running)},
+                                    {"queued", std::move(queued)},
+                                    {"skipped", progress.times.skipped},
+                                    {"pending", std::move(pending)},
+                                    {"seen", std::move(seen)},
+                                    {"collected", progress.collected}});
+  if (progress.has_files) state.set("has_files", true);
+  if (!progress.problem.empty()) state.set("problem", progress.problem);
+  return state;
 }
 
 ScheduleProgress progress_from(const json::Value& state) {
@@ -74,6 +80,8 @@ ScheduleProgress progress_from(const json::Value& state) {
     if (item.is_string()) progress.seen.emplace_back(item.as_string());
   }
   if (const auto& collected = state.get("collected"); collected.is_object()) progress.collected = collected;
+  progress.has_files = state.get("has_files") == json::Value(true);
+  if (const auto& problem = state.get("problem"); problem.is_string()) progress.problem = problem.as_string();
   return progress;
 }
 

@@ -30,6 +30,8 @@ struct ScheduleProgress {
   std::vector<PendingStart> pending;
   std::deque<std::string> seen;                   ///< digests of the last events taken
   json::Value collected = json::Value::object();  ///< `on.all`: correlation key -> filter's position -> event
+  bool has_files = false;                         ///< `files`: the folder was listed once, and what it holds is in `watched_files`
+  std::string problem;                            ///< why nothing can start at the moment
 };
 
 struct ScheduleRow {

@@ -1,0 +1,65 @@
+/// Watches folders below the roots and lists what is in them, whenever something has happened there.
+///
+///     auto watch = FolderWatch::make(roots, hidden);
+///     (*watch)->follow("1", {.folder = "inbox", .glob = "*.csv"}, [](Result<std::vector<FolderWatch::File>> files) { ... });
+///
+/// The kernel tells (inotify) that something happened; a listing then tells what there is. So events that the kernel drops, or that come by
+/// the thousand, cost one more listing and lose nothing. Only regular files count, by whose name the glob is asked (as in a shell: a `*`
+/// takes no leading dot); links are not followed, names that are no UTF-8 are passed over. Folders are opened like those of the file
+/// functions: below a root, and nowhere else.
+///
+/// Thread-safe. One thread does the work; listings are told on it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace pawl::functions {
+
+class FolderWatch {
+ public:
+  static constexpr std::size_t kMaxFiles = 10'000;   ///< below one followed folder
+  static constexpr std::size_t kMaxFolders = 2'000;  ///< watched at once, of all that is followed
+  static constexpr std::size_t kMaxDepth = 16;
+
+  struct Wish {
+    std::string folder;  ///< as file functions take it
+    std::string glob = "*";
+    bool recursive = false;
+  };
+  struct File {
+    std::string path;  ///< as file functions take it
+    std::uint64_t size = 0;
+    std::int64_t modified_ns = 0;  ///< since 1970
+  };
+  /// Errors: those of file functions, `file.too_many` (files or folders; nothing of it is told then).
+  using Listed = std::function<void(Result<std::vector<File>>)>;
+
+  /// Error `functions.root`, `file.watch` (the kernel grants none).
+  [[nodiscard]] static Result<std::unique_ptr<FolderWatch>> make(const std::vector<std::string>& roots,
+                                                                 const std::vector<std::string>& hidden);
+  ~FolderWatch();
+  FolderWatch(const FolderWatch&) = delete;
+  FolderWatch& operator=(const FolderWatch&) = delete;
+
+  /// Whether the folder may be watched, by its name alone. Errors `file.outside`, `file.invalid`.
+  [[nodiscard]] Result<void> check(const std::string& folder) const;
+
+  /// Lists the folder now and after everything that happens below it, until it is forgotten. `key`: the caller's own, one for each folder.
+  void follow(const std::string& key, Wish wish, Listed listed);
+  void look(const std::string& key);
+  /// Waits for a call of `listed`; there is none afterwards.
+  void forget(const std::string& key);
+
+ private:
+  struct Impl;
+  explicit FolderWatch(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pawl::functions
