@@ -1,6 +1,7 @@
 #include "catalog/scheduler.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -145,6 +146,7 @@ struct Scheduler::Impl {
   std::condition_variable wake;
   std::deque<Job> jobs;
   bool stopping = false;
+  std::atomic<bool> listing_lost = false;  ///< of some folder: the queue was full
   std::thread thread;
   // Below: the scheduler's thread only.
   std::map<ScheduleId, Entry> entries;
@@ -294,7 +296,7 @@ void Scheduler::Impl::adopt(ScheduleRow row) {
   const auto& kept = entries.emplace(id, std::move(entry)).first->second;
   if (!kept.folder) return;
   d.catalog.folders()->follow(id, kept.folder->wish, [this, id](Result<std::vector<WatchedFile>> listing) {
-    static_cast<void>(post([this, id, listing = std::move(listing)] { listed(id, listing); }));
+    if (!post([this, id, listing = std::move(listing)] { listed(id, listing); })) listing_lost = true;
   });
 }
 
@@ -544,7 +546,9 @@ void Scheduler::Impl::look_soon(Entry& entry, Millis patience) {
 
 void Scheduler::Impl::look_at_folders() {
   const auto now = d.clock.now();
+  const bool lost = listing_lost.exchange(false);
   for (auto& [id, entry] : entries) {
+    if (lost) look_soon(entry, kRetryEvery);
     if (!entry.folder || !entry.folder->look_at || *entry.folder->look_at > now) continue;
     entry.folder->look_at.reset();
     d.catalog.folders()->look(id);

@@ -272,6 +272,10 @@ Capabilities capabilities_of(const dsl::Plan& plan, const FunctionRegistry& func
     }
   }
   for (const auto& secret : plan.secrets) collector.note(Kind::secret, secret, {});
+  if (const auto& watched = plan.metadata.get("files"); watched.is_object()) {
+    const auto& folder = watched.get("folder");
+    collector.note(Kind::read, folder.is_string() ? shortened(folder.as_string()) : ".", {});
+  }
   return collector.take();
 }
 

@@ -5,7 +5,7 @@
 ///
 /// Each function says which of its parameters name something outside (`Function::Info::reach`). A parameter that is written out is
 /// resolved to the host or path; one that an expression makes appears as `kAtRunTime`, with the task. So the manifest names everything, or
-/// says where it cannot. Called workflows are named, not followed. Pure.
+/// says where it cannot. Called workflows are named, not followed. A folder whose files start the workflow is read, by no task. Pure.
 #pragma once
 
 #include <array>

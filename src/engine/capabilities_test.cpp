@@ -197,5 +197,18 @@ TEST_F(CapabilitiesTest, A3WhetherAToolActsFollowsFromWhatIsSettledAndTheWorstOf
   EXPECT_TRUE(functions_.reach("fetch:1.0.0@default", {}).acts);
 }
 
+TEST_F(CapabilitiesTest, W6_AWatchedFolderIsReadByNoTask) {
+  const auto found = [&](std::string_view metadata) {
+    const auto written = "document: {dsl: '1.0.3', namespace: t, name: n, version: '1.0.0', metadata: " + std::string(metadata) +
+                         "}\ndo:\n  - say: {set: {a: 1}}\n";
+    const auto checked = dsl::compile(std::string_view(written), functions_);
+    EXPECT_TRUE(checked.ok());
+    return checked.ok() ? text(capabilities_of(**checked.value, functions_), Capabilities::Kind::read) : "";
+  };
+  EXPECT_EQ(found("{files: {folder: inbox, glob: '*.csv'}}"), "inbox;");
+  EXPECT_EQ(found("{files: {}}"), ".;");
+  EXPECT_EQ(found("{}"), "");
+}
+
 }  // namespace
 }  // namespace pawl::engine

@@ -82,6 +82,7 @@ struct FolderWatch::Impl {
     const Wish& wish;
     std::set<int> watches;
     std::vector<File> files;
+    std::size_t entries = 0;  ///< looked at, whatever they are
   };
   [[nodiscard]] Result<void> list_folder(Walk& walk, const Place& place, std::size_t depth);
   [[nodiscard]] Result<void> look_into(Walk& walk, const Place& place, DIR* folder, std::size_t depth);
@@ -160,7 +161,7 @@ void FolderWatch::Impl::list_due() {
       listed = it->second.listed;
       telling = key;
     }
-    Walk walk{wish, {}, {}};
+    Walk walk{wish, {}, {}, 0};
     const auto place = roots->find(wish.folder);
     const auto walked = place.has_error() ? Result<void>(place.error()) : list_folder(walk, *place, 0);
     std::set<int> earlier;
@@ -223,6 +224,7 @@ Result<void> FolderWatch::Impl::look_into(Walk& walk, const Place& place, DIR* f
   constexpr std::int64_t kNanos = 1'000'000'000;
   while (const auto* entry = ::readdir(folder)) {
     const std::string name(entry->d_name);
+    if (++walk.entries > kMaxEntries) return too_many("entries", kMaxEntries, place);
     if (name == "." || name == ".." || !is_utf8(name)) continue;
     struct stat status {};
     if (::fstatat(::dirfd(folder), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone meanwhile

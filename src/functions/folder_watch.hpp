@@ -23,8 +23,9 @@ namespace pawl::functions {
 
 class FolderWatch {
  public:
-  static constexpr std::size_t kMaxFiles = 10'000;   ///< below one followed folder
-  static constexpr std::size_t kMaxFolders = 2'000;  ///< watched at once, of all that is followed
+  static constexpr std::size_t kMaxFiles = 10'000;     ///< below one followed folder
+  static constexpr std::size_t kMaxEntries = 100'000;  ///< likewise, with what the glob leaves out
+  static constexpr std::size_t kMaxFolders = 2'000;    ///< watched at once, of all that is followed
   static constexpr std::size_t kMaxDepth = 16;
 
   struct Wish {

@@ -129,6 +129,31 @@ TEST_F(FolderWatchTest, W6_AFolderThatIsMissingIsAnErrorUntilItIsLookedForAgain)
   wait_for({"later/a"});
 }
 
+TEST_F(FolderWatchTest, W6_AFolderThatIsDeletedAndMadeAgainIsWatchedOnceItIsLookedFor) {
+  write("in/a", "1");
+  follow({.folder = "in"});
+  EXPECT_THAT(first(), ElementsAre("in/a"));
+  fs::remove_all(folder_ / "root" / "in");
+  wait_for({"file.not_found"});
+  fs::create_directory(folder_ / "root" / "in");
+  write("in/b", "1");
+  watch_->look("k");
+  wait_for({"in/b"});
+  write("in/c", "1");
+  wait_for({"in/b", "in/c"});
+}
+
+TEST_F(FolderWatchTest, W6_AFolderThatALinkTakesThePlaceOfIsWatchedNoMore) {
+  write("in/a", "1");
+  std::ofstream(folder_ / "outside" / "key") << "1";
+  follow({.folder = "in"});
+  EXPECT_THAT(first(), ElementsAre("in/a"));
+  fs::remove_all(folder_ / "root" / "in");
+  fs::create_directory_symlink(folder_ / "outside", folder_ / "root" / "in");
+  watch_->look("k");
+  wait_for({"file.outside"});
+}
+
 TEST_F(FolderWatchTest, W6_WithoutRootsNothingCanBeWatched) {
   const auto none = FolderWatch::make({}, {}).value();
   const auto checked = none->check("in");
