@@ -78,7 +78,11 @@ int verify_trail(const config::Config& config, const AuditOptions& options) {
   std::error_code ignored;
   if (!options.without_file && std::filesystem::exists(file, ignored)) wish.file = file;
   const auto database = open_existing(config);
-  if (database.has_error()) return fail(database.error());
+  if (database.has_error()) {
+    if (database.error().code != "storage.locked") return fail(database.error());
+    return fail(Error(database.error().kind, database.error().code,
+                      database.error().message + "; a server verifies its trail at GET /api/audit/verify"));
+  }
   const auto report = audit::verify(**database, wish);
   if (report.has_error()) return fail(report.error());
   print_report(*report, options.json);

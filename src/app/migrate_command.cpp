@@ -73,7 +73,12 @@ int run_migrate(const CommonOptions& common, const MigrateOptions& options) {
   const auto config = load_config(common, config::Purpose::tool);
   if (!config) return kUsage;
   auto database = storage::Database::open(database_options(*config));
-  if (database.has_error()) return fail(database.error());
+  if (database.has_error()) {
+    const bool only_looks = options.action == MigrateOptions::Action::status || options.action == MigrateOptions::Action::verify;
+    if (database.error().code != "storage.locked" || !only_looks) return fail(database.error());
+    return fail(
+        Error(database.error().kind, database.error().code, database.error().message + "; a server tells it at GET /health/migrations"));
+  }
   return run_action(**database, options.action);
 }
 
