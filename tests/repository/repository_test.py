@@ -34,6 +34,43 @@ class RepositoryTest(unittest.TestCase):
         pages = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")}
         self.assertEqual(pages - names, set(), "nobody would find these")
 
+    def test_every_security_check_names_tests_that_exist(self):
+        page = (ROOT / "docs/security-tests.md").read_text(encoding="utf-8")
+        rows = re.findall(r"^\| (\d+) \| .+? \| (.+) \|$", page, re.M)
+        self.assertEqual([int(number) for number, _ in rows], list(range(1, 41)))
+        suites = set()
+        for name in output("git", "ls-files", "--cached", "--others", "--exclude-standard", "src/*_test.cpp", "tests/*.cpp").split():
+            text = (ROOT / name).read_text(encoding="utf-8")
+            suites |= {".".join(found) for found in re.findall(r"^\s*(?:TYPED_)?TEST(?:_F|_P)?\s*\(\s*(\w+)\s*,\s*(\w+)", text, re.M)}
+        for number, proofs in rows:
+            names = re.findall(r"`([^`]+)`", proofs)
+            self.assertTrue(names, number)
+            for name in names:
+                file, _, test = name.partition("::")
+                if (ROOT / file).is_file():
+                    self.assertTrue(not test or f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{number}: {name}")
+                else:
+                    self.assertIn(name, suites, number)
+
+    # Points 14 and 35: what users and models write is text for React, which escapes it.
+    def test_the_interface_makes_no_markup_of_data(self):
+        files = [ROOT / name for name in output("git", "ls-files", "web/src/*.ts", "web/src/*.tsx").split()]
+        self.assertGreater(len(files), 50)
+        for file in files:
+            for way in ("dangerouslySetInnerHTML", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "srcDoc"):
+                self.assertNotIn(way, file.read_text(encoding="utf-8"), file)
+        packages = json.loads((ROOT / "web/package.json").read_text(encoding="utf-8"))
+        named = {**packages.get("dependencies", {}), **packages.get("devDependencies", {})}
+        self.assertEqual([name for name in named if re.search(r"marked|markdown|showdown|remark|dompurify", name)], [])
+
+    # Point 5.
+    def test_nothing_is_read_that_brings_code(self):
+        for name in output("git", "ls-files", "src/*.cpp", "src/*.hpp", "src/*.py", "src/*.js").split():
+            if name.endswith("_test.cpp"):
+                continue
+            text = (ROOT / name).read_text(encoding="utf-8")
+            self.assertIsNone(re.search(r"pickle|marshal\.loads|boost/serialization|yaml\.(unsafe_)?load\(", text), name)
+
     # proves: FA-20
     def test_who_begins_finds_commands_that_exist(self):
         text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
