@@ -23,6 +23,9 @@ namespace pawl {
 class Clock;
 class Random;
 }  // namespace pawl
+namespace pawl::mail {
+class Transport;
+}
 namespace pawl::audit {
 class Log;
 class Redactor;
@@ -126,6 +129,7 @@ struct Dependencies {
   const net::RedisClient* redis = nullptr;      ///< null: none is configured
   const net::CurlOutbound* outbound = nullptr;  ///< for its circuit breakers in health; may be null
   identity::OAuth* oauth = nullptr;
+  mail::Transport* mails = nullptr;           ///< null: mails wait
   audit::Log* audit = nullptr;                ///< null: nothing is recorded, and there is no trail to read
   const audit::Redactor* redactor = nullptr;  ///< takes known secrets out of what runs show; null: nothing is taken out
   privacy::Retention* retention = nullptr;    ///< needed by the routes of data retention

@@ -54,8 +54,12 @@ void report(const AccountEvent& event) {
 
 }  // namespace
 
-identity::AccountWitness account_witness(audit::Log& log) {
-  return {[&log](storage::Transaction& transaction, const AccountEvent& event) { return record(log, transaction, event); }, report};
+identity::AccountWitness account_witness(audit::Log& log, std::function<void(const AccountEvent&)> count) {
+  return {[&log](storage::Transaction& transaction, const AccountEvent& event) { return record(log, transaction, event); },
+          [count = std::move(count)](const AccountEvent& event) {
+            report(event);
+            count(event);
+          }};
 }
 
 }  // namespace pawl::app

@@ -12,6 +12,7 @@
 #include "agents/memory_functions.hpp"
 #include "api/api.hpp"
 #include "app/account_audit.hpp"
+#include "app/audit_watch.hpp"
 #include "app/error_reports.hpp"
 #include "app/figures.hpp"
 #include "app/files.hpp"
@@ -338,6 +339,7 @@ struct Application::Impl {
   std::unique_ptr<FunctionAudit> function_audit;
   std::unique_ptr<privacy::Retention> retention;
   std::unique_ptr<privacy::RetentionSchedule> retention_schedule;
+  std::unique_ptr<AuditWatch> audit_watch;
   std::unique_ptr<pawl::integrations::Integrations> integrations;
   std::unique_ptr<agents::Budgets> budgets;
   std::unique_ptr<agents::Memories> memories;
@@ -511,7 +513,8 @@ Result<void> Application::Impl::build() {
                                                          .clock = clock,
                                                          .random = random});
   sign_ins = std::make_unique<IdentityParts>(IdentityParts::Dependencies{
-      config, secret, *database, keys, people->mailer(), clock, random, organization, account_witness(*audit_log),
+      config, secret, *database, keys, people->mailer(), clock, random, organization,
+      account_witness(*audit_log, [this](const identity::AccountEvent& event) { figures.account(event.action, event.success); }),
       [this](const identity::Forgotten& whose) { live.revoke({.user = whose.user, .session = whose.session, .api_key = whose.api_key}); }});
   people->forget_principal([this](const UserId& user) { sign_ins->authenticator.forget(user); });
   people->organization_gone([this](const OrganizationId& gone) { live.revoke({.organization = gone}); });
@@ -568,6 +571,13 @@ Result<void> Application::start() {
   if (impl.options.housekeeping) {
     impl.retention_schedule = std::make_unique<privacy::RetentionSchedule>(
         *impl.retention, [](const Error& error) { log(Level::error, "retention: " + error.message); });
+    impl.audit_watch =
+        std::make_unique<AuditWatch>(*impl.database, *impl.audit_log, [&impl](std::string_view outcome, std::string_view detail) {
+          impl.figures.trail(outcome);
+          if (outcome != "ok")
+            log(Level::error, "audit." + std::string(outcome), "the audit trail is not whole or cannot be read: " + std::string(detail),
+                {});
+        });
   }
   return {};
 }
@@ -610,6 +620,7 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   dependencies.organizations = &impl.people->organizations();
   dependencies.users = &impl.people->users();
   dependencies.oauth = &impl.people->oauth();
+  dependencies.mails = impl.people->transport();
   dependencies.limiter = impl.limiter.get();
   dependencies.redis = impl.redis.get();
   dependencies.outbound = &impl.outbound;
@@ -660,6 +671,7 @@ void Application::stop(Millis patience) {
   if (impl.server) impl.server->stop(left());
   if (impl.redis) impl.redis->stop();  // what it was asked is answered while those who asked are still there
   impl.retention_schedule.reset();
+  impl.audit_watch.reset();
   if (impl.scheduler) impl.scheduler->stop();
   impl.people->stop();
   impl.engine->stop(left());

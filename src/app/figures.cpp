@@ -5,6 +5,12 @@ namespace {
 
 constexpr std::size_t kMostBreakers = 100;
 
+/// By a guard of ours: addresses, folders, hosts of secrets. What others refuse is `communication`.
+bool is_refused(const json::Value& error) {
+  const auto& type = error.get("type");
+  return type.is_string() && type.as_string().ends_with("/authorization");
+}
+
 double number(std::uint64_t value) { return static_cast<double>(value); }
 
 }  // namespace
@@ -23,7 +29,15 @@ Figures::Figures()
       model_tokens_(metrics_.counter("gen_ai_client_token_usage_total", "Tokens of language models",
                                      {"gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"})),
       model_cost_(metrics_.counter("pawl_model_cost_microdollars_total", "What calls of language models cost, as far as prices are known",
-                                   {"gen_ai_provider_name", "gen_ai_request_model"})) {}
+                                   {"gen_ai_provider_name", "gen_ai_request_model"})),
+      accounts_(
+          metrics_.counter("pawl_account_events_total", "What happened to accounts: sign-ins, links, changes", {"action", "outcome"})),
+      trail_(metrics_.counter("pawl_audit_verifications_total", "Daily looks at the audit trail", {"outcome"})) {
+  // What alerts ask for is there from the start: the first one counts as well.
+  static_cast<void>(accounts_.with({"account.login", "failed"}));
+  static_cast<void>(accounts_.with({"account.token_reused", "failed"}));
+  for (const auto* outcome : {"ok", "broken", "failed"}) static_cast<void>(trail_.with({outcome}));
+}
 
 void Figures::ask(FigureSources sources) {
   auto* const engine = &sources.engine;
@@ -110,9 +124,13 @@ void Figures::model(const models::Measured& measured) {
   }
 }
 
-void Figures::function(std::string_view name, bool ok, double seconds) {
-  functions_.with({name, ok ? "ok" : "failed"}).add();
+void Figures::function(std::string_view name, const engine::Outcome& outcome, double seconds) {
+  functions_.with({name, outcome.ok() ? "ok" : is_refused(outcome.error) ? "refused" : "failed"}).add();
   function_seconds_.with({name}).observe(seconds);
 }
+
+void Figures::account(std::string_view action, bool success) { accounts_.with({action, success ? "ok" : "failed"}).add(); }
+
+void Figures::trail(std::string_view outcome) { trail_.with({outcome}).add(); }
 
 }  // namespace pawl::app

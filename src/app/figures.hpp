@@ -4,6 +4,7 @@
 #include "async/blocking_pool.hpp"
 #include "base/time.hpp"
 #include "engine/engine.hpp"
+#include "engine/function.hpp"
 #include "http/server.hpp"
 #include "live/hub.hpp"
 #include "models/client.hpp"
@@ -39,7 +40,11 @@ class Figures {
   /// A model has answered, or has not.
   void model(const models::Measured& measured);
   /// A function has answered.
-  void function(std::string_view name, bool ok, double seconds);
+  void function(std::string_view name, const engine::Outcome& outcome, double seconds);
+  /// Something has happened to an account.
+  void account(std::string_view action, bool success);
+  /// The audit trail was looked at: `ok`, `broken` or `failed`.
+  void trail(std::string_view outcome);
 
   [[nodiscard]] std::string text() const { return metrics_.text(); }
   /// For parts that have figures of their own.
@@ -56,6 +61,8 @@ class Figures {
   observe::Family<observe::Histogram>& model_seconds_;
   observe::Family<observe::Counter>& model_tokens_;
   observe::Family<observe::Counter>& model_cost_;
+  observe::Family<observe::Counter>& accounts_;
+  observe::Family<observe::Counter>& trail_;
 };
 
 }  // namespace pawl::app

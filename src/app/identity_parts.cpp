@@ -23,6 +23,7 @@ identity::Registration registration_of(const config::Config& config) {
 identity::AccountsOptions account_options(const config::Config& config) {
   identity::AccountsOptions options;
   options.registration = registration_of(config);
+  options.confirm_first = config.confirm_address;
   options.public_url = links_url(config);
   options.access_lifetime = std::chrono::minutes(config.access_token_minutes);
   options.refresh_lifetime = std::chrono::hours(24) * config.refresh_token_days;

@@ -17,7 +17,7 @@ class Metered final : public engine::Function {
     return function_->start(std::move(call),
                             [this, began = std::chrono::steady_clock::now(), done = std::move(done)](engine::Outcome outcome) {
                               const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-                              figures_.function(function_->info().name, outcome.ok(), took.count());
+                              figures_.function(function_->info().name, outcome, took.count());
                               done(std::move(outcome));
                             });
   }

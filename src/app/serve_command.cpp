@@ -8,6 +8,7 @@
 
 #include "app/application.hpp"
 #include "app/commands.hpp"
+#include "app/core_dumps.hpp"
 #include "app/exit_codes.hpp"
 #include "app/interrupts.hpp"
 #include "app/key_files.hpp"
@@ -109,6 +110,9 @@ Result<void> offer_setup(const config::Config& config, std::uint16_t port, Appli
 int run_serve(const CommonOptions& common, const ServeOptions& options) {
   const auto config = load_config(common, config::Purpose::server);
   if (!config) return kUsage;
+  if (!config->core_dumps) {
+    if (const auto kept = keep_memory_private(); kept.has_error()) return fail(kept.error());
+  }
   if (const auto opened = open_log(log_options(*config)); opened.has_error()) return fail(opened.error());
   Interrupts interrupts;
   std::atomic<bool> broken = false;

@@ -101,6 +101,7 @@ class TracedTransport final : public mail::Transport {
     return outcome;
   }
   [[nodiscard]] Result<void> check(Millis patience) override { return transport_->check(patience); }
+  [[nodiscard]] Result<void> forget(std::string_view recipient) override { return transport_->forget(recipient); }
   void stop() override { transport_->stop(); }
 
  private:

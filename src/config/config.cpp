@@ -178,6 +178,10 @@ void check_sign_in_rules(const Config& config, Findings& findings) {
   if (!config.smtp.host.empty() && config.smtp.from.ends_with("@localhost") && !development) {
     report(findings, "SMTP_FROM_EMAIL", "is needed with SMTP_HOST");
   }
+  if (config.confirm_address && config.smtp.host.empty() && !development) {
+    report(findings, "PAWL_CONFIRM_ADDRESS", "needs SMTP_HOST: nobody could confirm an address");
+  }
+  if (config.core_dumps && !development) report(findings, "PAWL_CORE_DUMPS", "is for development only: memory holds keys");
   if (!config.smtp.password.empty() && !config.smtp.use_tls) {
     report(findings, "SMTP_USE_TLS", "must not be false with SMTP_PASSWORD: the password would travel in clear");
   }

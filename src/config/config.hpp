@@ -78,6 +78,8 @@ struct Config {
   std::vector<std::string> previous_encryption_keys;
   std::string api_key;                       ///< empty: `serve` makes one in development
   std::optional<Registration> registration;  ///< none: open in development, else invited
+  bool confirm_address = false;              ///< before the first sign-in
+  bool core_dumps = false;                   ///< and debuggers; in development only
   std::uint32_t access_token_minutes = 0;
   std::uint32_t refresh_token_days = 0;
   std::string host;

@@ -170,6 +170,16 @@ TEST(Config, FA_15_RegistrationIsOpenInvitedOrClosed) {
   EXPECT_THAT(names_of(load_server({{"PAWL_REGISTRATION", "yes"}}).findings), testing::ElementsAre("PAWL_REGISTRATION"));
 }
 
+TEST(Config, P1_ConfirmingAddressesNeedsAMailServerAndCoreDumpsAreForDevelopment) {
+  EXPECT_FALSE(load_server({}).value->confirm_address);
+  EXPECT_FALSE(load_server({}).value->core_dumps);
+  EXPECT_TRUE(load_server({{"PAWL_CONFIRM_ADDRESS", "true"}}).value->confirm_address) << "development writes mails as files";
+  EXPECT_TRUE(load_server({{"PAWL_CORE_DUMPS", "true"}}).value->core_dumps);
+  auto values = production();
+  values["PAWL_CONFIRM_ADDRESS"] = values["PAWL_CORE_DUMPS"] = "true";
+  EXPECT_THAT(names_of(load_server(values).findings), testing::UnorderedElementsAre("PAWL_CONFIRM_ADDRESS", "PAWL_CORE_DUMPS"));
+}
+
 // proves: S0-2, S0-T2
 TEST(Config, S0_2_ProductionRefusesWildcardAndPlainOrigins) {
   for (const char* origins :

@@ -51,6 +51,19 @@ const std::vector<Setting>& table() {
                                    : value.text == "invited" ? Registration::invited
                                                              : Registration::closed;
            }},
+      {.name = "PAWL_CONFIRM_ADDRESS",
+       .type = Type::boolean,
+       .fallback = "false",
+       .summary =
+           "A new account signs in once its address is confirmed by the link in a mail, and not before. Then registering does not tell "
+           "whether an address has an account. Needs SMTP_HOST outside of development.",
+       .apply = [](Config& config, const Parsed& value) { config.confirm_address = value.flag; }},
+      {.name = "PAWL_CORE_DUMPS",
+       .type = Type::boolean,
+       .fallback = "false",
+       .summary = "Lets the system write the server's memory to a file when it crashes, and debuggers look into it. Memory holds keys: in "
+                  "development only.",
+       .apply = [](Config& config, const Parsed& value) { config.core_dumps = value.flag; }},
       {.name = "ACCESS_TOKEN_EXPIRE_MINUTES",
        .type = Type::integer,
        .fallback = "15",

@@ -36,6 +36,15 @@ Message verification_message(const User& user, const std::string& link) {
       std::chrono::hours(48)};
 }
 
+Message reminder_message(const User& user, const std::string& start, const std::string& link) {
+  return {"account-exists", user.email, "You have a Pawl account already",
+          fmt::format("Hello {},\n\nsomebody, probably you, wanted to make an account with this address, which has one already. Sign in "
+                      "here:\n\n{}/login\n\nor choose a new password within an hour:\n\n{}\n\nThe link works once. If it was not you, "
+                      "nothing has changed and you need not do anything.\n",
+                      detail::shown(user.name), start, link),
+          std::chrono::hours(1)};
+}
+
 }  // namespace
 
 Accounts::Impl::Link Accounts::Impl::new_link(std::string_view purpose, const std::optional<UserId>& user, std::string_view email_key,
@@ -67,19 +76,30 @@ void Accounts::forgot_password(std::string_view email) {
                                      reset_message(row->user, fmt::format("{}/reset-password#{}", impl.options.public_url, link.token))));
     return impl.record(transaction, {.action = "account.reset_requested", .by = AccountEvent::By::unproven, .user = row->user.id});
   };
+  impl.write_later(std::move(work), {.action = "account.reset_requested", .by = AccountEvent::By::unproven});
+}
+
+void Accounts::Impl::write_later(std::function<Result<void>(storage::Transaction&)> work, const AccountEvent& done) {
   {
-    const std::lock_guard lock(impl.pending_mutex);
-    ++impl.pending;
+    const std::lock_guard lock(pending_mutex);
+    ++pending;
   }
-  impl.d.database.write(std::move(work), [&impl](const Result<void>& written) {
-    impl.report({.action = "account.reset_requested",
-                 .by = AccountEvent::By::unproven,
-                 .success = !written.has_error(),
-                 .reason = written.has_error() ? "the database failed" : ""});
-    const std::lock_guard lock(impl.pending_mutex);
-    --impl.pending;
-    impl.pending_changed.notify_all();
+  d.database.write(std::move(work), [this, done](const Result<void>& written) {
+    auto told = done;
+    told.success = !written.has_error();
+    if (written.has_error()) told.reason = "the database failed";
+    report(told);
+    const std::lock_guard lock(pending_mutex);
+    --pending;
+    pending_changed.notify_all();
   });
+}
+
+Result<void> Accounts::Impl::send_reminder(storage::Transaction& transaction, const detail::UserRow& row, TimePoint now) const {
+  auto link = new_link(kResetPurpose, row.user.id, row.email_key, now + options.reset_lifetime);
+  PAWL_TRY_VOID(detail::insert_one_time_token(transaction, link.row, now));
+  return d.mailer.send(transaction,
+                       reminder_message(row.user, options.public_url, fmt::format("{}/reset-password#{}", options.public_url, link.token)));
 }
 
 Result<void> Accounts::reset_password(std::string_view token, std::string_view new_password, const Client& client) {

@@ -86,14 +86,49 @@ Result<void> Accounts::Impl::insert_user(storage::Transaction& transaction, cons
   return {};
 }
 
+Result<void> Accounts::Impl::check_registration(bool invited) const {
+  const auto registration = options.registration;
+  if (registration == Registration::open || (registration == Registration::invited && invited)) return {};
+  return Error(
+      ErrorClass::denied, "auth.registration_closed",
+      registration == Registration::closed ? "New accounts are made by administrators here." : "A new account needs an invitation here.");
+}
+
+bool Accounts::confirms_first() const { return impl_->options.confirm_first; }
+
+Result<void> Accounts::request_account(const NewAccount& request, const Client& client) {
+  auto& impl = *impl_;
+  PAWL_TRY_VOID(impl.check_registration(false));
+  PAWL_TRY(row, impl.prepare_user(request, false, false));
+  const auto now = row.user.created_at;
+  auto link = Impl::new_link(kVerifyPurpose, row.user.id, row.email_key, now + impl.options.verification_lifetime);
+  AccountEvent event{.action = "account.requested", .by = AccountEvent::By::unproven, .address = client.address};
+  // On the writer's thread, after the answer: neither it nor its time depends on whether there is such an account.
+  auto work = [&impl, now, event, request, row = std::move(row),
+               link = std::move(link)](storage::Transaction& transaction) -> Result<void> {
+    PAWL_TRY(present, detail::load_user_by_email(transaction, row.email_key));
+    auto told = event;
+    told.user = present ? present->user.id : row.user.id;
+    if (present) {
+      told.reason = "there is an account";
+      if (present->user.active) PAWL_TRY_VOID(impl.send_reminder(transaction, *present, now));
+      return impl.record(transaction, told);
+    }
+    PAWL_TRY_VOID(impl.insert_user(transaction, row, request));
+    PAWL_TRY_VOID(detail::insert_one_time_token(transaction, link.row, now));
+    PAWL_TRY_VOID(impl.send_verification(transaction, row.user, link));
+    return impl.record(transaction, told);
+  };
+  impl.write_later(std::move(work), event);
+  return {};
+}
+
 Result<SignedIn> Accounts::register_account(const NewAccount& request, const Client& client) {
   auto& impl = *impl_;
-  const auto registration = impl.options.registration;
   const bool invited = !request.invitation.empty();
-  if (registration == Registration::closed || (registration == Registration::invited && !invited)) {
-    return Error(
-        ErrorClass::denied, "auth.registration_closed",
-        registration == Registration::closed ? "New accounts are made by administrators here." : "A new account needs an invitation here.");
+  PAWL_TRY_VOID(impl.check_registration(invited));
+  if (impl.options.confirm_first && !invited) {
+    return Error(ErrorClass::denied, "auth.confirm_first", "A new account has to confirm its address before it signs in.");
   }
   PAWL_TRY(row, impl.prepare_user(request, false, invited));
   const auto now = row.user.created_at;
@@ -101,6 +136,8 @@ Result<SignedIn> Accounts::register_account(const NewAccount& request, const Cli
   const auto link = Impl::new_link(kVerifyPurpose, row.user.id, row.email_key, now + impl.options.verification_lifetime);
   const AccountEvent event{.action = "account.registered", .user = row.user.id, .session = fresh.row.info.id, .address = client.address};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
+    // First, so that only whoever was invited at this address learns whether it has an account.
+    if (invited) PAWL_TRY_VOID(check_invitation(transaction, request.invitation, row.email_key, now));
     PAWL_TRY_VOID(impl.insert_user(transaction, row, request));
     PAWL_TRY_VOID(detail::insert_session(transaction, fresh.row));
     if (invited) {

@@ -7,8 +7,9 @@
 /// All calls block and belong on a worker thread. Thread-safe. What changes sessions or users takes effect in this process at once.
 ///
 /// Nothing tells whether an address has an account, neither the answer nor the time it takes: a login with an unknown address verifies
-/// a password, too; `forgot_password` answers before anything is looked up. The exception is `register_account`, which cannot give out
-/// tokens for an address that is taken: it answers `auth.email_taken` after the work of a registration, and the request limits hold.
+/// a password, too; `forgot_password` and `request_account` answer before anything is looked up. The exception is `register_account`, which
+/// cannot give out tokens for an address that is taken: without an invitation to that address it is for installations without
+/// `confirm_first`, answers `auth.email_taken` after the work of a registration, and the request limits hold.
 ///
 /// | error                       | class           | when                                                           |
 /// | ---                         | ---             | ---                                                            |
@@ -23,6 +24,10 @@
 /// | `auth.registration_closed`  | denied          | PAWL_REGISTRATION does not let this one in                     |
 /// | `auth.totp_enabled`, `auth.totp_not_set_up`, `auth.already_verified` | conflict | out of order                |
 /// | `auth.no_password`          | conflict        | the account has none: it signs in with a provider              |
+/// | `auth.confirm_first`        | denied          | accounts are made by `request_account` here                    |
+/// | `oauth.linked_elsewhere`    | conflict        | the provider's account leads to another user                   |
+/// | `oauth.last_way`            | conflict        | the user could not sign in any more                            |
+/// | `oauth.not_linked`          | not_found       |                                                                |
 /// | `auth.busy`                 | unavailable     | too many passwords at once                                     |
 /// | `user.not_found`, `session.not_found` | not_found |                                                            |
 #pragma once
@@ -53,6 +58,8 @@ enum class Registration : std::uint8_t {
 
 struct AccountsOptions {
   Registration registration = Registration::open;
+  /// A new account signs in once its address is confirmed, and not before: so a registration need not tell whether there is one already.
+  bool confirm_first = false;
   std::string public_url{};  ///< start of links in mails, without a slash at the end
   std::chrono::minutes access_lifetime{15};
   std::chrono::hours refresh_lifetime{30 * 24};   ///< from the last use
@@ -81,6 +88,13 @@ struct SignedIn {
   std::string refresh_token;
   std::chrono::seconds expires_in{};  ///< of the access token
 };
+/// An account of a provider that its user signs in with (oauth.hpp).
+struct LinkedProvider {
+  std::string provider;
+  std::string email;  ///< as the provider told it at the last sign-in; may be empty
+  TimePoint created_at{};
+  TimePoint last_used_at{};
+};
 struct TotpSetup {
   std::string secret;  ///< base32, to type in
   std::string uri;     ///< `otpauth://...`, to show as a QR code
@@ -108,6 +122,10 @@ class Accounts {
   /// User, personal organization, session and the mail that verifies the address, all or nothing. With an invitation also the membership
   /// that it promises; having its token proves the address. Errors of invitations: see organization_service.hpp.
   [[nodiscard]] Result<SignedIn> register_account(const NewAccount& request, const Client& client);
+  /// With `confirm_first`, and without an invitation. Answers before anything is looked up; then a mail goes to the address: the link that
+  /// confirms it, or, where it has an account, that somebody wanted to make one, with a link to choose a new password.
+  [[nodiscard]] Result<void> request_account(const NewAccount& request, const Client& client);
+  [[nodiscard]] bool confirms_first() const;
   /// By an administrator or at the console; `registration` does not matter, and the address counts as verified.
   [[nodiscard]] Result<User> create_user(const NewAccount& request, bool superuser);
   [[nodiscard]] Result<bool> any_user();
@@ -147,6 +165,14 @@ class Accounts {
   [[nodiscard]] Result<void> reset_password(std::string_view token, std::string_view new_password, const Client& client);
   [[nodiscard]] Result<void> verify_email(std::string_view token);
   [[nodiscard]] Result<void> resend_verification(const UserId& user);
+
+  // ---- providers ----------------------------------------------------------------------------------------------------------------
+  [[nodiscard]] Result<std::vector<LinkedProvider>> linked_providers(const UserId& user);
+  /// `identity` is who the user has just proven to be at the provider. The provider's word on addresses does not matter here.
+  [[nodiscard]] Result<void> link_provider(const UserId& user, const ExternalIdentity& identity, const Client& client);
+  /// Needs the password, and so leaves a way to sign in. Ends all sessions but `keep`.
+  [[nodiscard]] Result<void> unlink_provider(const UserId& user, const std::optional<SessionId>& keep, std::string_view provider,
+                                             std::string_view password, const Client& client);
 
   // ---- second factor ------------------------------------------------------------------------------------------------------------
   /// A new seed that is not in force yet. The password is asked, so that a stolen session cannot take the account over.

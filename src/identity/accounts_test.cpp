@@ -106,7 +106,7 @@ TEST_F(AccountsTest, FA_15_RegistrationCanBeClosed) {
   ASSERT_TRUE(joined.has_value()) << joined.error().code;
   EXPECT_TRUE(joined->user.email_verified_at.has_value()) << "who has the link reads the mail";
   EXPECT_EQ(who(joined->access_token)->role_in(organization), Role::viewer);
-  EXPECT_EQ(code_of(accounts_->register_account(invited, client_)), "auth.email_taken");
+  EXPECT_EQ(code_of(accounts_->register_account(invited, client_)), "invitation.invalid_token");
 }
 
 // ---- signing in -------------------------------------------------------------------------------------------------------------------

@@ -149,15 +149,21 @@ Result<void> Organizations::revoke(const OrganizationId& id, const Actor& actor,
   });
 }
 
+Result<void> check_invitation(storage::Session& session, std::string_view token, std::string_view email, TimePoint now) {
+  PAWL_TRY(found, detail::find_open_by_token(session, crypto::hash(token), now));
+  if (!found) return invalid_token();
+  if (found->email != email_key(email)) {
+    return Error(ErrorClass::denied, "invitation.other_email", "The invitation was sent to another address than this account's.");
+  }
+  return check_sender(session, *found);
+}
+
 Result<Membership> accept_invitation(storage::Transaction& transaction, std::string_view token, const UserId& user, std::string_view email,
                                      TimePoint now) {
   PAWL_TRY(found, detail::find_open_by_token(transaction, crypto::hash(token), now));
   if (!found) return invalid_token();
   PAWL_TRY_VOID(lock_organization(transaction, found->organization));
-  if (found->email != email_key(email)) {
-    return Error(ErrorClass::denied, "invitation.other_email", "The invitation was sent to another address than this account's.");
-  }
-  PAWL_TRY_VOID(check_sender(transaction, *found));
+  PAWL_TRY_VOID(check_invitation(transaction, token, email, now));
   PAWL_TRY(accepted, detail::mark_accepted(transaction, found->id, user, now));
   if (!accepted) return invalid_token();
   PAWL_TRY(present, detail::find_role(transaction, found->organization, user));

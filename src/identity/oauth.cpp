@@ -52,6 +52,7 @@ struct Attempt {
   std::string nonce;
   std::string verifier;
   TimePoint expires{};
+  std::optional<UserId> asked_by{};
 };
 
 std::string to_cookie(const Attempt& attempt, const crypto::Key& key) {
@@ -59,6 +60,7 @@ std::string to_cookie(const Attempt& attempt, const crypto::Key& key) {
                                                        {"state", attempt.state},
                                                        {"nonce", attempt.nonce},
                                                        {"verifier", attempt.verifier},
+                                                       {"asked_by", attempt.asked_by ? attempt.asked_by->to_string() : std::string()},
                                                        {"expires", attempt.expires.time_since_epoch().count()}}));
   return crypto::to_base64url(crypto::seal(key, text, kCookieBinding));
 }
@@ -77,6 +79,10 @@ std::optional<Attempt> from_cookie(std::string_view cookie, const crypto::Key& k
   attempt.nonce = std::string(text_of(*value, "nonce"));
   attempt.verifier = std::string(text_of(*value, "verifier"));
   attempt.expires = TimePoint(Millis(value->get("expires").as_integer()));
+  if (const auto asked_by = text_of(*value, "asked_by"); !asked_by.empty()) {
+    attempt.asked_by = UserId::parse(asked_by);
+    if (!attempt.asked_by) return std::nullopt;
+  }
   return attempt;
 }
 
@@ -363,31 +369,33 @@ Error unknown_provider() { return {ErrorClass::not_found, "oauth.unknown_provide
 
 }  // namespace
 
-void OAuth::begin(std::string_view provider_name, std::function<void(Result<Start>)> done) {
+void OAuth::begin(std::string_view provider_name, const std::optional<UserId>& asked_by, std::function<void(Result<Start>)> done) {
   const auto* provider = impl_->find(provider_name);
   if (provider == nullptr) return done(unknown_provider());
-  impl_->with_endpoints(*provider, [impl = impl_.get(), provider = *provider, done = std::move(done)](Result<Endpoints> endpoints) {
-    if (endpoints.has_error()) return done(std::move(endpoints).error());
-    Attempt attempt;
-    attempt.provider = provider.name;
-    attempt.state = crypto::random_token();
-    attempt.nonce = crypto::random_token();
-    attempt.verifier = crypto::random_token();
-    attempt.expires = impl->d.clock.now() + kOAuthPatience;
-    const bool github = provider.kind == OAuthProvider::Kind::github;
-    std::vector<std::pair<std::string, std::string>> query{{"response_type", "code"},
-                                                           {"client_id", provider.client_id},
-                                                           {"redirect_uri", provider.redirect_uri},
-                                                           {"scope", github ? "read:user user:email" : "openid email profile"},
-                                                           {"state", attempt.state},
-                                                           {"code_challenge", crypto::to_base64url(detail::sha256(attempt.verifier))},
-                                                           {"code_challenge_method", "S256"}};
-    if (!github) query.emplace_back("nonce", attempt.nonce);
-    Start start;
-    start.location = net::with_query(endpoints->authorization, query);
-    start.cookie = to_cookie(attempt, impl->d.key);
-    done(std::move(start));
-  });
+  impl_->with_endpoints(
+      *provider, [impl = impl_.get(), provider = *provider, asked_by, done = std::move(done)](Result<Endpoints> endpoints) {
+        if (endpoints.has_error()) return done(std::move(endpoints).error());
+        Attempt attempt;
+        attempt.asked_by = asked_by;
+        attempt.provider = provider.name;
+        attempt.state = crypto::random_token();
+        attempt.nonce = crypto::random_token();
+        attempt.verifier = crypto::random_token();
+        attempt.expires = impl->d.clock.now() + kOAuthPatience;
+        const bool github = provider.kind == OAuthProvider::Kind::github;
+        std::vector<std::pair<std::string, std::string>> query{{"response_type", "code"},
+                                                               {"client_id", provider.client_id},
+                                                               {"redirect_uri", provider.redirect_uri},
+                                                               {"scope", github ? "read:user user:email" : "openid email profile"},
+                                                               {"state", attempt.state},
+                                                               {"code_challenge", crypto::to_base64url(detail::sha256(attempt.verifier))},
+                                                               {"code_challenge_method", "S256"}};
+        if (!github) query.emplace_back("nonce", attempt.nonce);
+        Start start;
+        start.location = net::with_query(endpoints->authorization, query);
+        start.cookie = to_cookie(attempt, impl->d.key);
+        done(std::move(start));
+      });
 }
 
 void OAuth::finish(std::string_view provider_name, const Answer& answer, std::string_view cookie, Done done) {
@@ -405,7 +413,10 @@ void OAuth::finish(std::string_view provider_name, const Answer& answer, std::st
   exchange->provider = *provider;
   exchange->attempt = std::move(*attempt);
   exchange->code = answer.code;
-  exchange->done = std::move(done);
+  exchange->done = [asked_by = exchange->attempt.asked_by, done = std::move(done)](Result<ExternalIdentity> identity) {
+    if (identity.has_value()) identity->asked_by = asked_by;
+    done(std::move(identity));
+  };
   impl_->with_endpoints(*provider, [impl = impl_.get(), exchange](Result<Endpoints> endpoints) {
     if (endpoints.has_error()) return exchange->done(std::move(endpoints).error());
     exchange->endpoints = std::move(*endpoints);

@@ -8,6 +8,8 @@
 ///     finish   -> who the provider says it is
 ///     user_of  -> the user here: known by this identity, or joined by a verified address, or new
 ///
+/// Somebody who is signed in links a further account in the same way: `begin` for that user, and what `finish` answers says so: `asked_by`.
+///
 /// | error                     | class           |
 /// | ---                       | ---             |
 /// | `oauth.unknown_provider`  | not_found       | not configured
@@ -61,6 +63,7 @@ struct ExternalIdentity {
   std::string email;    ///< in lower case
   bool email_verified = false;
   std::string name;
+  std::optional<UserId> asked_by{};  ///< who is signed in here and wants to sign in with it from now on; none: this is a sign-in
 };
 
 /// How long a person may take at the provider.
@@ -101,7 +104,8 @@ class OAuth {
     std::string location;  ///< at the provider
     std::string cookie;    ///< sealed; for `kOAuthPatience`
   };
-  void begin(std::string_view provider, std::function<void(Result<Start>)> done);
+  /// `asked_by`: see ExternalIdentity.
+  void begin(std::string_view provider, const std::optional<UserId>& asked_by, std::function<void(Result<Start>)> done);
 
   /// What the provider sent the browser back with.
   struct Answer {

@@ -141,9 +141,9 @@ class OAuthTest : public StoredTest {
     while (outbound_.deliver() > 0) {
     }
   }
-  OAuth::Start begin(std::string_view provider = "oidc") {
+  OAuth::Start begin(std::string_view provider = "oidc", const std::optional<UserId>& asked_by = std::nullopt) {
     OAuth::Start start;
-    oauth_->begin(provider, [&](Result<OAuth::Start> begun) {
+    oauth_->begin(provider, asked_by, [&](Result<OAuth::Start> begun) {
       ASSERT_TRUE(begun.has_value()) << begun.error().message;
       start = *begun;
     });
@@ -221,6 +221,15 @@ TEST_F(OAuthTest, P1_AGoodAnswerSaysWhoItIs) {
   EXPECT_EQ(crypto::to_base64url(detail::sha256(parameter(body, "code_verifier"))), parameter(start.location, "code_challenge"));
 }
 
+TEST_F(OAuthTest, P1_WhoAskedForALinkStandsInTheAnswerAndNowhereInTheAddress) {
+  const auto user = add_user("ada@example.org", true);
+  const auto start = begin("oidc", user);
+  EXPECT_THAT(start.location, Not(HasSubstr(user.to_string())));
+  EXPECT_EQ(finish_with(start, claims(start))->asked_by, user);
+  const auto plain = begin();
+  EXPECT_EQ(finish_with(plain, claims(plain))->asked_by, std::nullopt);
+}
+
 TEST_F(OAuthTest, N_5_AnAnswerCountsOnceAndOnlyForTheBrowserThatAsked) {
   const auto start = begin();
   EXPECT_EQ(code(finish(start, "forged")), "oauth.invalid_state");
@@ -270,7 +279,7 @@ TEST_F(OAuthTest, P1_GitHubIsAskedForItsVerifiedPrimaryAddress) {
 TEST_F(OAuthTest, P1_AProviderThatLiesInItsDiscoveryIsNotFollowed) {
   answer("GET", "https://id.example.com/.well-known/openid-configuration", json::Value::object({{"issuer", "https://evil.example"}}));
   std::string outcome;
-  oauth_->begin("oidc", [&](Result<OAuth::Start> begun) { outcome = code(begun); });
+  oauth_->begin("oidc", std::nullopt, [&](Result<OAuth::Start> begun) { outcome = code(begun); });
   settle();
   EXPECT_EQ(outcome, "oauth.unavailable");
 }

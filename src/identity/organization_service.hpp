@@ -109,6 +109,8 @@ using DeletionCounts = std::vector<std::pair<std::string, std::int64_t>>;
 /// user now belongs. A member keeps the larger role.
 [[nodiscard]] Result<Membership> accept_invitation(storage::Transaction& transaction, std::string_view token, const UserId& user,
                                                    std::string_view email, TimePoint now);
+/// Whether the token is one of an open invitation to `email`; the errors of `accept_invitation`.
+[[nodiscard]] Result<void> check_invitation(storage::Session& session, std::string_view token, std::string_view email, TimePoint now);
 [[nodiscard]] Result<InvitationPreview> preview_invitation(storage::Session& session, std::string_view token, TimePoint now);
 
 /// Something that the audit trail wants to know, told inside of the transaction that does it.

@@ -99,8 +99,9 @@ Result<SignedIn> Accounts::login(const LoginRequest& request, const Client& clie
   PAWL_TRY_VOID(d.database.read(look_up));
   const auto known = row ? std::optional(row->user.id) : std::nullopt;
   PAWL_TRY(right, d.hasher.verify(row ? row->password_hash : std::nullopt, request.password));
-  if (!right || !row->user.active) {
-    impl.note_failure(kLogin, key, client, known, right ? "deactivated" : "wrong password");
+  const bool unconfirmed = row && impl.options.confirm_first && !row->user.email_verified_at;
+  if (!right || !row->user.active || unconfirmed) {
+    impl.note_failure(kLogin, key, client, known, !right ? "wrong password" : unconfirmed ? "address not confirmed" : "deactivated");
     return invalid_credentials();
   }
   std::string seed;

@@ -1,8 +1,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "mail/transport.hpp"
 
@@ -37,7 +39,35 @@ class FileTransport final : public Transport {
     return {};
   }
 
+  [[nodiscard]] Result<void> forget(std::string_view recipient) override {
+    std::error_code error;
+    if (!std::filesystem::exists(folder_, error)) return {};
+    const auto wanted = lower(recipient);
+    for (std::filesystem::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
+      if (it->path().extension() != ".eml" || recipient_of(it->path()) != wanted) continue;
+      std::filesystem::remove(it->path(), error);
+    }
+    if (error) return failed("The files of mails cannot be removed", error.value());
+    return {};
+  }
+
  private:
+  static std::string lower(std::string_view text) {
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return out;
+  }
+  /// As the field `To` has it: mails of the outbox go to one address.
+  static std::string recipient_of(const std::filesystem::path& path) {
+    constexpr std::string_view kField = "To: ";
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line) && line != "\r" && !line.empty();) {
+      if (!line.starts_with(kField)) continue;
+      if (line.ends_with('\r')) line.pop_back();
+      return lower(std::string_view(line).substr(kField.size()));
+    }
+    return {};
+  }
   [[nodiscard]] Result<void> make_folder() const {
     std::error_code error;
     if (std::filesystem::create_directories(folder_, error)) {

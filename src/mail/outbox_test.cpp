@@ -203,6 +203,18 @@ TEST_F(OutboxTest, FA_18_FilesAreForTheirOwnerOnly) {
   EXPECT_EQ(status.st_mode & 0777U, 0700U);
 }
 
+TEST_F(OutboxTest, P7_FilesOfWhoIsErasedGoAndThoseOfOthersStay) {
+  const auto folder = folder_ / "outbox";
+  const auto files = make_file_transport(folder);
+  EXPECT_TRUE(files->forget("ada@example.org").has_value()) << "no folder yet";
+  const auto content = [](const std::string& to) { return "From: pawl@example.com\r\nTo: " + to + "\r\n\r\nTo: ada@example.org\r\n"; };
+  ASSERT_TRUE(files->deliver({"one", "pawl@example.com", "Ada@example.org", content("Ada@example.org")}).has_value());
+  ASSERT_TRUE(files->deliver({"two", "pawl@example.com", "bob@example.org", content("bob@example.org")}).has_value());
+  ASSERT_TRUE(files->forget("ada@example.org").has_value());
+  EXPECT_FALSE(std::filesystem::exists(folder / "one.eml"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "two.eml"));
+}
+
 TEST(Pause, DoublesUpToAQuarterOfAnHour) {
   EXPECT_EQ(pause_after(1), Millis(5000));
   EXPECT_EQ(pause_after(2), Millis(10'000));

@@ -34,6 +34,8 @@ class Transport {
   [[nodiscard]] virtual Result<void> deliver(const Parcel& parcel) = 0;
   /// Could a mail leave now? Sends none. Any thread; waits `patience` at most.
   [[nodiscard]] virtual Result<void> check(Millis patience) = 0;
+  /// Removes what it has kept of mails to this address: only files are kept. Any thread.
+  [[nodiscard]] virtual Result<void> forget(std::string_view /*recipient*/) { return {}; }
   /// Ends a delivery in the middle, and all later ones. Any thread.
   virtual void stop() {}
 };

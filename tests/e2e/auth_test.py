@@ -20,7 +20,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from pawl_server import Server, binary, free_port, poll  # noqa: E402
-from people import totp  # noqa: E402
+from people import Mailbox, totp  # noqa: E402
 
 PASSWORD = "correct horse battery"
 OTHER = "staple of another kind"
@@ -144,8 +144,12 @@ class AuthTest(unittest.TestCase):
         sessions = self.call("GET", "/api/auth/sessions", expect=200, token=first["access_token"])["items"]
         self.assertEqual(len(sessions), 2)
         other = next(each for each in sessions if not each["current"])
+        self.assertEqual(self.call("GET", f"/api/auth/sessions/{other['id']}", expect=200, token=first["access_token"]), other)
+        stranger = self.register()[1]
+        self.call("GET", f"/api/auth/sessions/{other['id']}", expect=404, token=stranger["access_token"])
         self.call("DELETE", f"/api/auth/sessions/{other['id']}", expect=204, token=first["access_token"])
         self.call("GET", "/api/auth/me", expect=401, token=second["access_token"])
+        self.call("GET", f"/api/auth/sessions/{other['id']}", expect=404, token=first["access_token"])
         self.call("POST", "/api/auth/logout", expect=204, token=first["access_token"])
         self.call("GET", "/api/auth/me", expect=401, token=first["access_token"])
 
@@ -278,6 +282,46 @@ class AuthTest(unittest.TestCase):
         self.assertIn("root@example.org", written)  # the dump is one
         for secret in secrets | {self.setup_token}:
             self.assertNotIn(secret, written)
+
+
+class ConfirmFirstTest(unittest.TestCase):
+    """proves: P1
+
+    With PAWL_CONFIRM_ADDRESS registering tells nobody who has an account: not by the answer, its fields, a sign-in afterwards, or its time.
+    """
+
+    def test_a_registration_answers_the_same_for_every_address(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data = os.path.join(folder, "data")
+            server = Server(data, extra_environment={"PAWL_CONFIRM_ADDRESS": "true"}).start()
+            self.addCleanup(server.stop)
+            mailbox = Mailbox(data)
+
+            def ask(path, body):
+                status, reply, headers = server.request("POST", path, body, {"Authorization": ""})
+                return status, reply, sorted(name for name in headers if name not in ("Date", "X-Request-Id"))
+
+            def register(address, password=PASSWORD):
+                return ask("/api/auth/register", {"email": address, "password": password, "name": "Ada"})
+
+            def login(address, password=PASSWORD):
+                status, reply, _ = ask("/api/auth/login", {"email": address, "password": password})
+                return status, reply.get("type"), reply.get("detail")
+
+            first = register("owner@example.org")
+            self.assertEqual(first[0], 202, first)
+            token = mailbox.token("owner@example.org", "verify-email")
+            self.assertEqual(login("owner@example.org"), login("nobody@example.org"), "not before the address is confirmed")
+            self.assertEqual(ask("/api/auth/verify-email", {"token": token})[0], 200)
+            self.assertEqual(login("owner@example.org")[0], 200)
+            for address in ("owner@example.org", "new@example.org", "new@example.org"):
+                self.assertEqual(register(address, "another password of length"), first, address)
+                refused = login(address, "another password of length")
+                self.assertEqual(refused, login("nobody@example.org"), address)
+            self.assertEqual(login("owner@example.org")[0], 200, "nothing has changed")
+            reset = mailbox.token("owner@example.org", "reset-password")
+            self.assertEqual(ask("/api/auth/reset-password", {"token": reset, "new_password": OTHER})[0], 200)
+            self.assertEqual(login("owner@example.org", OTHER)[0], 200)
 
 
 class UserCommandTest(unittest.TestCase):

@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from pawl_server import Server, free_port  # noqa: E402
 from packages import install  # noqa: E402
-from people import Mailbox, Person  # noqa: E402
+from people import PASSWORD, Mailbox, Person  # noqa: E402
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "oidc")
 
@@ -93,9 +93,9 @@ class OAuthTest(unittest.TestCase):
         cls.provider.wait(timeout=20)
         cls.provider.stdout.close()
 
-    def sign_in(self, browser, who):
-        """From our login to the address that the provider sends the browser back to."""
-        url, _ = browser.step("GET", f"{self.base}/api/auth/oidc/login")
+    def sign_in(self, browser, who, url=None):
+        """From our login, or from `url`, to the address that the provider sends the browser back to."""
+        url = url or browser.step("GET", f"{self.base}/api/auth/oidc/login")[0]
         self.assertIn("code_challenge_method=S256", url)
         for _ in range(12):
             if url.startswith(f"{self.base}/api/auth/oidc/callback"):
@@ -160,6 +160,58 @@ class OAuthTest(unittest.TestCase):
         told = [(item["action"], item["details"].get("reason")) for item in json.loads(trail)["items"]]
         self.assertIn(("account.login", "by a provider"), told)
         self.assertIn(("account.oauth_linked", "oidc"), told)
+
+    def linked(self, person):
+        status, reply = person.call("GET", "/api/auth/oauth/links")
+        self.assertEqual(status, 200, reply)
+        return [each["provider"] for each in reply["items"]]
+
+    def begin_link(self, person, password=PASSWORD):
+        """-> where to go, and a browser with the cookie of this attempt."""
+        status, reply, headers = self.server.request("POST", "/api/auth/oauth/links/oidc", {"password": password},
+                                                     headers={"Authorization": f"Bearer {person.access_token}"})
+        browser = Browser()
+        for name, morsel in http.cookies.SimpleCookie(headers.get("Set-Cookie", "")).items():
+            browser.cookies[(urllib.parse.urlsplit(self.base).netloc, morsel["path"] or "/", name)] = morsel.value
+        return status, reply, browser
+
+    def test_who_is_signed_in_links_a_provider_and_takes_it_away(self):
+        person = Person(self.server, "linker@example.net")
+        self.assertEqual(self.linked(person), [])
+        status, reply, _ = self.begin_link(person, "wrong")
+        self.assertEqual(status, 403, reply)
+        self.assertIn("oauth.wrong_password", reply["type"])
+        status, reply, browser = self.begin_link(person)
+        self.assertEqual(status, 200, reply)
+        callback = self.sign_in(browser, "unverified-linker", reply["location"])
+        self.assertEqual(Browser().request("GET", callback)[1]["Location"], "/login?error=oauth.invalid_state", "only the browser that asked")
+        self.assertEqual(browser.request("GET", callback)[1]["Location"], "/profile?linked=oidc")
+        self.assertEqual(self.linked(person), ["oidc"])
+        visitor = Browser()
+        self.assertEqual(visitor.request("GET", self.sign_in(visitor, "unverified-linker"))[1]["Location"], "/", "signs in with it now")
+        self.assertIn(person.id, visitor.request("GET", f"{self.base}/api/auth/me")[2])
+        other = Person(self.server, "other-linker@example.net")
+        _, reply, browser = self.begin_link(other)
+        self.assertEqual(browser.request("GET", self.sign_in(browser, "unverified-linker", reply["location"]))[1]["Location"],
+                         "/profile?error=oauth.linked_elsewhere")
+        self.assertEqual(person.call("DELETE", "/api/auth/oauth/links/oidc", {"password": "wrong"})[0], 403)
+        self.assertEqual(person.call("DELETE", "/api/auth/oauth/links/google", {"password": PASSWORD})[0], 404)
+        self.assertEqual(person.call("DELETE", "/api/auth/oauth/links/oidc", {"password": PASSWORD})[0], 204)
+        self.assertEqual(self.linked(person), [])
+        self.assertEqual(visitor.request("GET", f"{self.base}/api/auth/me")[0], 401, "whoever came by the provider is out")
+        trail = person.call("GET", "/api/audit?action=account")[1]
+        told = {item["action"] for item in trail["items"]}
+        self.assertLessEqual({"account.oauth_linked", "account.oauth_unlinked"}, told)
+
+    def test_the_last_way_to_sign_in_stays(self):
+        browser = Browser()
+        browser.request("GET", self.sign_in(browser, "onlyhere"))
+        csrf = json.loads(browser.request("GET", f"{self.base}/api/auth/csrf")[2])["csrf_token"]
+        cookies = "; ".join(f"{name}={value}" for (_, _, name), value in browser.cookies.items())
+        status, reply, _ = self.server.request("DELETE", "/api/auth/oauth/links/oidc", {"password": "x"}, headers={
+            "Authorization": "", "Cookie": cookies, "X-CSRF-Token": csrf})
+        self.assertEqual(status, 409, reply)
+        self.assertIn("oauth.last_way", reply["type"])
 
     # proves: N-18
     def test_neither_secrets_nor_people_stand_in_the_log(self):

@@ -108,6 +108,8 @@ class PersonTest(unittest.TestCase):
                 self.assertEqual(self.person.call("GET", "/api/auth/me")[0], 401, "at once")
             finally:
                 server.stop()
+            self.assertEqual(self.mailbox.mails(self.EMAIL), [], "the files of mails that development keeps")
+            self.assertNotEqual(self.mailbox.mails("other@example.org"), [])
             kept = self.files(data)
             for canary in (self.NAME, self.EMAIL, "gh-token-0815"):
                 self.assertNotIn(canary.encode(), kept)

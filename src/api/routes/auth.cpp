@@ -1,4 +1,5 @@
 // Accounts: sign up, sign in, stay signed in, get back in, the second factor, the first start.
+#include <algorithm>
 #include <optional>
 
 #include "api/body.hpp"
@@ -95,8 +96,17 @@ identity::NewAccount new_account(const Call& call) {
 
 // ---- signing up and in ------------------------------------------------------------------------------------------------------------
 
+constexpr std::string_view kRequested = "A mail is on its way to this address: open the link in it, then sign in.";
+
 void register_account(Context& context, Call call) {
-  PAWL_API_TRY(session, accounts(context).register_account(new_account(call), client_of(call)));
+  const auto request = new_account(call);
+  if (accounts(context).confirms_first() && request.invitation.empty()) {
+    PAWL_API_TRY_VOID(accounts(context).request_account(request, client_of(call)));
+    std::string out;
+    { ObjectWriter(out).text("message", kRequested); }
+    return call.reply(202, std::move(out));
+  }
+  PAWL_API_TRY(session, accounts(context).register_account(request, client_of(call)));
   reply_signed_in(context, call, 201, session);
 }
 
@@ -191,24 +201,38 @@ void resend_verification(Context& context, Call call) {
 
 // ---- sessions ---------------------------------------------------------------------------------------------------------------------
 
+void append_session(std::string& out, const identity::SessionInfo& session, const std::optional<SessionId>& own) {
+  ObjectWriter entry(out);
+  entry.text("id", session.id.to_string());
+  entry.text("user_agent", session.user_agent);
+  entry.text("address", session.address);
+  entry.boolean("current", own == session.id);
+  entry.time("created_at", session.created_at);
+  entry.time("last_used_at", session.last_used_at);
+  entry.time("expires_at", session.expires_at);
+}
+
 void list_sessions(Context& context, Call call) {
   PAWL_API_TRY(sessions, accounts(context).sessions(call.principal.user));
   const auto own = own_session(call);
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), sessions, [&](const identity::SessionInfo& session) {
-      ObjectWriter entry(out);
-      entry.text("id", session.id.to_string());
-      entry.text("user_agent", session.user_agent);
-      entry.text("address", session.address);
-      entry.boolean("current", own == session.id);
-      entry.time("created_at", session.created_at);
-      entry.time("last_used_at", session.last_used_at);
-      entry.time("expires_at", session.expires_at);
-    });
+    append_array(object.raw("items"), sessions, [&](const identity::SessionInfo& session) { append_session(out, session, own); });
     object.null("next_cursor");
   }
+  call.reply(200, std::move(out));
+}
+
+void get_session(Context& context, Call call) {
+  PAWL_API_TRY(id, path_id<SessionId>(call.request, "session_id", "session.not_found", "session"));
+  PAWL_API_TRY(sessions, accounts(context).sessions(call.principal.user));
+  const auto found = std::find_if(sessions.begin(), sessions.end(), [&](const identity::SessionInfo& session) { return session.id == id; });
+  if (found == sessions.end()) {
+    return call.fail(Error(ErrorClass::not_found, "session.not_found", "There is no session of this id."));
+  }
+  std::string out;
+  append_session(out, *found, own_session(call));
   call.reply(200, std::move(out));
 }
 
@@ -321,6 +345,11 @@ std::vector<Route> entry_routes() {
             {"invitation", Shape::secret(kMaxToken).described("Token of an invitation to an organization."), Shape::kOptional}}),
        .status = 201,
        .reply = signed_in_shape(),
+       .other_replies =
+           {{202,
+             "Where addresses are confirmed first (PAWL_CONFIRM_ADDRESS) and there is no invitation: nobody is signed in, and the "
+             "answer is the same whether or not there is such an account.",
+             "application/json", message_shape()}},
        .description = kCookieNote},
       {.method = Method::post,
        .path = "/api/auth/setup",
@@ -485,6 +514,15 @@ std::vector<Route> account_routes() {
        .handler = revoke_sessions,
        .runs = Runs::pool,
        .status = 204},
+      {.method = Method::get,
+       .path = "/api/auth/sessions/{session_id}",
+       .id = "getSession",
+       .tag = "auth",
+       .summary = "One of one's own sessions",
+       .permission = Permission::account,
+       .handler = get_session,
+       .runs = Runs::pool,
+       .reply = session_shape()},
       {.method = Method::delete_,
        .path = "/api/auth/sessions/{session_id}",
        .id = "revokeSession",

@@ -7,6 +7,7 @@
 #include "catalog/scheduler.hpp"
 #include "identity/accounts.hpp"
 #include "identity/organization_service.hpp"
+#include "mail/transport.hpp"
 #include "privacy/personal_data.hpp"
 #include "privacy/retention.hpp"
 
@@ -64,11 +65,16 @@ void erase_data(Context& context, Call call) {
     if (proved.error().code != "auth.invalid_credentials") return call.fail(proved.error());
     return call.fail(Error(ErrorClass::denied, "data.wrong_password", "The password is not right."));  // no 401: the session is a good one
   }
+  PAWL_API_TRY(person, context.d.accounts->user(user));
   PAWL_API_TRY(erased, privacy::erase_person(context.d.database, *context.d.audit, {user, context.d.organization}, record_of(call)));
   // What is in memory follows the commit: schedules, secrets, and what the person's credentials opened.
   for (const auto& workflow : erased.workflows) context.d.scheduler.changed(workflow);
   context.d.organizations->announce_deleted(erased.organizations);
   context.d.accounts->forget(user);
+  // Development keeps mails as files. The person is erased already, whatever becomes of them.
+  if (context.d.mails != nullptr) {
+    PAWL_API_TRY_VOID(context.d.mails->forget(person.email));
+  }
   call.reply(http::Response::empty());
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -39,6 +40,7 @@ struct Accounts::Impl {
   }
 
   // ---- users ----
+  [[nodiscard]] Result<void> check_registration(bool invited) const;
   /// Checks the request and hashes its password.
   [[nodiscard]] Result<detail::UserRow> prepare_user(const NewAccount& request, bool superuser, bool verified);
   /// With the personal organization.
@@ -67,6 +69,10 @@ struct Accounts::Impl {
   [[nodiscard]] static Link new_link(std::string_view purpose, const std::optional<UserId>& user, std::string_view email_key,
                                      TimePoint expires_at);
   [[nodiscard]] Result<void> send_verification(storage::Transaction& transaction, const User& user, const Link& link) const;
+  /// That the address has an account already, with a link to choose a new password.
+  [[nodiscard]] Result<void> send_reminder(storage::Transaction& transaction, const detail::UserRow& row, TimePoint now) const;
+  /// Writes without waiting for it; `done` is reported afterwards.
+  void write_later(std::function<Result<void>(storage::Transaction&)> work, const AccountEvent& done);
 
   // ---- second factor ----
   [[nodiscard]] Result<std::string> open_seed(const detail::UserRow& row) const;

@@ -148,7 +148,9 @@ Result<void> PostgresCommitter::check_pooler() {
   const auto take = [](void* into, const Row& row) { *static_cast<std::int64_t*>(into) = row.integer(0); };
   PAWL_TRY_VOID(connection_->run(kOwnProcess, {}, &process, take));
   if (process == connection_->server_process()) return {};
-  PAWL_TRY(other, PostgresConnection::open(options_));
+  auto opened = PostgresConnection::open(options_);
+  if (opened.has_error()) return opened.error().kind == ErrorClass::unavailable ? opened.error() : behind_pooler();
+  const auto other = std::move(*opened);
   auto looked = other->begin(Connection::Access::reading);
   if (looked.has_value()) {
     const auto asked = other->run(kOwnProcess, {}, &process, take);
