@@ -1,5 +1,7 @@
 #include "agents/memories.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "json/parse.hpp"
@@ -14,20 +16,29 @@ using storage::Transaction;
 
 constexpr std::int64_t kMostOfOrganization = 10'000;
 
-#define PAWL_MEMORY \
-  "select id, organization_id, scope, key, messages, untrusted, run_id, user_id, created_at, updated_at, expires_at from agent_memories "
+// The messages of a list only where nobody has counted them yet.
+#define PAWL_MEMORY(messages)                         \
+  "select id, organization_id, scope, key, " messages \
+  ", untrusted, run_id, user_id, created_at, updated_at, expires_at, message_count, bytes from agent_memories "
 constexpr std::string_view kByKey =
-    PAWL_MEMORY "where organization_id = $1 and scope = $2 and key = $3 and (expires_at is null or expires_at > $4)";
-constexpr std::string_view kById = PAWL_MEMORY "where organization_id = $1 and id = $2 and (expires_at is null or expires_at > $3)";
-constexpr std::string_view kList = PAWL_MEMORY
+    PAWL_MEMORY("messages") "where organization_id = $1 and scope = $2 and key = $3 and (expires_at is null or expires_at > $4)";
+constexpr std::string_view kById =
+    PAWL_MEMORY("messages") "where organization_id = $1 and id = $2 and (expires_at is null or expires_at > $3)";
+constexpr std::string_view kList = PAWL_MEMORY("case when message_count is null then messages end")
     "where organization_id = $1 and ($2 is null or id < $2) and (expires_at is null or expires_at > $3) order by id desc limit $4";
 #undef PAWL_MEMORY
 constexpr std::string_view kWrite =
     "insert into agent_memories (id, organization_id, scope, key, messages, untrusted, run_id, user_id, created_at, updated_at, "
-    "expires_at) "
-    "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10) on conflict (organization_id, scope, key) do update set "
-    "messages = excluded.messages, untrusted = excluded.untrusted, run_id = excluded.run_id, user_id = excluded.user_id, "
-    "updated_at = excluded.updated_at, expires_at = excluded.expires_at";
+    "expires_at, message_count, bytes) "
+    "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12) on conflict (organization_id, scope, key) do update set "
+    "messages = excluded.messages, untrusted = excluded.untrusted, run_id = excluded.run_id, "
+    "updated_at = excluded.updated_at, expires_at = excluded.expires_at, message_count = excluded.message_count, bytes = excluded.bytes";
+constexpr std::string_view kPerson =
+    "insert into agent_memory_people (memory_id, user_id) select id, $1 from agent_memories "
+    "where organization_id = $2 and scope = $3 and key = $4 on conflict do nothing";
+constexpr std::string_view kOthers =
+    "select count(*), cast(coalesce(sum(coalesce(bytes, length(messages))), 0) as bigint) from agent_memories "
+    "where organization_id = $1 and not (scope = $2 and key = $3)";
 
 json::Value array_of(std::string_view text) {
   auto value = json::parse(text);
@@ -47,6 +58,8 @@ Memory memory_of(const Row& row) {
   memory.created_at = row.time(8);
   memory.updated_at = row.time(9);
   memory.expires_at = row.optional_time(10);
+  memory.message_count = row.is_null(11) ? memory.messages.size() : static_cast<std::size_t>(row.integer(11));
+  memory.bytes = row.is_null(12) ? row.text(4).size() : static_cast<std::size_t>(row.integer(12));
   return memory;
 }
 
@@ -68,21 +81,32 @@ void Memories::write(Memory memory, std::function<void(Result<void>)> done) {
   memory.id = MemoryId::make(now, random_);
   const auto kept = std::make_shared<const Memory>(std::move(memory));
   database_.write(
-      [kept, now](Transaction& transaction) -> Result<void> {
+      [kept, now, most_bytes = most_bytes_](Transaction& transaction) -> Result<void> {
         PAWL_TRY_VOID(
             transaction.execute("delete from agent_memories where organization_id = $1 and expires_at is not null and expires_at <= $2",
                                 {kept->organization, now}));
+        const auto messages = json::to_text(kept->messages);
+        const auto untrusted = json::to_text(kept->untrusted);
         std::int64_t others = 0;
-        PAWL_TRY_VOID(transaction.query("select count(*) from agent_memories where organization_id = $1 and not (scope = $2 and key = $3)",
-                                        {kept->organization, kept->scope, kept->key}, [&](const Row& row) { others = row.integer(0); }));
+        std::int64_t bytes = 0;
+        PAWL_TRY_VOID(transaction.query(kOthers, {kept->organization, kept->scope, kept->key}, [&](const Row& row) {
+          others = row.integer(0);
+          bytes = row.integer(1);
+        }));
         if (others >= kMostOfOrganization) {
           return Error(ErrorClass::limited, "memory.too_many", "The organization keeps as many memories of agents as it may: 10,000.");
         }
-        const auto messages = json::to_text(kept->messages);
-        const auto untrusted = json::to_text(kept->untrusted);
+        if (static_cast<std::uint64_t>(bytes) + messages.size() > most_bytes) {
+          return Error(ErrorClass::limited, "memory.quota",
+                       fmt::format("With this the organization's memories of agents would have {} bytes, and it may keep {} "
+                                   "at most: forget some first (DELETE /api/llm/memories/...).",
+                                   static_cast<std::uint64_t>(bytes) + messages.size(), most_bytes));
+        }
         const auto user = kept->user.is_nil() ? std::nullopt : std::optional(kept->user);
         PAWL_TRY_VOID(transaction.execute(
-            kWrite, {kept->id, kept->organization, kept->scope, kept->key, messages, untrusted, kept->run, user, now, kept->expires_at}));
+            kWrite, {kept->id, kept->organization, kept->scope, kept->key, messages, untrusted, kept->run, user, now, kept->expires_at,
+                     static_cast<std::int64_t>(kept->messages.size()), static_cast<std::int64_t>(messages.size())}));
+        if (user) PAWL_TRY_VOID(transaction.execute(kPerson, {*user, kept->organization, kept->scope, kept->key}));
         return {};
       },
       std::move(done));

@@ -4,6 +4,12 @@
 /// write under one key at once the later one counts. Every memory says which run wrote it, who had started that, and what in it nobody
 /// vouches for. Expired ones are not read and go with the retention of one-time data.
 ///
+/// A memory is of whoever wrote it first, and holds the words of everybody whose runs wrote it since: where one of them is erased it goes,
+/// since nobody can say which words were whose (privacy/personal_data.cpp).
+///
+/// An organization keeps at most 10,000, and so many bytes of messages as the limit says. What would be more is refused; nothing that is
+/// kept goes for it.
+///
 /// Every function names the organization. They block, but `write`, whose `done` comes on the writer thread.
 #pragma once
 
@@ -29,10 +35,12 @@ struct Memory {
   OrganizationId organization;
   std::string scope;
   std::string key;
-  json::Value messages;   ///< array
+  json::Value messages;  ///< array; null in a list
+  std::size_t message_count = 0;
+  std::size_t bytes = 0;  ///< of the messages as JSON
   json::Value untrusted;  ///< array: where what came from that nobody vouches for
   RunId run;              ///< that wrote it
-  UserId user;            ///< who started that; nil: no person
+  UserId user;            ///< who started the run that wrote it first; nil: no person
   TimePoint created_at{};
   TimePoint updated_at{};
   std::optional<TimePoint> expires_at{};
@@ -44,11 +52,14 @@ struct MemoryPage {
 
 class Memories {
  public:
-  Memories(storage::Database& database, const Clock& clock, Random& random) : database_(database), clock_(clock), random_(random) {}
+  static constexpr std::uint64_t kMostBytes = 256U << 20U;
+  /// `most_bytes`: of an organization's messages.
+  Memories(storage::Database& database, const Clock& clock, Random& random, std::uint64_t most_bytes = kMostBytes)
+      : database_(database), clock_(clock), random_(random), most_bytes_(most_bytes) {}
 
   /// Nothing: there is none, or it has expired.
   [[nodiscard]] Result<std::optional<Memory>> find(const OrganizationId& organization, std::string_view scope, std::string_view key);
-  /// Id and times are set here. An organization has at most 10,000: error `memory.too_many` (limited).
+  /// Id, times and sizes are set here. Errors `memory.too_many`, `memory.quota` (limited).
   void write(Memory memory, std::function<void(Result<void>)> done);
   [[nodiscard]] Result<MemoryPage> list(const OrganizationId& organization, std::uint32_t limit, std::optional<MemoryId> before);
   /// Errors `memory.not_found`.
@@ -61,6 +72,7 @@ class Memories {
   storage::Database& database_;
   const Clock& clock_;
   Random& random_;
+  std::uint64_t most_bytes_;
 };
 
 }  // namespace pawl::agents

@@ -30,7 +30,7 @@ class MemoriesTest : public testing::Test {
     folder_ = ::mkdtemp(pattern.data());
     database_ = storage::testing::open({.folder = folder_, .synchronous = false}).value();
     ASSERT_TRUE(storage::migrate_up(*database_, clock_).has_value());
-    memories_ = std::make_unique<Memories>(*database_, clock_, random_);
+    memories_ = std::make_unique<Memories>(*database_, clock_, random_, 1'000);
   }
   void TearDown() override {
     memories_.reset();
@@ -39,7 +39,13 @@ class MemoriesTest : public testing::Test {
   }
 
   void write(const OrganizationId& organization, std::string key, std::string_view messages, std::optional<Millis> ttl = {}) {
+    const auto outcome = try_write(organization, std::move(key), messages, ttl);
+    ASSERT_TRUE(outcome.has_value()) << outcome.error().message;
+  }
+  [[nodiscard]] Result<void> try_write(const OrganizationId& organization, std::string key, std::string_view messages,
+                                       std::optional<Millis> ttl = {}, const UserId& user = {}) {
     Memory memory;
+    memory.user = user;
     memory.organization = organization;
     memory.scope = "support/triage";
     memory.key = std::move(key);
@@ -49,8 +55,8 @@ class MemoriesTest : public testing::Test {
     if (ttl) memory.expires_at = clock_.now() + *ttl;
     Result<void> outcome = Error(ErrorClass::internal, "test", "no answer");
     memories_->write(std::move(memory), [&](Result<void> written) { outcome = std::move(written); });
-    ASSERT_TRUE(database_->write_and_wait([](storage::Transaction&) -> Result<void> { return {}; }).has_value());
-    ASSERT_TRUE(outcome.has_value());
+    EXPECT_TRUE(database_->write_and_wait([](storage::Transaction&) -> Result<void> { return {}; }).has_value());
+    return outcome;
   }
   [[nodiscard]] std::string found(const OrganizationId& organization, std::string_view key, std::string_view scope = "support/triage") {
     const auto memory = memories_->find(organization, scope, key).value();
@@ -109,6 +115,58 @@ TEST_F(MemoriesTest, A2_ListsArePaged) {
     before = page.next;
   } while (before);
   EXPECT_EQ(keys, "k4k3k2k1k0");
+}
+
+TEST_F(MemoriesTest, A2_AnOrganizationKeepsNoMoreBytesThanItMay) {
+  const std::string half = "[\"" + std::string(496, 'x') + "\"]";
+  write(one_, "a", half);
+  write(one_, "b", half);
+  EXPECT_EQ(try_write(one_, "c", "[]").error().code, "memory.quota") << "to the byte";
+  EXPECT_EQ(found(one_, "c"), "nothing");
+  write(one_, "a", "[]");
+  write(one_, "c", "[1]");
+  EXPECT_EQ(try_write(one_, "c", half).error().code, "memory.quota") << "what is there counts, and what it would become";
+  EXPECT_EQ(found(one_, "c"), "[1]") << "what is refused changes nothing";
+  write(two_, "a", half);
+}
+
+TEST_F(MemoriesTest, A2_AListTellsSizesAndReadsConversationsOnlyOfRowsFromBeforeTheyWereKept) {
+  write(one_, "k", R"([1, 2, 3])");
+  const auto entry = memories_->list(one_, 10, {}).value().memories.at(0);
+  EXPECT_EQ(entry.message_count, 3U);
+  EXPECT_EQ(entry.bytes, 7U);
+  EXPECT_EQ(entry.messages.size(), 0U);
+  ASSERT_TRUE(database_
+                  ->write_and_wait([](storage::Transaction& transaction) -> Result<void> {
+                    PAWL_TRY_VOID(transaction.execute("update agent_memories set message_count = null, bytes = null"));
+                    return {};
+                  })
+                  .has_value());
+  const auto old = memories_->list(one_, 10, {}).value().memories.at(0);
+  EXPECT_EQ(old.message_count, 3U);
+  EXPECT_EQ(old.bytes, 7U);
+  EXPECT_EQ(try_write(one_, "big", "[\"" + std::string(990, 'x') + "\"]").error().code, "memory.quota") << "an old row counts";
+}
+
+TEST_F(MemoriesTest, A2_AMemoryIsOfItsFirstWriterAndNamesAllOfThem) {
+  const auto ann = UserId::make(clock_.now(), random_);
+  const auto bob = UserId::make(clock_.now(), random_);
+  ASSERT_TRUE(try_write(one_, "k", "[1]", {}, ann).has_value());
+  ASSERT_TRUE(try_write(one_, "k", "[1, 2]", {}, bob).has_value());
+  ASSERT_TRUE(try_write(one_, "k", "[1, 2, 3]", {}, bob).has_value());
+  const auto memory = memories_->find(one_, "support/triage", "k").value().value();
+  EXPECT_EQ(memory.user, ann);
+  const auto people = [&] {
+    std::int64_t number = -1;
+    const auto read = database_->read([&](storage::Session& session) -> Result<void> {
+      return session.query("select count(*) from agent_memory_people", {}, [&](const storage::Row& row) { number = row.integer(0); });
+    });
+    EXPECT_TRUE(read.has_value());
+    return number;
+  };
+  EXPECT_EQ(people(), 2);
+  ASSERT_TRUE(memories_->remove(one_, memory.id).has_value());
+  EXPECT_EQ(people(), 0) << "they go with it";
 }
 
 }  // namespace

@@ -20,8 +20,8 @@
 ///
 /// Error codes of an answer: `llm.not_configured` (409), `llm.unknown_provider`, `llm.arguments`, `llm.rate_limited` (429), `llm.quota`,
 /// `llm.auth`, `llm.invalid_request`, `llm.too_large`, `llm.context_full`, `llm.filtered`, `llm.unavailable`, `llm.timeout`,
-/// `llm.cancelled`, `llm.protocol`, `llm.output_invalid`, `llm.overloaded`, `llm.budget` (429), and those of `net::Outbound` that say the
-/// address is refused. Sentences never hold a key.
+/// `llm.cancelled`, `llm.protocol`, `llm.output_invalid`, `llm.overloaded`, `llm.budget` (429), those of `fit` (ledger.hpp), and those of
+/// `net::Outbound` that say the address is refused. Sentences never hold a key.
 ///
 /// Threads: any. `on_chunk` comes on a thread of the network client, the end there, on one of `work` or of the timer; both perhaps inside
 /// `ask`. They must not block.
@@ -100,6 +100,11 @@ struct Call {
   OnChunk on_chunk{};
   /// Values that no request may carry: the run's secrets. One that does is refused (`llm.secret`).
   std::vector<std::string> forbidden{};
+  /// What the call may take with all its requests: a request that does not fit is not made, and its longest answer is cut to what does.
+  /// After a request that may have been paid for without an answer there is no further one: who set this aside knows what else there is.
+  std::optional<Allowance> allowance{};
+  /// An earlier process had begun this call, and died: a request of it may have been paid for.
+  bool is_again = false;
   /// Before each request that may cost something: false, with a reason, ends the call (`llm.budget`). May be empty.
   std::function<Result<void>(std::string_view model, const Request& request)> before{};
 };
@@ -118,6 +123,10 @@ struct Answer {
   std::optional<double> cost;  ///< US dollars; nothing: the price is unknown
   std::vector<Attempt> attempts;
   std::uint32_t repairs = 0;
+  /// Where the call had an allowance: what of it is gone. What nobody told counts as the most that it could be.
+  Amount charged;
+  std::optional<Prices::Price> price;  ///< there too: of the model that was asked first
+  bool unanswered = false;             ///< there too: a request may have been paid for and has no answer, so it was not made again
   bool scripted = false;
   bool cached = false;
 };

@@ -1,5 +1,7 @@
 #include "models/ledger.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -46,6 +48,57 @@ std::optional<std::int64_t> most_cost(const Prices& prices, std::string_view mod
   const auto output = answer_of(request);
   const auto input = std::max({price->input, price->cached, price->cache_write});
   return nano((static_cast<double>(tokens - output) * input + static_cast<double>(output) * price->output) / kMillion);
+}
+
+Result<Amount> fit(const Allowance& allowance, const Amount& spent, const Prices& prices, std::string_view model, Request& request,
+                   std::size_t bytes) {
+  const auto refused = [](const char* code, std::string message) { return Error(ErrorClass::limited, code, std::move(message)); };
+  auto prompt = most_tokens(request, bytes) - answer_of(request);
+  if (allowance.prompt) prompt = std::min(prompt, bounded(*allowance.prompt));
+  auto answer = answer_of(request);
+  if (allowance.tokens) {
+    const auto left = *allowance.tokens - spent.tokens;
+    if (left < prompt + kLeastAnswerTokens) {
+      return refused("llm.allowance_tokens",
+                     fmt::format("{} tokens are left of what the call may take, and the next request may take {} before its answer.",
+                                 std::max<std::int64_t>(0, left), prompt));
+    }
+    answer = std::min(answer, left - prompt);
+  }
+  const auto price = prices.price(model);
+  if (allowance.cost) {
+    if (!price) {
+      return refused("llm.unpriced",
+                     fmt::format("What {} costs is not known, so its cost cannot be limited: name its price (LLM_PRICES).", model));
+    }
+    const auto left = *allowance.cost - spent.cost;
+    const auto dearest = [&](std::int64_t tokens) {
+      const auto input = std::max({price->input, price->cached, price->cache_write});
+      return nano((static_cast<double>(prompt) * input + static_cast<double>(tokens) * price->output) / kMillion);
+    };
+    if (dearest(kLeastAnswerTokens) > left) {
+      return refused("llm.allowance_cost",
+                     fmt::format("{} US dollars are left of what the call may cost, and the next request to {} may cost {}.",
+                                 static_cast<double>(std::max<std::int64_t>(0, left)) / kNano, model,
+                                 static_cast<double>(dearest(kLeastAnswerTokens)) / kNano));
+    }
+    // The longest answer that can be paid: money grows with tokens, so it is found by halving.
+    auto paid = kLeastAnswerTokens;
+    auto most = std::max(answer, paid);
+    while (paid < most) {
+      const auto half = paid + (most - paid + 1) / 2;
+      if (dearest(half) <= left) {
+        paid = half;
+      } else {
+        most = half - 1;
+      }
+    }
+    answer = std::min(answer, paid);
+    request.max_tokens = answer;
+    return Amount{.tokens = prompt + answer, .cost = dearest(answer)};
+  }
+  request.max_tokens = answer;
+  return Amount{.tokens = prompt + answer, .cost = most_cost(prices, model, request, prompt + answer).value_or(0)};
 }
 
 Amount amount_of(const Prices& prices, std::string_view model, const Usage& usage) {

@@ -5,7 +5,7 @@
 /// nobody could say (the connection broke, the process died in between) counts as the whole reservation.
 ///
 /// The way down: an organization's budget is asked here, for each request; the budget of an agent, and of the agents that are its tools, is
-/// the machine's (engine/machine/agent_task.cpp), which asks before the turn.
+/// the machine's (engine/machine/agent_budget.cpp), which sets something aside before the turn, and gives the call its `Allowance`.
 ///
 /// Threads: any.
 #pragma once
@@ -58,6 +58,8 @@ class Ledger {
 
 /// Where a request names no `max_tokens` an answer of this many is reserved, and asked for where a limit holds.
 constexpr std::int64_t kUsualAnswerTokens = 8'192;
+/// An answer of fewer tokens is none: a request that has no room for it is not made.
+constexpr std::int64_t kLeastAnswerTokens = 16;
 
 /// The most that a request can take: a token for each byte that is sent (images and files: what providers count for large ones), and the
 /// longest answer. `bytes`: of the request as it is encoded.
@@ -65,6 +67,18 @@ constexpr std::int64_t kUsualAnswerTokens = 8'192;
 /// The most that so many tokens cost, rounded up; nothing where the price is unknown.
 [[nodiscard]] std::optional<std::int64_t> most_cost(const Prices& prices, std::string_view model, const Request& request,
                                                     std::int64_t tokens);
+
+/// What one call may take, with all its requests: what an agent has set aside for a turn.
+struct Allowance {
+  std::optional<std::int64_t> tokens{};
+  std::optional<std::int64_t> cost{};    ///< billionths of a US dollar
+  std::optional<std::int64_t> prompt{};  ///< who asks knows that no prompt of the call is longer, in tokens
+};
+/// Cuts the longest answer of `request` to what is left of `allowance` after `spent`, and says the most that the request then can take.
+/// Errors (limited): `llm.allowance_tokens`, `llm.allowance_cost`: not even the prompt with a very short answer fits; `llm.unpriced`: the
+/// cost is limited, and nobody knows what the model costs.
+[[nodiscard]] Result<Amount> fit(const Allowance& allowance, const Amount& spent, const Prices& prices, std::string_view model,
+                                 Request& request, std::size_t bytes);
 /// What was used; the cost is 0 where nobody knows it.
 [[nodiscard]] Amount amount_of(const Prices& prices, std::string_view model, const Usage& usage);
 

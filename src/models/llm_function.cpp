@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 
 #include "base/assert.hpp"
@@ -21,6 +22,7 @@ constexpr std::uint32_t kMostRepairs = 5;
 constexpr Millis kDefaultCache = std::chrono::hours(1);
 constexpr Millis kLongestCache = std::chrono::hours(24);
 constexpr std::size_t kMostFindings = 10;
+constexpr double kNano = 1e9;
 
 constexpr std::string_view kParameters = R"json({
   "type": "object",
@@ -49,6 +51,10 @@ constexpr std::string_view kParameters = R"json({
     "fallback": {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": 9, "description": "models to ask, in order, when the first one fails; the output says which one answered"},
     "timeout": {"description": "seconds, ISO 8601 text or a duration object; for everything"},
     "max_retries": {"type": "integer", "minimum": 0, "maximum": 10, "default": 2, "description": "of each model, within the call"},
+    "budget": {"type": "object", "additionalProperties": false, "properties": {
+      "tokens": {"type": "integer", "minimum": 1}, "cost": {"type": "number", "minimum": 0, "maximum": 1000000, "description": "US dollars"},
+      "prompt": {"type": "integer", "minimum": 1, "description": "the prompt is known to be no longer than so many tokens; left out: a token for each byte"}
+    }, "description": "what the call may take with all its requests: the answer is cut to what fits, and a request that does not fit is not made"},
     "stream": {"type": "boolean", "default": false, "description": "stream the answer to who follows the run, also where nobody does when the call begins"},
     "cache": {"description": "true, or how long (at most a day) the answer to the same request may be used again"}
   },
@@ -72,6 +78,8 @@ constexpr std::string_view kOutput = R"json({
     "attempts": {"type": "array", "items": {"type": "object", "properties": {"model": {"type": "string"}, "error": {"type": "string"}}}},
     "scripted": {"const": true},
     "cached": {"const": true},
+    "charged": {"type": "object", "description": "where there is a `budget`: what of it is gone; what nobody told counts as the most that it could be"},
+    "price": {"type": ["object", "null"], "description": "where there is a `budget`: US dollars for a million tokens, at most, of the model that was asked first"},
     "possible_double_bill": {"const": true, "description": "the process died during this call, and it was made again"}
   }
 })json";
@@ -111,7 +119,11 @@ void collect_texts(const json::Value& value, std::vector<std::string>& texts) {
   }
 }
 
-json::Value workflow_error(const Answer& answer) {
+json::Value to_json(const Amount& charged) {
+  return json::Value::object({{"tokens", charged.tokens}, {"cost", static_cast<double>(charged.cost) / kNano}});
+}
+
+json::Value problem_of(const Answer& answer) {
   const auto& error = answer.reply.error();
   std::string detail = error.message;
   std::size_t shown = 0;
@@ -131,6 +143,12 @@ json::Value workflow_error(const Answer& answer) {
     problem.set("budget", "organization");
     return problem;
   }
+  if (error.code == "llm.allowance_tokens" || error.code == "llm.allowance_cost" || error.code == "llm.unpriced") {
+    auto problem = make("budget-exceeded", 402);
+    problem.set("budget", error.code == "llm.allowance_tokens" ? "tokens" : "cost");
+    if (error.code == "llm.unpriced") problem.set("unpriced", true);
+    return problem;
+  }
   if (error.code == "llm.auth") return make("authentication", 401);
   if (error.code == "llm.quota") return make("communication", 402);
   if (error.code == "llm.output_invalid") return make("validation", 422);
@@ -143,6 +161,14 @@ json::Value workflow_error(const Answer& answer) {
     default: break;
   }
   return make("communication", http_status(error.kind));
+}
+
+json::Value workflow_error(const Answer& answer, bool is_limited) {
+  auto problem = problem_of(answer);
+  if (!is_limited) return problem;
+  problem.set("charged", to_json(answer.charged));
+  if (answer.unanswered) problem.set("unanswered", true);
+  return problem;
 }
 
 /// A part that names a file, and where it stands.
@@ -159,6 +185,14 @@ std::string media_type_of(std::string_view path) {
     if (path.ends_with(ending)) return std::string(type);
   }
   return "application/octet-stream";
+}
+
+void add_account(json::Value& output, const Answer& answer) {
+  output.set("charged", to_json(answer.charged));
+  if (const auto& price = answer.price) {
+    const auto input = std::max({price->input, price->cached, price->cache_write});
+    output.set("price", json::Value::object({{"input", input}, {"output", price->output}}));
+  }
 }
 
 /// One invocation: reads the files that it names, one after another, then asks.
@@ -221,10 +255,13 @@ class Running : public std::enable_shared_from_this<Running> {
   void ask() {
     follow();
     const bool again = invocation_.restarted && invocation_.effect >= engine::EffectClass::idempotent;
-    set_cancel(parts_.client.ask(std::move(call_), [self = shared_from_this(), again](Answer answer) {
+    const bool is_limited = call_.allowance.has_value();
+    call_.is_again = again;
+    set_cancel(parts_.client.ask(std::move(call_), [self = shared_from_this(), again, is_limited](Answer answer) {
       if (self->stream_) self->stream_->end();
-      if (answer.reply.has_error()) return self->done_(engine::Outcome::failure(workflow_error(answer)));
+      if (answer.reply.has_error()) return self->done_(engine::Outcome::failure(workflow_error(answer, is_limited)));
       auto output = to_output(answer);
+      if (is_limited) add_account(output, answer);
       if (again && !answer.cached) output.set("possible_double_bill", true);
       self->done_(engine::Outcome::success(std::move(output)));
     }));
@@ -354,6 +391,12 @@ Result<Call> read_call(const json::Value& arguments) {
   }
   if (arguments.get("temperature").is_number()) call.request.temperature = arguments.get("temperature").as_double();
   if (arguments.get("max_tokens").is_integer()) call.request.max_tokens = arguments.get("max_tokens").as_integer();
+  if (const auto& budget = arguments.get("budget"); budget.is_object()) {
+    call.allowance.emplace();
+    if (const auto& tokens = budget.get("tokens"); tokens.is_integer()) call.allowance->tokens = tokens.as_integer();
+    if (const auto& cost = budget.get("cost"); cost.is_number()) call.allowance->cost = std::llround(cost.as_double() * kNano);
+    if (const auto& prompt = budget.get("prompt"); prompt.is_integer()) call.allowance->prompt = prompt.as_integer();
+  }
   if (arguments.get("max_retries").is_integer()) call.max_retries = static_cast<std::uint32_t>(arguments.get("max_retries").as_integer());
   if (const auto& stop = arguments.get("stop"); stop.is_array()) {
     for (const auto& word : stop.items()) call.request.stop.emplace_back(word.as_string());

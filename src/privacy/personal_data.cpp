@@ -121,7 +121,8 @@ const std::vector<Section>& sections() {
        {{"id", Kind::id}, {"organization_id", Kind::id}, {"title"}, {"status"}, {"comment"}, {"decided_at", Kind::time}}},
       {"agent_memories",
        "select id, organization_id, scope, key, messages, untrusted, run_id, created_at, updated_at, expires_at from agent_memories where "
-       "user_id = $1 and organization_id in (select organization_id from organization_members where user_id = $1) order by id",
+       "id in (select memory_id from agent_memory_people where user_id = $1) and organization_id in (select organization_id from "
+       "organization_members where user_id = $1) order by id",
        {{"id", Kind::id},
         {"organization_id", Kind::id},
         {"scope"},
@@ -275,7 +276,7 @@ constexpr std::string_view kOfPerson[] = {
     "update workflow_versions set created_by = null where created_by = $1",
     "update integrations set created_by = null where created_by = $1",
     "update model_budgets set updated_by = null where updated_by = $1",
-    "delete from agent_memories where user_id = $1",
+    "delete from agent_memories where user_id = $1 or id in (select memory_id from agent_memory_people where user_id = $1)",
 };
 
 Result<void> refuse_open_runs(Session& session, const Sole& sole) {

@@ -8,39 +8,15 @@ messages that become a summary. The provider is the counting one of agents_test.
 import json
 import os
 import sys
-import tempfile
 import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
-from agents_test import TURNS, World, agent_document  # noqa: E402
-from pawl_server import Server, poll  # noqa: E402
+from agent_case import TURNS, AgentCase, agent_document  # noqa: E402
 
 
-class AgentMemoryTest(unittest.TestCase):
-    def setUp(self):
-        self.world = World()
-        self.addCleanup(self.world.server_close)
-        self.addCleanup(self.world.shutdown)
-        self.base = f"http://127.0.0.1:{self.world.server_address[1]}"
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.server = Server(os.path.join(folder.name, "data"), extra_environment={"OPENAI_BASE_URL": f"{self.base}/v1"}).start()
-        self.addCleanup(self.server.stop)
-
-    def start(self, workflow, run):
-        status, reply, _ = self.server.request("POST", f"/api/workflows/{workflow}/execute", {"input": {"run": run}, "wait": False})
-        self.assertIn(status, (200, 202), reply)
-        return reply["id"]
-
-    def ended(self, run):
-        def it():
-            view = self.server.request("GET", f"/api/runs/{run}")[1]
-            return view if view["status"] in ("completed", "faulted", "cancelled") else None
-        return poll(it, 60, "the run has ended")
-
+class AgentMemoryTest(AgentCase):
     def memories(self):
         status, page, _ = self.server.request("GET", "/api/llm/memories")
         self.assertEqual(status, 200, page)
@@ -55,33 +31,35 @@ class AgentMemoryTest(unittest.TestCase):
             time.sleep(0.25)  # the moment is what is tried: there is nothing to wait for
             self.server.kill()
             self.server.start()
-        run = self.ended(first)
+        [run] = self.ended([first])
         self.assertEqual(run["status"], "completed", run["error"])
         kinds = [task["type"] for task in run["tasks"] if task["type"].startswith("memory")]
         self.assertEqual(kinds, ["memory-read", "memory-write"])
         [memory] = self.memories()
         self.assertEqual((memory["scope"], memory["key"], memory["run_id"]), ("test/kept", "customer-17", first))
         self.assertEqual(sorted(memory["untrusted"]), ["act", "look"])
+        self.assertGreater(memory["bytes"], 1000)
+        self.assertGreater(memory["message_count"], TURNS)
         _, whole, _ = self.server.request("GET", f"/api/llm/memories/{memory['id']}")
         self.assertEqual(whole["messages"][0], {"role": "user", "content": "first"})
         self.assertEqual(sum(1 for message in whole["messages"] if message["role"] == "assistant"), TURNS)
         self.assertNotIn("raw", json.dumps(whole["messages"]))
 
-        again = self.ended(self.start(workflow, "second"))
+        [again] = self.ended([self.start(workflow, "second")])
         self.assertEqual((again["status"], again["output"]["turns"]), ("completed", 1), "the provider sees ten turns, and is done")
         asked = json.loads(self.world.turns["first"][-1][1])["messages"]
         self.assertEqual([message["content"] for message in asked if message["role"] == "user"], ["first", "second"])
         self.assertEqual(sorted(again["output"]["untrusted"]), ["memory:act", "memory:look"], "what nobody vouched for stays untrusted")
         self.assertEqual(self.server.request("DELETE", f"/api/llm/memories/{self.memories()[0]['id']}")[0], 204)
         self.assertEqual(self.memories(), [])
-        third = self.ended(self.start(workflow, "third"))
+        [third] = self.ended([self.start(workflow, "third")])
         self.assertEqual(third["output"]["turns"], TURNS, "forgotten")
 
     def test_a2_old_messages_become_a_summary_that_is_paid_for_once(self):
         workflow = self.server.create_workflow(agent_document(
             "long", self.base, "allow_after_untrusted: [act]\n        max_turns: 12\n        on_budget: finish\n"
                                "        memory: {summary: {after: 9, keep: 3}}"))
-        run = self.ended(self.start(workflow, "long"))
+        [run] = self.ended([self.start(workflow, "long")])
         self.assertEqual(run["status"], "completed", run["error"])
         steps = [task for task in run["tasks"] if task["type"] == "summary"]
         self.assertGreaterEqual(len(steps), 2)

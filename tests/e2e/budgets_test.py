@@ -16,10 +16,9 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
-from agents_test import TURNS, World, agent_document  # noqa: E402
-from pawl_server import API_KEY, Server, poll  # noqa: E402
+from agent_case import TURNS, AgentCase, agent_document  # noqa: E402
+from pawl_server import API_KEY, Server  # noqa: E402
 from websocket_client import WebSocket  # noqa: E402
 
 CAUGHT = """
@@ -34,6 +33,18 @@ do:
         do:
           - tell: {set: {problem: '${ $problem }'}}
 """
+BRANCHES = ", ".join(f"{{b{i}: {{call: agent, with: {{model: openai-compatible/counting, prompt: greedy-{i}, max_tokens: 400, max_turns: 100, "
+                     f"allow_after_untrusted: [act], tools: $TOOLS}}}}}}" for i in range(100))
+CROWD = """
+document: {dsl: '1.0.3', namespace: test, name: NAME, version: '1.0.0'}
+use:
+  functions:
+    many: {fork: {branches: [BRANCHES]}}
+do:
+  - ask:
+      call: agent
+      with: {model: openai-compatible/counting, prompt: '${ .run }', on_budget: finish, tools: [{function: many}], budget: {BUDGET}}
+"""
 SPOKEN = """
 document: {dsl: '1.0.3', namespace: test, name: spoken, version: '1.0.0'}
 do:
@@ -42,20 +53,7 @@ do:
 """
 
 
-class BudgetsTest(unittest.TestCase):
-    def setUp(self):
-        self.world = World()
-        self.addCleanup(self.world.server_close)
-        self.addCleanup(self.world.shutdown)
-        self.base = f"http://127.0.0.1:{self.world.server_address[1]}"
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        prices = os.path.join(folder.name, "prices.yaml")
-        with open(prices, "w", encoding="utf-8") as file:
-            file.write("prices:\n  - {model: openai-compatible/counting, input: 1, output: 10}\n")
-        self.server = Server(os.path.join(folder.name, "data"), extra_environment={"OPENAI_BASE_URL": f"{self.base}/v1", "LLM_PRICES": prices}).start()
-        self.addCleanup(self.server.stop)
-
+class BudgetsTest(AgentCase):
     def budget(self):
         status, state, _ = self.server.request("GET", "/api/llm/budget")
         self.assertEqual(status, 200, state)
@@ -67,19 +65,8 @@ class BudgetsTest(unittest.TestCase):
         return state
 
     def agents(self, name, more, count):
-        workflow = self.server.create_workflow(agent_document(name, self.base, more))
-        runs = []
-        for i in range(count):
-            status, reply, _ = self.server.request("POST", f"/api/workflows/{workflow}/execute", {"input": {"run": f"{name}-{i}"}, "wait": False})
-            self.assertIn(status, (200, 202), reply)
-            runs.append(reply["id"])
-        return runs
-
-    def ended(self, runs):
-        def all_of_them():
-            found = [self.server.request("GET", f"/api/runs/{run}")[1] for run in runs]
-            return found if all(each["status"] in ("completed", "faulted", "cancelled") for each in found) else None
-        return poll(all_of_them, 90, "every run has ended")
+        workflow = self.create(name, more)
+        return [self.start(workflow, f"{name}-{i}") for i in range(count)]
 
     def test_a2_a_hundred_agents_at_once_hold_the_organizations_budget_to_the_token(self):
         limit = 1_000_000
@@ -132,6 +119,60 @@ class BudgetsTest(unittest.TestCase):
         self.assertLessEqual(state["used"]["tokens"] - state["assumed"]["tokens"], paid, f"seed {seed}: and counted once")
         self.assertGreaterEqual(asked, state["requests"], seed)
         self.assertGreaterEqual(state["requests"], 6 * TURNS, f"seed {seed}: each answer that a run went on with is settled")
+
+    def crowd(self, name, budget):
+        tools = (f"[{{function: http, name: look, with: {{method: get, endpoint: '{self.base}/look', output: content}}}}, "
+                 f"{{function: http, name: act, with: {{method: post, endpoint: '{self.base}/act', output: raw}}}}]")
+        text = CROWD.replace("BRANCHES", BRANCHES.replace("$TOOLS", tools)).replace("NAME", name).replace("BUDGET", budget)
+        return self.ended([self.start(self.server.create_workflow(text), name)])[0]
+
+    def test_a2_a_hundred_agents_below_one_keep_its_budget_to_the_millionth_of_a_dollar_and_to_the_token(self):
+        for name, budget, limit, counted in (("crowd-money", "cost: 2", 2_000_000, self.world.paid), ("crowd-tokens", "tokens: 600000", 600_000, self.world.used)):
+            with self.subTest(name):
+                self.world.paid.clear()
+                self.world.used.clear()
+                run = self.crowd(name, budget)
+                self.assertIn(run["status"], ("completed", "faulted"), run["error"])
+                spent = sum(counted.values())
+                self.assertLessEqual(spent, limit)
+                self.assertGreater(spent, limit // 2, "the budget is there to be used")
+                self.assertGreater(len(self.world.used), 20, "many of them had a turn")
+
+    def test_a2_money_is_set_aside_before_a_turn_also_where_the_process_is_killed_in_its_middle(self):
+        seed = random.SystemRandom().randrange(1 << 30)
+        chance = random.Random(seed)
+        self.world.delay = 0.05
+        cost = 0.08
+        runs = self.agents("greedy", f"allow_after_untrusted: [act]\n        max_tokens: 500\n        max_turns: 100\n        budget: {{cost: {cost}}}", 8)
+        for _ in range(6):
+            time.sleep(chance.uniform(0.05, 0.4))  # the moment is what is tried: there is nothing to wait for
+            self.server.kill()
+            self.server.start()
+        for i, run in enumerate(self.ended(runs)):
+            self.assertEqual((run["status"], run["error"]["budget"]), ("faulted", "cost"), (seed, run["error"]))
+            self.assertLessEqual(self.world.paid[f"greedy-{i}"], cost * 1e6, f"seed {seed}: what was paid for and lost counts as well")
+            self.assertGreater(self.world.paid[f"greedy-{i}"], 0)
+
+    def test_a2_an_unknown_price_is_refused_before_anybody_is_asked(self):
+        for more in ("budget: {cost: 1}", "budget: {cost: 1}\n        on_budget: finish"):
+            text = agent_document("unpriced", self.base, more).replace("/counting", "/unheard-of")
+            workflow = self.server.create_workflow(text.replace("name: unpriced", f"name: unpriced-{len(more)}"))
+            run = self.ended([self.start(workflow, f"unpriced-{len(more)}")])[0]
+            self.assertEqual(run["status"], "faulted")
+            self.assertEqual(run["error"]["budget"], "cost")
+            self.assertIn("not known", run["error"]["detail"])
+        self.assertEqual(sum(self.world.used.values()), 0)
+
+    def test_a2_a_provider_that_lies_about_usage_gives_nobody_tokens_back(self):
+        for i, lie in enumerate(({"prompt_tokens": -1_000_000, "completion_tokens": -5}, {"prompt_tokens": 10**18, "completion_tokens": 10**18}, None, {})):
+            self.world.lie = lie
+            more = "allow_after_untrusted: [act]\n        max_tokens: 300\n        max_turns: 60\n        budget: {tokens: 20000, cost: 0.05}"
+            workflow = self.create(f"liar-{i}", more)
+            run = self.ended([self.start(workflow, f"greedy-liar-{i}")])[0]
+            self.assertEqual(run["status"], "faulted", f"it ends, whatever is claimed: {lie}")
+            if lie is None:
+                self.assertLessEqual(self.world.used[f"greedy-liar-{i}"], 20_000)
+            self.assertLessEqual(len(self.world.turns[f"greedy-liar-{i}"]), 61)
 
     def test_a2_who_is_refused_hears_why_and_a_workflow_catches_it(self):
         workflow = self.server.create_workflow(CAUGHT)

@@ -1,6 +1,6 @@
 #include "api/detail/owners.hpp"
 
-#include "api/detail/context.hpp"
+#include "api/detail/find_stored.hpp"
 #include "integrations/integrations.hpp"
 #include "notify/channels.hpp"
 #include "notify/notifications.hpp"
@@ -8,17 +8,14 @@
 namespace pawl::api::detail {
 namespace {
 
-using Found = std::function<void(Result<OrganizationId>)>;
-
-Error busy() { return {ErrorClass::unavailable, "server.busy", "The server is busy; try again."}; }
-
-/// From memory where `cached` knows, else by `stored` on the pool.
+/// From memory where `cached` knows, else from the database.
 template <class AnyId, class Store>
 void find_in(Context& context, Store& store, std::optional<AnyId> id, Found done) {
-  if (!id) return done(Error(ErrorClass::not_found, "object.not_found", "What is not an id names nothing."));
-  if (const auto known = store.cached_owner(*id)) return done(*known);
-  const auto shared = std::make_shared<Found>(std::move(done));
-  if (!context.d.pool.try_post([&store, id = *id, shared] { (*shared)(store.owner(id)); })) (*shared)(busy());
+  if (id) {
+    if (const auto known = store.cached_owner(*id)) return done(*known);
+  }
+  find_stored(
+      context, id, [&store](const AnyId& each) { return store.owner(each); }, std::move(done));
 }
 
 void find_workflow(Context& context, const http::Request& request, Found done) {
@@ -30,17 +27,13 @@ void find_schedule(Context& context, const http::Request& request, Found done) {
 }
 
 void find_dead_letter(Context& context, const http::Request& request, Found done) {
-  const auto id = RunId::parse(request.param("dead_letter_id"));
-  if (!id) return done(Error(ErrorClass::not_found, "dead_letter.not_found", "What is not an id names nothing."));
-  const auto shared = std::make_shared<Found>(std::move(done));
-  if (!context.d.pool.try_post([&context, id = *id, shared] { (*shared)(context.dead_letters->owner(id)); })) (*shared)(busy());
+  const auto owner = [&context](const RunId& id) { return context.dead_letters->owner(id); };
+  find_stored(context, RunId::parse(request.param("dead_letter_id")), owner, std::move(done));
 }
 
 void find_approval(Context& context, const http::Request& request, Found done) {
-  const auto id = engine::ApprovalKey::parse(request.param("approval_id"));
-  if (!id) return done(Error(ErrorClass::not_found, "approval.not_found", "What is not an id names nothing."));
-  const auto shared = std::make_shared<Found>(std::move(done));
-  if (!context.d.pool.try_post([&context, id = *id, shared] { (*shared)(context.approvals->owner(id)); })) (*shared)(busy());
+  const auto owner = [&context](const engine::ApprovalKey& id) { return context.approvals->owner(id); };
+  find_stored(context, engine::ApprovalKey::parse(request.param("approval_id")), owner, std::move(done));
 }
 
 void find_run(Context& context, const http::Request& request, Found done) {
@@ -59,19 +52,14 @@ void find_integration(Context& context, const http::Request& request, Found done
   find_in(context, *context.d.integrations, IntegrationId::parse(request.param("integration_id")), std::move(done));
 }
 
-template <class AnyId, class Store>
-void find_stored(Context& context, Store& store, std::optional<AnyId> id, Found done) {
-  if (!id) return done(Error(ErrorClass::not_found, "object.not_found", "What is not an id names nothing."));
-  const auto shared = std::make_shared<Found>(std::move(done));
-  if (!context.d.pool.try_post([&store, id = *id, shared] { (*shared)(store.owner(id)); })) (*shared)(busy());
-}
-
 void find_notification(Context& context, const http::Request& request, Found done) {
-  find_stored(context, *context.d.notifications, notify::NotificationId::parse(request.param("notification_id")), std::move(done));
+  const auto owner = [&context](const notify::NotificationId& id) { return context.d.notifications->owner(id); };
+  find_stored(context, notify::NotificationId::parse(request.param("notification_id")), owner, std::move(done));
 }
 
 void find_channel(Context& context, const http::Request& request, Found done) {
-  find_stored(context, *context.d.channels, notify::ChannelId::parse(request.param("channel_id")), std::move(done));
+  const auto owner = [&context](const notify::ChannelId& id) { return context.d.channels->owner(id); };
+  find_stored(context, notify::ChannelId::parse(request.param("channel_id")), owner, std::move(done));
 }
 
 }  // namespace

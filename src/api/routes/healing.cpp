@@ -5,9 +5,9 @@
 #include <array>
 
 #include "api/body.hpp"
-#include "api/detail/context.hpp"
 #include "api/detail/dry_runs.hpp"
 #include "api/detail/execution.hpp"
+#include "api/detail/find_stored.hpp"
 #include "api/detail/gate.hpp"
 #include "api/detail/model_reply.hpp"
 #include "api/detail/owners.hpp"
@@ -123,13 +123,11 @@ void get_remedy(Context& context, Call call) {
   call.reply(200, json::to_text(shown(context, remedy_json(remedy))));
 }
 
-void find_remedy(Context& context, const http::Request& request, std::function<void(Result<OrganizationId>)> done) {
-  const auto id = agents::RemedyId::parse(request.param("remedy_id"));
+void find_remedy(Context& context, const http::Request& request, Found done) {
   auto* healing = agents::Healing::behind(context.d.functions);
-  if (!id || healing == nullptr) return done(Error(ErrorClass::not_found, "remedy.not_found", "What is not an id names nothing."));
-  const auto shared = std::make_shared<std::function<void(Result<OrganizationId>)>>(std::move(done));
-  const bool taken = context.d.pool.try_post([healing, id = *id, shared] { (*shared)(healing->remedies().owner(id)); });
-  if (!taken) (*shared)(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
+  if (healing == nullptr) return done(Error(ErrorClass::not_found, "remedy.not_found", "There are no remedies here."));
+  const auto owner = [healing](const agents::RemedyId& id) { return healing->remedies().owner(id); };
+  find_stored(context, agents::RemedyId::parse(request.param("remedy_id")), owner, std::move(done));
 }
 
 const Owner kRemedyOwner{&find_remedy, "remedy.not_found", "remedy"};

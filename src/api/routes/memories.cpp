@@ -3,7 +3,7 @@
 
 #include "agents/memories.hpp"
 #include "api/body.hpp"
-#include "api/detail/context.hpp"
+#include "api/detail/find_stored.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 
@@ -15,15 +15,12 @@ using agents::MemoryId;
 
 Result<MemoryId> memory_id(const http::Request& request) { return path_id<MemoryId>(request, "memory_id", "memory.not_found", "memory"); }
 
-/// All its state is in the database.
+/// All its state is in the database, and nothing is written here.
 agents::Memories memories_of(Context& context) { return {context.d.database, context.d.clock, context.d.random}; }
 
-void find_memory(Context& context, const http::Request& request, std::function<void(Result<OrganizationId>)> done) {
-  const auto id = MemoryId::parse(request.param("memory_id"));
-  if (!id) return done(Error(ErrorClass::not_found, "memory.not_found", "What is not an id names nothing."));
-  const auto shared = std::make_shared<std::function<void(Result<OrganizationId>)>>(std::move(done));
-  const bool taken = context.d.pool.try_post([&context, id = *id, shared] { (*shared)(memories_of(context).owner(id)); });
-  if (!taken) (*shared)(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
+void find_memory(Context& context, const http::Request& request, Found done) {
+  const auto owner = [&context](const MemoryId& id) { return memories_of(context).owner(id); };
+  find_stored(context, MemoryId::parse(request.param("memory_id")), owner, std::move(done));
 }
 
 const Owner kMemoryOwner{&find_memory, "memory.not_found", "memory"};
@@ -33,7 +30,8 @@ void append_memory(std::string& out, const Memory& memory, bool whole) {
   object.text("id", memory.id.to_string());
   object.text("scope", memory.scope);
   object.text("key", memory.key);
-  object.integer("message_count", static_cast<std::int64_t>(memory.messages.size()));
+  object.integer("message_count", static_cast<std::int64_t>(memory.message_count));
+  object.integer("bytes", static_cast<std::int64_t>(memory.bytes));
   object.value("untrusted", memory.untrusted);
   object.text("run_id", memory.run.to_string());
   object.text_or_null("user_id", memory.user.is_nil() ? "" : memory.user.to_string());
@@ -83,9 +81,10 @@ std::vector<Shape::Member> memory_members() {
           {"scope", Shape::text("support/triage", 1000).described("A workflow, or empty: shared by all of the organization's.")},
           {"key", Shape::text("customer-17", 1000)},
           {"message_count", Shape::integer(12)},
+          {"bytes", Shape::integer(4096).described("Of its messages.")},
           {"untrusted", Shape::array(Shape::text("find-customer", 10'000)).described("Where what came from that nobody vouches for.")},
           {"run_id", Shape::id().described("That wrote it last.")},
-          {"user_id", Shape::id().or_null().described("Who started that run.")},
+          {"user_id", Shape::id().or_null().described("Who started the run that wrote it first.")},
           {"created_at", Shape::time()},
           {"updated_at", Shape::time()},
           {"expires_at", Shape::time().or_null()}};

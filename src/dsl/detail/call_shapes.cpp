@@ -316,7 +316,7 @@ $defs:
         type: object
         additionalProperties: false
         minProperties: 1
-        properties: {tokens: {$ref: '#/$defs/count'}, cost: {type: number, exclusiveMinimum: 0}, time: true}
+        properties: {tokens: {$ref: '#/$defs/count'}, cost: {type: number, exclusiveMinimum: 0}, steps: {$ref: '#/$defs/count'}, time: true}
       on_budget: {type: string, enum: [fault, finish]}
       memory:
         type: object

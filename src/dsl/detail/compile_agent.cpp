@@ -1,6 +1,7 @@
 /// `call: agent`: the loop's settings, the tools with what the model is told of them, and the tasks that turns and tools run as.
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "dsl/detail/call_shapes.hpp"
 #include "dsl/detail/compiler.hpp"
@@ -17,6 +18,7 @@ constexpr std::array<std::string_view, 6> kApart = {"tools", "output", "approval
 constexpr std::array<std::string_view, 5> kNeverOffered = {"allow_destructive", "authentication", "credentials", "integration",
                                                            "idempotency_key"};
 constexpr std::size_t kMaxAgentDepth = 4;
+constexpr std::size_t kMostSchemaParts = 64;  // that `$ref` and `allOf` in the parameters of a tool lead to
 
 bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -36,6 +38,48 @@ std::string tool_name(std::string_view name) {
   std::replace_if(
       made.begin(), made.end(), [](char c) { return c == '.' || c == '/' || c == ' '; }, '-');
   return made;
+}
+
+/// What stands at a `$ref` into the schema itself; null: nothing, or it points elsewhere.
+const json::Value* referred(const json::Value& root, const json::Value& schema) {
+  const auto& reference = schema.get("$ref");
+  if (!reference.is_string() || !reference.as_string().starts_with('#')) return nullptr;
+  return json::resolve(root, reference.as_string().substr(1));
+}
+
+/// `schema` with the members of all that its `$ref` and `allOf` lead to beside its own: providers want one object. The first to name a
+/// member describes it; what a model gives is validated by the schema as it is written, before the tool's steps.
+json::Value merged_object(const json::Value& schema) {
+  if (schema.find("$ref") == nullptr && schema.find("allOf") == nullptr) return schema;
+  auto properties = json::Value::object();
+  auto required = json::Value::array();
+  std::vector<const json::Value*> parts = {&schema};
+  for (std::size_t next = 0; next < parts.size(); ++next) {
+    const auto& part = *parts[next];
+    const auto lead_to = [&](const json::Value* other) {
+      const bool is_new = other != nullptr && other->is_object() && std::find(parts.begin(), parts.end(), other) == parts.end();
+      if (is_new && parts.size() < kMostSchemaParts) parts.push_back(other);
+    };
+    if (part.get("properties").is_object()) {
+      for (const auto& property : part.get("properties").members()) {
+        if (properties.find(property.name()) == nullptr) properties.set_shared(property.key, property.value);
+      }
+    }
+    if (part.get("required").is_array()) {
+      for (const auto& name : part.get("required").items()) {
+        const auto known = required.items();
+        if (std::find(known.begin(), known.end(), name) == known.end()) required.push_back(name);
+      }
+    }
+    lead_to(referred(schema, part));
+    if (part.get("allOf").is_array()) {
+      for (const auto& other : part.get("allOf").items()) lead_to(&other);
+    }
+  }
+  auto merged = schema;
+  if (!properties.empty()) merged.set("properties", std::move(properties));
+  if (!required.empty()) merged.set("required", std::move(required));
+  return merged;
 }
 
 /// The parameters that are left to the model. Rules over several of them are the function's own business: they may speak of the others.
@@ -360,6 +404,7 @@ std::optional<Compiler::ToolFunction> Compiler::tool_function(const Node& name) 
   }
   // What takes anything is asked for anything: the author says by `parameters` what the model should give.
   if (!found.parameters.is_object()) found.parameters = json::Value::object({{"type", "object"}, {"additionalProperties", true}});
+  found.parameters = merged_object(found.parameters);
   if (const auto& summary = task.get("metadata").get("summary"); summary.is_string()) found.summary = summary;
   return found;
 }

@@ -76,10 +76,11 @@ json::Value question_of(const Activation& act, std::string_view tool, const json
 void Core::begin_calls(Activation& act, const dsl::AgentTask& body, const json::Value& calls) {
   auto& agent = act.agent[0];
   const auto most = setting(agent.settings, "max_tool_calls", UINT32_MAX);
-  const auto left = most > agent.tool_calls ? most - agent.tool_calls : 0;
+  const auto steps = steps_left(act);
+  const auto left = std::min(steps, most > agent.tool_calls ? most - agent.tool_calls : 0);
   const bool finishes = agent.settings.get("on_budget") == json::Value("finish");
   if (calls.size() > left && !finishes) {
-    return budget_exhausted(act, "max_tool_calls",
+    return budget_exhausted(act, left == steps ? "steps" : "max_tool_calls",
                             fmt::format("It has made {} calls and asks for {} more.", agent.tool_calls, calls.size()));
   }
   act.children.assign(calls.size(), Child{});
@@ -95,12 +96,13 @@ void Core::begin_calls(Activation& act, const dsl::AgentTask& body, const json::
     } else {
       judge_call(act, body, i);
       if (act.step == Step::ended) return;
+      count_step(act);
     }
   }
   agent.tool_calls += static_cast<std::uint32_t>(std::min<std::uint64_t>(calls.size(), left));
-  if (finishes && agent.tool_calls >= most && !agent.is_last) {
+  if (finishes && !agent.is_last && (agent.tool_calls >= most || steps_left(act) <= 1)) {
     agent.is_last = true;
-    agent.stop = "max_tool_calls";
+    agent.stop = agent.tool_calls >= most ? "max_tool_calls" : "steps";
   }
   advance_calls(act, body);
 }

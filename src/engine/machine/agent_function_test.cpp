@@ -24,6 +24,14 @@ use:
         - look: {call: look-up, with: {query: '${ .name }'}}
         - sum: {call: add, with: {a: 1}}
     count: {call: add, with: {a: '${ .a }'}}
+    merged:
+      input:
+        schema:
+          document:
+            $defs: {person: {type: object, properties: {name: {type: string}}, required: [name]}}
+            allOf: [{$ref: '#/$defs/person'}, {properties: {age: {type: integer, maximum: 150}}}]
+      call: add
+      with: {a: '${ .age }'}
     tell: {call: send, with: {to: '${ .to }', text: t}}
     plain: {input: {schema: {document: {type: string}}}, call: add}
 do:
@@ -64,6 +72,20 @@ TEST(AgentFunction, A2_F5_RunsAsStepsBelowTheCallAndItsOutputIsTheAnswer) {
   run.succeed("turn", says("done"));
   EXPECT_THAT(run.output(), HasSubstr(R"("untrusted":["find"])")) << "one of its steps has read what nobody vouches for";
   EXPECT_THAT(run.history(), HasSubstr("find[0][0]:completed"));
+  run.verify();
+}
+
+TEST(AgentFunction, A2_F5_AModelIsOfferedOneObjectOfWhatReferencesAndAllOfSay) {
+  TestRun run(agent("{function: merged}"));
+  const auto offered = run.pending_effect("turn").arguments.get("tools").at(0).get("parameters");
+  EXPECT_EQ(json::to_text(offered.get("properties")), R"({"age":{"type":"integer","maximum":150},"name":{"type":"string"}})");
+  EXPECT_EQ(json::to_text(offered.get("required")), R"(["name"])");
+  run.succeed("turn", asks("merged", R"({"name": "Ann", "age": 200})"));
+  EXPECT_THAT(json::to_text(run.pending_effect("turn").arguments.get("messages")), HasSubstr("invalid-arguments"));
+  run.succeed("turn", asks("merged", R"({"name": "Ann", "age": 20})"));
+  EXPECT_EQ(run.pending_effect("merged").arguments, Value::object({{"a", 20}}));
+  run.succeed("merged", "21");
+  run.succeed("turn", says("done"));
   run.verify();
 }
 

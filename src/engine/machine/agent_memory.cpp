@@ -25,7 +25,7 @@ namespace {
 constexpr std::uint64_t kUsualKept = 10;  // messages that a summary leaves
 constexpr std::uint64_t kUsualSummaryTokens = 1024;
 constexpr std::uint64_t kLeastSummary = 64;
-constexpr std::uint64_t kFrameTokens = 256;  // what a provider puts around it
+constexpr std::uint64_t kFrameTokens = 512;  // what a provider puts around it
 constexpr std::uint64_t kUsualStored = 100;  // messages that are kept between runs
 constexpr std::size_t kMostStoredBytes = 256U << 10U;
 constexpr std::size_t kMostKeyBytes = 200;
@@ -46,6 +46,15 @@ constexpr std::string_view kRemember = "memory-write";
 bool is_from(const json::Value& message, std::string_view role) { return message.get("role") == json::Value(role); }
 
 const json::Value& stored(const AgentState& agent) { return agent.settings.get("memory").get("stored"); }
+
+/// The message that stands for what was summed up.
+json::Value summaries_of(const AgentState& agent) {
+  auto found = json::Value::array();
+  for (const auto& message : agent.transcript.items()) {
+    if (text_of(message.get("content")).starts_with(kSummedUp)) found.push_back(message);
+  }
+  return found;
+}
 
 /// A name for what of the memory came from where.
 std::string recalled_source(std::string_view source) {
@@ -120,30 +129,17 @@ std::string told_as_text(const AgentState& agent, const OldMessages& old) {
   return text;
 }
 
-std::optional<std::uint64_t> summary_tokens(const AgentState& agent, std::size_t input_bytes) {
-  const auto wanted = setting(agent.settings.get("memory").get("summary"), "max_tokens", kUsualSummaryTokens);
-  if (agent.cost_limit > 0 && (!agent.is_cost_known || agent.cost >= agent.cost_limit)) return std::nullopt;
-  if (agent.token_limit == 0) return wanted;
-  const auto taken = used_tokens(agent) + input_bytes + std::string_view(kSumUp).size() + kFrameTokens;
-  if (taken + kLeastSummary > agent.token_limit) return std::nullopt;
-  return std::min(wanted, agent.token_limit - taken);
-}
+std::uint64_t summary_prompt(std::size_t text_bytes) { return text_bytes + std::string_view(kSumUp).size() + kFrameTokens; }
 
-json::Value summary_arguments(const AgentState& agent, const json::Value& input) {
-  auto arguments = json::Value::object();
-  for (const std::string_view name : {"model", "provider", "timeout", "fallback", "stream"}) {
-    if (const auto* given = agent.settings.find(name); given != nullptr && !given->is_null()) arguments.set(name, *given);
+json::Value summary_settings(const AgentState& agent) {
+  auto chosen = json::Value::object();
+  for (const std::string_view name : {"model", "provider", "fallback"}) {
+    if (const auto* given = agent.settings.find(name); given != nullptr && !given->is_null()) chosen.set(name, *given);
   }
   if (const auto& own = agent.settings.get("memory").get("summary").get("model"); own.is_string()) {
-    arguments.set("model", own);
-    arguments.erase("provider");
-    arguments.erase("fallback");
+    return json::Value::object({{"model", own}});
   }
-  const auto text = text_of(input.get("text"));
-  arguments.set("instructions", kSumUp);
-  arguments.set("prompt", text);
-  arguments.set("max_tokens", summary_tokens(agent, text.size()).value_or(kLeastSummary));
-  return arguments;
+  return chosen;
 }
 
 void replace_old(AgentState& agent, const OldMessages& old, std::string_view summary) {
@@ -190,6 +186,15 @@ json::Value kept_messages(const AgentState& agent) {
   return messages;
 }
 
+std::optional<std::string> objection(const std::optional<dsl::Expression>& guardrail, const json::Value& dot, const dsl::Scope& scope) {
+  if (!guardrail) return std::nullopt;
+  const auto judged = guardrail->evaluate(dot, scope);
+  if (judged.has_error()) return "The guardrail could not be evaluated: " + judged.error().message;
+  const auto& verdict = judged.value();
+  if (verdict.is_null() || verdict == json::Value(true)) return std::nullopt;
+  return verdict.is_string() ? std::string(verdict.as_string()) : std::string("The guardrail objects.");
+}
+
 bool Core::open_recall(Activation& act) {
   if (!stored(act.agent[0]).is_object()) return false;
   return begin_aside(act, aside_of(*plan, act.task, kRecall));
@@ -203,16 +208,53 @@ bool Core::open_remember(Activation& act, json::Value& answer) {
   return begin_aside(act, step);
 }
 
+json::Value Core::summary_arguments(const Activation& act, const json::Value& given) const {
+  const auto& agent = act.agent[0];
+  auto arguments = summary_settings(agent);
+  for (const std::string_view name : {"timeout", "stream"}) {
+    if (const auto* set = agent.settings.find(name); set != nullptr && !set->is_null()) arguments.set(name, *set);
+  }
+  const auto text = text_of(given.get("text"));
+  arguments.set("instructions", kSumUp);
+  arguments.set("prompt", text);
+  arguments.set("max_tokens", agent.hold.answer);
+  if (is_limited(act)) arguments.set("budget", allowance_of(act, summary_prompt(text.size())));
+  return arguments;
+}
+
+/// Room for a summary of a text of so many bytes. Without any the transcript stays as it is.
+Core::Room Core::room_for_summary(Activation& act, std::size_t text_bytes) {
+  const auto& agent = act.agent[0];
+  Shortage shortage;
+  return make_room(act,
+                   {.prompt = summary_prompt(text_bytes),
+                    .wanted = setting(agent.settings.get("memory").get("summary"), "max_tokens", kUsualSummaryTokens),
+                    .least = kLeastSummary,
+                    .model = model_named(summary_settings(agent))},
+                   shortage);
+}
+
+/// True: the next turn comes after a summary, or after what it waits for.
 bool Core::open_summary(Activation& act) {
   const auto& agent = act.agent[0];
   if (agent.is_last) return false;
   const auto old = old_messages(agent);
-  if (!old || !summary_tokens(agent, told_as_text(agent, *old).size())) return false;
-  return begin_aside(act, aside_of(*plan, act.task, kSummary));
+  if (!old || steps_left(act) < 2) return false;
+  const auto room = room_for_summary(act, told_as_text(agent, *old).size());
+  if (room == Room::made) return begin_aside(act, aside_of(*plan, act.task, kSummary));
+  return room == Room::waits;
+}
+
+/// Of the model or the budget: one that says nothing would say nothing again.
+static void sum_up_no_more(AgentState& agent) {
+  auto memory = agent.settings.get("memory");
+  memory.erase("summary");
+  agent.settings.set("memory", std::move(memory));
 }
 
 bool Core::begin_aside(Activation& act, dsl::TaskIndex step) {
   if (step == dsl::kNoTask) return false;
+  if (plan->task(step).type == kSummary) count_step(act);
   act.agent[0].aside = step;
   open_aside(act, aside_input(act));
   return true;
@@ -253,10 +295,15 @@ void Core::aside_ended(Activation& act, const dsl::AgentTask& body, Ended& ended
   act.count = 0;
   const auto& type = plan->task(agent.aside).type;
   if (ended.ending == Ending::faulted) {
-    const bool is_spent = type == kSummary && ended.error.get("budget") == json::Value("organization");
-    if (!is_spent || agent.settings.get("on_budget") != json::Value("finish")) return propagate(act, std::move(ended.error));
+    drop_request(act, Hold());
+    const auto& spent = ended.error.get("budget");
+    if (type != kSummary || !spent.is_string()) return propagate(act, std::move(ended.error));
+    const bool is_own = spent != json::Value("organization");
+    if (!is_own && agent.settings.get("on_budget") != json::Value("finish")) return propagate(act, std::move(ended.error));
     agent.aside = dsl::kNoTask;
-    return finish_agent(act, "organization");
+    if (!is_own) return finish_agent(act, "organization");
+    sum_up_no_more(agent);  // dearer than what is left
+    return next_turn(act, body);
   }
   agent.aside = dsl::kNoTask;
   if (type == kRemember) {
@@ -280,6 +327,17 @@ void Core::aside_ended(Activation& act, const dsl::AgentTask& body, Ended& ended
     }
   }
   if (type == kSummary) take_summary(act, ended.output);
+  // What is remembered goes to the model like everything else that is new to it.
+  const auto first = agent.transcript.items().first(std::min<std::size_t>(agent.transcript.size(), agent.recalled));
+  auto back = json::Value::array();
+  for (const auto& message : first) back.push_back(message);
+  if (type == kSummary && agent.is_summed_up) back = summaries_of(agent);
+  if (!back.empty()) {
+    const auto said = json::Value::object({{"messages", std::move(back)}});
+    if (const auto against = objection(body.input_guardrail, said, TaskScope(*this, &act, act.input))) {
+      return fault(act, make_error("guardrail", 422, "A guardrail stopped what would go to the model", *against));
+    }
+  }
   next_turn(act, body);
 }
 
@@ -287,19 +345,19 @@ void Core::take_summary(Activation& act, const json::Value& reply) {
   auto& agent = act.agent[0];
   const auto old = old_messages(agent);
   count_usage(act, reply);
+  settle_request(act, reply, model_named(summary_settings(agent)));
   const auto text = text_of(reply.get("content"));
-  if (!old || text.empty()) {
-    // Asked again it would say nothing again.
-    auto memory = agent.settings.get("memory");
-    memory.erase("summary");
-    agent.settings.set("memory", std::move(memory));
-    return;
-  }
+  if (!old || text.empty()) return sum_up_no_more(agent);
   replace_old(agent, *old, text);
 }
 
 void Core::restart_aside(Activation& act, const json::Value& raw_input) {
-  open_aside(act, raw_input.is_null() ? aside_input(act) : raw_input);
+  auto& agent = act.agent[0];
+  auto given = raw_input.is_null() ? aside_input(act) : raw_input;
+  if (plan->task(agent.aside).type != kSummary) return open_aside(act, std::move(given));
+  if (room_for_summary(act, text_of(given.get("text")).size()) == Room::made) return open_aside(act, std::move(given));
+  agent.aside = dsl::kNoTask;
+  if (!agent.waits) next_turn(act, std::get<dsl::AgentTask>(task_of(act).body));
 }
 
 }  // namespace pawl::engine::detail

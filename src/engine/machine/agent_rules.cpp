@@ -12,21 +12,37 @@ namespace {
 /// What a message costs beside its text: role and separators in every known format.
 constexpr std::uint64_t kMessageTokens = 16;
 /// Of the first request: what providers put around instructions and tools.
-constexpr std::uint64_t kFrameTokens = 256;
-/// An answer of fewer tokens is none.
-constexpr std::uint64_t kLeastAnswer = 16;
-/// Where there is a budget and no `max_tokens`: an answer is cut here, or the first one would reserve everything.
-constexpr std::uint64_t kUsualAnswer = 4096;
+constexpr std::uint64_t kFrameTokens = 512;
+/// What providers count for a large image, and for a document of some hundred pages, beside what its bytes come to.
+constexpr std::uint64_t kImageTokens = 50'000;
+constexpr std::uint64_t kFileTokens = 400'000;
+/// Of one request, and so little that no sum of them leaves its type, whatever a provider says.
+constexpr std::uint64_t kMostTokens = 1'000'000'000'000;
+constexpr double kMostCost = 1e15;
+constexpr std::uint32_t kUsualRepeats = 2;
 constexpr double kNano = 1e9;
+constexpr double kMillion = 1e6;
 
 std::uint64_t count_of(const json::Value& usage, std::string_view name) {
   const auto& value = usage.get(name);
-  return value.is_integer() && value.as_integer() > 0 ? static_cast<std::uint64_t>(value.as_integer()) : 0;
+  return value.is_integer() && value.as_integer() > 0 ? std::min(static_cast<std::uint64_t>(value.as_integer()), kMostTokens) : 0;
+}
+
+std::uint64_t media_tokens(const json::Value& message) {
+  std::uint64_t most = 0;
+  const auto& content = message.get("content");
+  if (!content.is_array()) return most;
+  for (const auto& part : content.items()) {
+    const auto& type = part.get("type");
+    if (type == json::Value("image")) most += kImageTokens;
+    if (type == json::Value("file")) most += kFileTokens + 3 * text_of(part.get("data")).size();
+  }
+  return most;
 }
 
 std::uint64_t message_tokens(const json::Value& messages) {
   std::uint64_t most = 0;
-  for (const auto& message : messages.items()) most += json::to_text(message).size() + kMessageTokens;
+  for (const auto& message : messages.items()) most += json::to_text(message).size() + kMessageTokens + media_tokens(message);
   return most;
 }
 
@@ -41,19 +57,67 @@ std::uint64_t used_tokens(const AgentState& agent) { return agent.input_tokens +
 
 std::uint64_t most_input_tokens(const AgentState& agent, const dsl::AgentTask& body) {
   const auto fresh = message_tokens(agent.news);
-  if (agent.known_tokens > 0) return agent.known_tokens + fresh;
+  const auto& others = agent.settings.get("fallback");
+  const bool is_one_model = !others.is_array() || others.empty();
+  if (agent.known_tokens > 0 && is_one_model) return agent.known_tokens + fresh;
   auto most = kFrameTokens + fresh + message_tokens(agent.transcript) + text_of(agent.settings.get("instructions")).size();
   for (const auto& tool : body.tools) most += json::to_text(tool.offer).size() + kMessageTokens;
   if (!body.output_schema.is_null()) most += json::to_text(body.output_schema).size();
-  return most;
+  // Another model counts another way, though not more than twice as many.
+  return agent.known_tokens > 0 ? std::min(most, 2 * agent.known_tokens + fresh) : most;
 }
 
-std::optional<std::uint64_t> answer_tokens(const AgentState& agent, const dsl::AgentTask& body) {
-  const auto wanted = setting(agent.settings, "max_tokens", 0);
-  if (agent.token_limit == 0) return wanted == 0 ? std::nullopt : std::optional(wanted);
-  const auto taken = used_tokens(agent) + most_input_tokens(agent, body);
-  if (taken + kLeastAnswer > agent.token_limit) return 0;
-  return std::min(agent.token_limit - taken, wanted == 0 ? kUsualAnswer : wanted);
+std::optional<std::int64_t> dearest(const json::Value& price, std::uint64_t prompt, std::uint64_t answer) {
+  const auto& input = price.get("input");
+  const auto& output = price.get("output");
+  if (!input.is_number() || !output.is_number()) return std::nullopt;
+  const auto cost = (static_cast<double>(prompt) * input.as_double() + static_cast<double>(answer) * output.as_double()) * kNano / kMillion;
+  // One more than rounded up: whoever asks the model adds the same figures in another order.
+  return static_cast<std::int64_t>(std::ceil(std::clamp(cost, 0.0, kMostCost))) + 1;
+}
+
+std::uint64_t paid_answer(const json::Value& price, std::uint64_t prompt, std::uint64_t most, std::int64_t money) {
+  std::uint64_t paid = 0;
+  while (paid < most) {
+    const auto half = paid + (most - paid + 1) / 2;
+    if (dearest(price, prompt, half).value_or(0) <= money) {
+      paid = half;
+    } else {
+      most = half - 1;
+    }
+  }
+  return paid;
+}
+
+json::Value model_settings(const AgentState& agent) {
+  auto chosen = json::Value::object();
+  for (const std::string_view name : {"model", "provider", "fallback"}) {
+    if (const auto* given = agent.settings.find(name); given != nullptr && !given->is_null()) chosen.set(name, *given);
+  }
+  const auto& others = agent.settings.get("fallback");
+  const auto next = std::min<std::size_t>(agent.repeats, others.is_array() ? others.size() : 0);
+  if (next == 0) return chosen;
+  // A name without a provider means that of the first model, as it does in a list of fallbacks.
+  const auto model = text_of(others.at(next - 1));
+  const auto first = text_of(agent.settings.get("model"));
+  if (model.find('/') != std::string::npos) {
+    chosen.erase("provider");
+  } else if (chosen.find("provider") == nullptr && first.find('/') != std::string::npos) {
+    chosen.set("provider", first.substr(0, first.find('/')));
+  }
+  chosen.set("model", model);
+  auto rest = json::Value::array();
+  for (auto i = next; i < others.size(); ++i) rest.push_back(others.at(i));
+  chosen.erase("fallback");
+  if (!rest.empty()) chosen.set("fallback", std::move(rest));
+  return chosen;
+}
+
+std::string model_named(const json::Value& settings) { return text_of(settings.get("provider")) + " " + text_of(settings.get("model")); }
+
+std::uint32_t most_repeats(const AgentState& agent) {
+  const auto& others = agent.settings.get("fallback");
+  return others.is_array() && !others.empty() ? static_cast<std::uint32_t>(others.size()) : kUsualRepeats;
 }
 
 TurnUsage usage_of_reply(const json::Value& reply) {
@@ -64,7 +128,8 @@ TurnUsage usage_of_reply(const json::Value& reply) {
   used.cached_tokens = count_of(usage, "cached_tokens");
   used.reasoning_tokens = count_of(usage, "reasoning_tokens");
   const auto& cost = reply.get("cost");
-  if (cost.is_number() && std::abs(cost.as_double()) < kNano) used.cost = std::llround(cost.as_double() * kNano);
+  // What is less than nothing is no cost, and gives nobody anything back.
+  if (cost.is_number() && cost.as_double() >= 0 && cost.as_double() < kNano) used.cost = std::llround(cost.as_double() * kNano);
   return used;
 }
 

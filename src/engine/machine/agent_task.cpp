@@ -3,20 +3,21 @@
 // - A turn is a task of its own, number n of its agent: `/do/2/agent/turn/3`. Its input holds the messages that are new to the model, its
 //   output is the reply as the function `llm` gave it. The transcript is what these add up to, so replay rebuilds it, and a run that is
 //   forked from a turn, or retried there, may be given other messages.
-// - Before a turn the budget must allow for the most that it can take: a token for each new byte, what is known of the transcript, and the
-//   longest answer. The answer's limit shrinks to what is left, so the sum is never passed. `on_budget: finish` ends with the text there
-//   is.
+// - Before a turn the most that it can take is set aside (agent_budget.cpp): a token for each new byte, what is known of the transcript,
+//   and the longest answer. Where there is no room for it, the agent fails, or with `on_budget: finish` ends with the text that there is.
 // - The last turn that `max_turns` allows is asked without tools where the agent is to finish: an answer instead of a fault.
 // - An answer that does not fit `output` goes back to the model with what is wrong, as often as `max_repairs` says.
 // - What `guardrails.input` objects to never reaches the model; what `guardrails.output` objects to goes back to it like an answer that
 //   does not fit. A guardrail that cannot be evaluated objects.
-// - A failed model call fails the agent: trying again is what the function did, and what `try` around the agent is for.
+// - A failed model call fails the agent: trying again is what the function did, and what `try` around the agent is for. Only what may have
+//   been paid for without an answer is asked for again here, where a budget has to have room for it.
 // - Before the first turn, between turns and at the end there may be steps about what it remembers (agent_memory.cpp).
-// - An agent that is another one's tool shares what that has left: with the others of the same turn, in equal parts.
+// - An agent that is another one's tool shares what that has left.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "engine/machine/detail/agent_memory.hpp"
@@ -67,16 +68,6 @@ std::string_view without_fence(std::string_view text) {
   return text;
 }
 
-/// What a guardrail has to say against `dot`; nothing where it lets it pass (`true`, `null`). `false` and texts object.
-std::optional<std::string> objection(const std::optional<dsl::Expression>& guardrail, const json::Value& dot, const TaskScope& scope) {
-  if (!guardrail) return std::nullopt;
-  const auto judged = guardrail->evaluate(dot, scope);
-  if (judged.has_error()) return "The guardrail could not be evaluated: " + judged.error().message;
-  const auto& verdict = judged.value();
-  if (verdict.is_null() || verdict == json::Value(true)) return std::nullopt;
-  return verdict.is_string() ? std::string(verdict.as_string()) : std::string("The guardrail objects.");
-}
-
 bool finishes(const AgentState& agent) { return agent.settings.get("on_budget") == json::Value("finish"); }
 
 }  // namespace
@@ -124,6 +115,10 @@ bool Core::read_settings(Activation& act, const dsl::AgentTask& body) {
     if (!cost.is_number() || !(cost.as_double() > 0) || cost.as_double() > 1e9) return refuse("`budget.cost` must be a positive number.");
     agent.cost_limit = std::max<std::int64_t>(1, std::llround(cost.as_double() * kNano));
   }
+  if (const auto& steps = budget.get("steps"); !steps.is_null()) {
+    if (!steps.is_integer() || steps.as_integer() < 1) return refuse("`budget.steps` must be a whole number.");
+    agent.step_limit = static_cast<std::uint32_t>(std::min<std::int64_t>(steps.as_integer(), UINT32_MAX));
+  }
   if (const auto& time = budget.get("time"); !time.is_null() && dsl::to_duration(time).has_error()) {
     return refuse("`budget.time` must be a duration.");
   }
@@ -144,36 +139,6 @@ bool Core::read_settings(Activation& act, const dsl::AgentTask& body) {
   return true;
 }
 
-/// The agent that has this one called: as a tool, or within a function that is one.
-const Activation* Core::agent_above(const Activation& act) const {
-  const auto* place = parent_of(act);
-  while (place != nullptr && place->agent.empty()) place = parent_of(*place);
-  return place;
-}
-
-/// Of an agent that is a tool, or in one: its limits are no more than its part of what the agent above has left.
-void Core::share_budget(Activation& act) {
-  const auto* above = agent_above(act);
-  if (above == nullptr) return;
-  auto& agent = act.agent[0];
-  const auto& giver = above->agent[0];
-  const auto& body = std::get<dsl::AgentTask>(task_of(*above).body);
-  const auto may_be_agent = [&](const Child& call) {
-    const auto* tool = find_tool(body, call.context.get("name"));
-    return tool != nullptr && !std::holds_alternative<dsl::CallTask>(plan->task(tool->task).body);
-  };
-  const auto sharers = std::max<std::ptrdiff_t>(1, std::count_if(above->children.begin(), above->children.end(), may_be_agent));
-  if (giver.token_limit > 0) {
-    const auto left = giver.token_limit > used_tokens(giver) ? giver.token_limit - used_tokens(giver) : 0;
-    const auto part = std::max<std::uint64_t>(1, left / static_cast<std::uint64_t>(sharers));
-    agent.token_limit = agent.token_limit == 0 ? part : std::min(agent.token_limit, part);
-  }
-  if (giver.cost_limit > 0) {
-    const auto part = std::max<std::int64_t>(1, (giver.cost_limit - giver.cost) / sharers);
-    agent.cost_limit = agent.cost_limit == 0 ? part : std::min(agent.cost_limit, part);
-  }
-}
-
 /// `position` is the number of the turn.
 void Core::next_turn(Activation& act, const dsl::AgentTask& body) {
   auto& agent = act.agent[0];
@@ -183,21 +148,26 @@ void Core::next_turn(Activation& act, const dsl::AgentTask& body) {
     agent.is_last = true;
     agent.stop = "max_turns";
   }
+  if (finishes(agent) && steps_left(act) == 1 && !agent.is_last) {
+    agent.is_last = true;
+    agent.stop = "steps";
+  }
+  if (steps_left(act) == 0) return budget_exhausted(act, "steps", fmt::format("{} steps are taken.", agent.steps));
   if (open_summary(act)) return;
-  if (answer_tokens(agent, body) == std::uint64_t{0}) {
-    return budget_exhausted(act, "tokens",
-                            fmt::format("{} of {} tokens are used, and the next turn may take {} before its answer.", used_tokens(agent),
-                                        agent.token_limit, most_input_tokens(agent, body)));
-  }
-  if (agent.cost_limit > 0 && !agent.is_cost_known) {
-    return budget_exhausted(act, "cost", "What the model costs is not known, so its cost cannot be limited.");
-  }
-  if (agent.cost_limit > 0 && agent.cost >= agent.cost_limit) {
-    return budget_exhausted(
-        act, "cost",
-        fmt::format("{} of {} is spent.", static_cast<double>(agent.cost) / kNano, static_cast<double>(agent.cost_limit) / kNano));
-  }
   act.position = agent.turns;
+  ask_model(act, body);
+}
+
+void Core::ask_model(Activation& act, const dsl::AgentTask& body) {
+  auto& agent = act.agent[0];
+  Shortage shortage;
+  const Need need{.prompt = most_input_tokens(agent, body),
+                  .wanted = setting(agent.settings, "max_tokens", 0),
+                  .least = kLeastAnswer,
+                  .model = model_named(model_settings(agent))};
+  const auto room = make_room(act, need, shortage);
+  if (room == Room::waits) return;
+  if (room == Room::none) return budget_exhausted(act, shortage.of, std::move(shortage.detail));
   open_turn(act, body, json::Value::object({{"messages", agent.news}}));
 }
 
@@ -206,7 +176,10 @@ void Core::open_turn(Activation& act, const dsl::AgentTask& body, json::Value ne
   turn.task = body.turn;
   turn.is_round = true;
   turn.raw_input = std::move(news);
+  // Another request for the same turn is another one for the provider too.
+  if (act.agent[0].repeats > 0) turn.attempt = turn.max_attempt = act.max_attempt + 1;
   act.count = 1;
+  count_step(act);
   push(turn, WorkItem::Op::start);
 }
 
@@ -219,7 +192,7 @@ void Core::start_agent_step(Activation& act) {
     if (read_request(act, act.input, request)) (void)ask(act, std::move(request));
     return;
   }
-  if (task_of(act).type == "summary") return start_effect(act, summary_arguments(above.agent[0], act.input));
+  if (task_of(act).type == "summary") return start_effect(act, summary_arguments(above, act.input));
   if (act.task != body.turn) return start_effect(act, act.input);
   const auto& messages = act.input.get("messages");
   if (const auto wrong = wrong_with_messages(messages); !wrong.empty()) {
@@ -236,8 +209,8 @@ void Core::start_agent_step(Activation& act) {
 
 json::Value Core::turn_arguments(const Activation& act, const dsl::AgentTask& body) const {
   const auto& agent = act.agent[0];
-  auto arguments = json::Value::object();
-  for (const std::string_view name : {"model", "provider", "instructions", "temperature", "timeout", "fallback", "stream"}) {
+  auto arguments = model_settings(agent);
+  for (const std::string_view name : {"instructions", "temperature", "timeout", "stream"}) {
     if (const auto* given = agent.settings.find(name); given != nullptr && !given->is_null()) arguments.set(name, *given);
   }
   arguments.set("messages", window_of(agent));
@@ -257,7 +230,8 @@ json::Value Core::turn_arguments(const Activation& act, const dsl::AgentTask& bo
     if (!text.empty()) text += "\n\n";
     arguments.set("instructions", text + std::string(kAnswerAs) + json::to_text(body.output_schema));
   }
-  if (const auto most = answer_tokens(agent, body)) arguments.set("max_tokens", *most);
+  if (agent.hold.answer > 0) arguments.set("max_tokens", agent.hold.answer);
+  if (is_limited(act)) arguments.set("budget", allowance_of(act, most_input_tokens(agent, body)));
   return arguments;
 }
 
@@ -265,19 +239,34 @@ void Core::ended_in(Activation& act, const dsl::AgentTask& body, Ended& ended) {
   if (!act.children.empty()) return call_ended(act, body, ended);
   if (act.agent[0].aside != dsl::kNoTask) return aside_ended(act, body, ended);
   act.count = 0;
-  if (ended.ending == Ending::faulted) {
-    const bool is_spent = ended.error.get("budget") == json::Value("organization");
-    if (is_spent && finishes(act.agent[0])) return finish_agent(act, "organization");
-    return propagate(act, std::move(ended.error));
-  }
+  if (ended.ending == Ending::faulted) return turn_failed(act, body, ended.error);
   turn_answered(act, body, ended.output);
+}
+
+void Core::turn_failed(Activation& act, const dsl::AgentTask& body, json::Value problem) {
+  auto& agent = act.agent[0];
+  drop_request(act, Hold());  // it was not made: what failed after it was is settled
+  // It may have been paid for and has no answer: it is asked for again if there is room, which only this agent knows.
+  if (problem.get("unanswered").truthy() && agent.repeats < most_repeats(agent)) {
+    ++agent.repeats;
+    return next_turn(act, body);
+  }
+  const auto& spent = problem.get("budget");
+  const bool is_spent = spent.is_string() && !problem.get("unpriced").truthy();
+  if (is_spent && finishes(agent)) return finish_agent(act, std::string(spent.as_string()));
+  propagate(act, std::move(problem));
 }
 
 void Core::turn_answered(Activation& act, const dsl::AgentTask& body, const json::Value& reply) {
   auto& agent = act.agent[0];
-  if (reply.get("dry_run").truthy()) return complete_body(act, reply);
+  if (reply.get("dry_run").truthy()) {
+    drop_request(act, Hold());
+    return complete_body(act, reply);
+  }
   const auto most_input = most_input_tokens(agent, body);
   count_usage(act, reply);
+  settle_request(act, reply, model_named(model_settings(agent)));
+  agent.repeats = 0;
   agent.known_tokens = known_after(usage_of_reply(reply), reply, most_input);
   ++agent.turns;
   for (const auto& message : agent.news.items()) agent.transcript.push_back(message);
@@ -352,6 +341,8 @@ void Core::budget_exhausted(Activation& act, std::string_view which, std::string
 
 void Core::agent_out_of_time(Activation& act) {
   cancel_children(act);
+  drop_request(act, std::nullopt);
+  if (std::exchange(act.agent[0].waits, false)) let_waiting_go_on();
   budget_exhausted(act, "time", "Its time is over.");
 }
 
@@ -380,8 +371,11 @@ void Core::restart_agent(Activation& act, std::uint32_t number, const json::Valu
   const auto& body = std::get<dsl::AgentTask>(task_of(act).body);
   if (act.agent[0].aside != dsl::kNoTask) return restart_aside(act, raw_input);
   if (act.children.empty()) {
-    const auto news = json::Value::object({{"messages", act.agent[0].news}});
-    return open_turn(act, body, raw_input.is_null() ? news : raw_input);
+    if (const auto& news = raw_input.get("messages"); !raw_input.is_null()) {
+      if (!wrong_with_messages(news).empty()) return open_turn(act, body, raw_input);  // which says so
+      act.agent[0].news = news;
+    }
+    return ask_model(act, body);
   }
   if (number < act.children.size()) {
     auto& call = act.children[number];

@@ -19,6 +19,7 @@ void Core::answered(Activation& act) {
   const auto* call = std::get_if<dsl::CallTask>(&task_of(act).body);
   if (call != nullptr && call->on_unknown && !act.extra.is_null()) return probed(act, *call->on_unknown);
   if (!act.error.is_null()) {
+    if (call != nullptr && call->of_agent) agent_step_failed(act);
     auto problem = std::move(act.error);
     return fault(act, std::move(problem));
   }

@@ -72,7 +72,7 @@ void Core::dispatch(Activation& act, const WorkItem& item) {
       return begin_task(act);
     case WorkItem::Op::ended: return settle(act);
     case WorkItem::Op::answered: return answered(act);
-    case WorkItem::Op::poll: return poll_messages(act);
+    case WorkItem::Op::poll: return act.agent.empty() ? poll_messages(act) : go_on_waiting(act);
     case WorkItem::Op::decided: return decided(act, item.number);
     case WorkItem::Op::interrupted: return outcome_unknown(act);
     case WorkItem::Op::due: return timer_due(act, item.use, item.number);

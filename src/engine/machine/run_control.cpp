@@ -202,6 +202,7 @@ void Core::rebuild_chain(const RestartPoint& point) {
     fresh.effect = 0;
     fresh.timer = 0;
     fresh.timeout_timer = 0;
+    if (!fresh.agent.empty()) take_over(fresh.agent[0]);
     if (fresh.listening) {
       listeners.push_back(fresh.id);
       listens_changed_ = true;

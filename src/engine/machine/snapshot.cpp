@@ -111,6 +111,13 @@ void describe(Archive& archive, Child& child) {
 }
 
 template <class Archive>
+void describe(Archive& archive, Hold& hold) {
+  archive("tokens", hold.tokens);
+  archive("cost", hold.cost);
+  archive("answer", hold.answer);
+}
+
+template <class Archive>
 void describe(Archive& archive, AgentState& agent) {
   archive("settings", agent.settings);
   archive("transcript", agent.transcript);
@@ -124,6 +131,17 @@ void describe(Archive& archive, AgentState& agent) {
   archive("priced", agent.is_cost_known, true);
   archive("token_limit", agent.token_limit);
   archive("cost_limit", agent.cost_limit);
+  archive("assumed_tokens", agent.assumed_tokens);
+  archive("assumed_cost", agent.assumed_cost);
+  archive("held_tokens", agent.held_tokens);
+  archive("held_cost", agent.held_cost);
+  archive("held", agent.is_held);
+  archive("waits", agent.waits);
+  archive("hold", agent.hold);
+  archive("steps", agent.steps);
+  archive("step_limit", agent.step_limit);
+  archive("repeats", agent.repeats);
+  archive("prices", agent.prices);
   archive("known_tokens", agent.known_tokens);
   archive("tool_calls", agent.tool_calls);
   archive("turns", agent.turns);

@@ -1,5 +1,6 @@
 // The table of activations, and what they wait for: effects, timers, messages.
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "engine/machine/detail/core.hpp"
@@ -49,6 +50,10 @@ void Core::detach(Activation& act) {
 
 void Core::release(Activation& act) {
   PAWL_ASSERT(act.first_child == kNone, "an activation goes after its children");
+  if (!act.agent.empty()) {
+    drop_request(act, std::nullopt);
+    if (std::exchange(act.agent[0].waits, false)) let_waiting_go_on();
+  }
   if (act.role == ListRole::finally) wind_up.attempt = std::max(wind_up.attempt, act.max_attempt);
   if (act.role == ListRole::undo && act.number < wind_up.finished.size()) {
     auto& undone = wind_up.finished[act.number];

@@ -40,6 +40,8 @@ bool may_be_billed(const Failure& failure, bool begun) {
   return failure.status == 0 && std::find(std::begin(kNotSent), std::end(kNotSent), failure.code) == std::end(kNotSent);
 }
 
+bool is_passing(const Failure& failure) { return failure.kind == FailureClass::transient || failure.kind == FailureClass::partial; }
+
 bool server_failed(const Failure& failure) {
   if (failure.kind == FailureClass::partial || failure.kind == FailureClass::protocol) return true;
   return failure.kind == FailureClass::transient && (failure.status == 0 || failure.status >= 500);
@@ -181,6 +183,7 @@ Result<void> Exchange::choose(const Candidate& candidate) {
   request_ = call_.request;
   request_.model = candidate_.model;
   if (!request_.max_tokens) request_.max_tokens = endpoint_.max_tokens;
+  wanted_ = request_.max_tokens;
   if (schema_) {
     request_.output = schema_->form();
     if (!schema_->form().strict || !holds_to_schema(candidate_.provider)) {
@@ -225,7 +228,37 @@ void Exchange::attempt() {
   if (call_.before) {
     if (const auto allowed = call_.before(candidate_.name(), request_); allowed.has_error()) return give_up(allowed.error());
   }
+  if (call_.allowance && !is_allowed(plain.size())) return;
   reserve(plain.size());
+}
+
+/// False: the call has ended, or goes on with another model.
+bool Exchange::is_allowed(std::size_t bytes) {
+  const auto& prices = shared_->dependencies.prices;
+  if (index_ == 0 && !answer_.price) answer_.price = prices.price(candidate_.name());
+  request_.max_tokens = wanted_;
+  auto most = fit(*call_.allowance, answer_.charged, prices, candidate_.name(), request_, bytes);
+  if (most.has_value() && std::exchange(call_.is_again, false)) {
+    // What the earlier process has asked may have been paid for; with repairs as often as there may be any.
+    const auto times = static_cast<std::int64_t>(schema_ ? call_.max_repairs : 0) + 1;
+    answer_.charged.tokens += most->tokens * times;
+    answer_.charged.cost += most->cost * times;
+    request_.max_tokens = wanted_;
+    most = fit(*call_.allowance, answer_.charged, prices, candidate_.name(), request_, bytes);
+    answer_.unanswered = most.has_error();
+  }
+  if (most.has_value()) {
+    most_ = *most;
+    return true;
+  }
+  answer_.attempts.push_back({candidate_.name(), most.error().code + ": " + most.error().message});
+  if (index_ == 0) {
+    give_up(most.error());
+    return false;
+  }
+  ++index_;  // dearer than the one that was asked for, which says why it gave no answer
+  next_candidate();
+  return false;
 }
 
 void Exchange::reserve(std::size_t bytes) {
@@ -265,6 +298,9 @@ void Exchange::proceed() {
 /// Nothing: as much as was reserved.
 void Exchange::settle(std::optional<Amount> used) {
   sent_ = false;
+  const auto most = std::exchange(most_, Amount());
+  answer_.charged.tokens += used.value_or(most).tokens;
+  answer_.charged.cost += used.value_or(most).cost;
   if (const auto grant = std::exchange(grant_, std::nullopt)) shared_->dependencies.ledger->settle(*grant, used);
 }
 
@@ -410,7 +446,12 @@ void Exchange::failed(Failure failure) {
   last_error_ = error_of(failure);
   answer_.attempts.push_back({candidate_.name(), last_error_.code + ": " + last_error_.message});
   if (failure.kind == FailureClass::cancelled || stopped()) return give_up(last_error_);
-  const bool again = failure.should_retry.value_or(failure.kind == FailureClass::transient || failure.kind == FailureClass::partial);
+  if (costs && call_.allowance) {
+    answer_.unanswered = failure.should_retry.value_or(is_passing(failure));
+    void_chunks();
+    return give_up(last_error_);
+  }
+  const bool again = failure.should_retry.value_or(is_passing(failure));
   const auto wait = failure.retry_after.value_or(backoff());
   void_chunks();
   if (again && retries_ < call_.max_retries && wait < left()) {

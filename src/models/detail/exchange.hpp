@@ -62,6 +62,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   void next_candidate();
   void attempt();
+  [[nodiscard]] bool is_allowed(std::size_t bytes);
   void reserve(std::size_t bytes);
   void reserved(Result<Grant> grant);
   void proceed();
@@ -103,13 +104,15 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Candidate candidate_;
   Endpoint endpoint_;
   Request request_;
-  std::shared_ptr<Gate> gate_;  // changes while this steps only
+  std::optional<std::int64_t> wanted_;  // longest answer that was asked for
+  std::shared_ptr<Gate> gate_;          // changes while this steps only
   std::shared_ptr<CircuitBreaker> breaker_;
   std::string cache_key_;
 
   // Of the attempt.
   std::optional<CircuitBreaker::Permit> permit_;
   std::optional<Grant> grant_;  // what is reserved for it
+  Amount most_;                 // where the call has an allowance: the most that it can take
   bool sent_ = false;           // it may cost something
   std::shared_ptr<StreamDecoder> decoder_;
   std::shared_ptr<bool> streamed_ = std::make_shared<bool>(false);

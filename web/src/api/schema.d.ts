@@ -3770,6 +3770,7 @@ export interface components {
             scope: string;
             key: string;
             message_count: number;
+            bytes: number;
             untrusted: string[];
             /** Format: uuid */
             run_id: string;
@@ -3792,6 +3793,7 @@ export interface components {
             scope: string;
             key: string;
             message_count: number;
+            bytes: number;
             untrusted: string[];
             /** Format: uuid */
             run_id: string;

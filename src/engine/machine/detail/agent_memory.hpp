@@ -30,12 +30,14 @@ struct OldMessages {
 [[nodiscard]] std::optional<OldMessages> old_messages(const AgentState& agent);
 /// As text: who said what, which tools were called and what they answered.
 [[nodiscard]] std::string told_as_text(const AgentState& agent, const OldMessages& old);
-/// The call of the model. Its longest answer is no more than what the budget leaves.
-[[nodiscard]] json::Value summary_arguments(const AgentState& agent, const json::Value& input);
-/// How long the summary may be; nothing: the budget does not allow to ask for one.
-[[nodiscard]] std::optional<std::uint64_t> summary_tokens(const AgentState& agent, std::size_t input_bytes);
+/// Which model sums up: `model`, and where it is the agent's own `provider` and `fallback`.
+[[nodiscard]] json::Value summary_settings(const AgentState& agent);
 /// The transcript with the summary in the place of what it sums up.
 void replace_old(AgentState& agent, const OldMessages& old, std::string_view summary);
+
+/// What a guardrail has to say against `dot`; nothing where it lets it pass (`true`, `null`). `false` and texts object.
+[[nodiscard]] std::optional<std::string> objection(const std::optional<dsl::Expression>& guardrail, const json::Value& dot,
+                                                   const dsl::Scope& scope);
 
 /// What is kept of the transcript: the latest messages, beginning with one of the user, without what only one provider understands.
 [[nodiscard]] json::Value kept_messages(const AgentState& agent);

@@ -17,8 +17,18 @@ namespace pawl::engine::detail {
 /// At most so many tokens go into the next turn: what is known of the transcript, and a token for each byte that is new.
 [[nodiscard]] std::uint64_t most_input_tokens(const AgentState& agent, const dsl::AgentTask& body);
 [[nodiscard]] std::uint64_t used_tokens(const AgentState& agent);
-/// How many tokens the next answer may have at most; 0: the budget does not allow a turn. Nothing: there is no limit.
-[[nodiscard]] std::optional<std::uint64_t> answer_tokens(const AgentState& agent, const dsl::AgentTask& body);
+/// An answer of fewer tokens is none.
+constexpr std::uint64_t kLeastAnswer = 16;
+/// The most that a request costs, in billionths; nothing where the price is not known.
+[[nodiscard]] std::optional<std::int64_t> dearest(const json::Value& price, std::uint64_t prompt, std::uint64_t answer);
+/// The longest answer, up to `most`, that `money` pays beside the prompt; 0: none.
+[[nodiscard]] std::uint64_t paid_answer(const json::Value& price, std::uint64_t prompt, std::uint64_t most, std::int64_t money);
+/// `model`, `provider` and `fallback` of the next turn: where it is asked for again, the next of the fallbacks comes first.
+[[nodiscard]] json::Value model_settings(const AgentState& agent);
+/// What is known of a model is kept under this.
+[[nodiscard]] std::string model_named(const json::Value& settings);
+/// How often a turn is asked for again after requests that may have been paid for without an answer.
+[[nodiscard]] std::uint32_t most_repeats(const AgentState& agent);
 
 /// What a turn has used.
 struct TurnUsage {

@@ -271,10 +271,11 @@ class Core {
   void start_agent_step(Activation& act);
   bool read_settings(Activation& act, const dsl::AgentTask& body);
   [[nodiscard]] const Activation* agent_above(const Activation& act) const;
-  void share_budget(Activation& act);
   void next_turn(Activation& act, const dsl::AgentTask& body);
+  void ask_model(Activation& act, const dsl::AgentTask& body);
   void open_turn(Activation& act, const dsl::AgentTask& body, json::Value news);
   [[nodiscard]] json::Value turn_arguments(const Activation& act, const dsl::AgentTask& body) const;
+  void turn_failed(Activation& act, const dsl::AgentTask& body, json::Value problem);
   void turn_answered(Activation& act, const dsl::AgentTask& body, const json::Value& reply);
   void answer_found(Activation& act, const dsl::AgentTask& body, const json::Value& reply);
   void repair_turn(Activation& act, const dsl::AgentTask& body, std::string complaint);
@@ -284,10 +285,39 @@ class Core {
   void restart_agent(Activation& act, std::uint32_t number, const json::Value& raw_input);
   [[nodiscard]] std::optional<std::uint32_t> agent_child_named(const Activation& act, std::vector<std::uint32_t> rounds,
                                                                std::string_view reference) const;
+  void agent_step_failed(const Activation& act);
+  // agent_budget.cpp: what is set aside before a request, and what became of it
+  /// Of an agent and those above: what the request takes is set aside; or it has to wait for what others have set aside; or there is no
+  /// room for it, and `shortage` says why.
+  enum class Room : std::uint8_t { made, waits, none };
+  struct Need {
+    std::uint64_t prompt = 0;  ///< tokens, at most
+    std::uint64_t wanted = 0;  ///< of the answer; 0: nothing is said
+    std::uint64_t least = 0;
+    std::string model;
+  };
+  struct Shortage {
+    std::string_view of;
+    std::string detail;
+  };
+  [[nodiscard]] Room make_room(Activation& act, const Need& need, Shortage& shortage);
+  void share_budget(Activation& act);
+  void settle_request(const Activation& act, const json::Value& reply, const std::string& model);
+  void drop_request(const Activation& act, const std::optional<Hold>& charged);
+  void let_waiting_go_on();
+  void go_on_waiting(Activation& act);
+  void count_step(const Activation& act);
+  [[nodiscard]] std::uint64_t steps_left(const Activation& act) const;
+  [[nodiscard]] bool is_limited(const Activation& act) const;
+  [[nodiscard]] json::Value allowance_of(const Activation& act, std::uint64_t prompt) const;
+  static void take_over(AgentState& agent);
+
   // agent_memory.cpp: what is summed up, and what is kept between runs
   bool open_recall(Activation& act);
   bool open_remember(Activation& act, json::Value& answer);
   bool open_summary(Activation& act);
+  [[nodiscard]] Room room_for_summary(Activation& act, std::size_t text_bytes);
+  [[nodiscard]] json::Value summary_arguments(const Activation& act, const json::Value& given) const;
   bool begin_aside(Activation& act, dsl::TaskIndex step);
   void open_aside(Activation& act, json::Value given);
   void aside_ended(Activation& act, const dsl::AgentTask& body, Ended& ended);

@@ -44,6 +44,13 @@ struct Child {
 
 /// What an agent has done so far. The calls of its turn are the activation's `children`: `context` of such a child holds the call
 /// `{id, name, arguments}`, `output` what the model is told, `error` what went wrong.
+/// What an agent has set aside for the request to a model that is under way.
+struct Hold {
+  std::uint64_t tokens = 0;
+  std::int64_t cost = 0;     ///< in billionths
+  std::uint64_t answer = 0;  ///< how long the answer may be; 0: no limit
+};
+
 struct AgentState {
   json::Value settings;    ///< its arguments, evaluated
   json::Value transcript;  ///< array: messages that the model has seen or said
@@ -55,8 +62,19 @@ struct AgentState {
   std::uint64_t reasoning_tokens = 0;
   std::int64_t cost = 0;  ///< in billionths
   bool is_cost_known = true;
-  std::uint64_t token_limit = 0;   ///< 0: none
-  std::int64_t cost_limit = 0;     ///< 0: none
+  std::uint64_t token_limit = 0;     ///< 0: none
+  std::int64_t cost_limit = 0;       ///< 0: none
+  std::uint64_t assumed_tokens = 0;  ///< beside what was told: what may have been taken by requests of which nobody told it
+  std::int64_t assumed_cost = 0;
+  std::uint64_t held_tokens = 0;  ///< set aside by requests that are under way, of this agent and of those below
+  std::int64_t held_cost = 0;
+  bool is_held = false;  ///< it has a request under way itself, with `hold`
+  bool waits = false;    ///< for what others have set aside
+  Hold hold;
+  std::uint32_t steps = 0;         ///< turns, summaries and calls, of this agent and of those below
+  std::uint32_t step_limit = 0;    ///< 0: none
+  std::uint32_t repeats = 0;       ///< of the turn, after requests that may have been paid for without an answer
+  json::Value prices;              ///< of the outermost agent: models -> US dollars for a million tokens
   std::uint64_t known_tokens = 0;  ///< at most so many are in the transcript, the tools and the instructions
   std::uint32_t tool_calls = 0;
   std::uint32_t turns = 0;     ///< answered ones
