@@ -13,11 +13,11 @@
 /// Reading: a pool of connections; calls block, so they belong on worker threads, not on io threads. A read whose connection died is done
 /// again on another, unless its callback has seen rows already.
 ///
-/// Errors: `storage.full`, `storage.io`, `storage.busy`, `storage.corrupt`, `storage.constraint` (a key exists already ...), `storage.text`
-/// (not storable as text), `storage.sql` (a bug), `storage.locked` (another process has the folder or the database), `storage.poisoned`,
-/// `storage.pool_exhausted` (every connection is lent for longer than the patience), `storage.unavailable` (PostgreSQL cannot be reached:
-/// at once while the circuit breaker is open), `storage.connection_lost` (in the middle of a read), `storage.timeout`,
-/// `storage.outcome_unknown` (the connection died during a commit, and for long nobody could be asked how it ended).
+/// Errors: `storage.full`, `storage.io`, `storage.busy`, `storage.corrupt`, `storage.constraint` (a key exists ...), `storage.text`,
+/// `storage.sql` (a bug), `storage.locked`, `storage.superseded` (by another process), `storage.poisoned`, `storage.pool_exhausted`,
+/// `storage.unavailable` (not reached; at once while the circuit breaker is open), `storage.went_back` (it lost what it had confirmed),
+/// `storage.timeout`, `storage.connection_lost` (in the middle of a read), `storage.outcome_unknown` (the connection died during a
+/// commit, and for long nobody could be asked how it ended).
 ///
 /// With SQLite a commit that failed, or a full or failing disk during a write, may leave memory and disk different: the database is
 /// *poisoned*. Every later write answers `storage.poisoned`, the listener is told once, and the process is to end and recover. PostgreSQL

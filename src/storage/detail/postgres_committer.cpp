@@ -32,11 +32,6 @@ constexpr std::string_view kWaitAsEver = "select set_config('lock_timeout', $1, 
 constexpr std::string_view kEndPredecessor =
     "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = hashtext('pawl engine')::oid and "
     "objid = hashtext(coalesce(current_schema(), ''))::oid and granted and pid = $1";
-/// Which process answers, and whether it is the one that has the lock.
-constexpr std::string_view kOwnProcess = "select pg_backend_pid()";
-constexpr std::string_view kHasLock =
-    "select 1 from pg_locks where locktype = 'advisory' and classid = hashtext('pawl engine')::oid and "
-    "objid = hashtext(coalesce(current_schema(), ''))::oid and granted and pid = pg_backend_pid()";
 constexpr std::string_view kHasMarks = "select 1 from pg_tables where schemaname = current_schema() and tablename = 'commit_marks'";
 constexpr std::string_view kMark =
     "insert into commit_marks (node, batch) values ($1, $2) on conflict (node) do update set batch = excluded.batch";
@@ -55,13 +50,6 @@ Error unknown_outcome() {
 Error locked() {
   return {ErrorClass::conflict, "storage.locked",
           "another Pawl process works on this PostgreSQL database: one engine per database (or schema)"};
-}
-
-Error behind_pooler() {
-  return {ErrorClass::conflict, "storage.pooler",
-          "a pooler stands before PostgreSQL that lends a session for one transaction only (pgbouncer: pool_mode=transaction), so the lock "
-          "that "
-          "keeps a second engine away cannot be held: name PostgreSQL itself in DATABASE_URL, or use pool_mode=session"};
 }
 
 Error superseded() {
@@ -137,35 +125,7 @@ Result<void> PostgresCommitter::take_lock() {
     const auto as_ever = std::to_string(options_.lock_timeout.count());
     PAWL_TRY_VOID(connection_->run(kWaitAsEver, {as_ever}, nullptr, nullptr));
   }
-  PAWL_TRY_VOID(check_pooler());
   return check_claim();
-}
-
-/// The lock belongs to a session at the server. A pooler shows by naming a process that is none; whether it has given our session away,
-/// once somebody else begins a transaction, who gets the session that rests.
-Result<void> PostgresCommitter::check_pooler() {
-  std::int64_t process = 0;
-  const auto take = [](void* into, const Row& row) { *static_cast<std::int64_t*>(into) = row.integer(0); };
-  PAWL_TRY_VOID(connection_->run(kOwnProcess, {}, &process, take));
-  if (process == connection_->server_process()) return {};
-  auto opened = PostgresConnection::open(options_);
-  if (opened.has_error()) return opened.error().kind == ErrorClass::unavailable ? opened.error() : behind_pooler();
-  const auto other = std::move(*opened);
-  auto looked = other->begin(Connection::Access::reading);
-  if (looked.has_value()) {
-    const auto asked = other->run(kOwnProcess, {}, &process, take);
-    if (asked.has_error()) looked = asked.error();
-  }
-  bool held = false;
-  const auto found = [](void* has, const Row&) { *static_cast<bool*>(has) = true; };
-  if (looked.has_value()) {
-    const auto asked = connection_->run(kHasLock, {}, &held, found);
-    if (asked.has_error()) looked = asked.error();
-  }
-  other->rollback();
-  if (looked.has_error() && looked.error().kind == ErrorClass::unavailable) return looked;
-  // Whoever gets a session in which somebody else has prepared statements hears that they are there already.
-  return looked.has_value() && held ? Result<void>() : behind_pooler();
 }
 
 /// With the lock, what is seen is final. Without, that somebody else has come is.

@@ -45,8 +45,6 @@ class PostgresCommitter final : public Committer {
   [[nodiscard]] Result<void> take_lock();
   [[nodiscard]] Result<void> claim();
   [[nodiscard]] Result<void> check_claim();
-  /// Error `storage.pooler`.
-  [[nodiscard]] Result<void> check_pooler();
   [[nodiscard]] Result<std::optional<std::int64_t>> read_mark();
   [[nodiscard]] Result<void> try_batch(std::vector<Item>& batch, Way way);
   [[nodiscard]] Result<void> run_alone(Item& item, Way way);
