@@ -17,13 +17,13 @@
 #include "functions/detail/encoding.hpp"
 #include "functions/detail/file_io.hpp"
 #include "functions/detail/html.hpp"
+#include "functions/detail/mail_server.hpp"
 #include "functions/detail/model_summary.hpp"
 #include "functions/detail/secret_hosts.hpp"
 #include "functions/detail/service_threads.hpp"
 #include "functions/detail/summary.hpp"
 #include "mail/imap.hpp"
 #include "mail/received.hpp"
-#include "net/address_policy.hpp"
 
 namespace pawl::functions {
 namespace {
@@ -33,7 +33,7 @@ constexpr std::string_view kModel = "model";
 constexpr std::string_view kText = "text";  // of a mail, on its way to the model
 constexpr std::int64_t kSentences = 3;
 constexpr std::int64_t kEmails = 100;
-constexpr std::int64_t kImplicitTlsPort = 993;
+constexpr std::uint16_t kImplicitTlsPort = 993;
 constexpr std::int64_t kMaxMail = 10 << 20;
 
 struct Mailbox {
@@ -58,22 +58,8 @@ std::size_t count_or(const json::Value& arguments, std::string_view name, std::i
 
 Result<Mailbox> read_mailbox(const json::Value& imap, const Parts& parts) {
   Mailbox mailbox;
-  PAWL_TRY(timeout, duration_argument(imap, "timeout"));
-  const auto port = count_or(imap, "port", kImplicitTlsPort);
-  const std::string security = text_or(imap, "security", port == kImplicitTlsPort ? "tls" : "starttls");
-  mailbox.server.host = text_or(imap, "host", "");
-  mailbox.server.port = static_cast<std::uint16_t>(port);
-  mailbox.server.security = security == "none" ? mail::Security::none : security == "tls" ? mail::Security::tls : mail::Security::starttls;
-  mailbox.server.username = text_or(imap, "username", "");
-  mailbox.server.password = text_or(imap, "password", "");
-  mailbox.server.ca_file = parts.options.ca_file;
-  static const net::AddressPolicy kPublic;
-  mailbox.server.policy = parts.dependencies.policy != nullptr ? parts.dependencies.policy : &kPublic;
-  mailbox.server.timeout = timeout.value_or(Millis(60'000));
-  if (mailbox.server.security == mail::Security::none && !mailbox.server.username.empty()) {
-    return Error(ErrorClass::invalid, "mail.arguments",
-                 "credentials are not sent without encryption: leave out `username` or change `security`");
-  }
+  PAWL_TRY(server, mail_server(imap, "", {.usual = kImplicitTlsPort, .implicit_tls = kImplicitTlsPort}, parts));
+  mailbox.server = std::move(server);
   mailbox.query.mailbox = text_or(imap, "mailbox", "INBOX");
   mailbox.query.search = {.unseen = flag_or(imap, "unseen", false),
                           .from = text_or(imap, "from", ""),

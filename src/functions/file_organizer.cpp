@@ -1,6 +1,7 @@
 // `file-organizer`: sorts the files of a folder into folders by type, date or size, and takes that back.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -24,6 +25,40 @@ std::string lower_extension(std::string_view text) {
 
 // The earlier product's interface called it `source_dir`.
 std::string target_of(const json::Value& arguments) { return text_or(arguments, "target", text_or(arguments, "source_dir", ".")); }
+
+/// The folder that holds what is sorted and where it goes, and both within it.
+struct Folders {
+  Place base;
+  std::string from{};
+  std::string into{};
+};
+
+std::vector<std::string> parts_of(std::string_view path) {
+  std::vector<std::string> parts;
+  while (!path.empty()) {
+    const auto end = std::min(path.find('/'), path.size());
+    if (end > 0 && path.substr(0, end) != ".") parts.emplace_back(path.substr(0, end));
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return parts;
+}
+
+Result<Folders> folders_of(const Roots& roots, const json::Value& arguments) {
+  PAWL_TRY(target, roots.find(target_of(arguments)));
+  const std::string goal_path = text_or(arguments, "target_dir", "");
+  if (goal_path.empty()) return Folders{std::move(target)};
+  PAWL_TRY(goal, roots.find(goal_path));
+  if (goal.root != target.root) {
+    return Error(ErrorClass::invalid, "arguments.invalid", "`target_dir` lies below the same root as the folder that is sorted");
+  }
+  const auto from = parts_of(target.relative);
+  const auto into = parts_of(goal.relative);
+  const auto split = std::mismatch(from.begin(), from.end(), into.begin(), into.end());
+  const auto common = split.first - from.begin();
+  const std::string base = fmt::format("{}", fmt::join(from.begin(), split.first, "/"));
+  return Folders{Place{target.roots, target.root, base.empty() ? "." : base}, fmt::format("{}", fmt::join(split.first, from.end(), "/")),
+                 fmt::format("{}", fmt::join(into.begin() + common, into.end(), "/"))};
+}
 
 Result<OrganizeOptions> options_of(const engine::Invocation& call, std::uint32_t max_files) {
   OrganizeOptions options;
@@ -84,11 +119,13 @@ json::Value report(const std::vector<Move>& moves) {
 
 engine::Outcome organize_folder(const Roots& roots, const engine::Invocation& call, std::uint32_t max_files,
                                 const std::atomic<bool>& cancelled) {
-  const auto target = roots.find(target_of(call.arguments));
-  if (target.has_error()) return failed(target.error());
-  const auto options = options_of(call, max_files);
+  auto folders = folders_of(roots, call.arguments);
+  if (folders.has_error()) return failed(folders.error());
+  auto options = options_of(call, max_files);
   if (options.has_error()) return failed(options.error());
-  const auto organized = organize(*target, *options, cancelled);
+  options->from = std::move(folders->from);
+  options->into = std::move(folders->into);
+  const auto organized = organize(folders->base, *options, cancelled);
   if (organized.has_error()) return failed(organized.error());
   json::Value output = report(organized->moves);
   output.set("undo", organized->manifest.empty() ? json::Value() : json::Value(organized->manifest));
@@ -117,6 +154,8 @@ class FileOrganizer final : public Builtin {
                             "description": "date: YYYY-MM of the last change; size: small < 1 MiB <= medium < 100 MiB <= large"},
                      "organize_by": {"type": "string", "enum": ["type", "date", "size"], "description": "the same as by"},
                      "source_dir": {"type": "string", "minLength": 1, "description": "the same as target"},
+                     "target_dir": {"type": "string", "minLength": 1,
+                                    "description": "where the folders are made, below the same root; without it in the folder itself"},
                      "expression": {"type": "string", "minLength": 1,
                                     "description": "jq over {name, extension, size, modified}: the name of the folder; null leaves the file where it is"},
                      "categories": {
@@ -152,6 +191,7 @@ class FileOrganizer final : public Builtin {
                  .destructive = true,
                  .reach = {{engine::Access::Kind::write, "/target", "", "/source_dir="},
                            {engine::Access::Kind::write, "/source_dir", ""},
+                           {engine::Access::Kind::write, "/target_dir", ""},
                            {engine::Access::Kind::write, "/manifest", ""}}},
                 &parts.dependencies.pool),
         parts_(parts) {}
@@ -165,9 +205,7 @@ class FileOrganizer final : public Builtin {
   [[nodiscard]] Result<json::Value> describe(const engine::Invocation& call) const override {
     const std::atomic<bool> never{false};
     const bool back = text_or(call.arguments, "operation", "organize") == "undo";
-    PAWL_TRY(place, parts_.roots->find(back ? text_or(call.arguments, "manifest", "") : target_of(call.arguments)));
-    PAWL_TRY(options, options_of(call, parts_.options.max_organized_files));
-    PAWL_TRY(moves, back ? undo(place, true, never) : plan_moves(place, options, never));
+    PAWL_TRY(moves, back ? plan_back(call, never) : plan_there(call, never));
     json::Value steps = json::Value::array();
     for (std::size_t i = 0; i < std::min(moves.size(), kShownPlans); ++i) {
       json::Value step = to_json(moves[i]);
@@ -176,6 +214,18 @@ class FileOrganizer final : public Builtin {
     }
     steps.push_back(json::Value::object({{"action", "summary"}, {"files_planned", moves.size()}}));
     return steps;
+  }
+
+  [[nodiscard]] Result<std::vector<Move>> plan_back(const engine::Invocation& call, const std::atomic<bool>& never) const {
+    PAWL_TRY(manifest, parts_.roots->find(text_or(call.arguments, "manifest", "")));
+    return undo(manifest, true, never);
+  }
+  [[nodiscard]] Result<std::vector<Move>> plan_there(const engine::Invocation& call, const std::atomic<bool>& never) const {
+    PAWL_TRY(folders, folders_of(*parts_.roots, call.arguments));
+    PAWL_TRY(options, options_of(call, parts_.options.max_organized_files));
+    options.from = std::move(folders.from);
+    options.into = std::move(folders.into);
+    return plan_moves(folders.base, options, never);
   }
 
   engine::Cancel run(engine::Invocation call, engine::Done done) override {

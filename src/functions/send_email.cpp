@@ -10,17 +10,17 @@
 #include "functions/detail/contained_path.hpp"
 #include "functions/detail/encoding.hpp"
 #include "functions/detail/file_io.hpp"
+#include "functions/detail/mail_server.hpp"
 #include "functions/detail/secret_hosts.hpp"
 #include "functions/detail/service_threads.hpp"
 #include "mail/letter.hpp"
 #include "mail/smtp.hpp"
-#include "net/address_policy.hpp"
 
 namespace pawl::functions {
 namespace {
 
-constexpr std::int64_t kSubmissionPort = 587;
-constexpr std::int64_t kImplicitTlsPort = 465;
+constexpr std::uint16_t kSubmissionPort = 587;
+constexpr std::uint16_t kImplicitTlsPort = 465;
 constexpr std::size_t kMaxRecipients = 100;
 
 Error bad(std::string message) { return {ErrorClass::invalid, "mail.arguments", std::move(message)}; }
@@ -72,11 +72,6 @@ struct Mail {
   std::vector<std::optional<Place>> files;  ///< of each attachment: where its content comes from
 };
 
-mail::Security security_of(const json::Value& arguments, std::int64_t port) {
-  const std::string security = text_or(arguments, "security", port == kImplicitTlsPort ? "tls" : "starttls");
-  return security == "none" ? mail::Security::none : security == "tls" ? mail::Security::tls : mail::Security::starttls;
-}
-
 Result<void> read_attachments(const json::Value& list, const Roots& roots, Mail& mail) {
   if (!list.is_array()) return {};
   for (const json::Value& item : list.items()) {
@@ -103,20 +98,8 @@ Result<void> read_attachments(const json::Value& list, const Roots& roots, Mail&
 
 Result<Mail> read_mail(const json::Value& arguments, const Parts& parts) {
   Mail mail;
-  PAWL_TRY(timeout, duration_argument(arguments, "timeout"));
-  const json::Value& port = arguments.get("smtp_port");
-  mail.server.host = text_or(arguments, "smtp_host", "");
-  mail.server.port = static_cast<std::uint16_t>(port.is_integer() ? port.as_integer() : kSubmissionPort);
-  mail.server.security = security_of(arguments, mail.server.port);
-  mail.server.username = text_or(arguments, "smtp_username", "");
-  mail.server.password = text_or(arguments, "smtp_password", "");
-  mail.server.ca_file = parts.options.ca_file;
-  static const net::AddressPolicy kPublic;
-  mail.server.policy = parts.dependencies.policy != nullptr ? parts.dependencies.policy : &kPublic;
-  mail.server.timeout = timeout.value_or(Millis(60'000));
-  if (mail.server.security == mail::Security::none && !mail.server.username.empty()) {
-    return bad("credentials are not sent without encryption: leave out `smtp_username` or change `security`");
-  }
+  PAWL_TRY(server, mail_server(arguments, "smtp_", {.usual = kSubmissionPort, .implicit_tls = kImplicitTlsPort}, parts));
+  mail.server = std::move(server);
   mail::Letter& letter = mail.letter;
   mail.from = text_or(arguments, "from_email", "");
   letter.to = read_addresses(arguments.get("to_email"));

@@ -46,7 +46,7 @@ class Collector {
       : target_(target), options_(options), cancelled_(cancelled) {}
 
   Result<std::vector<Found>> collect() {
-    PAWL_TRY_VOID(visit("", 0));
+    PAWL_TRY_VOID(visit(options_.from, 0));
     std::sort(found_.begin(), found_.end(), [](const Found& left, const Found& right) { return left.path < right.path; });
     return std::move(found_);
   }
@@ -292,6 +292,7 @@ Result<std::vector<Move>> plan_moves(const Place& target, const OrganizeOptions&
   }
   std::vector<Move> moves;
   std::set<std::string> taken;
+  const std::string into = options.into.empty() ? std::string() : options.into + "/";
   for (const Found& file : files) {
     if (cancelled.load(std::memory_order_relaxed)) return cancelled_error();
     std::string name = file.path.substr(file.path.rfind('/') + 1);
@@ -303,9 +304,9 @@ Result<std::vector<Move>> plan_moves(const Place& target, const OrganizeOptions&
       if (!chosen) continue;
       category = std::move(*chosen);
     }
-    if (file.path == fmt::format("{}/{}", category, name) || (!duplicate && file.path.starts_with(fmt::format("{}/", kDuplicates))))
-      continue;
-    Move move{file.path, free_name(target, category, name, taken), category, ""};
+    const bool is_there = file.path == fmt::format("{}{}/{}", into, category, name);
+    if (is_there || (!duplicate && file.path.starts_with(fmt::format("{}{}/", into, kDuplicates)))) continue;
+    Move move{file.path, free_name(target, into + category, name, taken), category, ""};
     taken.insert(move.to);
     moves.push_back(std::move(move));
   }

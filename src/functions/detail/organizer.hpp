@@ -26,6 +26,8 @@ struct OrganizeOptions {
   std::vector<std::pair<std::string, std::vector<std::string>>> categories;
   /// By expression: of `{name, extension, size, modified}` the folder's name; null or false leaves the file where it is.
   std::optional<jq::Program> expression{};
+  std::string from{};  ///< only files below this folder of the target; empty: all of it
+  std::string into{};  ///< the categories' folders are made in this folder of the target; empty: in the target itself
   bool recursive = false;
   bool duplicates = true;        ///< files with equal content, but for the first by name, go to `duplicates/`
   bool normalise_names = false;  ///< lower case, spaces to `_`, only `a-z0-9._-`
