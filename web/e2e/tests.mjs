@@ -3,6 +3,7 @@ import { accessTests } from './access.mjs';
 import { agentTests } from './agents.mjs';
 import { approvalTests } from './approvals.mjs';
 import { detailTests } from './details.mjs';
+import { folderTests } from './folders.mjs';
 import { functionTests } from './functions.mjs';
 import { healingTests } from './healing.mjs';
 import { hostileTests } from './hostile.mjs';
@@ -16,4 +17,4 @@ import { trialTests } from './trials.mjs';
 import { truthTests } from './truth.mjs';
 import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests, ...detailTests, ...hostileTests];
+export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests, ...detailTests, ...folderTests, ...hostileTests];

@@ -29,6 +29,8 @@ export const triggers = {
     noSchedules: 'The definition has no schedule.',
     noWebhook: 'The definition asks for no webhook.',
     scheduleHow: 'Write a schedule at the top of the definition to start the workflow by itself.',
+    filesHow: 'Or name a folder in the metadata of its document, to start it for each file that appears, changes or goes there.',
+    filesSnippet: 'Lines for a watched folder',
     webhookHow: 'Write it into the document of the definition to give the workflow an address.',
     snippet: 'Lines for the definition',
   },

@@ -4,14 +4,15 @@ import { api, ask, type Schemas } from '@/api/client';
 import { scope, useMay } from '@/app/session';
 import { t } from '@/i18n/en';
 import { Button } from '@/ui/button';
-import { duration, plannedTime, zoneName } from '@/ui/format';
+import { plannedTime, zoneName } from '@/ui/format';
 import { Page, Section } from '@/ui/page';
 import { Empty, Loading, ProblemView } from '@/ui/states';
-import { Badge } from '@/ui/status';
+import { Badge, Status } from '@/ui/status';
 import { Table } from '@/ui/table';
 import { Time } from '@/ui/time';
 import { toast } from '@/ui/toast';
 import { Calendar } from './calendar';
+import { eventsOf, watchOf, wordsOf, zoneOf } from './schedule';
 
 export function SchedulesPage() {
   const list = useQuery({ queryKey: [scope(), 'schedules'], queryFn: () => ask(api.GET('/api/schedules', { params: { query: { limit: 200 } } })), refetchInterval: 30_000 });
@@ -31,20 +32,6 @@ export function SchedulesPage() {
   );
 }
 
-/** How it is written in the definition. */
-function wordsOf(schedule: Schemas['Schedule']): string {
-  const text = (name: string) => (typeof schedule[name] === 'string' ? schedule[name] : '');
-  const every = schedule['every_ms'] ?? schedule['after_ms'];
-  const span = typeof every === 'number' ? duration(every) : '';
-  return [text('cron'), span, text('timezone')].filter(Boolean).join(' ');
-}
-
-/** A cron expression without a zone is read in UTC. */
-function zoneOf(schedule: Schemas['Schedule']): string | null {
-  if (typeof schedule['cron'] !== 'string') return null;
-  return typeof schedule['timezone'] === 'string' ? schedule['timezone'] : 'UTC';
-}
-
 /** When it is in one's own time, and what the clock shows then where the schedule is written for. */
 function Next({ at, zone }: { at: string | null; zone: string | null }) {
   if (!at) return <Time at={at} />;
@@ -53,6 +40,19 @@ function Next({ at, zone }: { at: string | null; zone: string | null }) {
       <Time at={at} />
       <span className="text-sm text-muted">{plannedTime(at)}</span>
       {zone && zone !== zoneName() && <span className="text-sm text-muted">{t.schedules.inZone(plannedTime(at, zone), zone)}</span>}
+    </span>
+  );
+}
+
+/** A folder has no next time: it is watched, or it is told why not. */
+function Waiting({ schedule }: { schedule: Schemas['Schedule'] }) {
+  if (!schedule.enabled) return <span className="text-muted">{t.schedules.off}</span>;
+  const watch = watchOf(schedule);
+  if (!watch) return <Next at={schedule.next_due} zone={zoneOf(schedule)} />;
+  return (
+    <span className="flex min-w-0 flex-col">
+      <Status status={watch.status} word={watch.word} />
+      {watch.problem && <span className="text-sm break-words text-muted">{watch.problem}</span>}
     </span>
   );
 }
@@ -88,11 +88,12 @@ export function ScheduleTable({ items, ofOne = false }: { items: Schemas['Schedu
           cell: (schedule) => (
             <span className="flex flex-wrap items-center gap-2">
               <Badge>{schedule.kind}</Badge>
-              <span className="font-mono text-sm">{wordsOf(schedule)}</span>
+              <span className="font-mono text-sm break-all">{wordsOf(schedule)}</span>
+              {schedule.kind === 'files' && <span className="basis-full text-sm text-muted">{eventsOf(schedule)}</span>}
             </span>
           ),
         },
-        { head: t.schedules.next, cell: (schedule) => (schedule.enabled ? <Next at={schedule.next_due} zone={zoneOf(schedule)} /> : <span className="text-muted">{t.schedules.off}</span>) },
+        { head: t.schedules.next, cell: (schedule) => <Waiting schedule={schedule} /> },
         {
           head: t.schedules.last,
           cell: (schedule) => (

@@ -23,6 +23,9 @@ const SCHEDULE = `document:
   metadata: { timezone: Europe/Berlin }
 schedule:
   cron: '0 6 * * MON-FRI'`;
+const FILES = `document:
+  metadata:
+    files: { folder: inbox, glob: '*.csv', on: [created, changed] }`;
 const WEBHOOK = `document:
   metadata:
     webhook: { wait: true }`;
@@ -49,20 +52,25 @@ export function TriggersPage() {
       <Section title={t.triggers.schedules}>
         {schedules.isPending && <Loading rows={2} />}
         {schedules.error && <ProblemView error={schedules.error} retry={() => void schedules.refetch()} />}
-        {schedules.data?.items.length === 0 && <How none={t.triggers.noSchedules} how={t.triggers.scheduleHow} lines={SCHEDULE} />}
+        {schedules.data?.items.length === 0 && (
+          <>
+            <How none={t.triggers.noSchedules} how={t.triggers.scheduleHow} lines={SCHEDULE} />
+            <How how={t.triggers.filesHow} lines={FILES} label={t.triggers.filesSnippet} />
+          </>
+        )}
         {(schedules.data?.items.length ?? 0) > 0 && <ScheduleTable items={schedules.data?.items ?? []} ofOne />}
       </Section>
     </div>
   );
 }
 
-function How({ none, how, lines }: { none: string; how: string; lines: string }) {
+function How({ none = '', how, lines, label = t.triggers.snippet }: { none?: string; how: string; lines: string; label?: string }) {
   return (
     <div className="flex flex-col gap-2">
       <p className="text-muted">
         {none} {how}
       </p>
-      <Snippet text={lines} label={t.triggers.snippet} />
+      <Snippet text={lines} label={label} />
     </div>
   );
 }
