@@ -127,7 +127,8 @@ class BudgetsTest(AgentCase):
         return self.ended([self.start(self.server.create_workflow(text), name)])[0]
 
     def test_a2_a_hundred_agents_below_one_keep_its_budget_to_the_millionth_of_a_dollar_and_to_the_token(self):
-        for name, budget, limit, counted in (("crowd-money", "cost: 2", 2_000_000, self.world.paid), ("crowd-tokens", "tokens: 600000", 600_000, self.world.used)):
+        for name, budget, limit, counted in (
+                ("crowd-money", "cost: 2", 2_000_000, self.world.paid), ("crowd-tokens", "tokens: 600000", 600_000, self.world.used)):
             with self.subTest(name):
                 self.world.paid.clear()
                 self.world.used.clear()

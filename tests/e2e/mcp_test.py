@@ -367,7 +367,8 @@ class Mcp(unittest.TestCase):
         again = self.modern("tools/call", {**call, "requestState": state}, meta=self.ELICITS, name="asking", request_id=2)[1]["result"]
         self.assertEqual(list(again["inputRequests"]), [key], "what is not answered is asked again")
         answers = {"inputResponses": {key: {"action": "decline"}, "unknown": {"action": "accept"}}, "requestState": state}
-        for wrong in ({**answers, "requestState": "x" + state[1:]}, {**answers, "arguments": {"other": 1}}, {"inputResponses": answers["inputResponses"]}):
+        altered = ("y" if state[0] == "x" else "x") + state[1:]
+        for wrong in ({**answers, "requestState": altered}, {**answers, "arguments": {"other": 1}}, {"inputResponses": answers["inputResponses"]}):
             status, reply, _ = self.modern("tools/call", {**call, **wrong}, meta=self.ELICITS, name="asking")
             self.assertEqual((status, reply["error"]["code"]), (400, -32602), wrong)
         done = self.modern("tools/call", {**call, **answers}, meta=self.ELICITS, name="asking", request_id=3)[1]["result"]
