@@ -12,6 +12,22 @@ async function settle(page) {
 
 export const hostileTests = [
   [
+    'whoever registers where addresses are confirmed first is told so, and is not sent inside',
+    async ({ browser }) => {
+      const message = 'Read your mail to go on.';
+      const page = await browser.person();
+      await page.route('**/api/auth/register', (route) => route.fulfill({ status: 202, contentType: 'application/json', body: JSON.stringify({ message }) }));
+      await page.goto('/register');
+      await page.getByLabel('Your name').fill('Nora');
+      await page.getByLabel('E-mail address').fill('nora@example.org');
+      await page.getByLabel('Password').fill(ADMIN.password);
+      await page.getByRole('button', { name: 'Create an account' }).click();
+      await page.getByRole('status').getByText(message).waitFor();
+      assert.equal(new URL(page.url()).pathname, '/register');
+      await page.context().close();
+    },
+  ],
+  [
     'a viewer looks at every page, and none asks for what viewers may not have or offers what would be refused',
     async (world) => {
       const { viewer, workflow, run, nightly, approval } = world;

@@ -79,6 +79,7 @@ export function InvitationPage() {
             const { items } = await ask(api.GET('/api/organizations', { params: { query: { limit: 200 } } }));
             const joined = items.find((one) => one.name === preview.data.organization && one.role === preview.data.role);
             if (joined) chooseOrganization(joined.id);
+            await loadMe();
           }}
           done={() => void navigate({ to: '/', replace: true })}
           button={t.auth.accept}

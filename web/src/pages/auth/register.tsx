@@ -11,14 +11,8 @@ import { Card, linkToken } from './frame';
 
 type Person = Pick<Schemas['NewAccount'], 'email' | 'password' | 'name' | 'organization'>;
 
-export function PersonForm({ send, done, button, email, withOrganization = false }: { send: (person: Person) => Promise<unknown>; done: () => void; button: string; email?: string; withOrganization?: boolean }) {
-  const form = useForm(
-    async ({ email: address = '', password = '', name = '', organization }) => {
-      await send({ email: address, password, name, ...(organization ? { organization } : {}) });
-      await loadMe();
-    },
-    done,
-  );
+export function PersonForm<T>({ send, done, button, email, withOrganization = false }: { send: (person: Person) => Promise<T>; done: (result: T) => void; button: string; email?: string; withOrganization?: boolean }) {
+  const form = useForm(({ email: address = '', password = '', name = '', organization }) => send({ email: address, password, name, ...(organization ? { organization } : {}) }), done);
   const of = (pointer: string) => (form.error instanceof ApiError ? form.error.of(pointer) : undefined);
   const inFields = of('/email') ?? of('/password') ?? of('/name');
   return (
@@ -37,6 +31,7 @@ export function PersonForm({ send, done, button, email, withOrganization = false
 
 export function RegisterPage() {
   const navigate = useNavigate();
+  const [mailed, setMailed] = useState('');
   return (
     <Card
       title={t.auth.register}
@@ -49,7 +44,22 @@ export function RegisterPage() {
         </>
       }
     >
-      <PersonForm send={(body) => ask(api.POST('/api/auth/register', { body }))} done={() => void navigate({ to: '/' })} button={t.auth.register} withOrganization />
+      {mailed ? (
+        <p role="status">{mailed}</p>
+      ) : (
+        <PersonForm
+          // Where addresses are confirmed first, nobody is signed in yet: the answer says what to do.
+          send={async (body) => {
+            const answer = await ask(api.POST('/api/auth/register', { body }));
+            if ('message' in answer) return answer.message;
+            await loadMe();
+            return '';
+          }}
+          done={(message) => (message ? setMailed(message) : void navigate({ to: '/' }))}
+          button={t.auth.register}
+          withOrganization
+        />
+      )}
     </Card>
   );
 }
@@ -61,7 +71,10 @@ export function SetupPage() {
   return (
     <Card title={t.auth.setupTitle} help={t.auth.setupHelp}>
       <PersonForm
-        send={({ email, password, name }) => ask(api.POST('/api/auth/setup', { body: { token, email, password, name } }))}
+        send={async ({ email, password, name }) => {
+          await ask(api.POST('/api/auth/setup', { body: { token, email, password, name } }));
+          await loadMe();
+        }}
         done={() => void navigate({ to: '/', replace: true })}
         button={t.auth.setup}
       />
