@@ -121,6 +121,42 @@ export const detailTests = [
     },
   ],
   [
+    'sign-in providers are linked and taken away with the password, and what a provider came back with is told',
+    async ({ page }) => {
+      const links = [{ provider: 'oidc', email: 'ada@id.example', created_at: '2026-01-05T08:00:00Z', last_used_at: '2026-01-06T08:00:00Z' }];
+      const proofs = [];
+      await page.route('**/api/auth/providers', (route) => route.fulfill({ json: { items: ['github', 'oidc'].map((name) => ({ name, login: `/api/auth/${name}/login` })) } }));
+      await page.route('**/api/auth/oauth/links', (route) => route.fulfill({ json: { items: links, next_cursor: null } }));
+      await page.route('**/api/auth/oauth/links/*', (route) => {
+        const request = route.request();
+        proofs.push(`${request.method()} ${new URL(request.url()).pathname.split('/').at(-1)} ${request.postDataJSON().password}`);
+        if (request.method() === 'POST') return route.fulfill({ json: { location: '/profile?linked=github' } });
+        if (links.length === 1) return route.fulfill({ status: 409, contentType: 'application/problem+json', json: { type: 'about:blank', title: 'Conflict', status: 409, code: 'oauth.last_way', detail: 'It is the last way to sign in.' } });
+        links.splice(0, links.length);
+        return route.fulfill({ status: 204 });
+      });
+      await page.goto('/profile?error=oauth.linked_elsewhere');
+      await page.getByText('That account leads to another person here.').waitFor();
+      const section = page.locator('section').filter({ has: page.getByRole('heading', { name: 'Sign-in providers' }) });
+      await section.getByText('ada@id.example').waitFor();
+      await section.getByRole('button', { name: 'Take away' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Password').fill('first');
+      await dialog.getByRole('button', { name: 'Take away' }).click();
+      await dialog.getByText('It is the last way to sign in.').waitFor();
+      links.push({ ...links[0], provider: 'github' });
+      await dialog.getByLabel('Password').fill('second');
+      await dialog.getByRole('button', { name: 'Take away' }).click();
+      await dialog.waitFor({ state: 'hidden' });
+      await section.getByRole('button', { name: 'Link' }).first().click();
+      await dialog.getByLabel('Password').fill('third');
+      await dialog.getByRole('button', { name: 'Link' }).click();
+      await page.waitForURL(/linked=github/);
+      assert.deepEqual(proofs, ['DELETE oidc first', 'DELETE oidc second', 'POST github third']);
+      await page.unrouteAll();
+    },
+  ],
+  [
     'an organization is made from the menu, is empty, and one is back in the other with two clicks',
     async ({ page }) => {
       await page.goto('/');

@@ -108,7 +108,7 @@ const organization = createRoute({ getParentRoute: () => inside, path: '/organiz
 const admin = createRoute({ getParentRoute: () => inside, path: '/admin', validateSearch: only('tab', 'q'), component: lazyRouteComponent(() => import('@/pages/admin/admin'), 'AdminPage') });
 const assistant = createRoute({ getParentRoute: () => inside, path: '/assistant', component: lazyRouteComponent(() => import('@/pages/assistant/assistant'), 'AssistantPage') });
 const memory = createRoute({ getParentRoute: () => inside, path: '/assistant/memory', component: lazyRouteComponent(() => import('@/pages/assistant/memory'), 'MemoryPage') });
-const profile = createRoute({ getParentRoute: () => inside, path: '/profile', component: lazyRouteComponent(() => import('@/pages/profile/profile'), 'ProfilePage') });
+const profile = createRoute({ getParentRoute: () => inside, path: '/profile', validateSearch: only('linked', 'error'), component: lazyRouteComponent(() => import('@/pages/profile/profile'), 'ProfilePage') });
 const nowhere = createRoute({ getParentRoute: () => inside, path: '$', component: NotFoundInside });
 
 export const routeTree = root.addChildren([

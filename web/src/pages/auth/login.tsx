@@ -6,8 +6,7 @@ import { buttonClass } from '@/ui/button';
 import { FormProblem } from '@/ui/states';
 import { Card } from './frame';
 import { LoginForm } from './login-form';
-
-const providerProblem = (code: string) => (Object.hasOwn(t.auth.providerProblems, code) ? t.auth.providerProblems[code as keyof typeof t.auth.providerProblems] : t.auth.providerFailed);
+import { providerProblem } from './provider-problem';
 
 export function LoginPage() {
   const router = useRouter();

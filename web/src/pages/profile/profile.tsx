@@ -17,6 +17,7 @@ import { Badge } from '@/ui/status';
 import { Table } from '@/ui/table';
 import { Time } from '@/ui/time';
 import { toast } from '@/ui/toast';
+import { SignInLinks } from './sign-in-links';
 
 export function ProfilePage() {
   const me = useSession((state) => state.me);
@@ -28,6 +29,7 @@ export function ProfilePage() {
         <Look />
         <Password />
         <Factor me={me} />
+        <SignInLinks />
         <Sessions />
         <Keys me={me} />
       </div>
