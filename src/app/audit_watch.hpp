@@ -13,7 +13,7 @@
 
 namespace pawl::app {
 
-/// First some minutes after the start, then every day, on a thread of its own. Destruction waits for a look that is under way.
+/// First some minutes after the start, then every day, on a thread of its own. Destruction ends a look that is under way.
 class AuditWatch {
  public:
   /// `told`: `ok`, `broken` (then with what is wrong), or `failed` (it could not be read).
@@ -35,7 +35,7 @@ class AuditWatch {
   std::thread thread_;
 };
 
-/// One look, told as above.
-void look_at_trail(storage::Database& database, audit::Log& log, const AuditWatch::Told& told);
+/// One look, told as above. Where `stop` says so it ends, and nothing is told.
+void look_at_trail(storage::Database& database, audit::Log& log, const AuditWatch::Told& told, std::function<bool()> stop = {});
 
 }  // namespace pawl::app

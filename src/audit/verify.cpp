@@ -83,8 +83,14 @@ class Walk {
     }
   }
 
+  [[nodiscard]] Result<void> go_on() const {
+    if (options_.stop && options_.stop()) return Error(ErrorClass::unavailable, "audit.stopped", "The look at the trail was ended.");
+    return {};
+  }
+
   Result<void> walk_records() {
     for (;;) {
+      PAWL_TRY_VOID(go_on());
       std::int64_t count = 0;
       PAWL_TRY_VOID(database_.read([&](storage::Session& session) {
         return session.query(PAWL_AUDIT_SELECT "where r.seq > $1 and r.seq <= $2 order by r.seq limit $3",
@@ -225,6 +231,7 @@ class Walk {
   /// Next line of the database, page by page.
   Result<std::optional<std::pair<std::uint64_t, std::string>>> next_record() {
     if (page_.empty() && !page_end_) {
+      PAWL_TRY_VOID(go_on());
       PAWL_TRY_VOID(database_.read([&](storage::Session& session) {
         return session.query(PAWL_AUDIT_SELECT "where r.seq > $1 and r.seq <= $2 order by r.seq limit $3",
                              {static_cast<std::int64_t>(paged_), static_cast<std::int64_t>(report_.last), kPage},

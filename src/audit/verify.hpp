@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -33,6 +34,7 @@ struct VerifyOptions {
   /// Noted earlier: this record must exist with this hash (hexadecimal), unless retention has removed it since.
   std::optional<std::uint64_t> expected_sequence{};
   std::string expected_hash{};
+  std::function<bool()> stop{};  ///< asked before every page; true: error `audit.stopped`
 };
 
 /// What is wrong with one record.

@@ -83,6 +83,7 @@ struct FolderWatch::Impl {
     std::set<int> watches;
     std::vector<File> files;
     std::size_t entries = 0;  ///< looked at, whatever they are
+    std::size_t added = 0;    ///< of the watches, those that nobody had before
   };
   [[nodiscard]] Result<void> list_folder(Walk& walk, const Place& place, std::size_t depth);
   [[nodiscard]] Result<void> look_into(Walk& walk, const Place& place, DIR* folder, std::size_t depth);
@@ -161,7 +162,7 @@ void FolderWatch::Impl::list_due() {
       listed = it->second.listed;
       telling = key;
     }
-    Walk walk{wish, {}, {}, 0};
+    Walk walk{wish, {}, {}, 0, 0};
     const auto place = roots->find(wish.folder);
     const auto walked = place.has_error() ? Result<void>(place.error()) : list_folder(walk, *place, 0);
     std::set<int> earlier;
@@ -209,10 +210,9 @@ Result<void> FolderWatch::Impl::list_folder(Walk& walk, const Place& place, std:
     return Error(ErrorClass::too_large, "file.too_many", "the system watches no more folders (fs.inotify.max_user_watches)");
   }
   if (watch < 0) return file_error(errno, place.display());
-  walk.watches.insert(watch);
-  {
+  if (walk.watches.insert(watch).second) {
     const std::lock_guard lock(mutex);
-    if (by_watch.size() + walk.watches.size() > kMaxFolders && !by_watch.contains(watch)) return too_many("folders", kMaxFolders, place);
+    if (!by_watch.contains(watch) && by_watch.size() + ++walk.added > kMaxFolders) return too_many("folders", kMaxFolders, place);
   }
   const std::unique_ptr<DIR, CloseFolder> opened(::fdopendir(folder.get()));
   if (opened == nullptr) return file_error(errno, place.display());

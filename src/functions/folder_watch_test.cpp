@@ -172,6 +172,15 @@ TEST_F(FolderWatchTest, W6_TooManyFilesAreAnErrorAndNotAPart) {
   EXPECT_EQ((**last_).size(), FolderWatch::kMaxFiles);
 }
 
+TEST_F(FolderWatchTest, W6_WhatIsWatchedAlreadyCountsOnceWhenAFolderIsAdded) {
+  for (std::size_t i = 0; i <= FolderWatch::kMaxFolders / 2; ++i) fs::create_directories(folder_ / "root" / "in" / std::to_string(i));
+  follow({.folder = "in", .recursive = true});
+  EXPECT_THAT(first(), IsEmpty());
+  fs::create_directories(folder_ / "root" / "in" / "one-more");
+  write("in/one-more/a.csv", "1");
+  wait_for({"in/one-more/a.csv"});
+}
+
 TEST_F(FolderWatchTest, W6_WhoIsForgottenHearsNothingMore) {
   follow({.folder = "in"});
   EXPECT_THAT(first(), IsEmpty());

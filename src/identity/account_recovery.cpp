@@ -121,6 +121,9 @@ Result<void> Accounts::reset_password(std::string_view token, std::string_view n
     // The address may have changed since: then the link went to somebody else.
     if (!used || !row || !row->user.active || row->email_key != used->email_key) return link_invalid();
     PAWL_TRY_VOID(detail::set_password(transaction, user, hash, now));
+    // Whoever had the account until now may have linked an account of their own.
+    const auto proven = row->user.email_verified_at ? std::optional(row->email_key) : std::nullopt;
+    PAWL_TRY_VOID(detail::delete_links(transaction, user, proven));
     PAWL_TRY_VOID(detail::set_verified(transaction, user, now));  // whoever has the link reads the mail of this address
     PAWL_TRY_VOID(detail::delete_one_time_tokens(transaction, user, kResetPurpose));
     PAWL_TRY_VOID(detail::revoke_sessions(transaction, user, std::nullopt, "password reset", now));

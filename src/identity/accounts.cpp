@@ -111,7 +111,12 @@ Result<void> Accounts::request_account(const NewAccount& request, const Client& 
     told.user = present ? present->user.id : row.user.id;
     if (present) {
       told.reason = "there is an account";
-      if (present->user.active) PAWL_TRY_VOID(impl.send_reminder(transaction, *present, now));
+      if (!present->user.active) return impl.record(transaction, told);
+      // Whoever asked first may not be whose address it is: confirmed by the first link, the account would have that one's password.
+      if (!present->user.email_verified_at) {
+        PAWL_TRY_VOID(detail::delete_one_time_tokens(transaction, present->user.id, kVerifyPurpose));
+      }
+      PAWL_TRY_VOID(impl.send_reminder(transaction, *present, now));
       return impl.record(transaction, told);
     }
     PAWL_TRY_VOID(impl.insert_user(transaction, row, request));

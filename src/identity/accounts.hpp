@@ -91,7 +91,7 @@ struct SignedIn {
 /// An account of a provider that its user signs in with (oauth.hpp).
 struct LinkedProvider {
   std::string provider;
-  std::string email;  ///< as the provider told it at the last sign-in; may be empty
+  std::string email;  ///< as the provider has verified it at the last sign-in; may be empty
   TimePoint created_at{};
   TimePoint last_used_at{};
 };

@@ -52,7 +52,7 @@ struct Attempt {
   std::string nonce;
   std::string verifier;
   TimePoint expires{};
-  std::optional<UserId> asked_by{};
+  std::optional<Asker> asked_by{};
 };
 
 std::string to_cookie(const Attempt& attempt, const crypto::Key& key) {
@@ -60,7 +60,8 @@ std::string to_cookie(const Attempt& attempt, const crypto::Key& key) {
                                                        {"state", attempt.state},
                                                        {"nonce", attempt.nonce},
                                                        {"verifier", attempt.verifier},
-                                                       {"asked_by", attempt.asked_by ? attempt.asked_by->to_string() : std::string()},
+                                                       {"asked_by", attempt.asked_by ? attempt.asked_by->user.to_string() : std::string()},
+                                                       {"asked_in", attempt.asked_by ? attempt.asked_by->session.to_string() : std::string()},
                                                        {"expires", attempt.expires.time_since_epoch().count()}}));
   return crypto::to_base64url(crypto::seal(key, text, kCookieBinding));
 }
@@ -80,8 +81,10 @@ std::optional<Attempt> from_cookie(std::string_view cookie, const crypto::Key& k
   attempt.verifier = std::string(text_of(*value, "verifier"));
   attempt.expires = TimePoint(Millis(value->get("expires").as_integer()));
   if (const auto asked_by = text_of(*value, "asked_by"); !asked_by.empty()) {
-    attempt.asked_by = UserId::parse(asked_by);
-    if (!attempt.asked_by) return std::nullopt;
+    const auto user = UserId::parse(asked_by);
+    const auto session = SessionId::parse(text_of(*value, "asked_in"));
+    if (!user || !session) return std::nullopt;
+    attempt.asked_by = Asker{*user, *session};
   }
   return attempt;
 }
@@ -369,7 +372,12 @@ Error unknown_provider() { return {ErrorClass::not_found, "oauth.unknown_provide
 
 }  // namespace
 
-void OAuth::begin(std::string_view provider_name, const std::optional<UserId>& asked_by, std::function<void(Result<Start>)> done) {
+bool OAuth::is_link(std::string_view cookie) const {
+  const auto attempt = from_cookie(cookie, impl_->d.key);
+  return attempt && attempt->asked_by;
+}
+
+void OAuth::begin(std::string_view provider_name, const std::optional<Asker>& asked_by, std::function<void(Result<Start>)> done) {
   const auto* provider = impl_->find(provider_name);
   if (provider == nullptr) return done(unknown_provider());
   impl_->with_endpoints(

@@ -57,13 +57,20 @@ struct OAuthProvider {
   std::string issuer{};  ///< of `oidc`; discovery is below it
 };
 
+/// Who is signed in here and wants to sign in with a further account, and the session that asked for it.
+struct Asker {
+  UserId user;
+  SessionId session;
+  friend bool operator==(const Asker&, const Asker&) = default;
+};
+
 struct ExternalIdentity {
   std::string provider;
   std::string subject;  ///< the provider's name for the account; never reused
   std::string email;    ///< in lower case
   bool email_verified = false;
   std::string name;
-  std::optional<UserId> asked_by{};  ///< who is signed in here and wants to sign in with it from now on; none: this is a sign-in
+  std::optional<Asker> asked_by{};  ///< none: this is a sign-in
 };
 
 /// How long a person may take at the provider.
@@ -105,7 +112,9 @@ class OAuth {
     std::string cookie;    ///< sealed; for `kOAuthPatience`
   };
   /// `asked_by`: see ExternalIdentity.
-  void begin(std::string_view provider, const std::optional<UserId>& asked_by, std::function<void(Result<Start>)> done);
+  void begin(std::string_view provider, const std::optional<Asker>& asked_by, std::function<void(Result<Start>)> done);
+  /// Whether this attempt is one to link an account, whatever becomes of it.
+  [[nodiscard]] bool is_link(std::string_view cookie) const;
 
   /// What the provider sent the browser back with.
   struct Answer {

@@ -43,6 +43,11 @@ Result<void> Accounts::link_provider(const UserId& user, const ExternalIdentity&
     is_new = false;
     PAWL_TRY(row, detail::load_user(transaction, user));
     if (!row || !row->user.active) return invalid_credentials();
+    if (identity.asked_by) {
+      // Whoever asked may have been signed out since, by a new password perhaps.
+      PAWL_TRY(session, detail::load_session(transaction, identity.asked_by->session));
+      if (!session || session->user != user || session->revoked_at || session->info.expires_at <= now) return invalid_credentials();
+    }
     std::optional<UserId> present;
     PAWL_TRY_VOID(transaction.query("select user_id from oauth_identities where provider = $1 and subject = $2",
                                     {identity.provider, identity.subject},
@@ -54,7 +59,7 @@ Result<void> Accounts::link_provider(const UserId& user, const ExternalIdentity&
     is_new = true;
     PAWL_TRY_VOID(transaction.execute(
         "insert into oauth_identities (provider, subject, user_id, email, created_at, last_used_at) values ($1, $2, $3, $4, $5, $5)",
-        {identity.provider, identity.subject, user, identity.email, now}));
+        {identity.provider, identity.subject, user, identity.email_verified ? identity.email : std::string(), now}));
     PAWL_TRY_VOID(impl.d.mailer.send(transaction, link_message(row->user, identity.provider, true)));
     return impl.record(transaction, event);
   };

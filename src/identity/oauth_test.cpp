@@ -141,7 +141,7 @@ class OAuthTest : public StoredTest {
     while (outbound_.deliver() > 0) {
     }
   }
-  OAuth::Start begin(std::string_view provider = "oidc", const std::optional<UserId>& asked_by = std::nullopt) {
+  OAuth::Start begin(std::string_view provider = "oidc", const std::optional<Asker>& asked_by = std::nullopt) {
     OAuth::Start start;
     oauth_->begin(provider, asked_by, [&](Result<OAuth::Start> begun) {
       ASSERT_TRUE(begun.has_value()) << begun.error().message;
@@ -223,10 +223,13 @@ TEST_F(OAuthTest, P1_AGoodAnswerSaysWhoItIs) {
 
 TEST_F(OAuthTest, P1_WhoAskedForALinkStandsInTheAnswerAndNowhereInTheAddress) {
   const auto user = add_user("ada@example.org", true);
-  const auto start = begin("oidc", user);
+  const Asker asker{user, SessionId::make(clock_.now(), random_)};
+  const auto start = begin("oidc", asker);
+  EXPECT_TRUE(oauth_->is_link(start.cookie));
   EXPECT_THAT(start.location, Not(HasSubstr(user.to_string())));
-  EXPECT_EQ(finish_with(start, claims(start))->asked_by, user);
+  EXPECT_EQ(finish_with(start, claims(start))->asked_by, asker);
   const auto plain = begin();
+  EXPECT_FALSE(oauth_->is_link(plain.cookie));
   EXPECT_EQ(finish_with(plain, claims(plain))->asked_by, std::nullopt);
 }
 

@@ -32,7 +32,7 @@ Result<void> link(storage::Transaction& transaction, const ExternalIdentity& ide
   PAWL_TRY_VOID(transaction.execute(
       "insert into oauth_identities (provider, subject, user_id, email, created_at, last_used_at) values ($1, $2, $3, $4, $5, $5) "
       "on conflict (provider, subject) do update set email = excluded.email, last_used_at = excluded.last_used_at",
-      {identity.provider, identity.subject, user, identity.email, now}));
+      {identity.provider, identity.subject, user, identity.email_verified ? identity.email : std::string(), now}));
   return {};
 }
 
@@ -119,7 +119,10 @@ Result<Entry> user_of(storage::Database& database, Mailer& mailer, const Externa
     const auto& user = found.user;
     entry = {user, found.taken_over.has_value()};
     PAWL_TRY_VOID(link(transaction, identity, user, now));
-    if (found.taken_over) PAWL_TRY_VOID(take_over(transaction, mailer, *found.taken_over, identity.provider, now));
+    if (found.taken_over) {
+      PAWL_TRY_VOID(detail::delete_links(transaction, user, identity.email));
+      PAWL_TRY_VOID(take_over(transaction, mailer, *found.taken_over, identity.provider, now));
+    }
     events.clear();
     if (found.made) events.push_back({.action = "account.registered", .user = user, .reason = identity.provider});
     if (!found.linked) events.push_back({.action = "account.oauth_linked", .user = user, .reason = identity.provider});

@@ -50,7 +50,9 @@ TEST_F(ConfirmFirst, P1_WhoIsNotConfirmedSignsInAsLittleAsSomebodyUnknown) {
 
 TEST_F(ConfirmFirst, P1_WhoTakesAnAddressFirstDoesNotKeepItFromItsOwner) {
   ASSERT_TRUE(ask("ada@example.org", "the password of a squatter").has_value());
+  const auto link_of_squatter = mail_.token();
   ASSERT_TRUE(ask("ada@example.org").has_value());
+  EXPECT_TRUE(accounts_->verify_email(link_of_squatter).has_error()) << "it would let the squatter in";
   ASSERT_TRUE(accounts_->reset_password(mail_.token(), kOtherPassword, client_).has_value());
   EXPECT_TRUE(login("ada@example.org", kOtherPassword).has_value());
   EXPECT_EQ(code_of(login("ada@example.org", "the password of a squatter")), "auth.invalid_credentials");
@@ -118,6 +120,38 @@ TEST_F(Links, P1_TheLastWayToSignInStays) {
   EXPECT_EQ(code_of(accounts_->unlink_provider(ada->user.id, ada->session, "oidc", "", client_)), "auth.no_password")
       << "nothing proves that it is the user";
   EXPECT_THAT(linked(ada->user.id), ElementsAre("github", "oidc"));
+}
+
+TEST_F(Links, P1_WhoTakesAnAddressFirstKeepsNoLinkToItsOwnersAccount) {
+  const auto squatter = sign_up();
+  ASSERT_TRUE(accounts_->link_provider(squatter.user.id, identity("evil"), client_).has_value());
+  accounts_->forgot_password("ada@example.org");
+  settle();
+  ASSERT_TRUE(accounts_->reset_password(mail_.token(), kOtherPassword, client_).has_value());
+  EXPECT_THAT(linked(squatter.user.id), IsEmpty());
+  EXPECT_EQ(code_of(accounts_->login(identity("evil"), client_)), "oauth.unverified_email");
+}
+
+TEST_F(Links, P1_TheProvidersWordEndsTheLinksOfWhoeverMadeTheAccount) {
+  const auto squatter = sign_up();
+  ASSERT_TRUE(accounts_->verify_email(mail_.token()).has_value()) << "a careless click";
+  ASSERT_TRUE(accounts_->link_provider(squatter.user.id, identity("evil"), client_).has_value());
+  auto owner = identity("7", "google");
+  owner.email = "ada@example.org";
+  owner.email_verified = true;
+  ASSERT_TRUE(accounts_->login(owner, client_).has_value());
+  EXPECT_THAT(linked(squatter.user.id), ElementsAre("google"));
+}
+
+TEST_F(Links, P1_ALinkThatWasBegunEndsWithTheSessionThatBeganIt) {
+  const auto ada = sign_up();
+  auto begun = identity("1");
+  begun.asked_by = Asker{ada.user.id, ada.session};
+  accounts_->forgot_password("ada@example.org");
+  settle();
+  ASSERT_TRUE(accounts_->reset_password(mail_.token(), kOtherPassword, client_).has_value());
+  EXPECT_EQ(code_of(accounts_->link_provider(ada.user.id, begun, client_)), "auth.invalid_credentials");
+  EXPECT_THAT(linked(ada.user.id), IsEmpty());
 }
 
 TEST_F(Links, P1_AnAccountOfAProviderLeadsToOneUser) {

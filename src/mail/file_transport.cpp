@@ -41,12 +41,15 @@ class FileTransport final : public Transport {
 
   [[nodiscard]] Result<void> forget(std::string_view recipient) override {
     std::error_code error;
-    if (!std::filesystem::exists(folder_, error)) return {};
+    if (!std::filesystem::exists(folder_, error) && !error) return {};
     const auto wanted = lower(recipient);
+    std::error_code kept;  // of the last file that stays: the others go all the same
     for (std::filesystem::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
       if (it->path().extension() != ".eml" || recipient_of(it->path()) != wanted) continue;
-      std::filesystem::remove(it->path(), error);
+      std::error_code removed;
+      if (!std::filesystem::remove(it->path(), removed) && removed) kept = removed;
     }
+    if (!error) error = kept;
     if (error) return failed("The files of mails cannot be removed", error.value());
     return {};
   }

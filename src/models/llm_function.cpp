@@ -52,7 +52,7 @@ constexpr std::string_view kParameters = R"json({
     "timeout": {"description": "seconds, ISO 8601 text or a duration object; for everything"},
     "max_retries": {"type": "integer", "minimum": 0, "maximum": 10, "default": 2, "description": "of each model, within the call"},
     "budget": {"type": "object", "additionalProperties": false, "properties": {
-      "tokens": {"type": "integer", "minimum": 1}, "cost": {"type": "number", "minimum": 0, "maximum": 1000000, "description": "US dollars"},
+      "tokens": {"type": "integer", "minimum": 1}, "cost": {"type": "number", "minimum": 0, "maximum": 1000000000, "description": "US dollars"},
       "prompt": {"type": "integer", "minimum": 1, "description": "the prompt is known to be no longer than so many tokens; left out: a token for each byte"}
     }, "description": "what the call may take with all its requests: the answer is cut to what fits, and a request that does not fit is not made"},
     "stream": {"type": "boolean", "default": false, "description": "stream the answer to who follows the run, also where nobody does when the call begins"},

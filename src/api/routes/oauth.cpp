@@ -29,8 +29,8 @@ http::Response redirect(const std::string& location) {
 }
 
 /// Back to our own page, which knows the codes; nothing else of what happened is worth an address.
-void reply_failed(Context& context, Call& call, const Error& error) {
-  auto response = redirect("/login?error=" + error.code);
+void reply_failed(Context& context, Call& call, const Error& error, std::string_view page = "/login") {
+  auto response = redirect(std::string(page) + "?error=" + error.code);
   response.headers.add("Set-Cookie", http::clear_cookie(kCookie, context.options.cookies));
   call.reply(std::move(response));
 }
@@ -67,7 +67,7 @@ void begin_sign_in(Context& context, Call call) {
 identity::Client client_of(const Call& call) { return {call.request.remote_address, std::string(call.request.header("User-Agent"))}; }
 
 void link(Context& context, Call& call, const identity::ExternalIdentity& identity) {
-  const auto linked = context.d.accounts->link_provider(*identity.asked_by, identity, client_of(call));
+  const auto linked = context.d.accounts->link_provider(identity.asked_by->user, identity, client_of(call));
   auto response = redirect(linked.has_error() ? "/profile?error=" + linked.error().code : "/profile?linked=" + identity.provider);
   response.headers.add("Set-Cookie", http::clear_cookie(kCookie, context.options.cookies));
   call.reply(std::move(response));
@@ -89,19 +89,22 @@ void finish_sign_in(Context& context, Call call) {
   const identity::OAuth::Answer answer{text_of(request, "code"), text_of(request, "state"), text_of(request, "iss"),
                                        text_of(request, "error")};
   const auto cookie = http::cookie_value(request, kCookie, context.options.cookies).value_or(std::string_view());
-  context.d.oauth->finish(request.param("provider"), answer, cookie, [&context, shared](Result<identity::ExternalIdentity> identity) {
+  const std::string_view page = context.d.oauth->is_link(cookie) ? "/profile" : "/login";
+  const auto finished = [&context, shared, page](Result<identity::ExternalIdentity> identity) {
     if (identity.has_error()) {
       if (identity.error().kind == ErrorClass::not_found) return shared->fail(identity.error());
-      return reply_failed(context, *shared, identity.error());
+      return reply_failed(context, *shared, identity.error(), page);
     }
     const bool taken =
         context.d.pool.try_post([&context, shared, identity = std::move(*identity)] { open_session(context, *shared, identity); });
     if (!taken) shared->fail(busy());
-  });
+  };
+  context.d.oauth->finish(request.param("provider"), answer, cookie, finished);
 }
 
 // ---- accounts of providers that one signs in with ---------------------------------------------------------------------------------
 
+Error no_session() { return {ErrorClass::denied, "auth.no_session", "This is for browsers: an API key links nothing."}; }
 Error no_person() { return {ErrorClass::denied, "auth.no_person", "The installation's own key is nobody who signs in."}; }
 /// No 401: the session is a good one.
 Error wrong_password() { return {ErrorClass::denied, "oauth.wrong_password", "The password is not right."}; }
@@ -142,11 +145,12 @@ void begin_link(Context& context, Call call) {
   if (std::find(known.begin(), known.end(), call.request.param("provider")) == known.end()) {
     return call.fail(Error(ErrorClass::not_found, "oauth.unknown_provider", "This sign-in provider is not set up here."));
   }
-  const auto user = call.principal.user;
-  const auto proved = context.d.accounts->prove_password("account.oauth_linked", user, password_of(call), client_of(call));
+  if (call.principal.kind != identity::Principal::Kind::user) return call.fail(no_session());
+  const identity::Asker asker{call.principal.user, call.principal.session};
+  const auto proved = context.d.accounts->prove_password("account.oauth_linked", asker.user, password_of(call), client_of(call));
   if (proved.has_error()) return call.fail(proved.error().code == "auth.invalid_credentials" ? wrong_password() : proved.error());
   const auto shared = std::make_shared<Call>(std::move(call));
-  context.d.oauth->begin(shared->request.param("provider"), user, [&context, shared](Result<identity::OAuth::Start> start) {
+  context.d.oauth->begin(shared->request.param("provider"), asker, [&context, shared](Result<identity::OAuth::Start> start) {
     if (start.has_error()) return shared->fail(start.error());
     std::string out;
     { ObjectWriter(out).text("location", start->location); }

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "engine/machine/detail/agent_rules.hpp"
 #include "engine/machine/detail/core.hpp"
@@ -25,6 +26,9 @@ constexpr double kNano = 1e9;
 /// Where nothing says how long an answer may be: it is cut here, or the first one would set everything aside.
 constexpr std::uint64_t kUsualAnswer = 4096;
 constexpr std::uint64_t kUsualPaidAnswer = 8192;  // where only money is limited
+
+/// No model answers more; and what is set aside stays far from the end of its type.
+constexpr std::uint64_t kMostAnswer = 1'000'000'000;
 
 double dollars(std::int64_t nano) { return static_cast<double>(nano) / kNano; }
 
@@ -112,7 +116,7 @@ Core::Room Core::make_room(Activation& act, const Need& need, Shortage& shortage
     narrowest.narrow(place->agent[0]);
     outermost = place;
   }
-  Hold hold{.tokens = 0, .cost = 0, .answer = need.wanted};
+  Hold hold{.tokens = 0, .cost = 0, .answer = std::min(need.wanted, kMostAnswer)};
   if (!narrowest.on_tokens && !narrowest.on_money) {
     agent.hold = hold;
     return Room::made;
@@ -218,10 +222,16 @@ void Core::agent_step_failed(const Activation& step) {
   drop_request(*above, charge_of(step.error));
 }
 
+/// The first one of each budget: if there is room for it, the next one has its turn.
 void Core::let_waiting_go_on() {
+  std::vector<const Activation*> budgets;
   for (const auto& act : activations) {
     if (act->id == kNone || act->agent.empty() || !act->agent[0].waits) continue;
-    return push(*act, WorkItem::Op::poll);  // if there is room for it, the next one has its turn
+    const auto* outermost = act.get();
+    for (const auto* place = outermost; place != nullptr; place = agent_above(*place)) outermost = place;
+    if (std::find(budgets.begin(), budgets.end(), outermost) != budgets.end()) continue;
+    budgets.push_back(outermost);
+    push(*act, WorkItem::Op::poll);
   }
 }
 

@@ -238,10 +238,13 @@ Core::Room Core::room_for_summary(Activation& act, std::size_t text_bytes) {
 bool Core::open_summary(Activation& act) {
   const auto& agent = act.agent[0];
   if (agent.is_last) return false;
+  // An expression may give settings of a summary where the document has none: then there is no step, and nothing to set aside for it.
+  const auto step = aside_of(*plan, act.task, kSummary);
+  if (step == dsl::kNoTask) return false;
   const auto old = old_messages(agent);
   if (!old || steps_left(act) < 2) return false;
   const auto room = room_for_summary(act, told_as_text(agent, *old).size());
-  if (room == Room::made) return begin_aside(act, aside_of(*plan, act.task, kSummary));
+  if (room == Room::made) return begin_aside(act, step);
   return room == Room::waits;
 }
 

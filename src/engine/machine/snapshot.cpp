@@ -512,7 +512,10 @@ Result<void> Core::restore(const json::Value& snapshot) {
   if (!reader.ok() || !Reader::decode(snapshot.get("queue"), queue)) return damaged("a member has the wrong type");
   if (!is_sound(*this)) return damaged("it does not fit the workflow");
   for (auto& act : activations) {
-    if (act->id != kNone && act->kind == Kind::list) act->tasks = &list_of(*act);
+    if (act->id == kNone || act->kind != Kind::list) continue;
+    act->tasks = &list_of(*act);
+    // Written before what undoes an attempt kept the error itself.
+    if (is_undo(*act) && act->parent != kNone && act->extra.is_null()) act->extra = activations[act->parent]->extra;
   }
   for (auto* point : {&fault_point, &wind_up.point}) {
     for (auto& act : point->chain) {

@@ -90,6 +90,11 @@ Result<void> set_verified(Transaction& transaction, const UserId& id, TimePoint 
                                   {id, now}));
 }
 
+Result<void> delete_links(Transaction& transaction, const UserId& id, const std::optional<std::string>& keep) {
+  if (!keep) return done(transaction.execute("delete from oauth_identities where user_id = $1", {id}));
+  return done(transaction.execute("delete from oauth_identities where user_id = $1 and email <> $2", {id, *keep}));
+}
+
 Result<void> note_login(Transaction& transaction, const UserId& id, TimePoint now) {
   return done(transaction.execute("update users set last_login_at = $2 where id = $1", {id, now}));
 }

@@ -31,6 +31,8 @@ struct UserRow {
 [[nodiscard]] Result<void> set_password(storage::Transaction& transaction, const UserId& id, std::string_view hash, TimePoint now);
 [[nodiscard]] Result<void> clear_password(storage::Transaction& transaction, const UserId& id, TimePoint now);
 [[nodiscard]] Result<void> set_verified(storage::Transaction& transaction, const UserId& id, TimePoint now);
+/// Accounts of providers lead to this user no more, but for those whose provider has verified the address `keep`.
+[[nodiscard]] Result<void> delete_links(storage::Transaction& transaction, const UserId& id, const std::optional<std::string>& keep);
 [[nodiscard]] Result<void> note_login(storage::Transaction& transaction, const UserId& id, TimePoint now);
 
 // The second factor.
