@@ -56,12 +56,13 @@ struct Attempt {
 };
 
 std::string to_cookie(const Attempt& attempt, const crypto::Key& key) {
+  const auto asker = attempt.asked_by.value_or(Asker{});
   const auto text = json::to_text(json::Value::object({{"provider", attempt.provider},
                                                        {"state", attempt.state},
                                                        {"nonce", attempt.nonce},
                                                        {"verifier", attempt.verifier},
-                                                       {"asked_by", attempt.asked_by ? attempt.asked_by->user.to_string() : std::string()},
-                                                       {"asked_in", attempt.asked_by ? attempt.asked_by->session.to_string() : std::string()},
+                                                       {"asked_by", attempt.asked_by ? asker.user.to_string() : std::string()},
+                                                       {"asked_in", attempt.asked_by ? asker.session.to_string() : std::string()},
                                                        {"expires", attempt.expires.time_since_epoch().count()}}));
   return crypto::to_base64url(crypto::seal(key, text, kCookieBinding));
 }

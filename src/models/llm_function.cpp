@@ -195,6 +195,12 @@ void add_account(json::Value& output, const Answer& answer) {
   }
 }
 
+/// Of a call that ends before anybody was asked: nothing of its budget is gone, unless an earlier process had come further.
+engine::Outcome unasked(engine::Outcome outcome, const engine::Invocation& call) {
+  if (!outcome.ok() && !call.restarted && call.arguments.get("budget").is_object()) outcome.error.set("charged", to_json(Amount()));
+  return outcome;
+}
+
 /// One invocation: reads the files that it names, one after another, then asks.
 class Running : public std::enable_shared_from_this<Running> {
  public:
@@ -213,11 +219,12 @@ class Running : public std::enable_shared_from_this<Running> {
     const auto where = files_.back();
     auto* const reader = parts_.functions.get("file-read");
     if (reader == nullptr)
-      return done_(engine::Outcome::failure(engine::make_error("configuration", 501, "llm.files", "files cannot be read here")));
+      return done_(
+          unasked(engine::Outcome::failure(engine::make_error("configuration", 501, "llm.files", "files cannot be read here")), invocation_));
     auto reading = invocation_;
     reading.arguments = json::Value::object({{"path", part(where).path}, {"encoding", "base64"}});
     set_cancel(reader->start(std::move(reading), [self = shared_from_this(), where](engine::Outcome outcome) {
-      if (!outcome.ok()) return self->done_(std::move(outcome));
+      if (!outcome.ok()) return self->done_(unasked(std::move(outcome), self->invocation_));
       self->files_.pop_back();
       auto& target = self->part(where);
       const auto& output = outcome.output;
@@ -331,7 +338,7 @@ class Llm final : public engine::Function {
     }
     auto wish = checked(call.arguments);
     if (wish.has_error()) {
-      done(failed(wish.error()));
+      done(unasked(failed(wish.error()), call));
       return {};
     }
     wish->organization = call.organization;

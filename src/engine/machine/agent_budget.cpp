@@ -72,11 +72,33 @@ std::optional<Hold> charge_of(const json::Value& told) {
 
 }  // namespace
 
-/// The agent that has this one called: as a tool, or within a function that is one.
+/// The agent that has this one called: as a tool, or within a function that is one. Also where what undoes a task is adrift from there.
 const Activation* Core::agent_above(const Activation& act) const {
-  const auto* place = parent_of(act);
-  while (place != nullptr && place->agent.empty()) place = parent_of(*place);
+  const auto around = [this](const Activation& place) -> const Activation* {
+    const auto id = place.parent != kNone ? place.parent : place.payer;
+    return id == kNone ? nullptr : activations[id].get();
+  };
+  const auto* place = around(act);
+  while (place != nullptr && place->agent.empty()) place = around(*place);
   return place;
+}
+
+/// What agents below `list` have set aside at the agents above it: it goes elsewhere, or comes here.
+void Core::move_holds(const Activation& list, bool is_away) {
+  Hold sum;
+  for (const auto& act : activations) {
+    if (act->id == kNone || act->agent.empty() || !act->agent[0].is_held) continue;
+    const Activation* place = act.get();
+    while (place != nullptr && place->id != list.id) place = parent_of(*place);
+    if (place == nullptr) continue;
+    sum.tokens += act->agent[0].hold.tokens;
+    sum.cost += act->agent[0].hold.cost;
+  }
+  for (const auto* place = agent_above(list); place != nullptr; place = agent_above(*place)) {
+    auto& level = activations[place->id]->agent[0];
+    level.held_tokens = is_away ? less(level.held_tokens, sum.tokens) : level.held_tokens + sum.tokens;
+    level.held_cost = is_away ? std::max<std::int64_t>(0, level.held_cost - sum.cost) : level.held_cost + sum.cost;
+  }
 }
 
 /// Of agents that are called in one turn: each has its part of what the one above has left, so that none takes all of it.
@@ -236,8 +258,8 @@ void Core::let_waiting_go_on() {
 }
 
 void Core::go_on_waiting(Activation& act) {
-  const bool goes_on = std::exchange(act.agent[0].waits, false) && act.step != Step::ended;
-  if (goes_on) next_turn(act, std::get<dsl::AgentTask>(task_of(act).body));
+  if (!std::exchange(act.agent[0].waits, false)) return;  // it has gone on already, and has let others go on
+  if (act.step != Step::ended) next_turn(act, std::get<dsl::AgentTask>(task_of(act).body));
   if (act.agent.empty() || !act.agent[0].waits) let_waiting_go_on();
 }
 

@@ -299,6 +299,11 @@ void Core::aside_ended(Activation& act, const dsl::AgentTask& body, Ended& ended
   const auto& type = plan->task(agent.aside).type;
   if (ended.ending == Ending::faulted) {
     drop_request(act, Hold());
+    if (type == kSummary && ended.error.get("unanswered").truthy()) {  // it may have been paid for; the agent can go on without
+      agent.aside = dsl::kNoTask;
+      sum_up_no_more(agent);
+      return next_turn(act, body);
+    }
     const auto& spent = ended.error.get("budget");
     if (type != kSummary || !spent.is_string()) return propagate(act, std::move(ended.error));
     const bool is_own = spent != json::Value("organization");

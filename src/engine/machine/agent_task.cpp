@@ -292,9 +292,7 @@ void Core::turn_answered(Activation& act, const dsl::AgentTask& body, const json
 /// Also for the agents that this one is a tool of, at once: a call is paid for whatever becomes of its agent.
 void Core::count_usage(const Activation& act, const json::Value& reply) {
   const auto used = usage_of_reply(reply);
-  for (const auto* place = &act; place != nullptr; place = parent_of(*place)) {
-    if (!place->agent.empty()) add_usage(activations[place->id]->agent[0], used);
-  }
+  for (const auto* place = &act; place != nullptr; place = agent_above(*place)) add_usage(activations[place->id]->agent[0], used);
   if (reply.get("model").is_string()) add_once(activations[act.id]->agent[0].models, reply.get("model").as_string());
 }
 

@@ -192,6 +192,7 @@ void Core::rebuild_chain(const RestartPoint& point) {
     fresh.id = place.id;
     fresh.serial = place.serial;
     fresh.parent = place.parent;
+    fresh.payer = kNone;
     fresh.first_child = kNone;
     fresh.next_sibling = kNone;
     fresh.previous_sibling = kNone;

@@ -163,6 +163,7 @@ void describe(Archive& archive, Activation& act) {
   archive("serial", act.serial);
   archive("id", act.id, kNone);
   archive("parent", act.parent, kNone);
+  archive("payer", act.payer, kNone);
   archive("first", act.first_child, kNone);
   archive("next", act.next_sibling, kNone);
   archive("previous", act.previous_sibling, kNone);
@@ -450,7 +451,7 @@ bool is_sound(const Core& core) {
     if (act->id == kNone) continue;  // free
     if (!has_place(core, *act)) return false;
     if (!fits(core, *act)) return false;
-    if (!slot_ok(act->context_owner) || !link_ok(act->parent) || !link_ok(act->first_child)) return false;
+    if (!slot_ok(act->context_owner) || !link_ok(act->parent) || !link_ok(act->payer) || !link_ok(act->first_child)) return false;
     if (!link_ok(act->next_sibling) || !link_ok(act->previous_sibling)) return false;
     if (act->record != kNone && act->record >= core.records.size()) return false;
   }

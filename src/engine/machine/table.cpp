@@ -61,6 +61,10 @@ void Core::release(Activation& act) {
   }
   // Also of what was cancelled: its attempt numbers are used up.
   if (act.parent != kNone) activations[act.parent]->max_attempt = std::max(activations[act.parent]->max_attempt, act.max_attempt);
+  for (const auto list : wind_up.adrift) {
+    auto& payer = activations[list]->payer;
+    if (payer == act.id) payer = act.parent;
+  }
   detach(act);
   const auto id = act.id;
   act = Activation{};

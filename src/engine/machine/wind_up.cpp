@@ -138,6 +138,7 @@ void Core::start_undo(Activation* parent, std::uint32_t number) {
 }
 
 void Core::set_adrift(Activation& list) {
+  list.payer = list.parent;
   detach(list);
   wind_up.adrift.push_back(list.id);
 }
@@ -149,8 +150,11 @@ bool Core::take_back(Activation* parent, std::uint32_t number) {
   if (found == adrift.end()) return false;
   auto& list = *activations[*found];
   adrift.erase(found);
+  move_holds(list, true);
+  list.payer = kNone;
   if (parent != nullptr) {
     adopt(*parent, list);
+    move_holds(list, false);
   } else {
     root = list.id;
     if (info.dry_run && list.timeout_timer == 0) list.timeout_timer = set_timer(list, kDryRunTime, TimerUse::run_timeout);

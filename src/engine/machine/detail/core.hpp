@@ -114,6 +114,7 @@ class Core {
   void undo_next();
   void start_undo(Activation* parent, std::uint32_t number);
   void set_adrift(Activation& list);
+  void move_holds(const Activation& list, bool is_away);
   [[nodiscard]] bool take_back(Activation* parent, std::uint32_t number);
   void drifted(Activation& list);
   void undone(std::uint32_t number, json::Value problem);

@@ -96,6 +96,7 @@ struct Activation {
   std::uint32_t serial = 0;
   ActivationId id = kNone;
   ActivationId parent = kNone;
+  ActivationId payer = kNone;  ///< of what is adrift: what was around it, or what is left of that; agents there pay for those in it
   ActivationId first_child = kNone;
   ActivationId next_sibling = kNone;
   ActivationId previous_sibling = kNone;
