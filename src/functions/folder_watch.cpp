@@ -230,7 +230,7 @@ Result<void> FolderWatch::Impl::look_into(Walk& walk, const Place& place, DIR* f
     if (::fstatat(::dirfd(folder), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone meanwhile
     const auto child = place.child(name);
     if (S_ISDIR(status.st_mode) && walk.wish.recursive && depth < kMaxDepth && name.front() != '.') {
-      const auto below = list_folder(walk, child, depth + 1);
+      auto below = list_folder(walk, child, depth + 1);
       // A folder that is gone, closed to us or the server's own is none.
       if (below.has_error() && below.error().code == "file.too_many") return below;
     }

@@ -218,9 +218,10 @@ class Running : public std::enable_shared_from_this<Running> {
     if (files_.empty()) return ask();
     const auto where = files_.back();
     auto* const reader = parts_.functions.get("file-read");
-    if (reader == nullptr)
-      return done_(
-          unasked(engine::Outcome::failure(engine::make_error("configuration", 501, "llm.files", "files cannot be read here")), invocation_));
+    if (reader == nullptr) {
+      auto problem = engine::make_error("configuration", 501, "llm.files", "files cannot be read here");
+      return done_(unasked(engine::Outcome::failure(std::move(problem)), invocation_));
+    }
     auto reading = invocation_;
     reading.arguments = json::Value::object({{"path", part(where).path}, {"encoding", "base64"}});
     set_cancel(reader->start(std::move(reading), [self = shared_from_this(), where](engine::Outcome outcome) {
