@@ -13,10 +13,11 @@
 
 namespace pawl::app {
 
-/// First some minutes after the start, then every day, on a thread of its own. Destruction ends a look that is under way.
+/// First some minutes after the start, then every day, on a thread of its own, which reads the database. Database and log outlive it.
+/// Destruction ends a look that is under way.
 class AuditWatch {
  public:
-  /// `told`: `ok`, `broken` (then with what is wrong), or `failed` (it could not be read).
+  /// `ok`, `broken` (then with what is wrong), or `failed` (it could not be read). Called on the watch's thread; must not throw.
   using Told = std::function<void(std::string_view outcome, std::string_view detail)>;
   AuditWatch(storage::Database& database, audit::Log& log, Told told);
   AuditWatch(const AuditWatch&) = delete;
