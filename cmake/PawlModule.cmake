@@ -103,6 +103,10 @@ function(pawl_module name)
       target_link_libraries(pawl_${id}_test PRIVATE pawl_storage_testing)
     endif()
     set_target_properties(pawl_${id}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests UNITY_BUILD OFF)
+    if(CMAKE_BUILD_TYPE STREQUAL "Release")
+      # What is measured and shipped is the module; optimizing the tests themselves doubles the time that they take to compile.
+      target_compile_options(pawl_${id}_test PRIVATE -O0 -U_FORTIFY_SOURCE)
+    endif()
     # One ctest entry per program: hundreds of processes would cost more than the tests themselves.
     add_test(NAME ${id} COMMAND pawl_${id}_test)
     set_tests_properties(${id} PROPERTIES TIMEOUT 900
