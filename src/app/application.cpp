@@ -12,12 +12,13 @@
 #include "agents/memory_functions.hpp"
 #include "api/api.hpp"
 #include "app/account_audit.hpp"
+#include "app/announcements.hpp"
 #include "app/audit_watch.hpp"
 #include "app/error_reports.hpp"
 #include "app/figures.hpp"
-#include "app/files.hpp"
 #include "app/forwarding.hpp"
 #include "app/function_audit.hpp"
+#include "app/function_settings.hpp"
 #include "app/identity_parts.hpp"
 #include "app/key_files.hpp"
 #include "app/log.hpp"
@@ -94,45 +95,6 @@ limits::Limits limits_of(const config::Config& config) {
   return limits;
 }
 
-functions::SandboxMode sandbox_mode(config::Sandbox sandbox) {
-  switch (sandbox) {
-    case config::Sandbox::automatic: return functions::SandboxMode::automatic;
-    case config::Sandbox::bubblewrap: return functions::SandboxMode::bubblewrap;
-    case config::Sandbox::landlock: return functions::SandboxMode::landlock;
-    case config::Sandbox::none: return functions::SandboxMode::waived;
-  }
-  return functions::SandboxMode::automatic;
-}
-
-bool is_below(const fs::path& path, const fs::path& folder) {
-  const auto relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
-  return !relative.empty() && *relative.begin() != "..";
-}
-
-/// Who writes the folder of user functions decides what workflows of others do. Where there are others, hiding it is not enough: a folder
-/// above it could be given another name and made again.
-Result<void> check_plugin_directory(const std::string& plugins, const std::vector<std::string>& roots) {
-  if (plugins.empty()) return {};
-  for (const auto& root : roots) {
-    if (!is_below(plugins, root) && !is_below(root, plugins)) continue;
-    return Error(ErrorClass::invalid, "config.plugin_directory",
-                 fmt::format("PLUGIN_DIRECTORY ({}) must not lie in what workflows may change ({}), nor this in it.", plugins, root));
-  }
-  return {};
-}
-
-/// What a workflow is never shown: the data folder, unless what it may touch was put below it on purpose; and the folder of user functions,
-/// for who writes that decides what workflows of others do.
-std::vector<std::string> hidden_folders(const std::string& data, const std::string& plugins, const std::vector<std::string>& roots) {
-  std::vector<std::string> hidden;
-  if (std::error_code none; !plugins.empty() && fs::is_directory(plugins, none)) hidden.push_back(plugins);
-  for (const auto& root : roots) {
-    if (is_below(root, data)) return hidden;
-  }
-  hidden.push_back(data);
-  return hidden;
-}
-
 Result<std::unique_ptr<storage::Database>> open_database(const config::Config& config, const ApplicationOptions& options,
                                                          const Clock& clock) {
   auto opening = database_options(config);
@@ -170,53 +132,8 @@ audit::Needles needles_of(const config::Config& config) {
   return needles;
 }
 
-/// What managers follow: not every step of every run.
 /// Calls go through the spans where there are some.
 net::Outbound& through(net::Outbound* spans, net::Outbound& plain) { return spans != nullptr ? *spans : plain; }
-
-bool is_news(const audit::Entry& entry) { return entry.action != "function.executed" || entry.outcome != audit::Outcome::success; }
-
-live::Announcement announcement_of(const audit::Entry& entry) {
-  live::Announcement announcement;
-  announcement.organization = *entry.organization;
-  announcement.type = "audit.recorded";
-  announcement.topics = {"audit"};
-  announcement.data = json::Value::object({{"id", entry.id().to_string()},
-                                           {"action", entry.action},
-                                           {"outcome", audit::to_text(entry.outcome)},
-                                           {"actor", audit::to_text(entry.actor.kind)},
-                                           {"resource_type", entry.resource.type},
-                                           {"resource_id", entry.resource.id}});
-  return announcement;
-}
-
-/// Everybody of the organization hears that there is something; what it is, whoever may read it asks for.
-live::Announcement announcement_of(const OrganizationId& organization, const notify::NotificationId& id, std::string_view kind,
-                                   int least_role) {
-  live::Announcement announcement;
-  announcement.organization = organization;
-  announcement.type = "notification.created";
-  announcement.topics = {"notifications"};
-  announcement.data = json::Value::object();
-  if (least_role > 1) return announcement;
-  announcement.data.set("id", id.to_string());
-  announcement.data.set("kind", std::string(kind));
-  return announcement;
-}
-
-live::Announcement announcement_of(const identity::Invited& invited) {
-  live::Announcement announcement;
-  announcement.organization = invited.home;
-  announcement.type = "notification.invitation";
-  announcement.topics = {"notifications"};
-  announcement.data = json::Value::object({{"invitation_id", invited.invitation.id.to_string()},
-                                           {"organization_id", invited.invitation.organization.to_string()},
-                                           {"organization", invited.organization},
-                                           {"role", identity::to_text(invited.invitation.role)},
-                                           {"expires_at", to_rfc3339(invited.invitation.expires_at)}});
-  announcement.only_for = invited.user;
-  return announcement;
-}
 
 /// The route's name stands for the path: a path may carry a token (`/hooks/{token}`), and always carries what a client wrote.
 void log_access(const http::Completed& completed) {
@@ -232,20 +149,6 @@ void log_access(const http::Completed& completed) {
        {"bytes", completed.bytes_sent},
        {"address", completed.remote_address},
        {"delivered", completed.delivered}});
-}
-
-/// With the catalogue of MCP servers, which lies in the data folder: there no workflow can read or change it.
-Result<functions::McpOptions> mcp_options_of(const std::string& folder) {
-  functions::McpOptions made;
-  made.version = PAWL_VERSION;
-  const auto path = fs::path(folder) / "mcp-servers.yaml";
-  std::error_code unknown;
-  if (!fs::exists(path, unknown)) return made;
-  PAWL_TRY(text, read_file(path.string()));
-  auto servers = functions::read_mcp_servers(text);
-  if (servers.has_error()) return Error(servers.error().kind, servers.error().code, "mcp-servers.yaml: " + servers.error().message);
-  made.servers = std::move(*servers);
-  return made;
 }
 
 }  // namespace
@@ -426,14 +329,10 @@ Result<void> Application::Impl::build() {
     });
   }
   PAWL_TRY_VOID(integrations->start());
-  functions::FunctionsOptions function_options;
-  function_options.roots = options.file_roots;
   if (options.schedules) {
     PAWL_TRY_VOID(check_plugin_directory(config.plugin_directory, options.file_roots));
   }
-  function_options.hidden = hidden_folders(data_folder(config), config.plugin_directory, options.file_roots);
-  function_options.sandbox = sandbox_mode(config.sandbox);
-  function_options.ca_file = config.ca_file;
+  const auto function_options = function_options_of(config, data_folder(config), options.file_roots);
   PAWL_TRY_VOID(functions::add_builtin_functions(functions, {calls, pool, clock, random, &policy}, function_options));
   PAWL_TRY(mcp_options, mcp_options_of(data_folder(config)));
   mcp_options.installation = organization;
