@@ -132,10 +132,7 @@ Result<void> Accounts::reset_password(std::string_view token, std::string_view n
     PAWL_TRY_VOID(impl.d.mailer.send(transaction, changed_message(row->user)));
     return impl.record(transaction, event);
   };
-  PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
-  impl.d.authenticator.forget(user);
-  impl.report(event);
-  return {};
+  return impl.end_access(work, user, event);
 }
 
 Result<void> Accounts::verify_email(std::string_view token) {

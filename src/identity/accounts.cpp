@@ -277,10 +277,7 @@ Result<void> Accounts::change_password(const UserId& user, const std::optional<S
     PAWL_TRY_VOID(detail::revoke_sessions(transaction, user, keep, "password changed", now));
     return impl.record(transaction, event);
   };
-  PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
-  impl.d.authenticator.forget(user);
-  impl.report(event);
-  return {};
+  return impl.end_access(work, user, event);
 }
 
 }  // namespace pawl::identity

@@ -94,10 +94,7 @@ Result<void> Accounts::unlink_provider(const UserId& user, const std::optional<S
     PAWL_TRY_VOID(impl.d.mailer.send(transaction, link_message(present->user, provider, false)));
     return impl.record(transaction, event);
   };
-  PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
-  impl.d.authenticator.forget(user);
-  impl.report(event);
-  return {};
+  return impl.end_access(work, user, event);
 }
 
 }  // namespace pawl::identity

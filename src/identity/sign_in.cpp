@@ -239,10 +239,7 @@ Result<void> Accounts::logout(const UserId& user, const SessionId& session) {
     PAWL_TRY_VOID(detail::revoke_session(transaction, user, session, "signed out", now));
     return impl.record(transaction, event);
   };
-  PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
-  impl.d.authenticator.forget(session);
-  impl.report(event);
-  return {};
+  return impl.end_access(work, session, event);
 }
 
 Result<std::vector<SessionInfo>> Accounts::sessions(const UserId& user) {
@@ -259,10 +256,7 @@ Result<void> Accounts::revoke_session(const UserId& user, const SessionId& sessi
     if (!revoked) return Error(ErrorClass::not_found, "session.not_found", "There is no session of this id.");
     return impl.record(transaction, event);
   };
-  PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
-  impl.d.authenticator.forget(session);
-  impl.report(event);
-  return {};
+  return impl.end_access(work, session, event);
 }
 
 Result<void> Accounts::revoke_sessions(const UserId& user, const std::optional<SessionId>& keep) {
@@ -273,10 +267,7 @@ Result<void> Accounts::revoke_sessions(const UserId& user, const std::optional<S
     PAWL_TRY_VOID(detail::revoke_sessions(transaction, user, keep, "revoked", now));
     return impl.record(transaction, event);
   };
-  PAWL_TRY_VOID(impl.d.database.write_and_wait(work));
-  impl.d.authenticator.forget(user);
-  impl.report(event);
-  return {};
+  return impl.end_access(work, user, event);
 }
 
 }  // namespace pawl::identity

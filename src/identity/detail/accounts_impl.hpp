@@ -38,6 +38,15 @@ struct Accounts::Impl {
   void report(const AccountEvent& event) const {
     if (d.witness.report) d.witness.report(event);
   }
+  /// Writes what takes access away; once that is on disk, nobody is let in on what was remembered of `whose` (a user or a session), and the
+  /// event is reported. `work` records the event itself, in its transaction.
+  template <typename Whose>
+  [[nodiscard]] Result<void> end_access(storage::Database::Work work, const Whose& whose, const AccountEvent& event) {
+    PAWL_TRY_VOID(d.database.write_and_wait(std::move(work)));
+    d.authenticator.forget(whose);
+    report(event);
+    return {};
+  }
 
   // ---- users ----
   [[nodiscard]] Result<void> check_registration(bool invited) const;
