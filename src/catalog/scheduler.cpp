@@ -13,7 +13,7 @@
 #include "base/assert.hpp"
 #include "catalog/bounded_cache.hpp"
 #include "catalog/catalog.hpp"
-#include "catalog/detail/file_rows.hpp"
+#include "catalog/detail/schedule_folder.hpp"
 #include "catalog/detail/schedule_rows.hpp"
 #include "catalog/event_trigger.hpp"
 #include "catalog/file_watch.hpp"
@@ -29,6 +29,7 @@ namespace pawl::catalog {
 namespace {
 
 using detail::PendingStart;
+using detail::ScheduleFolder;
 using detail::ScheduleRow;
 
 constexpr std::size_t kMaxQueuedJobs = 10'000;
@@ -112,21 +113,12 @@ notify::Notice misfired(const ScheduleRow& row, TimePoint now) {
   return notice;
 }
 
-/// The folder of a schedule of kind `files`.
-struct Folder {
-  FileWatch wish;
-  FileWatchState state;
-  std::vector<FileChange> settled;  ///< dealt with, stored with the next progress
-  bool new_baseline = false;        ///< likewise
-  std::optional<TimePoint> look_at;
-};
-
 /// A schedule in memory.
 struct Entry {
   ScheduleRow row;
   SchedulePolicy policy;
-  dsl::PlanPtr plan;               ///< of `on` schedules: holds the event strategy
-  std::unique_ptr<Folder> folder;  ///< of `files` schedules
+  dsl::PlanPtr plan;                       ///< of `on` schedules: holds the event strategy
+  std::unique_ptr<ScheduleFolder> folder;  ///< of `files` schedules
   bool dirty = false;
   std::vector<RunId> starting;  ///< handed to the engine, not yet durable
   std::vector<RunId> watched;   ///< from before a restart: nobody tells us of their end
@@ -179,7 +171,6 @@ struct Scheduler::Impl {
   [[nodiscard]] Result<void> open_folder(Entry& entry);
   void forget_folder(const Entry& entry);
   void listed(const ScheduleId& id, const Result<std::vector<WatchedFile>>& listing);
-  [[nodiscard]] bool take_file(Entry& entry, const FileChange& change, bool is_last);
   void look_at_folders();
   void look_soon(Entry& entry, Millis patience);
   void has_problem(Entry& entry, std::string_view problem);
@@ -203,7 +194,7 @@ Millis Scheduler::Impl::sleep_time() const {
   Millis patience = needs_retry() ? kRetryEvery : kLongestSleep;
   const auto now = d.clock.now();
   for (const auto& [id, entry] : entries) {
-    if (entry.folder && entry.folder->look_at) patience = std::min(patience, *entry.folder->look_at - now);
+    if (entry.folder && entry.folder->look_at()) patience = std::min(patience, *entry.folder->look_at() - now);
     if (!entry.row.enabled || !entry.row.progress.times.next_due) continue;
     patience = std::min(patience, *entry.row.progress.times.next_due - now);
   }
@@ -295,7 +286,7 @@ void Scheduler::Impl::adopt(ScheduleRow row) {
   const auto id = entry.row.id;
   const auto& kept = entries.emplace(id, std::move(entry)).first->second;
   if (!kept.folder) return;
-  d.catalog.folders()->follow(id, kept.folder->wish, [this, id](Result<std::vector<WatchedFile>> listing) {
+  d.catalog.folders()->follow(id, kept.folder->wish(), [this, id](Result<std::vector<WatchedFile>> listing) {
     if (!post([this, id, listing = std::move(listing)] { listed(id, listing); })) listing_lost = true;
   });
 }
@@ -341,17 +332,14 @@ Result<void> Scheduler::Impl::persist() {
     for (const auto& notice : notices) PAWL_TRY_VOID(notify::store(transaction, notice));
     for (const auto* entry : changed) {
       PAWL_TRY_VOID(detail::store_progress(transaction, entry->row.id, entry->row.progress));
-      if (const auto* folder = entry->folder.get(); folder != nullptr && (folder->new_baseline || !folder->settled.empty()))
-        PAWL_TRY_VOID(detail::store_known_files(transaction, entry->row.id, folder->settled, folder->new_baseline));
+      if (entry->folder) PAWL_TRY_VOID(entry->folder->store(transaction, entry->row.id));
     }
     return {};
   };
   PAWL_TRY_VOID(d.database.write_and_wait(work));
   for (auto* entry : changed) {
     entry->dirty = false;
-    if (!entry->folder) continue;
-    entry->folder->settled.clear();
-    entry->folder->new_baseline = false;
+    if (entry->folder) entry->folder->stored();
   }
   letters.clear();
   notices.clear();
@@ -524,13 +512,8 @@ void Scheduler::Impl::offer(const OrganizationId& organization, const json::Valu
 Result<void> Scheduler::Impl::open_folder(Entry& entry) {
   if (entry.row.spec.kind != "files") return {};
   if (d.catalog.folders() == nullptr) return Error(ErrorClass::unavailable, "schedule.files", "no folder can be watched here");
-  std::optional<std::map<std::string, FileStamp>> known;
-  if (entry.row.progress.has_files) {
-    auto loaded = d.database.read([&](storage::Session& session) { return detail::load_known_files(session, entry.row.id); });
-    if (loaded.has_error()) return loaded.error();
-    known = std::move(*loaded);
-  }
-  entry.folder = std::make_unique<Folder>(Folder{file_watch_from(entry.row.spec.details), FileWatchState(std::move(known)), {}, false, {}});
+  PAWL_TRY(folder, ScheduleFolder::open(d.database, entry.row));
+  entry.folder = std::move(folder);
   return {};
 }
 
@@ -539,9 +522,7 @@ void Scheduler::Impl::forget_folder(const Entry& entry) {
 }
 
 void Scheduler::Impl::look_soon(Entry& entry, Millis patience) {
-  if (!entry.folder) return;
-  const auto at = d.clock.now() + patience;
-  entry.folder->look_at = std::min(entry.folder->look_at.value_or(at), at);
+  if (entry.folder) entry.folder->look_soon(d.clock.now() + patience);
 }
 
 void Scheduler::Impl::look_at_folders() {
@@ -549,9 +530,7 @@ void Scheduler::Impl::look_at_folders() {
   const bool lost = listing_lost.exchange(false);
   for (auto& [id, entry] : entries) {
     if (lost) look_soon(entry, kRetryEvery);
-    if (!entry.folder || !entry.folder->look_at || *entry.folder->look_at > now) continue;
-    entry.folder->look_at.reset();
-    d.catalog.folders()->look(id);
+    if (entry.folder && entry.folder->take_look(now)) d.catalog.folders()->look(id);
   }
 }
 
@@ -566,51 +545,16 @@ void Scheduler::Impl::listed(const ScheduleId& id, const Result<std::vector<Watc
   const auto it = entries.find(id);
   if (it == entries.end()) return;
   auto& entry = it->second;
-  auto& folder = *entry.folder;
   if (listing.has_error()) {
     has_problem(entry, listing.error().message);
     return look_soon(entry, kFolderPatience);
   }
   has_problem(entry, {});
   if (!entry.row.enabled) return;  // what happens meanwhile is found when it is resumed
-  if (!folder.state.has_baseline()) {
-    folder.state.take_baseline(*listing);
-    for (const auto& file : *listing) folder.settled.push_back({FileChange::Event::created, file.path, file.stamp});
-    folder.new_baseline = entry.row.progress.has_files = entry.dirty = true;
-    return;
-  }
-  const auto found = folder.state.look(*listing, folder.wish.settle, d.clock.now());
-  if (found.look_again) look_soon(entry, *found.look_again - d.clock.now());
-  for (const auto& change : found.ripe) {
-    if (!take_file(entry, change, &change == &found.ripe.back())) break;
-  }
-}
-
-/// False: this one and those after it are for later. They are found again.
-bool Scheduler::Impl::take_file(Entry& entry, const FileChange& change, bool is_last) {
-  auto& progress = entry.row.progress;
-  auto& times = progress.times;
-  const bool busy = !times.running.empty();
-  bool starts = wants(entry.folder->wish, change.event);
-  if (starts && progress.pending.size() >= kMaxPendingFiles) {
-    look_soon(entry, kRetryEvery);
-    return false;
-  }
-  ScheduleDecision decision;
-  if (starts && entry.policy.overlap == Overlap::queue && busy) return false;  // the end of the run looks again
-  if (starts && ((entry.policy.overlap == Overlap::skip && busy) || (entry.policy.overlap == Overlap::cancel_other && !is_last))) {
-    ++times.skipped;
-    starts = false;
-  }
-  entry.folder->state.settle(change);
-  entry.folder->settled.push_back(change);
-  entry.dirty = true;
-  if (!starts) return true;
-  if (entry.policy.overlap == Overlap::cancel_other) decision.cancel = times.running;
-  times.last_fired = d.clock.now();
-  decision.start.push_back(*times.last_fired);
-  apply(entry, decision, input_of(change), json::Value::object({{"event", to_text(change.event)}, {"path", change.path}}));
-  return true;
+  entry.folder->take(*listing, entry.row, entry.policy, d.clock.now(), [&](const ScheduleDecision& decision, const FileChange& change) {
+    apply(entry, decision, input_of(change), json::Value::object({{"event", to_text(change.event)}, {"path", change.path}}));
+  });
+  if (entry.folder->has_changes()) entry.dirty = true;
 }
 
 // ---- outside ----------------------------------------------------------------------------------------------------------------------
