@@ -3,17 +3,10 @@
 #include "mail/imap.hpp"
 
 #include <gmock/gmock.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
 #include <map>
-#include <mutex>
-#include <thread>
 
+#include "mail/testing/scripted_server.hpp"
 #include "net/address_policy.hpp"
 
 namespace pawl::mail {
@@ -23,117 +16,23 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-/// Speaks IMAP to one client after another. What it answers to a command is written down: `TAG` stands for the client's tag.
-class Script {
+/// A mailbox of three mails.
+class Script : public ScriptedServer {
  public:
-  explicit Script(std::map<std::string, std::string> changed = {}) : answers_(std::move(changed)) {
-    answers_.insert({{"GREETING", "* PREAUTH at your service\r\n"},
-                     {"CAPABILITY", "* CAPABILITY IMAP4rev1\r\nTAG OK\r\n"},
-                     {"EXAMINE", "* FLAGS (\\Seen)\r\n* 3 EXISTS\r\nTAG OK [READ-ONLY]\r\n"},
-                     {"UID SEARCH", "* SEARCH 4 9 7\r\nTAG OK\r\n"},
-                     {"UID FETCH 4", "* 1 FETCH (UID 4 BODY[]<0> {5}\r\nfour\n)\r\nTAG OK\r\n"},
-                     {"UID FETCH 7", "* 2 FETCH (FLAGS (\\Seen))\r\n* 2 FETCH (BODY[]<0> {7}\r\nP5 OK\r\n UID 7)\r\nTAG OK\r\n"},
-                     {"UID FETCH 9", "* 3 EXPUNGE\r\nTAG OK\r\n"},
-                     {"LOGOUT", ""}});
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* const plain = reinterpret_cast<sockaddr*>(&address);
-    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(listener_, plain, size) != 0 || listen(listener_, 8) != 0 || getsockname(listener_, plain, &size) != 0) std::abort();
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { serve(); });
-  }
-  ~Script() {
-    const std::uint64_t one = 1;
-    static_cast<void>(!write(stop_, &one, sizeof one));
-    thread_.join();
-    close(listener_);
-    close(stop_);
-  }
-  Script(const Script&) = delete;
-  Script& operator=(const Script&) = delete;
-
-  [[nodiscard]] MailServer server(Millis timeout = Millis(5000)) const {
-    MailServer server{.host = "127.0.0.1", .port = port_, .security = Security::none};
-    server.timeout = timeout;
-    return server;
-  }
-  [[nodiscard]] std::vector<std::string> said() {
-    const std::lock_guard lock(mutex_);
-    return said_;
-  }
+  explicit Script(std::map<std::string, std::string> changed = {}) : ScriptedServer(with_usual(std::move(changed)), Form::tagged) {}
 
  private:
-  [[nodiscard]] bool is_ready(int socket, short events) const {
-    std::array<pollfd, 2> looks{{{stop_, POLLIN, 0}, {socket, events, 0}}};
-    poll(looks.data(), looks.size(), -1);
-    return looks[0].revents == 0;
+  static std::map<std::string, std::string> with_usual(std::map<std::string, std::string> answers) {
+    answers.insert({{"GREETING", "* PREAUTH at your service\r\n"},
+                    {"CAPABILITY", "* CAPABILITY IMAP4rev1\r\nTAG OK\r\n"},
+                    {"EXAMINE", "* FLAGS (\\Seen)\r\n* 3 EXISTS\r\nTAG OK [READ-ONLY]\r\n"},
+                    {"UID SEARCH", "* SEARCH 4 9 7\r\nTAG OK\r\n"},
+                    {"UID FETCH 4", "* 1 FETCH (UID 4 BODY[]<0> {5}\r\nfour\n)\r\nTAG OK\r\n"},
+                    {"UID FETCH 7", "* 2 FETCH (FLAGS (\\Seen))\r\n* 2 FETCH (BODY[]<0> {7}\r\nP5 OK\r\n UID 7)\r\nTAG OK\r\n"},
+                    {"UID FETCH 9", "* 3 EXPUNGE\r\nTAG OK\r\n"},
+                    {"LOGOUT", ""}});
+    return answers;
   }
-
-  void serve() {
-    while (is_ready(listener_, POLLIN)) {
-      const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-      talk(client);
-      close(client);
-    }
-  }
-
-  void talk(int client) {
-    if (!send_all(client, answers_.at("GREETING"))) return;
-    std::string heard;
-    while (is_ready(client, POLLIN)) {
-      std::array<char, 4096> buffer{};
-      const auto length = recv(client, buffer.data(), buffer.size(), 0);
-      if (length <= 0) return;
-      heard.append(buffer.data(), static_cast<std::size_t>(length));
-      for (auto end = heard.find("\r\n"); end != std::string::npos; end = heard.find("\r\n")) {
-        const std::string line = heard.substr(0, end);
-        heard.erase(0, end + 2);
-        const auto tag = line.substr(0, line.find(' '));
-        const auto command = line.substr(tag.size() + 1);
-        {
-          const std::lock_guard lock(mutex_);
-          said_.push_back(command);
-        }
-        std::string answer = "TAG BAD what?\r\n";
-        for (const auto& [name, text] : answers_) {
-          if (command.starts_with(name)) answer = text;
-        }
-        for (auto place = answer.find("TAG"); place != std::string::npos; place = answer.find("TAG")) answer.replace(place, 3, tag);
-        if (answer.ends_with("FOREVER")) {
-          answer.resize(answer.size() - 7);
-          std::string much;
-          while (much.size() < 65'536) much += answer;
-          while (send_all(client, much)) {
-          }
-          return;
-        }
-        if (!send_all(client, answer)) return;
-        if (answer.empty()) return;
-      }
-    }
-  }
-
-  [[nodiscard]] bool send_all(int client, std::string_view text) const {
-    while (!text.empty()) {
-      if (!is_ready(client, POLLOUT)) return false;
-      const auto length = send(client, text.data(), text.size(), MSG_NOSIGNAL);
-      if (length < 0 && errno == EAGAIN) continue;
-      if (length <= 0) return false;
-      text.remove_prefix(static_cast<std::size_t>(length));
-    }
-    return true;
-  }
-
-  std::map<std::string, std::string> answers_;
-  std::mutex mutex_;
-  std::vector<std::string> said_;
-  int listener_ = -1;
-  int stop_ = eventfd(0, EFD_CLOEXEC);
-  std::uint16_t port_ = 0;
-  std::thread thread_;
 };
 
 const std::atomic<bool> kGoOn{false};

@@ -52,15 +52,9 @@ Session::Session(const MailServer& server, std::string_view scheme, std::string_
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(server.connect_timeout.count()));
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(server.timeout.count()));
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, message_.data());
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Session::on_output);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Session::on_open_socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
-}
-
-void Session::keep_output(std::string& into, std::size_t limit) {
-  output_ = &into;
-  output_limit_ = limit;
 }
 
 Session::~Session() {
@@ -79,26 +73,19 @@ Result<void> Session::check_credentials() const {
   return Error(ErrorClass::invalid, "mail.not_encrypted", "Credentials are not sent to a mail server without encryption.");
 }
 
-Result<void> Session::perform(const std::atomic<bool>& stop) {
-  PAWL_TRY_VOID(check_credentials());
-  const std::unique_ptr<CURLM, MultiDeleter> multi(curl_multi_init());
-  const auto code = run(multi.get(), stop);
-  curl_multi_remove_handle(multi.get(), easy_.get());
-  if (code == CURLE_OK) return {};
-  return error_of(code);
-}
-
 // A handle of its own that can be left at any time; curl_easy_perform looks up once a second.
-CURLcode Session::run(CURLM* multi, const std::atomic<bool>& stop) {
-  if (multi == nullptr || curl_multi_add_handle(multi, easy_.get()) != CURLM_OK) throw std::bad_alloc();
+CURLcode Session::connect(const std::atomic<bool>& stop) {
+  // The connection stays while the handle stays in it.
+  multi_.reset(curl_multi_init());
+  if (!multi_ || curl_multi_add_handle(multi_.get(), easy_.get()) != CURLM_OK) throw std::bad_alloc();
   while (!stop.load(std::memory_order_relaxed)) {
     int running = 0;
-    if (curl_multi_perform(multi, &running) != CURLM_OK) break;
+    if (curl_multi_perform(multi_.get(), &running) != CURLM_OK) break;
     int left = 0;
-    if (const CURLMsg* message = curl_multi_info_read(multi, &left); message != nullptr && message->msg == CURLMSG_DONE) {
+    if (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left); message != nullptr && message->msg == CURLMSG_DONE) {
       return message->data.result;
     }
-    if (curl_multi_poll(multi, nullptr, 0, kPollMillis, nullptr) != CURLM_OK) break;
+    if (curl_multi_poll(multi_.get(), nullptr, 0, kPollMillis, nullptr) != CURLM_OK) break;
   }
   return CURLE_ABORTED_BY_CALLBACK;
 }
@@ -106,10 +93,7 @@ CURLcode Session::run(CURLM* multi, const std::atomic<bool>& stop) {
 Result<void> Session::open(const std::atomic<bool>& stop) {
   PAWL_TRY_VOID(check_credentials());
   until_ = std::chrono::steady_clock::now() + server_.timeout;
-  curl_easy_setopt(easy_.get(), CURLOPT_CONNECT_ONLY, 1L);
-  // The connection stays while the handle stays in it.
-  multi_.reset(curl_multi_init());
-  const auto code = run(multi_.get(), stop);
+  const auto code = connect(stop);
   if (code == CURLE_OK) return {};
   return error_of(code);
 }
@@ -131,6 +115,7 @@ Result<void> Session::wait(short events, const std::atomic<bool>& stop) const {
 
 Result<void> Session::say(std::string_view text, const std::atomic<bool>& stop) {
   while (!text.empty()) {
+    PAWL_TRY_VOID(check_time(stop));  // with one who takes everything as well
     std::size_t sent = 0;
     const auto code = curl_easy_send(easy_.get(), text.data(), text.size(), &sent);
     if (code != CURLE_OK && code != CURLE_AGAIN) return error_of(code);
@@ -157,7 +142,6 @@ Result<void> Session::hear(std::string& into, const std::atomic<bool>& stop) {
 
 Error Session::error_of(CURLcode code) const {
   const auto unavailable = [](const char* name, std::string what) { return Error(ErrorClass::unavailable, name, std::move(what)); };
-  if (too_large_) return {ErrorClass::too_large, "mail.too_large", fmt::format("The mail server sends more than {} bytes.", output_limit_)};
   long answer = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &answer);
   switch (code) {
@@ -180,7 +164,6 @@ Error Session::error_of(CURLcode code) const {
     case CURLE_SSL_ISSUER_ERROR:
       return unavailable("net.tls", fmt::format("The TLS connection to the mail server failed ({}).",
                                                 message_[0] != '\0' ? message_.data() : curl_easy_strerror(code)));
-    case CURLE_REMOTE_FILE_NOT_FOUND: return {ErrorClass::not_found, "mail.not_found", "The mail server has no such mailbox."};
     default: break;
   }
   if (answer >= kFirstFinal && answer <= kLastFinal) {
@@ -190,23 +173,7 @@ Error Session::error_of(CURLcode code) const {
   return unavailable("mail.server", answer > 0 ? fmt::format("{} (the server's last answer was {})", what, answer) : std::string(what));
 }
 
-// ---- libcurl's callbacks: C above and below, so nothing may be thrown through them ------------------------------
-
-std::size_t Session::on_output(char* data, std::size_t size, std::size_t count, void* self) noexcept {
-  auto& session = *static_cast<Session*>(self);
-  const std::size_t bytes = size * count;
-  if (session.output_ == nullptr) return bytes;
-  if (session.output_->size() + bytes > session.output_limit_) {
-    session.too_large_ = true;
-    return 0;
-  }
-  try {
-    session.output_->append(data, bytes);
-  } catch (...) {
-    return 0;
-  }
-  return bytes;
-}
+// ---- libcurl's callback: C above and below, so nothing may be thrown through it ---------------------------------
 
 curl_socket_t Session::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
   auto& session = *static_cast<Session*>(self);

@@ -21,9 +21,6 @@ struct EasyDeleter {
 struct MultiDeleter {
   void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
 };
-struct ListDeleter {
-  void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
-};
 
 class Session {
  public:
@@ -33,15 +30,8 @@ class Session {
   Session& operator=(const Session&) = delete;
   ~Session();
 
-  [[nodiscard]] CURL* easy() const noexcept { return easy_.get(); }
-  /// Takes what the server sends, up to `limit` bytes. Without it everything is dropped.
-  void keep_output(std::string& into, std::size_t limit);
-
-  /// Blocks until it is over or `stop` is set (looked at every 50 ms). Errors: those of server.hpp.
-  [[nodiscard]] Result<void> perform(const std::atomic<bool>& stop);
-
-  /// In place of `perform`: connects, with TLS and credentials, and leaves the conversation to `say` and `hear`. All of it together has the
-  /// server's timeout. `stop` as above.
+  /// Connects, with TLS and credentials, and leaves the conversation to `say` and `hear`. All of it together has the server's timeout.
+  /// Each blocks until it is over or `stop` is set (looked at every 50 ms). Errors: those of server.hpp.
   [[nodiscard]] Result<void> open(const std::atomic<bool>& stop);
   [[nodiscard]] Result<void> say(std::string_view text, const std::atomic<bool>& stop);
   /// Appends what has come, at least one byte. The server's end is an error.
@@ -49,13 +39,12 @@ class Session {
 
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
-  [[nodiscard]] CURLcode run(CURLM* multi, const std::atomic<bool>& stop);
+  [[nodiscard]] CURLcode connect(const std::atomic<bool>& stop);
   [[nodiscard]] Result<void> check_credentials() const;
   [[nodiscard]] Result<void> check_time(const std::atomic<bool>& stop) const;
   /// Until the socket is ready, or 50 ms are over.
   [[nodiscard]] Result<void> wait(short events, const std::atomic<bool>& stop) const;
   [[nodiscard]] Error error_of(CURLcode code) const;
-  static std::size_t on_output(char* data, std::size_t size, std::size_t count, void* self) noexcept;
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
 
   const MailServer& server_;
@@ -63,10 +52,7 @@ class Session {
   std::unique_ptr<CURL, EasyDeleter> easy_;
   std::array<char, CURL_ERROR_SIZE> message_{};
   std::string refused_address_;
-  std::string* output_ = nullptr;
-  std::size_t output_limit_ = 0;
-  bool too_large_ = false;
-  std::unique_ptr<CURLM, MultiDeleter> multi_;  ///< while it is open
+  std::unique_ptr<CURLM, MultiDeleter> multi_;
   SteadyTime until_{};
 };
 
