@@ -82,6 +82,8 @@ export const teamTests = [
       await stranger.goto(`${link.pathname}${link.hash}`);
       await stranger.getByRole('alert').waitFor();
       await page.goto('/organization');
+      // A page of hers that is open would ask for live news again, and be told 404.
+      await mia.goto('about:blank');
       await page.getByRole('button', { name: 'Remove: Mia' }).click();
       await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
       await page.getByText('mia@example.org').waitFor({ state: 'detached' });

@@ -9,6 +9,7 @@ import { healingTests } from './healing.mjs';
 import { hostileTests } from './hostile.mjs';
 import { homeTests } from './home.mjs';
 import { integrationTests } from './integrations.mjs';
+import { keyboardTests } from './keyboard.mjs';
 import { notificationTests } from './notifications.mjs';
 import { reachTests } from './reach.mjs';
 import { servingTests } from './serving.mjs';
@@ -17,4 +18,4 @@ import { trialTests } from './trials.mjs';
 import { truthTests } from './truth.mjs';
 import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests, ...detailTests, ...folderTests, ...hostileTests];
+export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests, ...detailTests, ...keyboardTests, ...folderTests, ...hostileTests];

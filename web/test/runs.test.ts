@@ -1,6 +1,6 @@
 import { attemptsOf } from '@/pages/runs/attempts';
 import { describe, expect, it } from 'vitest';
-import { asTree, depthOf, folded, keeping, keyOf, statesOf, type TaskRun } from '@/pages/runs/tasks';
+import { asTree, depthOf, folded, keeping, keyOf, statesOf, type TaskRun, stepFrom } from '@/pages/runs/tasks';
 import { scaleOf } from '@/pages/runs/timeline';
 import { withTasks, withWords } from '@/pages/runs/with-task';
 import { sideBySide } from '@/pages/workflow/side-by-side';
@@ -152,4 +152,24 @@ it('attempts are what the audit trail has of the task, or below the try, in its 
     [1, 'get', 3500, 'failure', 'HTTP call failed: answered 503'],
     [2, 'get', null, 'success', null],
   ]);
+});
+
+describe('keys go through the rows', () => {
+  const keys = ['a', 'b', 'c'];
+
+  it.each([
+    [null, 1, 'a'],
+    [null, -1, 'c'],
+    ['a', 1, 'b'],
+    ['c', 1, 'a'],
+    ['a', -1, 'c'],
+    ['gone', 1, 'a'],
+  ] as const)('from %s by %i to %s', (chosen, step, goal) => expect(stepFrom(keys, chosen, step)).toBe(goal));
+
+  it('to what fits, also where that is where one stands, or nowhere', () => {
+    expect(stepFrom(keys, 'a', 1, (key) => key === 'c')).toBe('c');
+    expect(stepFrom(keys, 'c', 1, (key) => key === 'c')).toBe('c');
+    expect(stepFrom(keys, 'a', 1, () => false)).toBeNull();
+    expect(stepFrom([], null, 1)).toBeNull();
+  });
 });

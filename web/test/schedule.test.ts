@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Schemas } from '@/api/client';
-import { eventsOf, watchOf, wordsOf, zoneOf } from '@/pages/more/schedule';
+import { cronInWords, eventsOf, kindOf, watchOf, wordsOf, zoneOf } from '@/pages/more/schedule';
 
 const schedule = (kind: string, more: Record<string, unknown>): Schemas['Schedule'] => ({
   id: 's',
@@ -36,4 +36,27 @@ it('a watched folder is watched, not yet watched, or cannot be watched for a rea
   expect(watchOf(schedule('files', { watching: false }))).toMatchObject({ status: 'pending', problem: '' });
   expect(watchOf(schedule('files', { watching: false, problem: 'There is no such folder.' }))).toMatchObject({ status: 'faulted', problem: 'There is no such folder.' });
   expect(watchOf(schedule('cron', {}))).toBeNull();
+});
+
+it.each([
+  ['* * * * *', 'Every minute'],
+  ['*/15 * * * *', 'Every 15 minutes'],
+  ['*/7 * * * *', null],
+  ['0 * * * *', 'Every hour'],
+  ['5 * * * *', 'Every hour, at minute 05'],
+  ['30 */6 * * *', 'Every 6 hours, at minute 30'],
+  ['0 6 * * *', 'Every day at 06:00'],
+  ['0 9 * * 1-5', 'Monday to Friday at 09:00'],
+  ['15 22 * * 7', 'Every Sunday at 22:15'],
+  ['0 8 * * tue', 'Every Tuesday at 08:00'],
+  ['0 3 1 * *', 'On day 1 of each month at 03:00'],
+  ['0 3 1 1 *', null],
+  ['0 3 1 * 1', null],
+  ['0 0,12 * * *', null],
+  ['@daily', null],
+])('%s in words: %s', (cron, words) => expect(cronInWords(cron)).toBe(words));
+
+it('kinds have words', () => {
+  expect(kindOf(schedule('every', {}))).toBe('Every so often');
+  expect(kindOf(schedule('later', {}))).toBe('later');
 });

@@ -1,6 +1,6 @@
 import { Lexer } from 'yaml';
 import { describe, expect, it } from 'vitest';
-import { apply, deleteItem, type Edit, insertItem, moveItem, parse, rangeOfTask, renameKey, taskAt } from '@/editor/text-edit';
+import { apply, deleteItem, type Edit, insertItem, moveItem, parse, rangeOfTask, renameKey, renameTask, taskAt } from '@/editor/text-edit';
 import { placeOf } from '@/editor/reference';
 import { pathOf } from '@/editor/reference';
 
@@ -136,4 +136,45 @@ it('references are paths, and tasks are found at places in the text and back', (
     expect(taskAt(NESTED, from + 1, all)).toBe(reference);
   }
   expect(taskAt(NESTED, 0, all)).toBeNull();
+});
+
+const all = (text: string, edits: readonly Edit[] | null) => (edits ?? []).toReversed().reduce((now, edit) => apply(now, edit), text);
+
+describe('renaming a task', () => {
+  it('takes along what leads to it in its own list, and nothing else', () => {
+    const text = `do:
+  - check: # the first
+      switch:
+        - good: {when: .ok, then: pay}
+        - bad: {then: end}
+  - pay:
+      try: [{pay: {set: {pay: pay}}}]
+      catch: {then: "pay"}
+  - inner:
+      do: [{a: {set: {x: 1}, then: pay}}, {pay: {set: {y: 2}}}]
+      then: pay
+`;
+    expect(all(text, renameTask(text, ['do'], 1, 'settle'))).toBe(`do:
+  - check: # the first
+      switch:
+        - good: {when: .ok, then: settle}
+        - bad: {then: end}
+  - settle:
+      try: [{pay: {set: {pay: pay}}}]
+      catch: {then: settle}
+  - inner:
+      do: [{a: {set: {x: 1}, then: pay}}, {pay: {set: {y: 2}}}]
+      then: settle
+`);
+  });
+
+  it('of a list of tasks changes its id and who depends on it', () => {
+    expect(all(LIST, renameTask(LIST, ['tasks'], 0, 'the first'))).toBe(LIST.replace('id: one', 'id: "the first"').replace('  - one', '  - "the first"'));
+  });
+
+  it('is not done where the name is taken, or nothing is there', () => {
+    expect(renameTask(LIST, ['tasks'], 0, 'two')).toBeNull();
+    expect(renameTask(LIST, ['tasks'], 9, 'x')).toBeNull();
+    expect(renameTask(NESTED, ['do'], 0, 'b')).toBeNull();
+  });
 });

@@ -1,6 +1,6 @@
 // Keys that act on every page. Single letters act outside of fields only, and not where a person has switched them off.
 import { useNavigate } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
 import type { NavItem } from './nav';
 import { usePreferences } from './preferences';
 
@@ -26,6 +26,42 @@ export function isTyping(target: EventTarget | null): boolean {
   return target.isContentEditable || target.closest('input, textarea, select, [role=dialog], [role=menu], [role=tree], [role=listbox]') !== null;
 }
 
+/** What keys do on the page that is shown: `j`, or `Shift-R`. */
+type PageKeys = Record<string, (() => void) | false | undefined>;
+const pages: { current: PageKeys }[] = [];
+
+export function usePageKeys(keys: PageKeys): void {
+  const latest = useRef(keys);
+  useEffect(() => {
+    latest.current = keys;
+  });
+  useEffect(() => {
+    pages.push(latest);
+    return () => void pages.splice(pages.indexOf(latest), 1);
+  }, []);
+}
+
+function actsOnPage(name: string): boolean {
+  for (const { current } of pages.toReversed()) {
+    const act = current[name];
+    if (!act) continue;
+    act();
+    return true;
+  }
+  return false;
+}
+
+/** The rows of the list that is on the page; their first link or button is what one comes to. */
+function moveInList(step: 1 | -1): boolean {
+  const rows = [...document.querySelectorAll<HTMLElement>('main [data-row]')].filter((row) => row.offsetParent !== null);
+  const goals = rows.map((row) => (row.matches('a, button') ? row : row.querySelector<HTMLElement>('a, button')));
+  const at = rows.findIndex((row) => row.contains(document.activeElement));
+  const goal = goals[at < 0 ? (step > 0 ? 0 : goals.length - 1) : at + step];
+  goal?.focus();
+  goal?.scrollIntoView({ block: 'nearest' });
+  return rows.length > 0;
+}
+
 function focusSearch(): boolean {
   const found = document.querySelector<HTMLElement>('main input[type=search]');
   found?.focus();
@@ -47,11 +83,15 @@ export function useKeys({ palette, sheet }: { palette: () => void; sheet: () => 
       const second = event.timeStamp - goes < SECOND_KEY;
       goes = 0;
       const page = second ? GO[key] : undefined;
-      if (page) void navigate({ to: page });
-      else if (key === 'g') goes = event.timeStamp;
-      else if (key === '?') sheet();
-      else if (key !== '/' || !focusSearch()) return;
-      event.preventDefault();
+      const name = event.shiftKey && /^[a-z]$/.test(key) ? `Shift-${key.toUpperCase()}` : key;
+      const acts = () => {
+        if (page) void navigate({ to: page });
+        else if (key === 'g') goes = event.timeStamp;
+        else if (key === '?') sheet();
+        else return actsOnPage(name) || (key === '/' && focusSearch()) || ((name === 'j' || name === 'k') && moveInList(key === 'j' ? 1 : -1));
+        return true;
+      };
+      if (acts()) event.preventDefault();
     };
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);

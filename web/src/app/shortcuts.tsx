@@ -21,9 +21,43 @@ export default function Shortcuts({ close }: { close: () => void }) {
       ],
     ],
     [
+      t.keys.lists,
+      [
+        ['j', t.keys.down],
+        ['k', t.keys.up],
+        ['Enter', t.keys.open],
+      ],
+    ],
+    [
+      t.keys.run,
+      [
+        ['j', t.keys.nextTask],
+        ['k', t.keys.previousTask],
+        ['e', t.keys.nextError],
+        ['i', t.runs.view.data],
+        ['t', t.runs.view.timeline],
+        ['[', t.keys.olderRun],
+        [']', t.keys.newerRun],
+        ['Shift R', t.keys.retry],
+      ],
+    ],
+    [
+      t.approvals.title,
+      [
+        ['a', t.keys.approve],
+        ['Shift R', t.keys.reject],
+      ],
+    ],
+    [
       t.keys.editor,
       [
         ['Ctrl S', t.common.save],
+        ['Ctrl Enter', t.editor.test],
+        ['Ctrl Shift Enter', t.execute.dry],
+        ['Alt ↑', t.editor.up],
+        ['Alt ↓', t.editor.down],
+        ['F2', t.editor.rename],
+        ['Ctrl .', t.keys.fix],
         ['Ctrl Space', t.keys.complete],
         ['Ctrl F', t.keys.find],
         ['F8', t.keys.nextFinding],
@@ -35,9 +69,10 @@ export default function Shortcuts({ close }: { close: () => void }) {
   ];
   return (
     <Dialog open onClose={close} title={t.keys.title} wide>
-      <div className="grid gap-x-8 gap-y-5 pb-4 sm:grid-cols-2">
-        {sections.map(([title, keys], at) => (
-          <section key={title} className={at === sections.length - 1 ? 'sm:col-start-2 sm:row-span-2 sm:row-start-1' : undefined}>
+      <div className="pb-4">
+        <div className="gap-x-8 sm:columns-2">
+        {sections.map(([title, keys]) => (
+          <section key={title} className="break-inside-avoid pb-5">
             <h3 className="mb-2 text-sm font-medium text-muted">{title}</h3>
             <dl className="grid grid-cols-[1fr_auto] items-center gap-x-4 gap-y-1.5">
               {keys.map(([key, does]) => (
@@ -55,7 +90,8 @@ export default function Shortcuts({ close }: { close: () => void }) {
             </dl>
           </section>
         ))}
-        <div className="border-t border-line pt-3 sm:col-span-2">
+        </div>
+        <div className="border-t border-line pt-3">
           <Checkbox name="letters" label={t.keys.letters} checked={letters} onChange={(event) => chooseLetters(event.target.checked)} />
         </div>
       </div>

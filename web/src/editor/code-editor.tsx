@@ -19,7 +19,11 @@ export type EditorHandle = {
   text: () => string;
   /** One step of the editor's own history. */
   apply: (edit: Edit) => void;
+  /** All of them as one step; none of them overlap. */
+  applyAll: (edits: readonly Edit[]) => void;
   goTo: (from: number, to?: number) => void;
+  /** In which the cursor stands. */
+  line: () => number;
   goToLine: (line: number, column: number) => void;
   /** Puts a text in place of the word that stands there. */
   replaceAt: (line: number, column: number, text: string) => void;
@@ -50,6 +54,8 @@ export const theme = EditorView.theme({
   '.cm-panels': { backgroundColor: 'var(--bg-subtle)', color: 'var(--fg)' },
   '.cm-diagnosticAction': { backgroundColor: 'var(--accent)', color: 'var(--on-accent)' },
 });
+
+const OUTER_KEYS = ['F2', 'Mod-Enter', 'Mod-Shift-Enter', 'Alt-ArrowUp', 'Alt-ArrowDown', 'Mod-.'];
 
 /** Searching comes when it is asked for the first time; from then on its own keys answer. */
 async function search(editor: EditorView): Promise<void> {
@@ -95,6 +101,7 @@ export function CodeEditor({
   onChange,
   onCursor,
   onSave,
+  keys,
   handle,
 }: {
   initial: string;
@@ -105,13 +112,15 @@ export function CodeEditor({
   onChange?: (text: string) => void;
   onCursor?: (offset: number) => void;
   onSave?: () => void;
+  /** Keys of the editor around it; false: the key goes on to what it usually does. */
+  keys?: Record<string, () => boolean>;
   handle?: Ref<EditorHandle>;
 }) {
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
-  const latest = useRef({ onChange, onCursor, onSave, vocabulary });
+  const latest = useRef({ onChange, onCursor, onSave, vocabulary, keys });
   useEffect(() => {
-    latest.current = { onChange, onCursor, onSave, vocabulary };
+    latest.current = { onChange, onCursor, onSave, vocabulary, keys };
   });
   const first = useRef({ initial, label, readOnly });
   useEffect(() => {
@@ -139,6 +148,7 @@ export function CodeEditor({
           autocompletion({ override: [source] }),
           hoverHelp(() => latest.current.vocabulary),
           keymap.of([
+            ...OUTER_KEYS.map((key) => ({ key, run: () => latest.current.keys?.[key]?.() ?? false })),
             { key: 'Mod-f', run: (editor) => (void search(editor), true) },
             { key: 'Mod-s', preventDefault: true, run: () => (latest.current.onSave?.(), true) },
             ...closeBracketsKeymap,
@@ -168,7 +178,9 @@ export function CodeEditor({
     handle,
     () => ({
       text: () => view.current?.state.doc.toString() ?? '',
+      line: () => view.current?.state.doc.lineAt(view.current.state.selection.main.head).number ?? 0,
       apply: (edit) => view.current?.dispatch({ changes: edit, userEvent: 'input.graph', scrollIntoView: true, selection: { anchor: edit.from + Math.max(0, edit.insert.length - 1) } }),
+      applyAll: (edits) => view.current?.dispatch({ changes: [...edits], userEvent: 'input.graph' }),
       goTo: (from, to = from) => view.current?.dispatch({ selection: { anchor: from, head: to }, effects: EditorView.scrollIntoView(from, { y: 'center' }) }),
       goToLine: (line, column) => {
         const editor = view.current;

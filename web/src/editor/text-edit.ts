@@ -102,7 +102,43 @@ export function renameKey(text: string, path: Path, old: string, now: string): E
   const pair = (map as YAMLMap).items.find((item) => isScalar(item.key) && item.key.value === old);
   if (!pair) return null;
   const [from, to] = rangeOf(pair.key);
-  return { from, to, insert: /^[A-Za-z_][\w-]*$/.test(now) ? now : JSON.stringify(now) };
+  return { from, to, insert: plain(now) };
+}
+
+const plain = (name: string) => (/^[A-Za-z_][\w-]*$/.test(name) ? name : JSON.stringify(name));
+const scalarEdit = (node: unknown, old: string, now: string): Edit[] => {
+  if (!isScalar(node) || node.value !== old) return [];
+  const [from, to] = rangeOf(node);
+  return [{ from, to, insert: plain(now) }];
+};
+const valueIn = (map: unknown, name: string): unknown => (isMap(map) ? map.get(name, true) : undefined);
+
+/**
+ * The task's new name, and the same wherever its list leads to it: `then` of tasks, of cases and of `catch`; `depends_on` in lists of tasks.
+ * Expressions are left alone. Null where there is no such task, or another one in the list has that name.
+ */
+export function renameTask(text: string, list: Path, index: number, now: string): Edit[] | null {
+  const items = nodeAt(parse(text), list);
+  const item = isSeq(items) ? items.items[index] : undefined;
+  if (!isSeq(items) || !isMap(item)) return null;
+  const byId = isScalar(item.get('id', true));
+  const nameOf = (one: unknown): unknown => (byId ? valueIn(one, 'id') : isMap(one) ? one.items[0]?.key : undefined);
+  const name = nameOf(item);
+  const old = isScalar(name) ? name.value : undefined;
+  if (typeof old !== 'string' || items.items.some((one) => (nameOf(one) as { value?: unknown } | undefined)?.value === now)) return null;
+  const edits = scalarEdit(name, old, now);
+  for (const one of items.items) {
+    if (byId) {
+      const needs = valueIn(one, 'depends_on');
+      for (const need of isSeq(needs) ? needs.items : [needs]) edits.push(...scalarEdit(need, old, now));
+      continue;
+    }
+    const task = isMap(one) ? one.items[0]?.value : undefined;
+    edits.push(...scalarEdit(valueIn(task, 'then'), old, now), ...scalarEdit(valueIn(valueIn(task, 'catch'), 'then'), old, now));
+    const cases = valueIn(task, 'switch');
+    for (const each of isSeq(cases) ? cases.items : []) edits.push(...scalarEdit(valueIn(isMap(each) ? each.items[0]?.value : undefined, 'then'), old, now));
+  }
+  return edits.sort((a, b) => a.from - b.from);
 }
 
 /** Where a task stands in the text: from its item's first character to its end. */

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useBlocker, useNavigate } from '@tanstack/react-router';
-import { ArrowDown, ArrowUp, FlaskConical, Play, Plus, Save, Trash2 } from 'lucide-react';
+import { ArrowDown, ArrowUp, FlaskConical, Pencil, Play, Plus, Save, Trash2 } from 'lucide-react';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { api, ask, type Schemas } from '@/api/client';
 import { pluginsQuery } from '@/api/plugins';
@@ -22,6 +22,7 @@ import type { Edit } from './text-edit';
 
 const ExecuteDialog = lazy(() => import('@/pages/workflow/execute').then((module) => ({ default: module.ExecuteDialog })));
 const TaskPalette = lazy(() => import('./palette'));
+const RenameDialog = lazy(() => import('./rename-dialog'));
 const SaveDialog = lazy(() => import('./save-dialog'));
 const TaskTest = lazy(() => import('./task-test'));
 const Graph = lazy(() => import('@/graph/graph').then((module) => ({ default: module.Graph })));
@@ -68,6 +69,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
   const [running, setRunning] = useState<'run' | 'dry' | null>(null);
   const [adding, setAdding] = useState(false);
   const [testing, setTesting] = useState(false);
+  const [renaming, setRenaming] = useState(false);
   const editor = useRef<EditorHandle>(null);
   const { diagnosis, fresh, graph, error } = useDiagnosis(text);
   const functions = useQuery(pluginsQuery());
@@ -140,6 +142,50 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
     setAdding(false);
     edit((edits, now) => edits.insertItem(now, list, place ? place.index + 1 : Number.MAX_SAFE_INTEGER, task));
   };
+  const move = (by: 1 | -1) => {
+    if (!writes || !place || place.index + by < 0) return false;
+    edit((edits, now) => edits.moveItem(now, place.list, place.index, place.index + by));
+    return true;
+  };
+  const nameOf = (reference: string) => graph?.nodes.find((node) => node.id === reference)?.name ?? '';
+  const rename = async (now: string) => {
+    const { renameTask } = await textEdits();
+    const edits = place && editor.current && renameTask(editor.current.text(), place.list, place.index, now);
+    if (!edits) return t.editor.nameTaken;
+    editor.current?.applyAll(edits);
+    setSelected(null);
+    return undefined;
+  };
+  const test = (on: boolean) => {
+    setTesting(on);
+    if (on) setPanel('graph');
+  };
+  const keys = {
+    'Mod-Enter': () => {
+      if (!writes || !place || errors > 0) return false;
+      test(true);
+      return true;
+    },
+    'Mod-Shift-Enter': () => {
+      if (!writes || !workflow) return false;
+      if (dirty) toast.failed(new Error(t.editor.saveFirst));
+      else setRunning('dry');
+      return true;
+    },
+    F2: () => {
+      if (!writes || !place) return false;
+      setRenaming(true);
+      return true;
+    },
+    'Alt-ArrowUp': () => move(-1),
+    'Alt-ArrowDown': () => move(1),
+    'Mod-.': () => {
+      const line = editor.current?.line() ?? 0;
+      const proposal = fresh && writes ? findings.find((finding) => finding.suggestion && finding.line === line) : undefined;
+      if (proposal) editor.current?.replaceAt(proposal.line, proposal.column, proposal.suggestion ?? '');
+      return proposal !== undefined;
+    },
+  };
   const done = (now: Workflow) => {
     setSaved(text);
     setBase(now.version);
@@ -160,11 +206,14 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
               <Plus className="size-4" aria-hidden="true" />
               {t.editor.add}
             </Button>
-            <IconButton label={t.editor.up} disabled={!place || place.index === 0} onClick={() => place && edit((edits, now) => edits.moveItem(now, place.list, place.index, place.index - 1))}>
+            <IconButton label={t.editor.up} disabled={!place || place.index === 0} onClick={() => move(-1)}>
               <ArrowUp className="size-4" aria-hidden="true" />
             </IconButton>
-            <IconButton label={t.editor.down} disabled={!place} onClick={() => place && edit((edits, now) => edits.moveItem(now, place.list, place.index, place.index + 1))}>
+            <IconButton label={t.editor.down} disabled={!place} onClick={() => move(1)}>
               <ArrowDown className="size-4" aria-hidden="true" />
+            </IconButton>
+            <IconButton label={t.editor.rename} disabled={!place} onClick={() => setRenaming(true)}>
+              <Pencil className="size-4" aria-hidden="true" />
             </IconButton>
             <IconButton label={t.editor.remove} disabled={!place} onClick={() => place && edit((edits, now) => edits.deleteItem(now, place.list, place.index))}>
               <Trash2 className="size-4" aria-hidden="true" />
@@ -174,10 +223,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
               className="aria-pressed:bg-hover aria-pressed:text-fg"
               disabled={!place || errors > 0}
               aria-pressed={testing}
-              onClick={() => {
-                setTesting(!testing);
-                setPanel('graph');
-              }}
+              onClick={() => test(!testing)}
             >
               <FlaskConical className="size-4" aria-hidden="true" />
             </IconButton>
@@ -238,7 +284,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
           </div>
           {testing && place && selected && (
             <Suspense>
-              <TaskTest key={selected} workflow={workflow} text={text} saved={!dirty} task={selected} name={graph?.nodes.find((node) => node.id === selected)?.name ?? ''} close={() => setTesting(false)} />
+              <TaskTest key={selected} workflow={workflow} text={text} saved={!dirty} task={selected} name={nameOf(selected)} close={() => setTesting(false)} />
             </Suspense>
           )}
         </div>
@@ -254,6 +300,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
               onChange={setText}
               onCursor={(offset) => void onCursor(offset)}
               onSave={() => dirty && errors === 0 && setSaving(true)}
+              keys={keys}
             />
           </div>
           {findings.length > 0 && (
@@ -292,6 +339,11 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
       {adding && (
         <Suspense>
           <TaskPalette functions={functions.data?.items ?? []} taken={vocabulary.tasks} list={list} insert={insert} close={() => setAdding(false)} />
+        </Suspense>
+      )}
+      {renaming && place && selected && (
+        <Suspense>
+          <RenameDialog name={nameOf(selected)} rename={rename} close={() => setRenaming(false)} />
         </Suspense>
       )}
       {saving && (

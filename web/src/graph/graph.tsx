@@ -73,7 +73,22 @@ function Detail({ show, fit }: { show: (detail: string) => void; fit: () => void
   return null;
 }
 
-export function Graph({ graph, store, selected, onSelect, label, dimmed = false }: { graph: GraphData; store: GraphStore; selected: string | null; onSelect: (id: string | null) => void; label: string; dimmed?: boolean }) {
+/** Smaller than this nobody reads what a task is called. */
+const READABLE = 0.65;
+const NARROW = 640;
+
+type Props = {
+  graph: GraphData;
+  store: GraphStore;
+  selected: string | null;
+  onSelect: (id: string | null) => void;
+  label: string;
+  dimmed?: boolean;
+  /** The task to begin with where there is no room to read all of it; else the first. */
+  first?: string | undefined;
+};
+
+export function Graph({ graph, store, selected, onSelect, label, dimmed = false, first }: Props) {
   const flow = useRef<ReactFlowInstance<TaskNode, Edge>>(null);
   const place = useRef<HTMLElement>(null);
   const showDetail = useCallback((detail: string) => place.current?.setAttribute('data-detail', detail), []);
@@ -96,7 +111,27 @@ export function Graph({ graph, store, selected, onSelect, label, dimmed = false 
   );
   const nodes = useMemo(() => unchosen.map((node) => (node.id === selected ? Object.assign({}, node, { selected: true }) : node)), [unchosen, selected]);
   const shape = placed.nodes.map((node) => node.id).join(' ');
-  const fit = useCallback(() => void flow.current?.fitView({ maxZoom: 1, padding: 0.12 }), []);
+  // What is typed beside it draws it anew without moving it: only another shape, or other room, does.
+  const drawn = useRef({ placed, first });
+  useEffect(() => {
+    drawn.current = { placed, first };
+  });
+  /** All of it; on a phone, where that cannot be read, the beginning of it, to be pushed from there. */
+  const fit = useCallback(() => {
+    const instance = flow.current;
+    const room = place.current?.clientWidth ?? 0;
+    if (!instance || room === 0) return;
+    const { width, height } = drawn.current.placed;
+    const scale = Math.min(room / width, (place.current?.clientHeight ?? 0) / height) * 0.88;
+    if (room >= NARROW || scale >= READABLE) {
+      void instance.fitView({ maxZoom: 1, padding: 0.12 });
+      return;
+    }
+    const goal = drawn.current.first === undefined ? undefined : instance.getInternalNode(drawn.current.first);
+    const { x, y } = goal?.internals.positionAbsolute ?? { x: 0, y: 0 };
+    const wide = width * READABLE;
+    void instance.setViewport({ zoom: READABLE, x: wide < room ? (room - wide) / 2 : 12 - x * READABLE, y: (goal ? 48 : 12) - y * READABLE });
+  }, []);
   useEffect(fit, [fit, shape]);
   return (
     <section ref={place} aria-label={label} className={cx('relative size-full', dimmed && 'opacity-60')}>

@@ -14,6 +14,7 @@ export const agent = {
     ofBudget: (used: string, limit: string) => `${used} of ${limit}`,
     turn: (number: number) => `Turn ${number}`,
     roles: { system: 'Instructions', user: 'Asked', assistant: 'Said' },
+    stops: { tool_calls: 'calls tools', length: 'cut off: too long', filtered: 'held back by the provider', context_full: 'its context is full', paused: 'paused' },
     approval: 'asks for approval',
     arguments: (name: string) => `Arguments of ${name}`,
     answer: (name: string) => `Answer of ${name}`,

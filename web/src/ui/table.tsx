@@ -20,7 +20,7 @@ export function Table<T>({ caption, rows, columns, id }: { caption: string; rows
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={id(row)} className="border-b border-line last:border-0 max-md:block max-md:py-2">
+            <tr key={id(row)} data-row className="border-b border-line last:border-0 max-md:block max-md:py-2">
               {columns.map((column, at) => {
                 const className = cx('px-3 align-middle md:py-2 max-md:py-0.5', at === 0 ? 'max-md:block' : 'max-md:inline-block max-md:max-w-full max-md:pr-0', column.className);
                 return at === 0 ? (

@@ -48,7 +48,7 @@ export function ApprovalsPage() {
           <div className={cx('flex flex-col gap-3', approvalId && 'max-lg:hidden')}>
             <ul aria-label={t.approvals.title} className="panel divide-y divide-line overflow-hidden">
               {items.map((item) => (
-                <li key={item.id} className={cx('relative px-3 py-2.5 hover:bg-subtle', item.id === approvalId && 'bg-hover')}>
+                <li key={item.id} data-row className={cx('relative px-3 py-2.5 hover:bg-subtle', item.id === approvalId && 'bg-hover')}>
                   <div className="flex items-start gap-3">
                     <Link
                       to="/approvals/$approvalId"

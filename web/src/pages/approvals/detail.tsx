@@ -5,6 +5,7 @@ import { type ReactNode, useRef, useState } from 'react';
 import { type Approval, approvalsKey, decide } from '@/api/approvals';
 import { ApiError } from '@/api/client';
 import { useNames } from '@/api/members';
+import { usePageKeys } from '@/app/keys';
 import { remedyQuery } from '@/api/remedies';
 import { t } from '@/i18n/en';
 import { RemedyView } from '@/pages/healing/remedy';
@@ -123,6 +124,9 @@ function Decision({ approval }: { approval: Approval }) {
   const form = useSchemaForm(schema ?? {}, {});
   const [comment, setComment] = useState('');
   const element = useRef<HTMLFormElement>(null);
+  // A letter goes there and decides nothing: what is decided cannot be taken back.
+  const goTo = (what: string) => element.current?.querySelector<HTMLElement>(`button[data-decides=${what}]`)?.focus();
+  usePageKeys({ a: () => goTo('approve'), 'Shift-R': () => goTo('reject') });
   const queries = useQueryClient();
   const stale = () => queries.invalidateQueries({ queryKey: approvalsKey() });
   const send = useMutation({
@@ -159,11 +163,11 @@ function Decision({ approval }: { approval: Approval }) {
       <TextArea label={t.approvals.comment} value={comment} maxLength={2000} onChange={(event) => setComment(event.target.value)} />
       {Object.keys(form.problems).length === 0 && <FormProblem error={said} />}
       <div className="flex flex-wrap gap-2">
-        <Button kind="primary" type="submit" busy={send.isPending && send.variables} disabled={send.isPending}>
+        <Button kind="primary" type="submit" data-decides="approve" busy={send.isPending && send.variables} disabled={send.isPending}>
           <Check className="size-4" aria-hidden="true" />
           {t.approvals.approve}
         </Button>
-        <Button kind="danger" busy={send.isPending && !send.variables} disabled={send.isPending} onClick={() => send.mutate(false)}>
+        <Button kind="danger" data-decides="reject" busy={send.isPending && !send.variables} disabled={send.isPending} onClick={() => send.mutate(false)}>
           <X className="size-4" aria-hidden="true" />
           {t.approvals.reject}
         </Button>

@@ -89,7 +89,7 @@ function Functions({ items }: { items: readonly Plugin[] }) {
   return (
     <ul className="grid gap-2 md:grid-cols-2">
       {items.map((item) => (
-        <li key={item.name} className="panel relative flex flex-col gap-1 px-4 py-3 hover:border-strong hover:bg-subtle">
+        <li key={item.name} data-row className="panel relative flex flex-col gap-1 px-4 py-3 hover:border-strong hover:bg-subtle">
           <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
             <Link to="/functions/$name" params={{ name: item.name }} className="font-mono font-medium after:absolute after:inset-0">
               {item.name}

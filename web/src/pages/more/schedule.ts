@@ -35,3 +35,36 @@ export function watchOf(schedule: Schedule): { status: 'running' | 'faulted' | '
   if (problem) return { status: 'faulted', word: t.schedules.unwatched, problem };
   return schedule['watching'] === true ? { status: 'running', word: t.schedules.watching, problem } : { status: 'pending', word: t.schedules.watchBegins, problem };
 }
+
+export function kindOf(schedule: Schedule): string {
+  return t.schedules.kinds[schedule.kind as keyof typeof t.schedules.kinds] ?? schedule.kind;
+}
+
+const two = (text: string) => text.padStart(2, '0');
+const isNumber = (text: string) => /^\d{1,2}$/.test(text);
+
+/** The plain ones among cron expressions, as one would say them; nothing for all others, which say it best themselves. */
+export function cronInWords(cron: string): string | null {
+  const [minute = '', hour = '', day = '', month = '', weekday = '', ...rest] = cron.trim().split(/\s+/);
+  if (rest.length > 0 || month !== '*') return null;
+  const words = t.schedules.cron;
+  const step = /^\*\/(\d{1,2})$/;
+  if (hour === '*' && day === '*' && weekday === '*') {
+    if (minute === '*') return words.everyMinute;
+    const every = step.exec(minute)?.[1];
+    if (every && 60 % Number(every) === 0) return words.everyMinutes(Number(every));
+    return isNumber(minute) ? words.everyHour(two(minute)) : null;
+  }
+  if (!isNumber(minute)) return null;
+  const everyHours = step.exec(hour)?.[1];
+  if (everyHours && day === '*' && weekday === '*' && 24 % Number(everyHours) === 0) return words.everyHours(Number(everyHours), two(minute));
+  if (!isNumber(hour)) return null;
+  const time = `${two(hour)}:${two(minute)}`;
+  if (day === '*' && weekday === '*') return words.daily(time);
+  if (day === '*') {
+    if (weekday === '1-5' || weekday.toLowerCase() === 'mon-fri') return words.workdays(time);
+    const at = isNumber(weekday) ? Number(weekday) % 7 : ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'].indexOf(weekday.toLowerCase());
+    return at >= 0 ? words.weekly(words.weekdays[at] ?? '', time) : null;
+  }
+  return weekday === '*' && isNumber(day) ? words.monthly(Number(day), time) : null;
+}

@@ -12,7 +12,7 @@ import { Table } from '@/ui/table';
 import { Time } from '@/ui/time';
 import { toast } from '@/ui/toast';
 import { Calendar } from './calendar';
-import { eventsOf, watchOf, wordsOf, zoneOf } from './schedule';
+import { cronInWords, eventsOf, kindOf, watchOf, wordsOf, zoneOf } from './schedule';
 
 export function SchedulesPage() {
   const list = useQuery({ queryKey: [scope(), 'schedules'], queryFn: () => ask(api.GET('/api/schedules', { params: { query: { limit: 200 } } })), refetchInterval: 30_000 });
@@ -40,6 +40,17 @@ function Next({ at, zone }: { at: string | null; zone: string | null }) {
       <Time at={at} />
       <span className="text-sm text-muted">{plannedTime(at)}</span>
       {zone && zone !== zoneName() && <span className="text-sm text-muted">{t.schedules.inZone(plannedTime(at, zone), zone)}</span>}
+    </span>
+  );
+}
+
+/** What it says in words, where there are words for it; and as it is written. */
+function When({ schedule }: { schedule: Schemas['Schedule'] }) {
+  const words = typeof schedule['cron'] === 'string' ? cronInWords(schedule['cron']) : null;
+  return (
+    <span className="flex min-w-0 flex-col">
+      {words && <span>{words}</span>}
+      <span className={words ? 'font-mono text-xs break-all text-muted' : 'font-mono text-sm break-all'}>{wordsOf(schedule)}</span>
     </span>
   );
 }
@@ -87,8 +98,8 @@ export function ScheduleTable({ items, ofOne = false }: { items: Schemas['Schedu
           head: t.schedules.kind,
           cell: (schedule) => (
             <span className="flex flex-wrap items-center gap-2">
-              <Badge>{schedule.kind}</Badge>
-              <span className="font-mono text-sm break-all">{wordsOf(schedule)}</span>
+              <Badge>{kindOf(schedule)}</Badge>
+              <When schedule={schedule} />
               {schedule.kind === 'files' && <span className="basis-full text-sm text-muted">{eventsOf(schedule)}</span>}
             </span>
           ),

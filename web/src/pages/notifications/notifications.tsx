@@ -97,7 +97,7 @@ function Row({ one, stale }: { one: Notification; stale: () => Promise<void> }) 
   const set = useMutation({ mutationFn: (read: boolean) => mark(one, read), onSuccess: stale, onError: toast.failed });
   const label = one.read ? t.notifications.markNew : t.notifications.markRead;
   return (
-    <li className="flex items-center gap-3 px-3 py-2 hover:bg-subtle">
+    <li data-row className="flex items-center gap-3 px-3 py-2 hover:bg-subtle">
       <StatusShape status={SHAPES[one.kind]} />
       <div className="min-w-0 flex-1">
         <p className={cx('flex flex-wrap items-center gap-x-2 break-words', !one.read && 'font-medium')}>

@@ -4,6 +4,7 @@ import { GitFork, Pause, Play, RotateCcw, Square } from 'lucide-react';
 import { useState } from 'react';
 import { api, ask, type Schemas } from '@/api/client';
 import { runQuery } from '@/api/runs';
+import { usePageKeys } from '@/app/keys';
 import { useMay } from '@/app/session';
 import { t } from '@/i18n/en';
 import { Button } from '@/ui/button';
@@ -29,6 +30,7 @@ export function RunActions({ run, from, refresh }: { run: Schemas['Run']; from: 
     onSuccess: refresh,
     onError: (error) => toast.failed(error),
   });
+  usePageKeys({ 'Shift-R': may && run.status === 'faulted' && !act.isPending && (() => act.mutate('retry')) });
   if (!may) return null;
   return (
     <>

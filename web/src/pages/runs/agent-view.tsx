@@ -111,7 +111,7 @@ function TurnView({ turn, run, said }: { turn: Turn; run: Schemas['Run']; said: 
         <span>{t.agent.tokens(count(turn.input), count(turn.output))}</span>
         {turn.cost !== null && <span>{t.agent.cost(money.format(turn.cost))}</span>}
         <Took start={task.started_at} end={task.ended_at} />
-        {turn.stop && <span>{turn.stop}</span>}
+        {turn.stop && turn.stop !== 'stop' && <span>{t.agent.stops[turn.stop as keyof typeof t.agent.stops] ?? turn.stop}</span>}
       </div>
       {turn.heard.map((message, at) => (
         <Bubble key={at} who={t.agent.roles[message.role as keyof typeof t.agent.roles] ?? message.role} text={message.text} mine={false} />

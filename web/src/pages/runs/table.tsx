@@ -112,7 +112,7 @@ function Rows({ items, ofOne }: { items: Schemas['RunItem'][]; ofOne: boolean })
 /** Stays as it is while others come into view. */
 const Row = memo(function Row({ run, ofOne, top }: { run: Schemas['RunItem']; ofOne: boolean; top: number }) {
   return (
-    <li className="absolute inset-x-0 top-0 border-b border-line contain-strict" style={{ transform: `translateY(${top}px)`, height: ROW }}>
+    <li data-row className="absolute inset-x-0 top-0 border-b border-line contain-strict" style={{ transform: `translateY(${top}px)`, height: ROW }}>
       <a href={`/runs/${run.id}`} data-run={run.id} className="flex h-full items-center gap-3 px-3 max-sm:gap-2 -outline-offset-2 hover:bg-subtle">
         <Status status={run.status} className="w-28 shrink-0 max-sm:w-[6.5rem]" />
         <span className="min-w-0 flex-1">

@@ -137,3 +137,13 @@ export function folded(rows: readonly TaskRun[], open: ReadonlySet<string>, kept
   }
   return result;
 }
+
+/** The row to go to from the chosen one: the next or the one before, of those that `fit`; after the last comes the first. */
+export function stepFrom(keys: readonly string[], chosen: string | null, step: 1 | -1, fits: (key: string) => boolean = () => true): string | null {
+  const at = chosen === null ? (step > 0 ? -1 : keys.length) : keys.indexOf(chosen);
+  for (let far = 1; far <= keys.length; far += 1) {
+    const key = keys[(at + step * far + 2 * keys.length) % keys.length];
+    if (key !== undefined && fits(key)) return key;
+  }
+  return null;
+}

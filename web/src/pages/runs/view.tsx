@@ -17,6 +17,7 @@ import { Loading, ProblemView } from '@/ui/states';
 import { Badge, Status } from '@/ui/status';
 import { Time, Took, useNow } from '@/ui/time';
 import { RunActions } from './actions';
+import { useRunKeys } from './run-keys';
 import { TaskPanel } from './task-panel';
 import { keeping, keyOf, statesOf } from './tasks';
 import { Timeline } from './timeline-view';
@@ -119,6 +120,7 @@ export function RunPage() {
     [navigate],
   );
   const choose = useCallback((task: string | null) => set({ task: task ?? undefined }), [set]);
+  useRunKeys(run.data, search.task ?? null, choose, (name) => set({ view: name === usual ? undefined : name }));
   if (run.error && !run.data) {
     return (
       <div className="flex flex-col gap-3 p-4 md:p-6">

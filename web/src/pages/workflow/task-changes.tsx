@@ -75,7 +75,7 @@ function Drawing({ workflowId, version, tasks, old = false }: { workflowId: stri
 
 function Marked({ data, label, tasks, old }: { data: GraphData; label: string; tasks: Change[]; old: boolean }) {
   const [selected, setSelected] = useState<string | null>(null);
-  const store = useMemo(() => {
+  const { store, first } = useMemo(() => {
     const byPath = paths(data.nodes);
     const ids = new Set(data.nodes.map((node) => node.id));
     const marks: Record<string, Mark> = {};
@@ -84,11 +84,11 @@ function Marked({ data, label, tasks, old }: { data: GraphData; label: string; t
       const id = (old && change !== 'removed' ? undefined : ids.has(reference) ? reference : undefined) ?? byPath.get(path);
       if (id) marks[id] = change;
     }
-    return graphStore(marks);
+    return { store: graphStore(marks), first: data.nodes.find((node) => marks[node.id])?.id };
   }, [data, tasks, old]);
   return (
     <Suspense fallback={<div className="p-4"><Loading rows={4} /></div>}>
-      <Graph graph={data} store={store} selected={selected} onSelect={setSelected} label={label} />
+      <Graph graph={data} store={store} selected={selected} onSelect={setSelected} label={label} first={first} />
     </Suspense>
   );
 }

@@ -147,7 +147,7 @@ function Row({ workflow }: { workflow: Schemas['Workflow'] }) {
   const runs = useQuery(workflowRunsQuery(workflow.id, 20));
   const last = runs.data?.items[0];
   return (
-    <tr className="border-b border-line last:border-0 hover:bg-subtle max-md:flex max-md:flex-wrap max-md:items-center max-md:py-2">
+    <tr data-row className="border-b border-line last:border-0 hover:bg-subtle max-md:flex max-md:flex-wrap max-md:items-center max-md:py-2">
       <th scope="row" className={cx(CELL, 'min-w-0 font-normal max-md:basis-3/5 max-md:grow md:w-2/5 md:max-w-0 md:min-w-56')}>
         <div className="flex items-center gap-2">
           <Link to="/workflows/$workflowId" params={{ workflowId: workflow.id }} className="truncate font-medium hover:underline">

@@ -1,0 +1,133 @@
+// What keys do: in lists, on a run, in the editor, at a question. All of them stand on the sheet behind `?`.
+import assert from 'node:assert/strict';
+import { call } from './work.mjs';
+
+const head = (name) => `document: {dsl: '1.0.3', namespace: keys, name: ${name}, version: '1.0.0'}\n`;
+
+async function make(page, definition) {
+  const made = await call(page, 'POST', '/api/workflows', { definition });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  return made.body.id;
+}
+
+const run = async (page, workflow) => (await call(page, 'POST', `/api/workflows/${workflow}/execute`, { wait: true })).body.id;
+const focused = (page) => page.evaluate(() => document.activeElement?.textContent ?? '');
+
+export const keyboardTests = [
+  [
+    'j and k go through lists, Enter opens the row',
+    async ({ page }) => {
+      await make(page, `${head('list-one')}do:\n  - a: {set: {x: 1}}\n`);
+      const two = await make(page, `${head('list-two')}do:\n  - a: {set: {x: 1}}\n`);
+      await run(page, two);
+      await page.goto('/workflows?q=list-');
+      await page.getByRole('row', { name: /list-two/ }).waitFor();
+      await page.keyboard.press('j');
+      const first = await focused(page);
+      await page.keyboard.press('j');
+      const second = await focused(page);
+      assert.deepEqual([first, second].toSorted(), ['list-one', 'list-two']);
+      await page.keyboard.press('k');
+      assert.equal(await focused(page), first);
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: first, level: 1 }).waitFor();
+      await page.goto('/runs');
+      await page.getByRole('list', { name: 'Runs' }).getByRole('link').first().waitFor();
+      await page.keyboard.press('j');
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: 'list-two', level: 1 }).waitFor();
+    },
+  ],
+  [
+    'on a run keys go to tasks, to what failed, to its data, to the runs beside it, and retry it',
+    async ({ page, axe }) => {
+      const workflow = await make(page, `${head('on-a-run')}do:\n  - a: {set: {x: 1}}\n  - b: {set: {x: 2}}\n  - c: {raise: {error: {type: 'urn:x', status: 418, title: Teapot}}}\n`);
+      const runs = [await run(page, workflow), await run(page, workflow)];
+      await page.goto(`/runs/${runs[0]}?view=timeline`);
+      await page.getByRole('button', { name: 'c', exact: true }).waitFor();
+      const panel = (name) => page.getByRole('complementary', { name: `Task ${name}` });
+      await page.keyboard.press('j');
+      await panel('a').waitFor();
+      await page.keyboard.press('j');
+      await panel('b').waitFor();
+      await page.keyboard.press('k');
+      await panel('a').waitFor();
+      await page.keyboard.press('e');
+      await panel('c').getByText('Teapot').first().waitFor();
+      await page.keyboard.press('i');
+      await page.getByRole('heading', { name: 'Trigger' }).waitFor();
+      await page.keyboard.press('t');
+      await page.getByRole('table', { name: 'Timeline' }).waitFor();
+      await page.keyboard.press(']');
+      await page.waitForURL(new RegExp(runs[1]));
+      await page.getByText('Faulted').first().waitFor();
+      await page.keyboard.press('[');
+      await page.waitForURL(new RegExp(runs[0]));
+      await page.getByRole('button', { name: 'c', exact: true }).waitFor();
+      const retried = page.waitForResponse((reply) => reply.url().endsWith(`/api/runs/${runs[0]}/retry`));
+      await page.keyboard.press('Shift+R');
+      assert.equal((await retried).status(), 202);
+      assert.deepEqual(await axe(page), []);
+    },
+  ],
+  [
+    'a letter at a question leads to the decision and decides nothing',
+    async ({ page }) => {
+      const workflow = await make(page, `${head('question')}do:\n  - ask: {call: approval, with: {title: 'By keys alone?'}}\n`);
+      await call(page, 'POST', `/api/workflows/${workflow}/execute`, {});
+      await page.goto('/approvals');
+      await page.getByRole('link', { name: 'By keys alone?' }).waitFor();
+      await page.keyboard.press('j');
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', { name: 'Approve' }).waitFor();
+      await page.keyboard.press('Shift+R');
+      assert.equal(await focused(page), 'Reject');
+      await page.keyboard.press('a');
+      assert.equal(await focused(page), 'Approve');
+      await page.keyboard.press('Enter');
+      await page.getByRole('article', { name: 'By keys alone?' }).getByText('Approved').first().waitFor();
+    },
+  ],
+  [
+    'in the editor keys move, rename, test and mend a task',
+    async ({ page, axe }) => {
+      const workflow = await make(page, `${head('in-the-editor')}do:\n  - first: {set: {x: 1}, then: last}\n  - middle: {set: {x: 2}}\n  - last: {set: {x: 3}}\n`);
+      await page.goto(`/workflows/${workflow}`);
+      await page.getByText('No findings').waitFor();
+      const text = page.getByRole('textbox', { name: 'Definition as YAML' });
+      const shown = () => text.innerText();
+      await text.getByText('last').last().click();
+      // The task under the cursor is the chosen one once the text was read.
+      await page.getByRole('button', { name: 'Rename the task' }).and(page.locator(':enabled')).waitFor();
+      await page.keyboard.press('Alt+ArrowUp');
+      await page.waitForFunction(() => /last:[^]*middle:/.test(document.querySelector('.cm-content')?.innerText ?? ''));
+      await page.getByText('No findings').waitFor();
+      await text.getByText('last').last().click();
+      await page.keyboard.press('F2');
+      const dialog = page.getByRole('dialog', { name: 'Rename last' });
+      await dialog.getByLabel('New name').fill('middle');
+      await dialog.getByRole('button', { name: 'Rename the task' }).click();
+      await dialog.getByText('A task has this name already.').waitFor();
+      assert.deepEqual(await axe(page), []);
+      await dialog.getByLabel('New name').fill('end-of-it');
+      await page.keyboard.press('Enter');
+      await dialog.waitFor({ state: 'detached' });
+      await page.waitForFunction(() => document.querySelector('.cm-content')?.innerText.includes('then: end-of-it'));
+      assert.match(await shown(), /- end-of-it: \{set: \{x: 3\}\}/);
+      await page.getByText('No findings').waitFor();
+      await text.getByText('middle').last().click();
+      await page.getByRole('button', { name: 'Test this task' }).and(page.locator(':enabled')).waitFor();
+      await page.keyboard.press('Control+Enter');
+      await page.getByRole('button', { name: 'Test this task', pressed: true }).waitFor();
+      await text.click();
+      await page.keyboard.press('Control+End');
+      await page.keyboard.insertText('  - wrong: {call: htp, with: {}}\n');
+      await page.getByRole('button', { name: /Replace with/ }).first().waitFor();
+      await page.keyboard.press('ArrowUp');
+      await page.keyboard.press('Control+.');
+      await page.waitForFunction(() => /call: http\b/.test(document.querySelector('.cm-content')?.innerText ?? ''));
+      page.once('dialog', (one) => void one.accept());
+      await page.goto('about:blank');
+    },
+  ],
+];
