@@ -16,7 +16,7 @@ class WatchedFolders final : public catalog::WatchedFolders {
                                                                     const std::vector<std::string>& hidden);
 
   [[nodiscard]] Result<void> check(const std::string& folder) const override { return watch_->check(folder); }
-  void follow(const ScheduleId& id, const catalog::FileWatch& wish, Listed listed) override;
+  void follow(const ScheduleId& id, const OrganizationId& organization, const catalog::FileWatch& wish, Listed listed) override;
   void look(const ScheduleId& id) override { watch_->look(id.to_string()); }
   void forget(const ScheduleId& id) override { watch_->forget(id.to_string()); }
 

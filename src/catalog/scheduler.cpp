@@ -286,9 +286,10 @@ void Scheduler::Impl::adopt(ScheduleRow row) {
   const auto id = entry.row.id;
   const auto& kept = entries.emplace(id, std::move(entry)).first->second;
   if (!kept.folder) return;
-  d.catalog.folders()->follow(id, kept.folder->wish(), [this, id](Result<std::vector<WatchedFile>> listing) {
-    if (!post([this, id, listing = std::move(listing)] { listed(id, listing); })) listing_lost = true;
-  });
+  auto told = [this, id](Result<std::vector<WatchedFile>> listing, std::shared_ptr<const void> hold) {
+    if (!post([this, id, listing = std::move(listing), hold = std::move(hold)] { listed(id, listing); })) listing_lost = true;
+  };
+  d.catalog.folders()->follow(id, kept.row.organization, kept.folder->wish(), std::move(told));
 }
 
 void Scheduler::Impl::fire_due() {
@@ -401,6 +402,7 @@ void Scheduler::Impl::settled(const ScheduleId& id, const RunId& run, const Resu
   if (result.has_error() && !exists && !skipped) bury(entry, run, result.error());
   std::erase(entry.starting, run);
   std::erase_if(entry.row.progress.pending, [&](const PendingStart& start) { return start.run == run; });
+  if (entry.folder) entry.folder->make_room(entry.row.progress.pending.size(), d.clock.now());
   entry.dirty = true;
   if (skipped) {
     ended(id, run);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,10 +25,11 @@ class WatchedFolders {
   /// Whether workflows may look into this folder, by its name alone. Errors `file.outside`, `file.invalid`.
   [[nodiscard]] virtual Result<void> check(const std::string& folder) const = 0;
 
-  /// On a thread of this object, must not block for long.
-  using Listed = std::function<void(Result<std::vector<WatchedFile>>)>;
-  /// Lists the folder now, and again shortly after something happens below it. Does not block.
-  virtual void follow(const ScheduleId& id, const FileWatch& wish, Listed listed) = 0;
+  /// On a thread of this object, must not block for long. While the second argument is kept, the organization's next listing does not
+  /// begin: so no more than one of each lies in memory.
+  using Listed = std::function<void(Result<std::vector<WatchedFile>>, std::shared_ptr<const void>)>;
+  /// Lists the folder now, and again shortly after something happens below it. Does not block. Limits are shared out by organization.
+  virtual void follow(const ScheduleId& id, const OrganizationId& organization, const FileWatch& wish, Listed listed) = 0;
   /// Lists it once more. Does not block.
   virtual void look(const ScheduleId& id) = 0;
   /// Waits for a call of `listed`; there is none afterwards.

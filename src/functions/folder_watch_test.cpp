@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <optional>
 
@@ -36,7 +37,7 @@ class FolderWatchTest : public ::testing::Test {
 
   void write(const std::string& path, const std::string& text) { std::ofstream(folder_ / "root" / path) << text; }
   void follow(FolderWatch::Wish wish) {
-    watch_->follow("k", std::move(wish), [this](Listing listing) {
+    watch_->follow("k", std::move(wish), [this](Listing listing, const FolderWatch::Hold&) {
       const std::lock_guard lock(mutex_);
       last_ = std::move(listing);
       changed_.notify_all();
@@ -60,7 +61,48 @@ class FolderWatchTest : public ::testing::Test {
     return paths(*last_);
   }
 
+  /// Follows under a key of its own and notes every listing; `keep`: as somebody does who has not dealt with it yet.
+  void note(const std::string& key, FolderWatch::Wish wish, bool keep) {
+    watch_->follow(key, std::move(wish), [this, key, keep](Listing listing, FolderWatch::Hold hold) {
+      std::unique_lock lock(mutex_);
+      told_.push_back(key);
+      of_key_.insert_or_assign(key, paths(listing));
+      if (listing.has_error()) message_ = listing.error().message;
+      if (keep) kept_[key].push_back(std::move(hold));
+      changed_.notify_all();
+      changed_.wait(lock, [this] { return !blocked_; });
+    });
+  }
+  /// While it is, the thread of the watch stands still in the next listing that it tells.
+  void block(bool blocked) {
+    const std::lock_guard lock(mutex_);
+    blocked_ = blocked;
+    changed_.notify_all();
+  }
+  void wait_told(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return told_.size() >= count; });
+  }
+  void wait_for(const std::string& key, const std::vector<std::string>& wanted) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return of_key_.contains(key) && of_key_.at(key) == wanted; });
+  }
+  std::size_t times(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(std::count(told_.begin(), told_.end(), key));
+  }
+  void let_go(const std::string& key) {
+    std::vector<FolderWatch::Hold> kept;
+    const std::lock_guard lock(mutex_);
+    kept.swap(kept_[key]);
+  }
+
   fs::path folder_;
+  std::vector<std::string> told_;  // keys in the order of their listings
+  std::map<std::string, std::vector<std::string>> of_key_;
+  std::map<std::string, std::vector<FolderWatch::Hold>> kept_;
+  std::string message_;
+  bool blocked_ = false;
   std::unique_ptr<FolderWatch> watch_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -173,12 +215,137 @@ TEST_F(FolderWatchTest, W6_TooManyFilesAreAnErrorAndNotAPart) {
 }
 
 TEST_F(FolderWatchTest, W6_WhatIsWatchedAlreadyCountsOnceWhenAFolderIsAdded) {
-  for (std::size_t i = 0; i < FolderWatch::kMaxFolders - 10; ++i) fs::create_directories(folder_ / "root" / "in" / std::to_string(i));
+  for (std::size_t i = 0; i < FolderWatch::kMaxFoldersOfOwner - 10; ++i)
+    fs::create_directories(folder_ / "root" / "in" / std::to_string(i));
   follow({.folder = "in", .recursive = true});
   EXPECT_THAT(first(), IsEmpty());
   fs::create_directories(folder_ / "root" / "in" / "one-more");
   write("in/one-more/a.csv", "1");
   wait_for({"in/one-more/a.csv"});
+}
+
+// What was there under the name before lives on elsewhere, and tells nothing of the new one.
+TEST_F(FolderWatchTest, W6_AFolderIsWatchedAgainWhenOneAboveItWasReplaced) {
+  fs::create_directories(folder_ / "root" / "in" / "below" / "deep");
+  write("in/below/deep/a", "1");
+  follow({.folder = "in/below/deep"});
+  EXPECT_THAT(first(), ElementsAre("in/below/deep/a"));
+  fs::rename(folder_ / "root" / "in", folder_ / "root" / "old");
+  wait_for({"file.not_found"});
+  fs::create_directories(folder_ / "root" / "in" / "below" / "deep");
+  write("in/below/deep/b", "1");
+  wait_for({"in/below/deep/b"});
+  write("in/below/deep/c", "1");
+  wait_for({"in/below/deep/b", "in/below/deep/c"});
+  // So quickly that nobody saw it missing.
+  fs::create_directories(folder_ / "root" / "next" / "deep");
+  write("next/deep/d", "1");
+  fs::rename(folder_ / "root" / "in" / "below", folder_ / "root" / "in" / "before");
+  fs::rename(folder_ / "root" / "next", folder_ / "root" / "in" / "below");
+  wait_for({"in/below/deep/d"});
+  write("in/below/deep/e", "1");
+  wait_for({"in/below/deep/d", "in/below/deep/e"});
+}
+
+TEST_F(FolderWatchTest, W6_AFolderThatIsMadeLaterIsFoundWithoutAsking) {
+  follow({.folder = "later/and/deeper"});
+  EXPECT_THAT(first(), ElementsAre("file.not_found"));
+  fs::create_directories(folder_ / "root" / "later" / "and" / "deeper");
+  write("later/and/deeper/a", "1");
+  wait_for({"later/and/deeper/a"});
+}
+
+TEST_F(FolderWatchTest, W6_OneListingOfAnOwnerIsOnItsWayAtATime) {
+  fs::create_directories(folder_ / "root" / "of-b");
+  note("a1", {.owner = "a", .folder = "in"}, true);
+  wait_told(1);
+  note("a2", {.owner = "a", .folder = "in/below"}, true);
+  for (int i = 0; i < 20; ++i) write("in/" + std::to_string(i), "1");
+  note("b", {.owner = "b", .folder = "of-b"}, false);
+  wait_for("b", {});
+  write("of-b/x", "1");
+  wait_for("b", {"of-b/x"});
+  write("of-b/y", "1");
+  wait_for("b", {"of-b/x", "of-b/y"});
+  EXPECT_EQ(times("a1") + times("a2"), 1U) << "the first one has not been dealt with";
+  let_go("a1");
+  wait_for("a2", {});
+  EXPECT_EQ(times("a1") + times("a2"), 2U);
+  let_go("a1");
+  let_go("a2");
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return of_key_.contains("a2") && of_key_.at("a1").size() == 20; });
+}
+
+TEST_F(FolderWatchTest, W6_ListingsOnTheirWayAreLimitedInAll) {
+  for (std::size_t i = 0; i < FolderWatch::kMaxOnTheirWay; ++i)
+    note("k" + std::to_string(i), {.owner = "o" + std::to_string(i), .folder = "in"}, true);
+  wait_told(FolderWatch::kMaxOnTheirWay);
+  note("one-more", {.owner = "one-more", .folder = "in"}, false);
+  EXPECT_EQ(times("one-more"), 0U);
+  let_go("k3");
+  wait_for("one-more", {});
+  EXPECT_EQ(times("one-more"), 1U);
+}
+
+TEST_F(FolderWatchTest, W6_OwnersTakeTurns) {
+  block(true);
+  note("first", {.owner = "a", .folder = "in"}, false);
+  wait_told(1);
+  for (int i = 0; i < 100; ++i) note("a" + std::to_string(i), {.owner = "a", .folder = "in"}, false);
+  note("b", {.owner = "b", .folder = "in"}, false);
+  note("z", {.owner = "c", .folder = "in"}, false);
+  block(false);
+  wait_told(103);
+  const std::lock_guard lock(mutex_);
+  EXPECT_LE(std::find(told_.begin(), told_.end(), "b") - told_.begin(), 3);
+  EXPECT_LE(std::find(told_.begin(), told_.end(), "z") - told_.begin(), 3);
+}
+
+TEST_F(FolderWatchTest, W6_EachOwnerHasItsShareOfWhatIsWatched) {
+  for (std::size_t i = 0; i < FolderWatch::kMaxFoldersOfOwner - 100; ++i)
+    fs::create_directories(folder_ / "root" / "in" / std::to_string(i));
+  for (std::size_t i = 0; i < 200; ++i) fs::create_directories(folder_ / "root" / "more" / std::to_string(i));
+  note("a1", {.owner = "a", .folder = "in", .recursive = true}, false);
+  wait_for("a1", {});
+  note("a2", {.owner = "a", .folder = "more", .recursive = true}, false);
+  wait_for("a2", {"file.too_many"});
+  EXPECT_THAT(message_, ::testing::HasSubstr("1000 folders watched in all, which is its share"));
+  note("b", {.owner = "b", .folder = "more", .recursive = true}, false);
+  wait_for("b", {});
+  write("in/5/x", "1");
+  wait_for("a1", {"in/5/x"});
+  for (std::size_t i = 50; i < 200; ++i) fs::remove(folder_ / "root" / "more" / std::to_string(i));
+  watch_->look("a2");
+  wait_for("a2", {});
+}
+
+// The kernel drops events when nobody takes them: what it dropped is found all the same, in every folder.
+TEST_F(FolderWatchTest, W6_NothingIsLostWhenTheKernelsQueueRunsOver) {
+  std::size_t queue = 0;
+  std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> queue;
+  if (queue == 0 || queue > 200'000) GTEST_SKIP() << "the queue of this system is too long to be filled";
+  fs::create_directories(folder_ / "root" / "other");
+  note("other", {.owner = "b", .folder = "other"}, false);
+  wait_for("other", {});
+  block(true);
+  note("in", {.owner = "a", .folder = "in"}, false);
+  wait_told(2);
+  std::vector<std::string> wanted;
+  for (std::size_t i = 0; i < 5'000; ++i) wanted.push_back("in/" + std::to_string(i));
+  for (const auto& path : wanted) write(path, "1");
+  // Alternately: of two equal events in a row the kernel keeps one.
+  std::ofstream one(folder_ / "root" / "in" / "0");
+  std::ofstream two(folder_ / "root" / "in" / "1");
+  for (std::size_t i = 0; i < queue / 2; ++i) {
+    one << "x" << std::flush;
+    two << "x" << std::flush;
+  }
+  write("other/late", "1");
+  block(false);
+  std::sort(wanted.begin(), wanted.end());
+  wait_for("in", wanted);
+  wait_for("other", {"other/late"});
 }
 
 TEST_F(FolderWatchTest, W6_WhoIsForgottenHearsNothingMore) {

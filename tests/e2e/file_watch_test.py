@@ -4,13 +4,16 @@
 Files that start workflows: what appears, changes and goes below a folder, once each, also across restarts.
 """
 
+import http.client
+import json
 import os
+import sqlite3
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from pawl_server import Server, poll  # noqa: E402
+from pawl_server import API_KEY, Server, poll  # noqa: E402
 
 ECHO = "do:\n  - say: {set: {got: '${ $workflow.input }'}}\n"
 
@@ -165,6 +168,51 @@ class FileWatch(unittest.TestCase):
         self.write("paused/b2.csv")
         self.wait_for(other, [("created", "paused/b.csv"), ("created", "paused/b2.csv")])
         self.assertEqual(len(self.told(made)), 2, "an inactive workflow starts nothing")
+
+    # ---- much at once, and folders that are replaced ---------------------------------------------------------------------------
+
+    def test_W6_ten_thousand_files_at_once_start_one_run_each(self):
+        made = self.watch("many", "", "do: [{nothing: {set: {n: 1}}}]\n")
+        self.wait_watched(made)
+        # Counted in the database, and told on one connection: ten thousand requests that check every reply take minutes.
+        database = sqlite3.connect(f"file:{self.server.data_dir}/pawl.db?mode=ro", uri=True)
+        self.addCleanup(database.close)
+        before = database.execute("select count(*) from runs").fetchone()[0]
+        for number in range(10_000):
+            with open(os.path.join(self.root, "many", f"{number:05}"), "wb"):
+                pass
+
+        def started():
+            return database.execute("select count(*) from runs").fetchone()[0] - before
+
+        poll(lambda: started() >= 10_000, 200, "ten thousand runs")
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        self.addCleanup(connection.close)
+
+        def get(path):
+            connection.request("GET", path, headers={"Authorization": f"Bearer {API_KEY}"})
+            return json.loads(connection.getresponse().read())
+
+        paths, cursor = [], ""
+        while cursor is not None:
+            page = get(f"/api/workflows/{made['id']}/executions?limit=100{cursor and '&cursor=' + cursor}")
+            paths += [get(f"/api/runs/{run['id']}")["input"]["path"] for run in page["items"]]
+            cursor = page["next_cursor"]
+        self.assertEqual(sorted(paths), [f"many/{number:05}" for number in range(10_000)])
+        self.assertEqual(started(), 10_000, "and none afterwards")
+
+    def test_W6_a_folder_is_watched_again_when_one_above_it_was_replaced(self):
+        os.makedirs(os.path.join(self.root, "above", "below"))
+        made = self.create(document("above", "{folder: above/below, settle: {milliseconds: 200}}"))
+        self.wait_watched(made)
+        self.write("above/below/a")
+        self.wait_for(made, [("created", "above/below/a")])
+        os.rename(os.path.join(self.root, "above"), os.path.join(self.root, "before"))
+        os.makedirs(os.path.join(self.root, "above", "below"))
+        self.write("above/below/b")
+        self.wait_for(made, [("created", "above/below/a"), ("created", "above/below/b")])
+        self.write("above/below/c")
+        self.wait_for(made, [("created", f"above/below/{name}") for name in "abc"])
 
     # ---- what is not allowed --------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@
 namespace pawl::catalog::detail {
 namespace {
 
-/// How long a file waits for its turn while too many of its schedule are being started.
+/// How long a file waits for its turn at most while too many of its schedule are being started.
 constexpr Millis kTurnPatience{1000};
 
 }  // namespace
@@ -41,8 +41,12 @@ void ScheduleFolder::take(const std::vector<WatchedFile>& listing, ScheduleRow& 
   }
   const auto found = state_.look(listing, wish_.settle, now);
   if (found.look_again) look_soon(*found.look_again);
-  for (const auto& change : found.ripe) {
-    if (!take_change(change, &change == &found.ripe.back(), row, policy, now, start)) break;
+  const auto& ripe = found.ripe;
+  // The newest of those that count: a newer one that starts nothing takes nobody's place.
+  const auto last = std::find_if(ripe.rbegin(), ripe.rend(), [&](const FileChange& change) { return wants(wish_, change.event); });
+  for (const auto& change : ripe) {
+    const bool is_last = last != ripe.rend() && &change == &*last;
+    if (!take_change(change, is_last, row, policy, now, start)) break;
   }
 }
 
@@ -53,6 +57,7 @@ bool ScheduleFolder::take_change(const FileChange& change, bool is_last, Schedul
   const bool busy = !times.running.empty();
   bool starts = wants(wish_, change.event);
   if (starts && row.progress.pending.size() >= kMaxPendingFiles) {
+    waits_ = true;
     look_soon(now + kTurnPatience);
     return false;
   }
@@ -70,6 +75,12 @@ bool ScheduleFolder::take_change(const FileChange& change, bool is_last, Schedul
   decision.start.push_back(now);
   start(decision, change);
   return true;
+}
+
+void ScheduleFolder::make_room(std::size_t pending, TimePoint now) {
+  if (!waits_ || pending > kMaxPendingFiles / 2) return;
+  waits_ = false;
+  look_soon(now);
 }
 
 Result<void> ScheduleFolder::store(storage::Transaction& transaction, const ScheduleId& id) const {

@@ -30,12 +30,14 @@ class ScheduleFolder {
 
   /// To start a run for a change, after having ended those of `decision.cancel`. Counts the run among `running` where the policy needs it.
   using Start = std::function<void(const ScheduleDecision& decision, const FileChange& change)>;
-  /// Deals with what a listing shows. What cannot start yet is found again with a later one.
+  /// Deals with what a listing shows, a bounded number of starts at once. What cannot start yet is found again with a later one.
   void take(const std::vector<WatchedFile>& listing, ScheduleRow& row, const SchedulePolicy& policy, TimePoint now, const Start& start);
 
   /// When the folder is to be listed again, whatever happens in it.
   [[nodiscard]] const std::optional<TimePoint>& look_at() const { return look_at_; }
   void look_soon(TimePoint at) { look_at_ = std::min(look_at_.value_or(at), at); }
+  /// One of the starts that were under way is settled, `pending` are left: files that wait for their turn get it.
+  void make_room(std::size_t pending, TimePoint now);
   /// Whether that time has come; asked once.
   [[nodiscard]] bool take_look(TimePoint now);
 
@@ -52,6 +54,7 @@ class ScheduleFolder {
   FileWatchState state_;
   std::vector<FileChange> settled_;  // dealt with, stored with the next progress
   bool new_baseline_ = false;        // likewise
+  bool waits_ = false;               // files are there that were not taken
   std::optional<TimePoint> look_at_;
 };
 
