@@ -17,7 +17,7 @@
 /// `storage.sql` (a bug), `storage.locked`, `storage.superseded` (by another process), `storage.poisoned`, `storage.pool_exhausted`,
 /// `storage.unavailable` (not reached; at once while the circuit breaker is open), `storage.went_back` (it lost what it had confirmed),
 /// `storage.timeout`, `storage.connection_lost` (in the middle of a read), `storage.outcome_unknown` (the connection died during a
-/// commit, and for long nobody could be asked how it ended).
+/// commit, and for long nobody could be asked how it ended). When it is opened: `storage.pooler` (sessions are lent by the transaction).
 ///
 /// With SQLite a commit that failed, or a full or failing disk during a write, may leave memory and disk different: the database is
 /// *poisoned*. Every later write answers `storage.poisoned`, the listener is told once, and the process is to end and recover. PostgreSQL

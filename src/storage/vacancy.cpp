@@ -21,13 +21,15 @@ Vacancy::~Vacancy() = default;
 
 Result<bool> Vacancy::look() {
   if (connection_ == nullptr) {
-    PAWL_TRY(opened, detail::PostgresConnection::open({.url = options_.url,
-                                                       .synchronous = true,
-                                                       .connect_timeout = kPatience,
-                                                       .statement_timeout = kPatience,
-                                                       .lock_timeout = kPatience,
-                                                       .answer_timeout = kPatience + options_.silence,
-                                                       .silence_ends = {}}));
+    const detail::PostgresOptions options{.url = options_.url,
+                                          .synchronous = true,
+                                          .connect_timeout = kPatience,
+                                          .statement_timeout = kPatience,
+                                          .lock_timeout = kPatience,
+                                          .answer_timeout = kPatience + options_.silence,
+                                          .silence_ends = {}};
+    if (!was_connected_) PAWL_TRY_VOID(detail::PostgresConnection::check_sessions(options));
+    PAWL_TRY(opened, detail::PostgresConnection::open(options));
     connection_ = std::move(opened);
     if (was_connected_) not_before_ = Steady::now() + kPrecedence;
     was_connected_ = true;

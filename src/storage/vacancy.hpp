@@ -24,8 +24,8 @@ class Vacancy {
   Vacancy& operator=(const Vacancy&) = delete;
 
   /// Blocks for one answer; where there is no server, for as long as connecting may take. After an outage the answer is no for a few
-  /// seconds: the engine that worked on the database has lost its connection as well, and has the right to go on. Error
-  /// `storage.unavailable`; the next look connects anew.
+  /// seconds: the engine that worked on the database has lost its connection as well, and has the right to go on. Errors
+  /// `storage.unavailable` (the next look connects anew); at the first look `storage.pooler`.
   [[nodiscard]] Result<bool> look();
 
  private:

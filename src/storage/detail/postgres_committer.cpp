@@ -81,6 +81,7 @@ PostgresCommitter::PostgresCommitter(PostgresOptions options, CircuitBreaker& br
 }
 
 Result<void> PostgresCommitter::open() {
+  PAWL_TRY_VOID(PostgresConnection::check_sessions(options_));
   PAWL_TRY_VOID(connect());
   return has_marks_ ? claim() : Result<void>();
 }
@@ -107,7 +108,8 @@ Result<void> PostgresCommitter::connect() {
     connection_.reset();
     return server_process_ != 0 && ready.error().code == "storage.locked" ? superseded() : ready;
   }
-  server_process_ = connection_->server_process();
+  PAWL_TRY(process, connection_->server_process());
+  server_process_ = process;
   heard_ = Steady::now();
   return {};
 }

@@ -30,7 +30,8 @@ class PostgresCommitter final : public Committer {
  public:
   PostgresCommitter(PostgresOptions options, CircuitBreaker& breaker);
 
-  /// Errors: `storage.unavailable`, `storage.locked` (another engine works on this database). Waits for the other one's end for a moment.
+  /// Errors: `storage.unavailable`, `storage.pooler`, `storage.locked` (another engine works on this database). Waits for the other one's
+  /// end for a moment.
   [[nodiscard]] Result<void> open();
 
   [[nodiscard]] Result<void> commit(std::vector<Item>& batch, Writer& writer) override;

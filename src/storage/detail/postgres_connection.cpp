@@ -65,6 +65,35 @@ void PostgresConnection::FreeResult::operator()(pg_result* result) const { PQcle
 // ---- life cycle ---------------------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresOptions& options) {
+  PAWL_TRY(connection, connect(options));
+  PAWL_TRY_VOID(connection->configure(options));
+  return connection;
+}
+
+/// Two that are open at the same time have a process each, and each keeps its own. A pooler that lends sessions by the transaction gives
+/// the second what the first has just given back; one that goes through its sessions in turn gives the first another one each time.
+Result<void> PostgresConnection::check_sessions(const PostgresOptions& options) {
+  constexpr int kRounds = 3;
+  PAWL_TRY(one, connect(options));
+  PAWL_TRY(two, connect(options));
+  PAWL_TRY_VOID(one->enter_pipeline());
+  PAWL_TRY_VOID(two->enter_pipeline());
+  PAWL_TRY(of_one, one->server_process());
+  PAWL_TRY(of_two, two->server_process());
+  for (int round = 0; round < kRounds; ++round) {
+    PAWL_TRY(now_one, one->server_process());
+    PAWL_TRY(now_two, two->server_process());
+    if (now_one != of_one || now_two != of_two || of_one == of_two) {
+      return Error{
+          ErrorClass::internal, "storage.pooler",
+          "something between Pawl and PostgreSQL lends sessions by the transaction, and Pawl needs sessions of its own: connect to "
+          "PostgreSQL itself, or let the pooler keep them (pgbouncer: pool_mode=session)"};
+    }
+  }
+  return {};
+}
+
+Result<std::unique_ptr<PostgresConnection>> PostgresConnection::connect(const PostgresOptions& options) {
   const auto seconds = std::to_string(std::max<std::int64_t>(options.connect_timeout.count() / 1000, 2));
   // What stands in the URL wins. A dead peer is noticed within 30 s, whether we wait for its answer or for room to send.
   const std::array keywords = {
@@ -79,7 +108,6 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const Postg
     return Error{ErrorClass::unavailable, "storage.unavailable",
                  "cannot connect to PostgreSQL: " + std::string(first_line(PQerrorMessage(connection->connection_)))};
   }
-  PAWL_TRY_VOID(connection->configure(options));
   return connection;
 }
 
@@ -133,7 +161,15 @@ Result<void> PostgresConnection::leave_pipeline() {
   return {};
 }
 
-int PostgresConnection::server_process() const { return PQbackendPID(connection_); }
+Result<int> PostgresConnection::server_process() {
+  PAWL_TRY_VOID(queue_control("select pg_backend_pid()"));
+  // Answered at the end of a transaction, when a pooler may lend the session to others.
+  if (PQpipelineSync(connection_) != 1) return lose();
+  pending_.push_back({Pending::Kind::sync, nullptr});
+  PAWL_TRY(answer, take_all_answers());
+  if (PQresultStatus(answer.get()) != PGRES_TUPLES_OK || PQntuples(answer.get()) != 1) return lose();
+  return static_cast<int>(row(answer.get(), 0).integer(0));
+}
 
 void PostgresConnection::notice_hangup() {
   if (PQconsumeInput(connection_) != 1 || PQstatus(connection_) != CONNECTION_OK) static_cast<void>(lose());

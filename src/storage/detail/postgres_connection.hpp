@@ -34,6 +34,9 @@ class PostgresConnection final : public Connection {
  public:
   /// Error `storage.unavailable`.
   [[nodiscard]] static Result<std::unique_ptr<PostgresConnection>> open(const PostgresOptions& options);
+  /// Whether a connection keeps its session at the server, as locks and prepared statements need it. Asks on two connections of its own,
+  /// which change nothing. Errors `storage.pooler` (something in between lends sessions by the transaction), `storage.unavailable`.
+  [[nodiscard]] static Result<void> check_sessions(const PostgresOptions& options);
   ~PostgresConnection() override;
 
   [[nodiscard]] Result<std::int64_t> run(std::string_view sql, Parameters parameters, const void* context, Visit visit) override;
@@ -62,8 +65,8 @@ class PostgresConnection final : public Connection {
   void notice_hangup();
   /// How many scripts it has run: the tables may be other ones after each.
   [[nodiscard]] std::uint64_t scripts() const { return scripts_; }
-  /// Process at the server.
-  [[nodiscard]] int server_process() const;
+  /// The process at the server that answers, asked for: what libpq knows may be a pooler's number. Outside of transactions.
+  [[nodiscard]] Result<int> server_process();
 
   /// `copy ... to stdout`: hands on what arrives; answers the rows. Within a transaction; after an error the connection is of no use.
   [[nodiscard]] Result<std::int64_t> copy_out(const std::string& sql, const std::function<Result<void>(std::string_view)>& take);
@@ -88,6 +91,7 @@ class PostgresConnection final : public Connection {
   };
 
   PostgresConnection(pg_conn* connection, Millis answer_timeout) : connection_(connection), answer_timeout_(answer_timeout) {}
+  [[nodiscard]] static Result<std::unique_ptr<PostgresConnection>> connect(const PostgresOptions& options);
   [[nodiscard]] Result<void> configure(const PostgresOptions& options);
   [[nodiscard]] Result<void> set(const char* name, const std::string& value);
   [[nodiscard]] Result<void> let_silence_end(Millis silence);
