@@ -153,7 +153,7 @@ class Reader {
       return;
     }
     if (is_text && disposition.value != "attachment" && name.empty()) return;  // another rendering of what is there already
-    received_.attachments.push_back({std::move(name), type.value, content.size()});
+    received_.attachments.push_back({std::move(name), to_utf8(type.value), content.size()});
   }
 
   Received& received_;
