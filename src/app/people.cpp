@@ -117,7 +117,10 @@ void People::cancel_runs(const OrganizationId& organization) {
   for (bool more = true; more;) {
     const auto page = d_.engine.list(filter);
     if (page.has_error()) return log(Level::error, "cannot cancel the runs of a deleted organization: " + page.error().message);
-    for (const auto& run : page->runs) d_.engine.cancel(organization, run.id, "The organization was deleted.", [](const Result<void>&) {});
+    for (const auto& run : page->runs) {
+      // As by hand: nobody is left who could resume what is suspended.
+      d_.engine.cancel(organization, run.id, "The organization was deleted.", [](const Result<void>&) {}, engine::Engine::CancelBy::person);
+    }
     more = page->next.has_value();
     filter.before = page->next;
   }

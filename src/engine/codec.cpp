@@ -41,6 +41,9 @@ enum EventKind : std::uint8_t {
   event_run_admitted,  // fifteen: the first byte has room for no more
   event_effect_interrupted,
   event_approval_decided,
+  event_run_started_by_rules,  // of a run that has a number of rules: without, it is one of before there were numbers
+  event_run_queued_by_rules,
+  event_cancel_requested_by_machine,
 };
 constexpr std::uint8_t kLastOfFirstByte = event_run_admitted;
 
@@ -52,7 +55,7 @@ constexpr std::int64_t kMaxDelta = 10'000'000'000'000;
 
 EventKind kind_of(const Event& event) {
   struct Visitor {
-    EventKind operator()(const RunStarted&) const { return event_run_started; }
+    EventKind operator()(const RunStarted& e) const { return e.rules > 0 ? event_run_started_by_rules : event_run_started; }
     EventKind operator()(const EffectBegun&) const { return event_effect_begun; }
     EventKind operator()(const EffectSucceeded& e) const {
       return e.logs.empty() ? event_effect_succeeded : event_effect_succeeded_with_logs;
@@ -60,10 +63,12 @@ EventKind kind_of(const Event& event) {
     EventKind operator()(const EffectFailed& e) const { return e.logs.empty() ? event_effect_failed : event_effect_failed_with_logs; }
     EventKind operator()(const TimerFired&) const { return event_timer_fired; }
     EventKind operator()(const MessageArrived&) const { return event_message_arrived; }
-    EventKind operator()(const CancelRequested&) const { return event_cancel_requested; }
+    EventKind operator()(const CancelRequested& e) const {
+      return e.by_person ? event_cancel_requested : event_cancel_requested_by_machine;
+    }
     EventKind operator()(const SuspendRequested&) const { return event_suspend_requested; }
     EventKind operator()(const ResumeRequested&) const { return event_resume_requested; }
-    EventKind operator()(const RunQueued&) const { return event_run_queued; }
+    EventKind operator()(const RunQueued& e) const { return e.rules > 0 ? event_run_queued_by_rules : event_run_queued; }
     EventKind operator()(const RunAdmitted&) const { return event_run_admitted; }
     EventKind operator()(const EffectInterrupted&) const { return event_effect_interrupted; }
     EventKind operator()(const ApprovalDecided&) const { return event_approval_decided; }
@@ -172,8 +177,14 @@ void Encoder::logs(const std::vector<LogLine>& lines, TimePoint at) {
   }
 }
 
-void Encoder::body(const RunStarted& event, TimePoint /*at*/) { value(event.input); }
-void Encoder::body(const RunQueued& event, TimePoint /*at*/) { value(event.input); }
+void Encoder::body(const RunStarted& event, TimePoint /*at*/) {
+  if (event.rules > 0) number(event.rules);
+  value(event.input);
+}
+void Encoder::body(const RunQueued& event, TimePoint /*at*/) {
+  if (event.rules > 0) number(event.rules);
+  value(event.input);
+}
 void Encoder::body(const RunAdmitted& /*event*/, TimePoint /*at*/) {}
 void Encoder::body(const EffectBegun& event, TimePoint /*at*/) { number(event.effect); }
 void Encoder::body(const EffectSucceeded& event, TimePoint at) {
@@ -323,8 +334,8 @@ Event Decoder::event(TimePoint& previous) {
   event.at = previous;
   const auto id = [this] { return static_cast<std::uint32_t>(number()); };
   switch (kind) {
-    case event_run_started: event.body = RunStarted{value()}; break;
-    case event_run_queued: event.body = RunQueued{value()}; break;
+    case event_run_started: event.body = RunStarted{value(), 0}; break;
+    case event_run_queued: event.body = RunQueued{value(), 0}; break;
     case event_run_admitted: event.body = RunAdmitted{}; break;
     case event_effect_begun: event.body = EffectBegun{id()}; break;
     case event_effect_succeeded:
@@ -347,7 +358,7 @@ Event Decoder::event(TimePoint& previous) {
     }
     case event_timer_fired: event.body = TimerFired{id()}; break;
     case event_message_arrived: event.body = MessageArrived{value()}; break;
-    case event_cancel_requested: event.body = CancelRequested{std::string(text())}; break;
+    case event_cancel_requested: event.body = CancelRequested{std::string(text()), true}; break;
     case event_suspend_requested: event.body = SuspendRequested{}; break;
     case event_resume_requested: event.body = ResumeRequested{}; break;
     case event_retry_requested: event.body = RetryRequested{std::string(text()), {}}; break;
@@ -366,6 +377,17 @@ Event Decoder::event(TimePoint& previous) {
 void Decoder::other_event(std::uint8_t kind, Event& event) {
   if (kind == event_effect_interrupted) {
     event.body = EffectInterrupted{static_cast<EffectId>(number())};
+  } else if (kind == event_cancel_requested_by_machine) {
+    event.body = CancelRequested{std::string(text()), false};
+  } else if (kind == event_run_started_by_rules || kind == event_run_queued_by_rules) {
+    const auto rules = number();
+    if (rules == 0 || rules > UINT32_MAX) fail();
+    auto input = value();
+    if (kind == event_run_started_by_rules) {
+      event.body = RunStarted{std::move(input), static_cast<std::uint32_t>(rules)};
+    } else {
+      event.body = RunQueued{std::move(input), static_cast<std::uint32_t>(rules)};
+    }
   } else if (kind == event_approval_decided) {
     ApprovalDecided body;
     body.approval = static_cast<ApprovalId>(number());

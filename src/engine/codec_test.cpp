@@ -63,6 +63,10 @@ std::vector<Event> every_kind_of_event() {
   events.push_back({start + std::chrono::hours(24 * 366), ResumeRequested{}});
   events.push_back({start + std::chrono::hours(24 * 366), RetryRequested{"/do/0/a", {}}});
   events.push_back({start + std::chrono::hours(24 * 366), RetryRequested{"", json::Value(1)}});
+  events.push_back({start + std::chrono::hours(24 * 366), CancelRequested{"replaced", false}});
+  events.push_back({start + std::chrono::hours(24 * 366), RunStarted{json::Value("old"), 0}});
+  events.push_back({start + std::chrono::hours(24 * 366), RunQueued{json::Value("new")}});
+  events.push_back({start + std::chrono::hours(24 * 366), RunQueued{json::Value("old"), 0}});
   return events;
 }
 

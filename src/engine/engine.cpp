@@ -292,8 +292,9 @@ void Engine::view(const OrganizationId& organization, const RunId& run, bool wit
   impl_->command(run, done, [=](Shard& shard) { shard.view(organization, run, with_tasks, done); });
 }
 
-void Engine::cancel(const OrganizationId& organization, const RunId& run, std::string reason, Acknowledged done) {
-  impl_->command(run, done, [=](Shard& shard) { shard.cancel(organization, run, reason, done); });
+void Engine::cancel(const OrganizationId& organization, const RunId& run, std::string reason, Acknowledged done, CancelBy by) {
+  const CancelRequested request{std::move(reason), by == CancelBy::person};
+  impl_->command(run, done, [=](Shard& shard) { shard.cancel(organization, run, request, done); });
 }
 
 void Engine::suspend(const OrganizationId& organization, const RunId& run, Acknowledged done) {

@@ -89,7 +89,7 @@ class Shard {
   // Commands, as in engine.hpp.
   void start(RunId id, StartRequest request, Engine::Started started, Engine::Finished finished);
   void view(const OrganizationId& organization, const RunId& run, bool with_tasks, Engine::Viewed done);
-  void cancel(const OrganizationId& organization, const RunId& run, std::string reason, Engine::Acknowledged done);
+  void cancel(const OrganizationId& organization, const RunId& run, CancelRequested request, Engine::Acknowledged done);
   void suspend(const OrganizationId& organization, const RunId& run, Engine::Acknowledged done);
   void resume(const OrganizationId& organization, const RunId& run, Engine::Acknowledged done);
   void retry(const OrganizationId& organization, const RunId& run, RetryRequested request, Engine::Acknowledged done);

@@ -44,12 +44,12 @@ void Shard::command(const OrganizationId& organization, const RunId& id, Engine:
   with_run(organization, id, found, [id, done](Result<StoredRun>& stored) { done(absent(id, stored)); });
 }
 
-void Shard::cancel(const OrganizationId& organization, const RunId& id, std::string reason, Engine::Acknowledged done) {
-  const auto found = [this, id, done, reason = std::move(reason)](Run& run) {
+void Shard::cancel(const OrganizationId& organization, const RunId& id, CancelRequested request, Engine::Acknowledged done) {
+  const auto found = [this, id, done, request = std::move(request)](Run& run) {
     if (run.is_final()) return done(ended(id));
     if (!run.machine) return cancel_broken(run, done);
     run.pending.push_back({run.inputs + 1, done});
-    input(run, CancelRequested{reason});
+    input(run, request);
   };
   with_run(organization, id, found, [id, done](Result<StoredRun>& stored) { done(absent(id, stored)); });
 }

@@ -236,7 +236,9 @@ void Shard::cancel_effect(Run& run, EffectId id) {
   const auto child = found->second.child;
   forget_effect(run, id);
   if (cancel) cancel();
-  if (child) this->cancel(run.identity.organization, *child, "the run that started it does not wait for it any more", [](Result<void>) {});
+  if (!child) return;
+  const CancelRequested request{"the run that started it does not wait for it any more", false};
+  this->cancel(run.identity.organization, *child, request, [](Result<void>) {});
   launch_waiting();
 }
 

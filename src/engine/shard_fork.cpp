@@ -54,6 +54,7 @@ Result<bool> has_undone(const dsl::PlanPtr& plan, const RunInfo& info, const Mac
   while (!in.at_end()) {
     const auto event = in.event(at);
     if (in.failed()) return damaged("event");
+    PAWL_TRY_VOID(check_rules(event));
     ignored.clear();
     whole.apply(event, ignored);
   }
@@ -182,7 +183,7 @@ Result<void> Shard::take_over(Run& run, const RunIdentity& original, std::string
   Decoder in(events);
   auto at = original.created_at;
   bool has_started = false;
-  json::Value queued_input;  // a fork does not wait: it starts where the original was let in
+  RunStarted queued_start;  // a fork does not wait: it starts where the original was let in, by the rules of that one
   PAWL_TRY(plan, world_.plans.plan(original.workflow, original.version));
   Machine whole(plan, run.machine->info(), options_.machine);
   const bool is_watched = can_undo(*plan);
@@ -190,13 +191,14 @@ Result<void> Shard::take_over(Run& run, const RunIdentity& original, std::string
   while (!in.at_end() && !has_stopped(*run.machine, from)) {
     auto event = in.event(at);
     if (in.failed()) return damaged("event");
+    PAWL_TRY_VOID(check_rules(event));
     done.clear();
     if (is_watched) whole.apply(event, done);
     if (const auto* queued = std::get_if<RunQueued>(&event.body)) {
-      queued_input = queued->input;
+      queued_start = {queued->input, queued->rules};
       continue;
     }
-    if (std::holds_alternative<RunAdmitted>(event.body)) event.body = RunStarted{queued_input};
+    if (std::holds_alternative<RunAdmitted>(event.body)) event.body = queued_start;
     if (std::holds_alternative<RunStarted>(event.body) && !std::exchange(has_started, true)) take({{}, RetryRequested{from, {}}});
     take(std::move(event));
   }

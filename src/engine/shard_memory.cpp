@@ -98,6 +98,7 @@ Result<void> Shard::replay(Run& run, std::string_view events) {
   while (!in.at_end()) {
     const auto event = in.event(run.last_event);
     if (in.failed()) return damaged("event");
+    PAWL_TRY_VOID(check_rules(event));
     ignored.clear();
     run.machine->apply(event, ignored);
     for (const auto& action : ignored) {

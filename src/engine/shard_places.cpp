@@ -50,7 +50,7 @@ Result<bool> Shard::take_place(Run& run, Concurrency::Policy policy) {
   }
   for (const auto& other : decision.replaced) {
     world_.host.on_shard_of(other, [organization = run.identity.organization, other, by = run.identity.id](Shard& shard) {
-      shard.cancel(organization, other, "replaced by run " + by.to_string(), [](Result<void>) {});
+      shard.cancel(organization, other, {"replaced by run " + by.to_string(), false}, [](Result<void>) {});
     });
   }
   return decision.entry == Entry::admitted;

@@ -43,6 +43,44 @@ TEST_F(WindUpTest, W10_NoCancelBreaksItOffUnlessTheRunIsSuspended) {
   EXPECT_FALSE(bench_.retry(stuck, {}).has_error());
 }
 
+TEST_F(WindUpTest, W10_NothingButAPersonBreaksOffWhatASuspendedRunUndoes) {
+  bench_.boot();
+  const auto run = undoing(0);
+  EXPECT_FALSE(bench_.suspend(run).has_error());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(bench_.cancel(run, Engine::CancelBy::machine).has_error()) << "a newer run, a client that left";
+  EXPECT_EQ(bench_.view(run, false)->phase, Phase::suspended);
+  bench_.kill();  // and it is the same when the journal is read again
+  bench_.boot();
+  EXPECT_EQ(bench_.view(run, false)->phase, Phase::suspended);
+  EXPECT_FALSE(bench_.resume(run).has_error());
+  bench_.manual().wait_for(1);
+  bench_.manual().answer(Outcome::success(1));
+  const auto view = bench_.wait_for_end(run);
+  EXPECT_EQ(view.phase, Phase::cancelled);
+  EXPECT_EQ(view.error.find("compensation_failures"), nullptr) << json::to_text(view.error);
+}
+
+TEST_F(WindUpTest, W10_ACallerThatEndsBreaksNothingOffThatItsSuspendedCalleeUndoes) {
+  bench_.boot();
+  static_cast<void>(bench_.add("callee", "\n  - a: {call: noop, metadata: {compensate: {call: manual}}}\n  - b: {call: manual}"));
+  const auto caller = bench_.start(
+      bench_.add("caller", "\n  - r: {run: {workflow: {namespace: test, name: callee, version: '1.0.0'}}}"), {});
+  bench_.manual().wait_for(1);
+  const auto runs = bench_.list({}).runs;
+  const auto callee = std::find_if(runs.begin(), runs.end(), [&](const auto& run) { return run.id != caller; });
+  ASSERT_NE(callee, runs.end());
+  EXPECT_FALSE(bench_.cancel(callee->id).has_error());
+  bench_.manual().wait_for(2);
+  EXPECT_FALSE(bench_.suspend(callee->id).has_error());
+  EXPECT_FALSE(bench_.cancel(caller).has_error());
+  EXPECT_EQ(bench_.wait_for_end(caller).phase, Phase::cancelled);
+  EXPECT_EQ(bench_.view(callee->id, false)->phase, Phase::suspended);
+  EXPECT_FALSE(bench_.resume(callee->id).has_error());
+  bench_.manual().answer(Outcome::success(0));
+  bench_.manual().answer(Outcome::success(1));
+  EXPECT_EQ(bench_.wait_for_end(callee->id).error.find("compensation_failures"), nullptr);
+}
+
 TEST_F(WindUpTest, W10_AForkTakesNothingOverThatATryHasUndone) {
   bench_.boot();
   const auto workflow = bench_.add("tried", R"(

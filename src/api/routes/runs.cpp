@@ -111,7 +111,7 @@ void cancel_run(Context& context, Call call) {
   auto reason = fields.text("reason", 1000).value_or("cancelled through the API");
   PAWL_API_CHECK(fields.finish());
   const auto shared = std::make_shared<Call>(std::move(call));
-  context.d.engine.cancel(shared->organization, id, std::move(reason), accepted(context, shared, id));
+  context.d.engine.cancel(shared->organization, id, std::move(reason), accepted(context, shared, id), engine::Engine::CancelBy::person);
 }
 
 void suspend_run(Context& context, Call call) {

@@ -281,7 +281,10 @@ class TestBench final : public PlanSource {
     return get(seen->get_future());
   }
   [[nodiscard]] Result<void> cancel(const RunId& run) {
-    return acknowledged([&](Engine::Acknowledged done) { engine_->cancel(organization_, run, "the test wants it", std::move(done)); });
+    return cancel(run, Engine::CancelBy::person);
+  }
+  [[nodiscard]] Result<void> cancel(const RunId& run, Engine::CancelBy by) {
+    return acknowledged([&](Engine::Acknowledged done) { engine_->cancel(organization_, run, "the test wants it", std::move(done), by); });
   }
   [[nodiscard]] Result<void> suspend(const RunId& run) {
     return acknowledged([&](Engine::Acknowledged done) { engine_->suspend(organization_, run, std::move(done)); });

@@ -31,14 +31,29 @@ struct LogLine {
   std::string text;
 };
 
+// ---- the rules ----------------------------------------------------------------------------------------------------------------
+
+/// Which rules the machine follows is a number in a run's first event, and in its snapshots: replay comes to the same state only by the
+/// rules that the events were made under, so a run keeps those it began with (a fork those of what it takes over).
+///
+/// A change of the machine that makes any journal replay to another state, or to other actions, is a change of the rules:
+/// - `kRules` goes up by one, with a line beside it (rules.cpp) that says what is different;
+/// - the old way stays: `if (rules >= N) { new way } else { old way }` (`Core::rules`), until no run of before can be there any more;
+/// - `PAWL_RECORD_JOURNALS=1 pawl_engine_test --gtest_filter='GoldenJournal.*'` records journals under the new number
+///   (tests/journals); those of before are not touched, and must still replay to the state that they were recorded with.
+/// What only adds (a new kind of task, a refusal before anything is journaled) is none. Journals without a number are those of rules 0.
+extern const std::uint32_t kRules;  // not here: half of the program would be compiled again for each new number
+
 // ---- events -------------------------------------------------------------------------------------------------------------------
 
 struct RunStarted {
   json::Value input;
+  std::uint32_t rules = kRules;
 };
 /// Instead of `RunStarted`, of a run that has to wait for a place (engine/concurrency.hpp): it stays `pending` until it is let in.
 struct RunQueued {
   json::Value input;
+  std::uint32_t rules = kRules;
 };
 struct RunAdmitted {};
 /// A `once` effect is about to begin: journaled before it does. Found without an end after a crash, the step's outcome is unknown.
@@ -75,6 +90,9 @@ struct MessageArrived {
 };
 struct CancelRequested {
   std::string reason;
+  /// Whoever suspends a run that winds up and cancels it then breaks its compensations off. What is cancelled because something else has
+  /// happened (a newer run, a client that has gone, the end of the run that waits for it) never does that.
+  bool by_person = true;
 };
 struct SuspendRequested {};
 struct ResumeRequested {};

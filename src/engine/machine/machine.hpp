@@ -69,8 +69,8 @@ class Machine {
   Machine& operator=(Machine&&) noexcept;
   ~Machine();
 
-  /// The first event is `RunStarted`, or `RunQueued` and later `RunAdmitted`. Events after a final phase (except `RetryRequested`) and
-  /// answers nobody waits for are ignored.
+  /// The first event is `RunStarted`, or `RunQueued` and later `RunAdmitted`. Events after a final phase (except `RetryRequested`),
+  /// answers nobody waits for, and a start under rules that this program does not know (`check_rules`) are ignored.
   void apply(const Event& event, std::vector<Action>& actions);
 
   /// `apply` in slices, for a thread that has others to serve: asked after each transition whether to stop.
@@ -128,6 +128,10 @@ class Machine {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Whether this program has the rules that a run's events were made under: to be asked of each event that is read back, before it is
+/// applied. Error `run.newer_rules`; so does `Machine::restore`.
+[[nodiscard]] Result<void> check_rules(const Event& event);
 
 /// Where a step stands: the task's reference; of a turn or a tool call of an agent the very one, `/do/2/agent/turn/3/tool/0`.
 [[nodiscard]] std::string step_reference(const dsl::Plan& plan, dsl::TaskIndex task, std::span<const std::uint32_t> iteration);

@@ -132,16 +132,21 @@ void Core::announce() {
 
 void Core::handle(const RunStarted& event) {
   if (phase != Phase::pending || root != kNone) return;
+  rules = event.rules;
+  if (rules > kRules) return;
   input = event.input.is_null() ? json::Value::object() : event.input;
   started_at = now;
   begin_run();
 }
 
 void Core::handle(const RunQueued& event) {
-  if (phase == Phase::pending && root == kNone) input = event.input.is_null() ? json::Value::object() : event.input;
+  if (phase != Phase::pending || root != kNone) return;
+  rules = event.rules;
+  if (rules > kRules) return;
+  input = event.input.is_null() ? json::Value::object() : event.input;
 }
 
-void Core::handle(const RunAdmitted& /*event*/) { handle(RunStarted{input}); }
+void Core::handle(const RunAdmitted& /*event*/) { handle(RunStarted{input, rules}); }
 
 void Core::handle(const EffectBegun& event) {
   const auto found = effects.find(event.effect);

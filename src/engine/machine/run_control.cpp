@@ -28,7 +28,7 @@ void Core::handle(const CancelRequested& event) {
     remember_where();
     return end_main(Phase::cancelled, std::move(problem));
   }
-  if (!suspended) return;  // it is ending already, and whoever asks may not know
+  if (!suspended || !event.by_person) return;  // it is ending already, and whoever asks may not know
   remember_where();
   break_off(std::move(problem));
 }

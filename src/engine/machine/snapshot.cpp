@@ -304,6 +304,7 @@ void describe(Archive& archive, WindUp& wind_up) {
 
 template <class Archive>
 void describe(Archive& archive, Core& core) {
+  archive("rules", core.rules);
   archive("phase", core.phase);
   archive("suspended", core.suspended);
   archive("input", core.input);
@@ -508,6 +509,10 @@ Result<void> Core::restore(const json::Value& snapshot) {
     return Error(ErrorClass::internal, "run.snapshot", fmt::format("The run's snapshot cannot be used: {}.", why));
   };
   if (!snapshot.is_object() || !(snapshot.get("version") == json::Value(kSnapshotVersion))) return damaged("unknown version");
+  // First of all: what else is in it may be new as well.
+  if (const auto& written = snapshot.get("rules"); written.is_integer() && written.as_integer() > std::int64_t{kRules}) {
+    return newer_rules(static_cast<std::uint64_t>(written.as_integer()));
+  }
   Reader reader(snapshot);
   describe(reader, *this);
   if (!reader.ok() || !Reader::decode(snapshot.get("queue"), queue)) return damaged("a member has the wrong type");

@@ -5,7 +5,7 @@
 // - Each compensation and `finally` is a tree of activations of its own, one after the other, with a list as its root.
 // - A compensation that fails is noted in its `Finished`, and the next one runs. The run's error names those that failed.
 // - `finally` that fails makes the run fault; the error of the main part is its `cause`.
-// - A cancel while the run winds up changes nothing, unless the run is suspended: that breaks off what is going on.
+// - A cancel while the run winds up changes nothing, unless the run is suspended and a person cancels it: that breaks off what is going on.
 // - `try` with `metadata.compensate: true` undoes what a failed attempt had finished by the same means, below itself (try_task.cpp).
 // - A compensation that has begun goes on to its end, whatever happens around it: where a limit of time, a fault or a cancel takes away the
 //   `try`, it is set adrift, and whoever would undo the same task next takes it back: a `try` further out, or the run, which does not end

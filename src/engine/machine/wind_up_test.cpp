@@ -379,6 +379,8 @@ TEST(Compensation, W10_NoCancelBreaksItOffButOfASuspendedRunAndARetryGoesOn) {
     EXPECT_EQ(run.phase(), Phase::running);
   }
   run.apply(SuspendRequested{});
+  run.apply(CancelRequested{"a newer run", false});
+  EXPECT_EQ(run.phase(), Phase::suspended) << "nobody asked for that by hand";
   run.apply(CancelRequested{"stop"});
   EXPECT_EQ(run.phase(), Phase::cancelled);
   EXPECT_EQ(run.error("detail"), "stop");

@@ -48,6 +48,7 @@ class Core {
   const dsl::PlanPtr plan;
   RunInfo info;
   MachineLimits limits;
+  std::uint32_t rules = 0;  // event.hpp
   Phase phase = Phase::pending;
   bool suspended = false;
   json::Value input;           // raw, of the workflow
@@ -394,6 +395,9 @@ inline constexpr std::uint64_t kMaxUndoableBytes = 256U << 20U;
 
 /// What people are to judge must be something that a person can look at; and it lies in the inbox once more.
 inline constexpr std::size_t kMaxApprovalData = 256U << 10U;
+
+/// Error `run.newer_rules`.
+[[nodiscard]] Error newer_rules(std::uint64_t rules);
 
 /// Error objects of kind `expression` and `validation` (status 400). `source`: the expression's text, may be empty; `what`: "input",
 /// "output" ...

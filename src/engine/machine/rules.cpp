@@ -1,0 +1,31 @@
+// Which rules there are; event.hpp says what that means.
+#include <fmt/format.h>
+
+#include "engine/machine/detail/core.hpp"
+
+namespace pawl::engine {
+
+// 0  what wrote no number: everything before there was one
+// 1  the same, with the number
+const std::uint32_t kRules = 1;
+
+namespace detail {
+
+Error newer_rules(std::uint64_t rules) {
+  return {ErrorClass::conflict, "run.newer_rules",
+          fmt::format("The run follows rules {} of the engine, and this program knows them up to {}: a newer version has begun it, and that "
+                      "one or a later one can go on with it.",
+                      rules, kRules)};
+}
+
+}  // namespace detail
+
+Result<void> check_rules(const Event& event) {
+  std::uint32_t rules = 0;
+  if (const auto* started = std::get_if<RunStarted>(&event.body)) rules = started->rules;
+  if (const auto* queued = std::get_if<RunQueued>(&event.body)) rules = queued->rules;
+  if (rules > kRules) return detail::newer_rules(rules);
+  return {};
+}
+
+}  // namespace pawl::engine
