@@ -114,19 +114,9 @@ TEST(AgentCrash, A2_AfterEveryEventOfTenTurnsNothingFinishedIsRepeatedAndTheTran
   };
   for (std::size_t crash = 1; crash < events.size(); ++crash) {
     SCOPED_TRACE(crash);
-    // Replayed from the journal, and, every other time, from a snapshot half way.
-    Machine machine(plan, testing::test_info());
     Ledger known;
-    for (std::size_t i = 0; i < crash; ++i) {
-      settle(machine, known, events[i].body);
-      actions.clear();
-      machine.apply(events[i], actions);
-      if (crash % 2 == 0 && i == crash / 2) {
-        auto restored = Machine::restore(plan, testing::test_info(), parsed(json::to_text(machine.snapshot())));
-        ASSERT_TRUE(restored.has_value());
-        machine = std::move(restored).value();
-      }
-    }
+    auto machine = testing::crashed(plan, events, crash,
+                                    [&known](const Machine& whose, const Event& event) { settle(whose, known, event.body); });
     std::vector<Event> rest;
     go_on(machine, now, known, rest, 0);
     ASSERT_EQ(machine.phase(), Phase::completed);

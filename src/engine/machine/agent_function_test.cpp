@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/machine/detail/test_model.hpp"
 #include "engine/machine/detail/test_run.hpp"
 
 namespace pawl::engine {
@@ -9,7 +10,6 @@ namespace {
 
 using json::Value;
 using ::testing::HasSubstr;
-using testing::parsed;
 using testing::TestRun;
 
 /// `find` looks something up and adds to it; `tell` sends.
@@ -40,18 +40,10 @@ do:
 }
 
 std::string asks(std::string_view name, std::string_view arguments) {
-  auto call = Value::object({{"id", "c"}, {"name", name}, {"arguments", parsed(std::string(arguments).c_str())}});
-  auto reply = Value::object({{"content", nullptr}, {"finish_reason", "tool_calls"}, {"model", "m"}, {"cost", 0}});
-  reply.set("tool_calls", Value::array({std::move(call)}));
-  reply.set("usage", Value::object({{"input_tokens", 1}, {"output_tokens", 1}}));
-  return json::to_text(reply);
+  return testing::asks(R"([{"name": ")" + std::string(name) + R"(", "arguments": )" + std::string(arguments) + "}]", 1, 1);
 }
 
-std::string says(std::string_view text) {
-  auto reply = Value::object({{"content", text}, {"tool_calls", Value::array()}, {"finish_reason", "stop"}, {"model", "m"}, {"cost", 0}});
-  reply.set("usage", Value::object({{"input_tokens", 1}, {"output_tokens", 1}}));
-  return json::to_text(reply);
-}
+std::string says(std::string_view text) { return testing::says(text, 1, 1); }
 
 Findings findings_of(std::string_view tools) {
   const auto text = "document: {dsl: '1.0.3', namespace: tests, name: machine, version: '1.0.0'}" + agent(tools);

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "engine/machine/detail/test_model.hpp"
 #include "engine/machine/detail/test_run.hpp"
 
 namespace pawl::engine {
@@ -18,9 +19,7 @@ std::string agent(std::string_view memory, std::string_view more = "") {
 }
 
 Value reply(std::string_view text, int input_tokens = 100, int output_tokens = 10) {
-  auto value =
-      Value::object({{"content", text}, {"tool_calls", Value::array()}, {"finish_reason", "stop"}, {"model", "m-1"}, {"cost", 0.25}});
-  value.set("usage", Value::object({{"input_tokens", input_tokens}, {"output_tokens", output_tokens}}));
+  auto value = testing::reply(text, input_tokens, output_tokens);
   value.set("raw", Value::object({{"signature", "only m-1 understands"}}));
   return value;
 }

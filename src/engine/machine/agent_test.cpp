@@ -1,12 +1,15 @@
 #include <gtest/gtest.h>
 
+#include "engine/machine/detail/test_model.hpp"
 #include "engine/machine/detail/test_run.hpp"
 
 namespace pawl::engine {
 namespace {
 
 using json::Value;
+using testing::asks;
 using testing::parsed;
+using testing::says;
 using testing::TestRun;
 
 constexpr const char* kTools = "tools: [{function: add}, {function: look-up}, {function: send}]";
@@ -17,27 +20,6 @@ std::string agent(std::string_view more = {}, std::string_view tools = kTools) {
   text += tools;
   if (!more.empty()) text += ", " + std::string(more);
   return text + "}}}]";
-}
-
-/// A reply of the model that asks for tools: `{"name": ..., "arguments": ...}` each.
-std::string asks(std::string_view calls, int input_tokens = 100, int output_tokens = 10) {
-  auto list = Value::array();
-  const auto wanted = parsed(calls);
-  for (auto call : wanted.items()) {
-    call.set("id", "c" + std::to_string(list.size()));
-    list.push_back(std::move(call));
-  }
-  auto reply = Value::object({{"content", nullptr}, {"finish_reason", "tool_calls"}, {"model", "m-1"}, {"cost", 0.25}});
-  reply.set("tool_calls", std::move(list));
-  reply.set("usage", Value::object({{"input_tokens", input_tokens}, {"output_tokens", output_tokens}}));
-  return json::to_text(reply);
-}
-
-std::string says(std::string_view text, int input_tokens = 100, int output_tokens = 10) {
-  auto reply =
-      Value::object({{"content", text}, {"tool_calls", Value::array()}, {"finish_reason", "stop"}, {"model", "m-1"}, {"cost", 0.25}});
-  reply.set("usage", Value::object({{"input_tokens", input_tokens}, {"output_tokens", output_tokens}}));
-  return json::to_text(reply);
 }
 
 constexpr const char* kQuestion = R"({"question": "How much?"})";

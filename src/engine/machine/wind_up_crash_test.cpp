@@ -11,7 +11,6 @@ namespace {
 
 using json::Value;
 using testing::booking;
-using testing::parsed;
 using testing::TestRun;
 using testing::with_finally;
 
@@ -59,23 +58,15 @@ TEST(WindUpCrash, W10_AfterEveryEventNothingFinishedIsRepeatedAndTheEndIsTheSame
   ASSERT_GT(events.size(), 18U);
   for (std::size_t crash = 1; crash < events.size(); ++crash) {
     SCOPED_TRACE(crash);
-    Machine machine(plan, testing::test_info());
     std::map<std::string, int> known;
-    for (std::size_t i = 0; i < crash; ++i) {
-      for (const auto& effect : machine.pending_effects()) {
-        const auto* ok = std::get_if<EffectSucceeded>(&events[i].body);
-        const auto* bad = std::get_if<EffectFailed>(&events[i].body);
+    auto machine = testing::crashed(plan, events, crash, [&known](const Machine& whose, const Event& event) {
+      for (const auto& effect : whose.pending_effects()) {
+        const auto* ok = std::get_if<EffectSucceeded>(&event.body);
+        const auto* bad = std::get_if<EffectFailed>(&event.body);
         if ((ok != nullptr && ok->effect == effect.effect) || (bad != nullptr && bad->effect == effect.effect))
-          ++known[idempotency_key(machine.info().id, effect.step)];
+          ++known[idempotency_key(whose.info().id, effect.step)];
       }
-      actions.clear();
-      machine.apply(events[i], actions);
-      if (crash % 2 == 0 && i == crash / 2) {
-        auto restored = Machine::restore(plan, testing::test_info(), parsed(json::to_text(machine.snapshot())));
-        ASSERT_TRUE(restored.has_value());
-        machine = std::move(restored).value();
-      }
-    }
+    });
     std::vector<Event> rest;
     go_on(machine, known, rest);
     EXPECT_EQ(known, ledger) << "the same steps, each of them once";

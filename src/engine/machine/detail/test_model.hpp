@@ -34,4 +34,11 @@ inline json::Value reply_with_calls(std::string_view calls, int input_tokens = 1
   return value;
 }
 
+inline std::string says(std::string_view text, int input_tokens = 100, int output_tokens = 10) {
+  return json::to_text(reply(text, input_tokens, output_tokens));
+}
+inline std::string asks(std::string_view calls, int input_tokens = 100, int output_tokens = 10) {
+  return json::to_text(reply_with_calls(calls, input_tokens, output_tokens));
+}
+
 }  // namespace pawl::engine::testing

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -237,5 +238,23 @@ class TestRun {
   std::set<std::string> keys_;
   int messages_ = 0;
 };
+
+/// What is left after a crash: a machine that knows the first `crash` events, every other time by way of a snapshot half way. `before` sees each
+/// event with the machine that it comes to.
+inline Machine crashed(const dsl::PlanPtr& plan, const std::vector<Event>& events, std::size_t crash,
+                       const std::function<void(const Machine&, const Event&)>& before) {
+  Machine machine(plan, test_info());
+  std::vector<Action> ignored;
+  for (std::size_t i = 0; i < crash; ++i) {
+    before(machine, events[i]);
+    ignored.clear();
+    machine.apply(events[i], ignored);
+    if (crash % 2 != 0 || i != crash / 2) continue;
+    auto restored = Machine::restore(plan, test_info(), parsed(json::to_text(machine.snapshot())));
+    EXPECT_TRUE(restored.has_value());
+    if (restored.has_value()) machine = std::move(restored).value();
+  }
+  return machine;
+}
 
 }  // namespace pawl::engine::testing
