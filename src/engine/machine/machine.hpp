@@ -143,6 +143,8 @@ class Machine {
 [[nodiscard]] json::Value make_error(std::string_view kind, int status, std::string_view title, std::string_view detail);
 /// What a step faults with that may have taken effect and may not be repeated.
 [[nodiscard]] json::Value unknown_outcome();
+/// How the message of an agent's transcript begins that stands for older ones (`memory.summary`).
+inline constexpr std::string_view kSummedUp = "Summary of the conversation so far:\n";
 /// The function whose calls ask people instead of touching the outside.
 inline constexpr std::string_view kApproval = "approval";
 /// `a` and `b` name the same error type.
