@@ -119,7 +119,8 @@ void People::cancel_runs(const OrganizationId& organization) {
     if (page.has_error()) return log(Level::error, "cannot cancel the runs of a deleted organization: " + page.error().message);
     for (const auto& run : page->runs) {
       // As by hand: nobody is left who could resume what is suspended.
-      d_.engine.cancel(organization, run.id, "The organization was deleted.", [](const Result<void>&) {}, engine::Engine::CancelBy::person);
+      d_.engine.cancel(
+          organization, run.id, "The organization was deleted.", [](const Result<void>&) {}, engine::Engine::CancelBy::person);
     }
     more = page->next.has_value();
     filter.before = page->next;

@@ -173,8 +173,7 @@ class Engine {
   using Acknowledged = std::function<void(Result<void>)>;
   /// A cancel that nobody asked for by hand (what replaces a run, a client that has gone) does not break off what a suspended run undoes.
   enum class CancelBy : std::uint8_t { machine, person };
-  void cancel(const OrganizationId& organization, const RunId& run, std::string reason, Acknowledged done,
-              CancelBy by = CancelBy::machine);
+  void cancel(const OrganizationId& organization, const RunId& run, std::string reason, Acknowledged done, CancelBy by = CancelBy::machine);
   void suspend(const OrganizationId& organization, const RunId& run, Acknowledged done);
   void resume(const OrganizationId& organization, const RunId& run, Acknowledged done);
   /// Of a faulted (or cancelled) run. Error `run.not_retryable` in another phase, `run.unknown_task`.

@@ -73,7 +73,7 @@ RunInfo info() {
 struct Kind {
   const char* name;
   const char* document;
-  bool waits = false;    ///< for a place, before it starts
+  bool waits = false;  ///< for a place, before it starts
   bool suspends = false;
   std::size_t cancel_at = SIZE_MAX;  ///< after so many events
   bool hurries = false;              ///< a limit of time runs out while something is undone
@@ -197,7 +197,8 @@ Value model_reply(const StartEffect& effect) {
 
 decltype(Event::body) answer(const Machine& machine, const StartEffect& effect) {
   const auto& name = machine.plan().task(effect.step.task).name;
-  const bool fails = effect.function == "charge" || (name == "shaky" && effect.step.attempt < 3) || (name == "inner" && effect.step.attempt == 1);
+  const bool fails =
+      effect.function == "charge" || (name == "shaky" && effect.step.attempt < 3) || (name == "inner" && effect.step.attempt == 1);
   if (fails) return EffectFailed{effect.effect, make_error("communication", 503, "Down", name), {}};
   if (effect.function == "llm") return EffectSucceeded{effect.effect, model_reply(effect), {}};
   return EffectSucceeded{effect.effect, Value(name + std::to_string(effect.effect)), {{kStart, "info", "called " + name}}};
@@ -293,10 +294,8 @@ Value end_of(const Machine& machine) {
             json::to_text(record.output) + json::to_text(record.error);
     records.push_back(std::move(line));
   }
-  return Value::object({{"phase", to_text(machine.phase())},
-                        {"output", machine.output()},
-                        {"error", machine.error()},
-                        {"records", std::move(records)}});
+  return Value::object(
+      {{"phase", to_text(machine.phase())}, {"output", machine.output()}, {"error", machine.error()}, {"records", std::move(records)}});
 }
 
 std::string to_hex(std::string_view bytes) {
@@ -517,7 +516,7 @@ TEST(Rules, W7_ARunOfANewerVersionStandsStillUntilThatVersionIsBack) {
       ASSERT_FALSE(bench.database()
                        .write_and_wait([&](storage::Transaction& transaction) {
                          return transaction.queue("update open_runs set beginning = $2 where id = $1",
-                                                    {run, storage::Parameter::blob(encode_beginning(read->trigger, events))});
+                                                  {run, storage::Parameter::blob(encode_beginning(read->trigger, events))});
                        })
                        .has_error());
     });

@@ -63,8 +63,8 @@ TEST_F(WindUpTest, W10_NothingButAPersonBreaksOffWhatASuspendedRunUndoes) {
 TEST_F(WindUpTest, W10_ACallerThatEndsBreaksNothingOffThatItsSuspendedCalleeUndoes) {
   bench_.boot();
   static_cast<void>(bench_.add("callee", "\n  - a: {call: noop, metadata: {compensate: {call: manual}}}\n  - b: {call: manual}"));
-  const auto caller = bench_.start(
-      bench_.add("caller", "\n  - r: {run: {workflow: {namespace: test, name: callee, version: '1.0.0'}}}"), {});
+  const auto caller =
+      bench_.start(bench_.add("caller", "\n  - r: {run: {workflow: {namespace: test, name: callee, version: '1.0.0'}}}"), {});
   bench_.manual().wait_for(1);
   const auto runs = bench_.list({}).runs;
   const auto callee = std::find_if(runs.begin(), runs.end(), [&](const auto& run) { return run.id != caller; });

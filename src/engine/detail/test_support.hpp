@@ -280,9 +280,7 @@ class TestBench final : public PlanSource {
     engine_->owner(run, [seen](Result<OrganizationId> owner) { seen->set_value(std::move(owner)); });
     return get(seen->get_future());
   }
-  [[nodiscard]] Result<void> cancel(const RunId& run) {
-    return cancel(run, Engine::CancelBy::person);
-  }
+  [[nodiscard]] Result<void> cancel(const RunId& run) { return cancel(run, Engine::CancelBy::person); }
   [[nodiscard]] Result<void> cancel(const RunId& run, Engine::CancelBy by) {
     return acknowledged([&](Engine::Acknowledged done) { engine_->cancel(organization_, run, "the test wants it", std::move(done), by); });
   }

@@ -115,8 +115,8 @@ TEST(AgentCrash, A2_AfterEveryEventOfTenTurnsNothingFinishedIsRepeatedAndTheTran
   for (std::size_t crash = 1; crash < events.size(); ++crash) {
     SCOPED_TRACE(crash);
     Ledger known;
-    auto machine = testing::crashed(plan, events, crash,
-                                    [&known](const Machine& whose, const Event& event) { settle(whose, known, event.body); });
+    auto machine =
+        testing::crashed(plan, events, crash, [&known](const Machine& whose, const Event& event) { settle(whose, known, event.body); });
     std::vector<Event> rest;
     go_on(machine, now, known, rest, 0);
     ASSERT_EQ(machine.phase(), Phase::completed);

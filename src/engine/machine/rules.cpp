@@ -12,10 +12,11 @@ const std::uint32_t kRules = 1;
 namespace detail {
 
 Error newer_rules(std::uint64_t rules) {
-  return {ErrorClass::conflict, "run.newer_rules",
-          fmt::format("The run follows rules {} of the engine, and this program knows them up to {}: a newer version has begun it, and that "
-                      "one or a later one can go on with it.",
-                      rules, kRules)};
+  return {
+      ErrorClass::conflict, "run.newer_rules",
+      fmt::format("The run follows rules {} of the engine, and this program knows them up to {}: a newer version has begun it, and that "
+                  "one or a later one can go on with it.",
+                  rules, kRules)};
 }
 
 }  // namespace detail

@@ -239,8 +239,8 @@ class TestRun {
   int messages_ = 0;
 };
 
-/// What is left after a crash: a machine that knows the first `crash` events, every other time by way of a snapshot half way. `before` sees each
-/// event with the machine that it comes to.
+/// What is left after a crash: a machine that knows the first `crash` events, every other time by way of a snapshot half way. `before` sees
+/// each event with the machine that it comes to.
 inline Machine crashed(const dsl::PlanPtr& plan, const std::vector<Event>& events, std::size_t crash,
                        const std::function<void(const Machine&, const Event&)>& before) {
   Machine machine(plan, test_info());
