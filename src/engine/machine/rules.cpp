@@ -7,7 +7,9 @@ namespace pawl::engine {
 
 // 0  what wrote no number: everything before there was one
 // 1  the same, with the number
-const std::uint32_t kRules = 1;
+// 2  a run that would complete faults where something was not undone of which no error told the workflow; errors of runs with nothing left
+//    to undo name what was not undone, too
+const std::uint32_t kRules = 2;
 
 namespace detail {
 

@@ -283,6 +283,7 @@ void describe(Archive& archive, Finished& entry) {
   archive("variables", entry.variables);
   archive("error", entry.error);
   archive("bytes", entry.bytes);
+  archive("untold", entry.is_untold);
 }
 
 template <class Archive>

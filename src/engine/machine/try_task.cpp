@@ -73,6 +73,9 @@ void Core::undo_attempt(Activation& act, const dsl::TryTask& body) {
   }
   auto problem = std::exchange(act.extra, {});
   if (auto failures = undo_failures(&act); !failures.empty()) problem.set("compensation_failures", std::move(failures));
+  for (auto& entry : wind_up.finished) {
+    if (lies_in(entry, act)) entry.is_untold = false;
+  }
   deal_with(act, body, std::move(problem));
 }
 

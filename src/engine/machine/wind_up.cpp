@@ -4,6 +4,8 @@
 //
 // - Each compensation and `finally` is a tree of activations of its own, one after the other, with a list as its root.
 // - A compensation that fails is noted in its `Finished`, and the next one runs. The run's error names those that failed.
+// - A run that would complete faults where a compensation has failed of which no error told the workflow: one that had been cut loose from
+//   its `try`. A retry runs it again, and then the run has completed (rules 2; before, nothing told of it).
 // - `finally` that fails makes the run fault; the error of the main part is its `cause`.
 // - A cancel while the run winds up changes nothing, unless the run is suspended and a person cancels it: that breaks off what is going on.
 // - `try` with `metadata.compensate: true` undoes what a failed attempt had finished by the same means, below itself (try_task.cpp).
@@ -84,7 +86,11 @@ void Core::end_main(Phase ending, json::Value problem) {
   // What a `try` has begun to undo, and does not wait for any more, is awaited also by a run that completes.
   const auto is_left = [&](const Finished& entry) { return is_open(entry) && (ending != Phase::completed || entry.attempt > 0); };
   const bool undoes = std::any_of(wind_up.finished.begin(), wind_up.finished.end(), is_left);
-  if (!has_begun || (!undoes && plan->finally.tasks.empty())) {
+  const auto is_to_tell = [&](const Finished& entry) {
+    return ending == Phase::completed ? entry.is_untold : entry.status == Status::failed;
+  };
+  const bool tells = rules >= 2 && std::any_of(wind_up.finished.begin(), wind_up.finished.end(), is_to_tell);
+  if (!has_begun || (!undoes && !tells && plan->finally.tasks.empty())) {
     output = std::exchange(wind_up.output, {});
     error = std::move(problem);
     return close(ending);
@@ -176,6 +182,7 @@ void Core::undone(std::uint32_t number, json::Value problem) {
   auto& entry = wind_up.finished[number];
   entry.status = problem.is_null() ? Status::undone : Status::failed;
   entry.error = std::move(problem);
+  entry.is_untold = rules >= 2 && entry.status == Status::failed;  // until the `try` that waits for it tells
   if (entry.status == Status::failed) return;
   wind_up.bytes -= std::exchange(entry.bytes, 0);
   entry.input = {};
@@ -226,15 +233,14 @@ void Core::break_off(json::Value problem) {
 /// `problem`: of winding up.
 void Core::finish(Phase last, json::Value problem) {
   error = wind_up.error;
-  auto failures = undo_failures(nullptr);
-  if (!failures.empty() && error.is_object()) {
-    std::string names;
-    for (const auto& failure : failures.items()) fmt::format_to(std::back_inserter(names), " {}", failure.get("task").as_string());
-    const auto& detail = error.get("detail");
-    error.set("detail",
-              fmt::format("{}{}Not undone:{}", detail.is_string() ? detail.as_string() : "", detail.is_string() ? " " : "", names));
-    error.set("compensation_failures", std::move(failures));
+  if (hides_failures()) {
+    error = make_error("runtime", 500, "Not undone",
+                       "The run's main part completed, but something that it was to undo meanwhile was not undone.");
+    error.set("instance", undo_failures(nullptr).at(0).get("task"));
+    if (last == Phase::completed) last = Phase::faulted;
+    wind_up.undid = true;  // so a retry undoes what is left, and repeats nothing of the main part
   }
+  tell_failures();
   if (!problem.is_null()) {
     if (!error.is_null()) problem.set("cause", std::move(error));
     error = std::move(problem);
@@ -247,11 +253,34 @@ void Core::finish(Phase last, json::Value problem) {
   close(last);
 }
 
+/// It would complete though a compensation has failed of which nobody knows.
+bool Core::hides_failures() const {
+  return wind_up.ending == Phase::completed &&
+         std::any_of(wind_up.finished.begin(), wind_up.finished.end(), [](const auto& entry) { return entry.is_untold; });
+}
+
+/// The workflow knows that it could not be undone, and has completed all the same.
+bool Core::is_settled(const Finished& entry) const {
+  return rules >= 2 && wind_up.ending == Phase::completed && entry.status == Status::failed && !entry.is_untold;
+}
+
+/// In the run's error, where it has one.
+void Core::tell_failures() {
+  auto failures = undo_failures(nullptr);
+  if (failures.empty() || !error.is_object()) return;
+  std::string names;
+  for (const auto& failure : failures.items()) fmt::format_to(std::back_inserter(names), " {}", failure.get("task").as_string());
+  const auto& detail = error.get("detail");
+  error.set("detail", fmt::format("{}{}Not undone:{}", detail.is_string() ? detail.as_string() : "", detail.is_string() ? " " : "", names));
+  error.set("compensation_failures", std::move(failures));
+}
+
 /// Of compensations that failed: of the whole run, or of those within a `try`.
 json::Value Core::undo_failures(const Activation* within) const {
   auto failures = json::Value::array();
   for (const auto& entry : wind_up.finished) {
     if (entry.status != Status::failed || (within != nullptr && !lies_in(entry, *within))) continue;
+    if (within == nullptr && is_settled(entry)) continue;
     auto failure = json::Value::object({{"task", plan->task(entry.task).reference}, {"error", entry.error}});
     if (!entry.iteration.empty()) {
       auto rounds = json::Value::array();
@@ -290,8 +319,9 @@ Result<void> Core::check_undo_again(const RetryRequested& request) const {
 /// A retry of what could not be undone. `finally` does not run again where it had.
 void Core::undo_again() {
   for (auto& entry : wind_up.finished) {
-    if (entry.status != Status::failed) continue;
+    if (entry.status != Status::failed || is_settled(entry)) continue;
     entry.status = Status::done;
+    entry.is_untold = false;
     entry.error = {};
   }
   error = {};

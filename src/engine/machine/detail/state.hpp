@@ -213,6 +213,7 @@ struct Finished {
   std::vector<std::uint32_t> iteration;
   std::uint32_t attempt = 0;  ///< highest number that undoing it has used; 0: that has not begun
   std::uint64_t bytes = 0;    ///< about what is kept here
+  bool is_untold = false;     ///< failed, and no error that the workflow can catch has told of it
   TimePoint started_at{};
   json::Value input;
   json::Value output;
