@@ -222,13 +222,34 @@ class A2a(unittest.TestCase):
 
     def test_what_is_wrong_is_said(self):
         self.assertEqual(self.code("SendMessage", self.message("x", "hidden")), -32602)
-        self.assertEqual(self.code("SendMessage", {"message": {"parts": [{"text": "x"}]}}), -32602, "there are several skills")
+        error = self.ask("SendMessage", {"message": {"parts": [{"text": "x"}]}})["error"]
+        self.assertEqual((error["code"], error["data"][0]["reason"]), (-32602, "SKILL_REQUIRED"), "there are several skills")
+        self.assertEqual(set(error["data"][0]["metadata"]["skills"].split(", ")), {"greet", "patient", "broken"})
         self.assertEqual(self.code("SendMessage", {"message": {"parts": [{"raw": "AA=="}], "metadata": {"skillId": "greet"}}}), -32005)
         self.assertEqual(self.code("SendMessage", {}), -32602)
         self.assertEqual(self.code("GetTask", {"id": "unknown"}), -32001)
         self.assertEqual(self.code("Nothing"), -32601)
         self.assertEqual(self.code("GetTask", {"id": "x"}, {"A2A-Version": "0.3"}), -32009)
         self.assertEqual(self.server.request("POST", "/a2a", "{")[1]["error"]["code"], -32700)
+
+    def test_a_page_of_skills_is_named_and_a_new_one_is_there_at_once(self):
+        """However many skills an organization has, who names none is told twenty of them and how many there are; one that was asked for
+        before it was made is found as soon as it is, though names that are not there are kept for some seconds."""
+        person = Person(self.server, "skilled@example.org")
+        own = {"Authorization": f"Bearer {person.access_token}"}
+        self.assertIn("offers no skills", self.ask("SendMessage", {"message": {"parts": [{"text": "x"}]}}, own)["error"]["message"])
+        for number in range(25):
+            self.assertEqual(self.code("SendMessage", self.message("x", f"skill-{number}"), own), -32602, "not there yet")
+            definition = GREET.replace("name: greet", f"name: skill-{number}")
+            self.assertEqual(person.call("POST", "/api/workflows", {"definition": definition})[0], 201)
+            sent = self.ask("SendMessage", self.message("Ada", f"skill-{number}"), own)
+            self.assertEqual(sent["result"]["task"]["status"]["state"], "TASK_STATE_COMPLETED", sent)
+        for params in ({"message": {"parts": [{"text": "x"}]}}, self.message("x", "skill-25")):
+            error = self.ask("SendMessage", params, own)["error"]
+            told = error["data"][0]["metadata"]
+            self.assertEqual((len(told["skills"].split(", ")), told["total"]), (20, "25"))
+            self.assertIn("and 5 more", error["message"])
+            self.assertNotIn("greet,", error["message"], "of another organization")
 
     # proves: P2
     def test_tasks_and_skills_are_the_organizations_own(self):

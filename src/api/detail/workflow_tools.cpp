@@ -9,6 +9,8 @@ namespace {
 constexpr std::uint32_t kPage = 200;
 constexpr std::size_t kIdCharacters = 8;
 constexpr std::size_t kMostOrganizations = 1000;
+/// What a listing has left out counts for so long: a workflow that did not compile then may do so now, and no change tells that.
+constexpr Millis kLeftOutFor{5'000};
 
 /// `document.metadata.mcp.name`, else the document's.
 std::string wished_name(const dsl::Plan& plan) {
@@ -40,12 +42,20 @@ mcp::Tool tool_of(const NamedWorkflow& named) {
   return tool;
 }
 
+Error unknown_tool() { return {ErrorClass::not_found, "mcp.unknown_tool", "There is no tool of this name."}; }
+
+/// Also of what is not there.
+ToolNames::ListingPtr fresh_listing(Context& context, const OrganizationId& organization) {
+  auto listing = context.tool_names->find(organization, context.d.catalog.changes());
+  return listing != nullptr && context.d.clock.now() < listing->at + kLeftOutFor ? listing : nullptr;
+}
+
 /// Where it still is what the listing saw.
 catalog::ExecutablePtr known_workflow(Context& context, const OrganizationId& organization, std::string_view name) {
-  const auto names = context.tool_names->find(organization, context.d.catalog.changes());
-  if (names == nullptr) return nullptr;
-  const auto found = names->find(name);
-  if (found == names->end()) return nullptr;
+  const auto listing = context.tool_names->find(organization, context.d.catalog.changes());
+  if (listing == nullptr) return nullptr;
+  const auto found = listing->names.find(name);
+  if (found == listing->names.end()) return nullptr;
   auto executable = context.d.catalog.executable(organization, found->second);
   if (executable.has_error() || !(*executable)->active || (*executable)->plan->metadata.get("mcp") == json::Value(false)) return nullptr;
   const auto wish = wished_name(*(*executable)->plan);
@@ -55,20 +65,25 @@ catalog::ExecutablePtr known_workflow(Context& context, const OrganizationId& or
 
 }  // namespace
 
-std::shared_ptr<const ToolNames::Names> ToolNames::find(const OrganizationId& organization, std::uint64_t changes) {
+ToolNames::ListingPtr ToolNames::find(const OrganizationId& organization, std::uint64_t changes) {
   const std::lock_guard lock(mutex_);
   const auto found = known_.find(organization);
-  return found == known_.end() || found->second.changes != changes ? nullptr : found->second.names;
+  return found == known_.end() || found->second.changes != changes ? nullptr : found->second.listing;
 }
 
-void ToolNames::keep(const OrganizationId& organization, std::uint64_t changes, Names names) {
-  auto kept = std::make_shared<const Names>(std::move(names));
+void ToolNames::keep(const OrganizationId& organization, std::uint64_t changes, Listing listing) {
+  auto kept = std::make_shared<const Listing>(std::move(listing));
   const std::lock_guard lock(mutex_);
   if (known_.size() >= kMostOrganizations && !known_.contains(organization)) known_.clear();
   known_[organization] = {changes, std::move(kept)};
 }
 
 bool is_prompt(const dsl::Plan& plan) { return plan.metadata.get("mcp").get("prompt") == json::Value(true); }
+
+bool is_skill(const dsl::Plan& plan) {
+  const auto& wish = plan.metadata.get("a2a");
+  return wish == json::Value(true) || wish.is_object();
+}
 
 std::string title_of(const NamedWorkflow& named) {
   const auto& plan = *named.workflow->plan;
@@ -108,9 +123,13 @@ Result<std::vector<NamedWorkflow>> named_workflows(Context& context, const Organ
     }
     named.push_back({std::move(name), *executable, std::move(workflow.description)});
   }
-  ToolNames::Names names;
-  for (const auto& each : named) names.emplace(each.name, each.workflow->id);
-  context.tool_names->keep(organization, changes, std::move(names));
+  ToolNames::Listing listing;
+  listing.at = context.d.clock.now();
+  for (const auto& each : named) {
+    listing.names.emplace(each.name, each.workflow->id);
+    if (is_skill(*each.workflow->plan)) listing.skills.push_back(each.name);
+  }
+  context.tool_names->keep(organization, changes, std::move(listing));
   return named;
 }
 
@@ -127,10 +146,23 @@ Result<std::vector<mcp::Tool>> workflow_tools(Context& context, const Organizati
 
 Result<catalog::ExecutablePtr> workflow_of_name(Context& context, const OrganizationId& organization, std::string_view name) {
   if (auto known = known_workflow(context, organization, name)) return known;
+  if (const auto listing = fresh_listing(context, organization); listing != nullptr && !listing->names.contains(name)) {
+    return unknown_tool();
+  }
   PAWL_TRY(named, named_workflows(context, organization));
   const auto found = std::find_if(named.begin(), named.end(), [&](const auto& workflow) { return workflow.name == name; });
-  if (found == named.end()) return Error(ErrorClass::not_found, "mcp.unknown_tool", "There is no tool of this name.");
+  if (found == named.end()) return unknown_tool();
   return found->workflow;
+}
+
+Result<std::vector<std::string>> skill_names(Context& context, const OrganizationId& organization) {
+  if (const auto listing = fresh_listing(context, organization)) return listing->skills;
+  PAWL_TRY(named, named_workflows(context, organization));
+  std::vector<std::string> skills;
+  for (const auto& each : named) {
+    if (is_skill(*each.workflow->plan)) skills.push_back(each.name);
+  }
+  return skills;
 }
 
 }  // namespace pawl::api::detail

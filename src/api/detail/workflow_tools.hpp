@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "api/detail/context.hpp"
+#include "base/time.hpp"
 #include "mcp/protocol.hpp"
 
 namespace pawl::api::detail {
@@ -24,15 +25,20 @@ inline constexpr std::size_t kMaxTools = 1000;
 /// Which workflow has which name, as the last listing found it: while no workflow changes a call need not list them all again.
 class ToolNames {
  public:
-  using Names = std::map<std::string, WorkflowId, std::less<>>;
+  struct Listing {
+    TimePoint at{};
+    std::map<std::string, WorkflowId, std::less<>> names;
+    std::vector<std::string> skills;  ///< those that other agents may ask for, in order
+  };
+  using ListingPtr = std::shared_ptr<const Listing>;
   /// Null where nothing is known, or something has changed since.
-  [[nodiscard]] std::shared_ptr<const Names> find(const OrganizationId& organization, std::uint64_t changes);
-  void keep(const OrganizationId& organization, std::uint64_t changes, Names names);
+  [[nodiscard]] ListingPtr find(const OrganizationId& organization, std::uint64_t changes);
+  void keep(const OrganizationId& organization, std::uint64_t changes, Listing listing);
 
  private:
   struct Known {
     std::uint64_t changes = 0;
-    std::shared_ptr<const Names> names;
+    ListingPtr listing;
   };
   std::mutex mutex_;
   std::map<OrganizationId, Known> known_;  // guarded by mutex_
@@ -46,6 +52,8 @@ struct NamedWorkflow {
 };
 /// Does it give a prompt, instead of being a tool?
 [[nodiscard]] bool is_prompt(const dsl::Plan& plan);
+/// May other agents ask for it (`document.metadata.a2a`)?
+[[nodiscard]] bool is_skill(const dsl::Plan& plan);
 [[nodiscard]] std::string title_of(const NamedWorkflow& named);
 [[nodiscard]] std::string description_of(const NamedWorkflow& named);
 /// Of its input, where that is of an object; else of any object.
@@ -57,7 +65,10 @@ struct NamedWorkflow {
 
 /// The organization's tools by name. Blocks: on the pool.
 [[nodiscard]] Result<std::vector<mcp::Tool>> workflow_tools(Context& context, const OrganizationId& organization);
-/// A tool or a prompt. Error `mcp.unknown_tool`. Blocks: on the pool.
+/// Names of the skills, in order, from a listing that is some seconds old at most. Blocks: on the pool.
+[[nodiscard]] Result<std::vector<std::string>> skill_names(Context& context, const OrganizationId& organization);
+/// A tool or a prompt. Error `mcp.unknown_tool`: whoever guesses names has the workflows listed every few seconds, not for each guess.
+/// Blocks: on the pool.
 [[nodiscard]] Result<catalog::ExecutablePtr> workflow_of_name(Context& context, const OrganizationId& organization, std::string_view name);
 
 }  // namespace pawl::api::detail

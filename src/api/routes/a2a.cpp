@@ -2,11 +2,11 @@
 //
 // A message starts a run, and the run is the task: durable before it is spoken of, of its organization alone, and there for `GetTask` as
 // long as runs are kept. The card at the well-known place says how the agent is reached and nothing of any organization; which skills there
-// are is told to who is signed in (`GetExtendedAgentCard`).
+// are is told to who is signed in (`GetExtendedAgentCard`). What tasks look like, their lists and their ends are in a2a_tasks.cpp.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <mutex>
 #include <utility>
@@ -18,14 +18,14 @@
 #include "api/detail/shown.hpp"
 #include "api/detail/subscriber.hpp"
 #include "api/detail/workflow_tools.hpp"
+#include "api/routes/a2a_tasks.hpp"
 #include "api/routes/theme.hpp"
-#include "catalog/idempotency.hpp"
-#include "crypto/encoding.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
 #include "live/hub.hpp"
 
 namespace pawl::api::detail {
+namespace a2a {
 namespace {
 
 using json::Value;
@@ -33,80 +33,7 @@ using json::Value;
 constexpr std::string_view kVersion = "1.0";
 constexpr std::size_t kMaxDepth = 128;
 constexpr std::size_t kMostParts = 100;
-constexpr std::size_t kLongestId = 200;
-constexpr std::size_t kTasksPerPage = 50;
-constexpr std::int64_t kMostTasksPerPage = 100;
-constexpr std::uint32_t kMostRunsLookedAt = 200;      // for one page of tasks
-constexpr std::string_view kContext = "a2a_context";  // in the trigger: the conversation that the message belongs to
-
-enum class Code : std::int32_t {
-  parse_error = -32700,
-  invalid_request = -32600,
-  method_not_found = -32601,
-  invalid_params = -32602,
-  internal_error = -32603,
-  task_not_found = -32001,
-  not_cancelable = -32002,
-  content_type = -32005,
-  unsupported_version = -32009,
-};
-
-std::string reply_text(const Value& id, Value result) {
-  return json::to_text(Value::object({{"jsonrpc", "2.0"}, {"id", id}, {"result", std::move(result)}}));
-}
-std::string fault_text(const Value& id, Code code, std::string message) {
-  auto error = Value::object({{"code", static_cast<std::int64_t>(code)}, {"message", std::move(message)}});
-  return json::to_text(Value::object({{"jsonrpc", "2.0"}, {"id", id}, {"error", std::move(error)}}));
-}
-void refuse(Call& call, const Value& id, Code code, std::string message) { call.reply(200, fault_text(id, code, std::move(message))); }
-
-std::string_view state_of(engine::Phase phase) {
-  switch (phase) {
-    case engine::Phase::pending: return "TASK_STATE_SUBMITTED";
-    case engine::Phase::completed: return "TASK_STATE_COMPLETED";
-    case engine::Phase::faulted: return "TASK_STATE_FAILED";
-    case engine::Phase::cancelled: return "TASK_STATE_CANCELED";
-    case engine::Phase::running:
-    case engine::Phase::waiting:
-    case engine::Phase::suspended: break;
-  }
-  return "TASK_STATE_WORKING";
-}
-
-std::string context_of(const engine::RunView& view) {
-  const auto& context = view.trigger.get(kContext);
-  return context.is_string() ? std::string(context.as_string()) : view.id.to_string();
-}
-
-Value part_of(const Value& value) {
-  if (value.is_string()) return Value::object({{"text", value}, {"mediaType", "text/plain"}});
-  return Value::object({{"data", value}, {"mediaType", "application/json"}});
-}
-
-Value status_of(const Context& context, const engine::RunView& view) {
-  auto status =
-      Value::object({{"state", Value(state_of(view.phase))}, {"timestamp", to_rfc3339(view.ended_at.value_or(context.d.clock.now()))}});
-  if (view.phase != engine::Phase::faulted && view.phase != engine::Phase::cancelled) return status;
-  const auto why = outcome_of(view).failure;
-  status.set("message", Value::object({{"messageId", view.id.to_string() + "-end"},
-                                       {"taskId", view.id.to_string()},
-                                       {"contextId", context_of(view)},
-                                       {"role", "ROLE_AGENT"},
-                                       {"parts", Value::array({part_of(Value(why))})}}));
-  return status;
-}
-
-Value artifact_of(const engine::RunView& view) {
-  return Value::object({{"artifactId", "output"}, {"name", "output"}, {"parts", Value::array({part_of(view.output)})}});
-}
-
-/// `view`: as it may be shown.
-Value task_of(const Context& context, const engine::RunView& view, bool with_output = true) {
-  auto task = Value::object({{"id", view.id.to_string()}, {"contextId", context_of(view)}, {"status", status_of(context, view)}});
-  if (with_output && view.phase == engine::Phase::completed) task.set("artifacts", Value::array({artifact_of(view)}));
-  task.set("metadata", Value::object({{"io.pawl/runId", view.id.to_string()}, {"io.pawl/workflow", view.workflow_name}}));
-  return task;
-}
+constexpr std::size_t kSkillsInError = 20;
 
 // ---- cards ----------------------------------------------------------------------------------------------------------------------
 
@@ -134,14 +61,9 @@ Value card(const Context& context, std::string_view base) {
 
 void agent_card(Context& context, Call call) { call.reply(200, json::to_text(card(context, context.public_url))); }
 
-bool opts_in(const NamedWorkflow& named) {
-  const auto& wish = named.workflow->plan->metadata.get("a2a");
-  return wish == Value(true) || wish.is_object();
-}
-
 Result<std::vector<NamedWorkflow>> skills_of(Context& context, const OrganizationId& organization) {
   PAWL_TRY(named, named_workflows(context, organization));
-  std::erase_if(named, [](const NamedWorkflow& each) { return !opts_in(each); });
+  std::erase_if(named, [](const NamedWorkflow& each) { return !is_skill(*each.workflow->plan); });
   return named;
 }
 
@@ -197,12 +119,6 @@ struct Sent {
   crypto::Digest digest;  ///< of all of it
   std::string conversation;
   bool at_once = false;
-
-  /// What its sender's next message of this id is known by.
-  [[nodiscard]] std::string key(const identity::Principal& principal) const {
-    const auto sender = crypto::hash(principal.user.to_string() + " " + principal.api_key.to_string() + " " + id);
-    return "a2a:" + crypto::to_base64url(std::string(sender.begin(), sender.end()));
-  }
 };
 
 /// One message, and the run that it has become. Callbacks come on the run's thread, the wait's on the connection's.
@@ -238,8 +154,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
       if (claim->is_new) return self->launch(*kept, claim->run);
       self->repeat(kept, claim->run);
     };
-    catalog::claim_idempotency_key(context_.d.database, call_.organization, kept->key(call_.principal), kept->digest, fresh,
-                                   context_.d.clock.now(), claimed);
+    claim_message(context_, call_, kept->id, kept->digest, fresh, claimed);
   }
   void join(const RunId& run) {
     run_ = run;
@@ -409,27 +324,40 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   WaitList::Token wait_ = 0;             // the connection's thread
 };
 
-std::string text_in(const Value& object, std::string_view name) {
-  const auto& value = object.get(name);
-  return value.is_string() ? std::string(value.as_string()) : std::string();
-}
-
 /// The skill of this name; without one, the only skill that there is. Error of kind `not_found`: it is neither.
 Result<NamedWorkflow> asked_workflow(Context& context, const OrganizationId& organization, const Value& name) {
+  NamedWorkflow named;
   if (name.is_string()) {
-    NamedWorkflow named;
     named.name = std::string(name.as_string());
+  } else {
+    PAWL_TRY(skills, skill_names(context, organization));
+    if (skills.size() == 1) named.name = std::move(skills.front());
+  }
+  if (!named.name.empty()) {
     PAWL_TRY(workflow, workflow_of_name(context, organization, named.name));
     named.workflow = std::move(workflow);
-    if (opts_in(named)) return named;
-  } else {
-    PAWL_TRY(skills, skills_of(context, organization));
-    if (skills.size() == 1) {
-      NamedWorkflow only = std::move(skills.front());
-      return only;
-    }
+    if (is_skill(*named.workflow->plan)) return named;
   }
   return Error(ErrorClass::not_found, "a2a.no_skill", "There is no such skill.");
+}
+
+/// Which skills the caller can name: a page of them, however many there are. No task of state `INPUT_REQUIRED`: a task is a run, and without a
+/// skill there is none that could be asked for later.
+void refuse_skill(Context& context, Call& call, const Value& id) {
+  const auto skills = skill_names(context, call.organization);
+  if (skills.has_error()) return refuse(call, id, Code::internal_error, skills.error().message);
+  if (skills->empty()) {
+    return refuse(call, id, Code::invalid_params, "This organization offers no skills: no active workflow has `document.metadata.a2a`.");
+  }
+  const auto named = std::min(skills->size(), kSkillsInError);
+  const auto names = fmt::format("{}", fmt::join(skills->begin(), skills->begin() + static_cast<std::ptrdiff_t>(named), ", "));
+  auto text = "Name a skill as `metadata.skillId` of the message: " + names;
+  if (skills->size() > named) text += fmt::format(" and {} more, which `GetExtendedAgentCard` lists", skills->size() - named);
+  auto details = Value::object({{"@type", "type.googleapis.com/google.rpc.ErrorInfo"},
+                                {"reason", "SKILL_REQUIRED"},
+                                {"domain", "pawl.io"},
+                                {"metadata", Value::object({{"skills", names}, {"total", std::to_string(skills->size())}})}});
+  refuse(call, id, Code::invalid_params, text + ".", Value::array({std::move(details)}));
 }
 
 void send_message(Context& context, Call call, const Value& id, const Value& params, bool streams) {
@@ -450,7 +378,7 @@ void send_message(Context& context, Call call, const Value& id, const Value& par
     return refuse(call, id, Code::internal_error, workflow.error().message);
   }
   if (workflow.has_error()) {
-    return refuse(call, id, Code::invalid_params, "Name one of the skills of the extended card as `metadata.skillId` of the message.");
+    return refuse_skill(context, call, id);
   }
   Sent sent;
   sent.workflow = std::move(workflow->workflow);
@@ -465,141 +393,6 @@ void send_message(Context& context, Call call, const Value& id, const Value& par
   sent.at_once = params.get("configuration").get("returnImmediately") == Value(true);
   const auto exchange = std::make_shared<Exchange>(context, std::move(call), id, streams);
   if (exchange->enter()) exchange->start(std::move(sent));
-}
-
-std::optional<RunId> task_id(const Value& params) {
-  return params.get("id").is_string() ? RunId::parse(params.get("id").as_string()) : std::nullopt;
-}
-
-void tell_task(Context& context, const std::shared_ptr<Call>& call, const Value& id, const RunId& run) {
-  context.d.engine.view(call->organization, run, false, [&context, call, id](Result<engine::RunView> view) {
-    if (view.has_error()) return refuse(*call, id, Code::task_not_found, "There is no task of this id.");
-    call->reply(200, reply_text(id, task_of(context, shown(context, std::move(*view)))));
-  });
-}
-
-// ---- lists ----------------------------------------------------------------------------------------------------------------------
-
-struct ListWish {
-  engine::RunFilter filter;
-  std::string conversation;        ///< empty: all
-  std::optional<TimePoint> after;  ///< of the state
-  std::size_t page = kTasksPerPage;
-  bool is_empty = false;  ///< nothing can be in it
-  bool with_output = false;
-};
-
-/// Nothing: no run is ever in this state.
-std::optional<std::vector<engine::Phase>> phases_in(std::string_view state) {
-  std::vector<engine::Phase> phases;
-  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(engine::Phase::completed); ++i) {
-    if (state_of(static_cast<engine::Phase>(i)) == state) phases.push_back(static_cast<engine::Phase>(i));
-  }
-  return phases.empty() ? std::nullopt : std::optional(std::move(phases));
-}
-
-Result<ListWish> read_list(const OrganizationId& organization, const Value& params) {
-  const auto wrong = [](std::string text) { return Error(ErrorClass::invalid, "a2a.list", std::move(text)); };
-  ListWish wish;
-  wish.filter.organization = organization;
-  wish.filter.limit = kMostRunsLookedAt;
-  wish.conversation = text_in(params, "contextId");
-  wish.with_output = params.get("includeArtifacts") == Value(true);
-  if (const auto state = text_in(params, "status"); !state.empty() && state != "TASK_STATE_UNSPECIFIED") {
-    if (!state.starts_with("TASK_STATE_")) return wrong("`status` is not a state of tasks.");
-    auto phases = phases_in(state);
-    wish.is_empty = !phases;
-    if (phases) wish.filter.phases = std::move(*phases);
-  }
-  if (const auto& size = params.get("pageSize"); !size.is_null()) {
-    if (!size.is_integer() || size.as_integer() < 1 || size.as_integer() > kMostTasksPerPage) return wrong("`pageSize` is 1 to 100.");
-    wish.page = static_cast<std::size_t>(size.as_integer());
-  }
-  if (const auto token = text_in(params, "pageToken"); !token.empty()) {
-    wish.filter.before = RunId::parse(token);
-    if (!wish.filter.before) return wrong("`pageToken` is not of this list.");
-  }
-  if (const auto after = text_in(params, "statusTimestampAfter"); !after.empty()) {
-    wish.after = parse_rfc3339(after);
-    if (!wish.after) return wrong("`statusTimestampAfter` is not a time.");
-  }
-  return wish;
-}
-
-/// One page: of the next runs those that are tasks. Each is read for what only its beginning says; whichever comes last answers.
-class TaskList : public std::enable_shared_from_this<TaskList> {
- public:
-  TaskList(Context& context, Call call, Value id, ListWish wish, engine::RunPage page)
-      : context_(context), call_(std::move(call)), id_(std::move(id)), wish_(std::move(wish)), page_(std::move(page)) {}
-
-  void read() {
-    seen_.resize(page_.runs.size());
-    left_ = page_.runs.size() + 1;
-    for (std::size_t i = 0; i < seen_.size(); ++i) {
-      context_.d.engine.view(call_.organization, page_.runs[i].id, false, [self = shared_from_this(), i](Result<engine::RunView> view) {
-        if (view.has_value() && self->is_wanted(*view)) self->seen_[i] = std::move(*view);
-        self->one_less();
-      });
-    }
-    one_less();
-  }
-
- private:
-  [[nodiscard]] bool is_wanted(const engine::RunView& view) const {
-    if (view.trigger.get("via") != Value("a2a")) return false;
-    if (!wish_.conversation.empty() && context_of(view) != wish_.conversation) return false;
-    return !wish_.after || view.ended_at.value_or(context_.d.clock.now()) > *wish_.after;
-  }
-  void one_less() {
-    if (--left_ > 0) return;
-    auto tasks = Value::array();
-    auto next = page_.next;
-    for (std::size_t i = 0; i < seen_.size(); ++i) {
-      if (!seen_[i]) continue;
-      tasks.push_back(task_of(context_, shown(context_, std::move(*seen_[i])), wish_.with_output));
-      if (tasks.size() < wish_.page) continue;
-      if (i + 1 < seen_.size()) next = page_.runs[i].id;
-      break;
-    }
-    const auto count = static_cast<std::int64_t>(tasks.size());
-    auto result = Value::object({{"tasks", std::move(tasks)},
-                                 {"nextPageToken", next ? next->to_string() : ""},
-                                 {"pageSize", static_cast<std::int64_t>(wish_.page)}});
-    if (!next && !wish_.filter.before) result.set("totalSize", count);
-    call_.reply(200, reply_text(id_, std::move(result)));
-  }
-
-  Context& context_;
-  Call call_;
-  const Value id_;
-  const ListWish wish_;
-  const engine::RunPage page_;
-  std::vector<std::optional<engine::RunView>> seen_;  // each written by one thread, read by the one that finds none left
-  std::atomic<std::size_t> left_{0};
-};
-
-void list_tasks(Context& context, Call call, const Value& id, const Value& params) {
-  auto wish = read_list(call.organization, params);
-  if (wish.has_error()) return refuse(call, id, Code::invalid_params, wish.error().message);
-  engine::RunPage page;
-  if (!wish->is_empty) {
-    auto runs = context.d.engine.list(wish->filter);
-    if (runs.has_error()) return refuse(call, id, Code::internal_error, runs.error().message);
-    page = std::move(*runs);
-  }
-  std::make_shared<TaskList>(context, std::move(call), id, std::move(*wish), std::move(page))->read();
-}
-
-void cancel_task(Context& context, Call call, const Value& id, const RunId& run) {
-  const auto shared = std::make_shared<Call>(std::move(call));
-  context.d.engine.cancel(shared->organization, run, "The client of the task cancelled it.",
-                          [&context, shared, id, run](const Result<void>& done) {
-                            record(context, *shared, "a2a.cancelTask", {"run", run.to_string()}, run, !done.has_error(), {});
-                            if (!done.has_error()) return tell_task(context, shared, id, run);
-                            if (done.error().kind == ErrorClass::conflict)
-                              return refuse(*shared, id, Code::not_cancelable, "The task has ended.");
-                            refuse(*shared, id, Code::task_not_found, "There is no task of this id.");
-                          });
 }
 
 void message(Context& context, Call call) {
@@ -660,9 +453,7 @@ Shape card_shape() {
       .open();
 }
 
-}  // namespace
-
-std::vector<Route> a2a_routes() {
+std::vector<Route> routes() {
   return {
       {.method = http::Method::get,
        .path = "/.well-known/agent-card.json",
@@ -692,5 +483,10 @@ std::vector<Route> a2a_routes() {
            "`execute`. See docs/a2a.md."},
   };
 }
+
+}  // namespace
+}  // namespace a2a
+
+std::vector<Route> a2a_routes() { return a2a::routes(); }
 
 }  // namespace pawl::api::detail
