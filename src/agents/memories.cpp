@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <unordered_map>
 #include <utility>
 
+#include "engine/machine/machine.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
 
@@ -29,10 +32,14 @@ constexpr std::string_view kList = PAWL_MEMORY("case when message_count is null 
 #undef PAWL_MEMORY
 constexpr std::string_view kWrite =
     "insert into agent_memories (id, organization_id, scope, key, messages, untrusted, run_id, user_id, created_at, updated_at, "
-    "expires_at, message_count, bytes) "
-    "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12) on conflict (organization_id, scope, key) do update set "
+    "expires_at, message_count, bytes, authors) "
+    "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13) on conflict (organization_id, scope, key) do update set "
     "messages = excluded.messages, untrusted = excluded.untrusted, run_id = excluded.run_id, "
-    "updated_at = excluded.updated_at, expires_at = excluded.expires_at, message_count = excluded.message_count, bytes = excluded.bytes";
+    "updated_at = excluded.updated_at, expires_at = excluded.expires_at, message_count = excluded.message_count, bytes = excluded.bytes, "
+    "authors = excluded.authors";
+constexpr std::string_view kBefore =
+    "select id, messages, authors from agent_memories where organization_id = $1 and scope = $2 and key = $3";
+constexpr std::string_view kPeople = "select user_id from agent_memory_people where memory_id = $1 order by user_id";
 constexpr std::string_view kPerson =
     "insert into agent_memory_people (memory_id, user_id) select id, $1 from agent_memories "
     "where organization_id = $2 and scope = $3 and key = $4 on conflict do nothing";
@@ -61,6 +68,113 @@ Memory memory_of(const Row& row) {
   memory.message_count = row.is_null(11) ? memory.messages.size() : static_cast<std::size_t>(row.integer(11));
   memory.bytes = row.is_null(12) ? row.text(4).size() : static_cast<std::size_t>(row.integer(12));
   return memory;
+}
+
+/// Whose words the messages of a memory hold.
+class Authors {
+ public:
+  using Set = std::vector<std::size_t>;  // sorted indices into `people`
+
+  /// `everybody`: whoever has ever written it, for messages of which nobody noted more.
+  static Authors read(std::string_view text, std::size_t messages, const std::vector<UserId>& everybody) {
+    Authors authors;
+    const auto noted = json::parse(text);
+    const auto parsed = noted.has_value() ? *noted : json::Value();
+    const auto& people = parsed.get("people").is_array() ? parsed.get("people") : json::Value::array();
+    for (const auto& id : people.items()) {
+      authors.people_.push_back(id.is_string() ? UserId::parse(id.as_string()).value_or(UserId()) : UserId());
+    }
+    const auto& of = parsed.get("of");
+    Set all;
+    for (const auto& person : everybody) all.push_back(authors.index_of(person));
+    std::sort(all.begin(), all.end());
+    for (std::size_t i = 0; i < messages; ++i) {
+      const auto known = of.is_array() && of.size() == messages && of.at(i).is_array();
+      Set set;
+      if (known) {
+        for (const auto& index : of.at(i).items()) {
+          if (index.is_integer() && index.as_integer() >= 0 && static_cast<std::size_t>(index.as_integer()) < authors.people_.size())
+            set.push_back(static_cast<std::size_t>(index.as_integer()));
+        }
+      }
+      authors.of_.push_back(known ? std::move(set) : all);
+    }
+    return authors;
+  }
+
+  /// Of what replaces the `old` messages: those that were there keep their authors; the others are of `writer`, and, where they may repeat
+  /// what had been said, of everybody who had said something.
+  [[nodiscard]] Authors next(const json::Value& old, const json::Value& messages, const std::optional<UserId>& writer) const {
+    Authors made;
+    made.people_ = people_;
+    std::unordered_map<std::string, std::vector<std::size_t>> places;  // in order
+    for (std::size_t i = 0; i < old.size(); ++i) places[json::to_text(old.at(i))].push_back(i);
+    Set own;
+    if (writer) own.push_back(made.index_of(*writer));
+    Set heard = own;
+    for (const auto& set : of_) heard.insert(heard.end(), set.begin(), set.end());
+    std::sort(heard.begin(), heard.end());
+    heard.erase(std::unique(heard.begin(), heard.end()), heard.end());
+    std::size_t from = 0;  // what is left out goes at the beginning, so the rest is still in order
+    for (const auto& message : messages.items()) {
+      const auto same = places.find(json::to_text(message));
+      if (same != places.end()) {
+        const auto place = std::lower_bound(same->second.begin(), same->second.end(), from);
+        if (place != same->second.end()) {
+          from = *place + 1;
+          made.of_.push_back(of_[*place]);
+          continue;
+        }
+      }
+      made.of_.push_back(may_repeat(message) ? heard : own);
+    }
+    return made;
+  }
+
+  [[nodiscard]] std::string text() const {
+    auto people = json::Value::array();
+    for (const auto& person : people_) people.push_back(person.to_string());
+    auto of = json::Value::array();
+    for (const auto& set : of_) {
+      auto indices = json::Value::array();
+      for (const auto index : set) indices.push_back(static_cast<std::int64_t>(index));
+      of.push_back(std::move(indices));
+    }
+    return json::to_text(json::Value::object({{"people", std::move(people)}, {"of", std::move(of)}}));
+  }
+
+ private:
+  std::size_t index_of(const UserId& person) {
+    const auto found = std::find(people_.begin(), people_.end(), person);
+    if (found != people_.end()) return static_cast<std::size_t>(found - people_.begin());
+    people_.push_back(person);
+    return people_.size() - 1;
+  }
+  static bool may_repeat(const json::Value& message) {
+    if (message.get("role") != json::Value("user")) return true;
+    const auto& content = message.get("content");
+    return content.is_string() && content.as_string().starts_with(engine::kSummedUp);
+  }
+
+  std::vector<UserId> people_;
+  std::vector<Set> of_;
+};
+
+/// Of a memory that is about to be written, from what is there now.
+Result<std::string> authors_of(Session& session, const Memory& memory, const std::optional<UserId>& writer) {
+  std::optional<MemoryId> before;
+  auto old = json::Value::array();
+  std::string noted;
+  PAWL_TRY_VOID(session.query(kBefore, {memory.organization, memory.scope, memory.key}, [&](const Row& row) {
+    before = row.id<MemoryId>(0);
+    old = array_of(row.text(1));
+    noted = row.text(2);
+  }));
+  std::vector<UserId> everybody;
+  if (before) {
+    PAWL_TRY_VOID(session.query(kPeople, {*before}, [&](const Row& row) { everybody.push_back(row.id<UserId>(0)); }));
+  }
+  return Authors::read(noted, old.size(), everybody).next(old, memory.messages, writer).text();
 }
 
 Error not_found() { return {ErrorClass::not_found, "memory.not_found", "There is no memory of this id."}; }
@@ -103,9 +217,10 @@ void Memories::write(Memory memory, std::function<void(Result<void>)> done) {
                                    static_cast<std::uint64_t>(bytes) + messages.size(), most_bytes));
         }
         const auto user = kept->user.is_nil() ? std::nullopt : std::optional(kept->user);
+        PAWL_TRY(authors, authors_of(transaction, *kept, user));
         PAWL_TRY_VOID(transaction.execute(
             kWrite, {kept->id, kept->organization, kept->scope, kept->key, messages, untrusted, kept->run, user, now, kept->expires_at,
-                     static_cast<std::int64_t>(kept->messages.size()), static_cast<std::int64_t>(messages.size())}));
+                     static_cast<std::int64_t>(kept->messages.size()), static_cast<std::int64_t>(messages.size()), authors}));
         if (user) PAWL_TRY_VOID(transaction.execute(kPerson, {*user, kept->organization, kept->scope, kept->key}));
         return {};
       },

@@ -4,11 +4,12 @@
 /// write under one key at once the later one counts. Every memory says which run wrote it, who had started that, and what in it nobody
 /// vouches for. Expired ones are not read and go with the retention of one-time data.
 ///
-/// A memory is of whoever wrote it first, and holds the words of everybody whose runs wrote it since: where one of them is erased it goes,
-/// since nobody can say which words were whose (privacy/personal_data.cpp).
+/// A memory is of whoever wrote it first, and each of its messages of whoever started the run that added it. What a model said, a tool
+/// answered or a summary holds may repeat what others had said before: it is theirs as well. Where somebody is erased their messages go, and
+/// the others' stay (privacy/erased_memories.hpp).
 ///
 /// An organization keeps at most 10,000, and so many bytes of messages as the limit says. What would be more is refused; nothing that is
-/// kept goes for it.
+/// kept goes for it. Who lowers the limit below what is there deletes nothing: the next write is refused.
 ///
 /// Every function names the organization. They block, but `write`, whose `done` comes on the writer thread.
 #pragma once
@@ -53,7 +54,7 @@ struct MemoryPage {
 class Memories {
  public:
   static constexpr std::uint64_t kMostBytes = 256U << 20U;
-  /// `most_bytes`: of an organization's messages.
+  /// `most_bytes`: of an organization's messages (`AGENT_MEMORY_QUOTA`).
   Memories(storage::Database& database, const Clock& clock, Random& random, std::uint64_t most_bytes = kMostBytes)
       : database_(database), clock_(clock), random_(random), most_bytes_(most_bytes) {}
 

@@ -169,5 +169,58 @@ TEST_F(MemoriesTest, A2_AMemoryIsOfItsFirstWriterAndNamesAllOfThem) {
   EXPECT_EQ(people(), 0) << "they go with it";
 }
 
+/// Everything by indices: `people` in the order in which they came, and whose each message is.
+TEST_F(MemoriesTest, A2_EachMessageIsOfWhoeverSaidItAndWhatMayRepeatOthersIsTheirsToo) {
+  const auto ann = UserId::make(clock_.now(), random_);
+  const auto bob = UserId::make(clock_.now(), random_);
+  const auto noted = [&] {
+    std::string text;
+    const auto read = database_->read([&](storage::Session& session) -> Result<void> {
+      return session.query("select authors from agent_memories", {}, [&](const storage::Row& row) { text = row.text(0); });
+    });
+    EXPECT_TRUE(read.has_value());
+    const auto authors = json::parse(text).value();
+    EXPECT_EQ(authors.get("people").at(0), json::Value(ann.to_string()));
+    return json::to_text(authors.get("of"));
+  };
+  const auto said = [](std::string_view role, std::string_view text) {
+    return "{\"role\": \"" + std::string(role) + "\", \"content\": \"" + std::string(text) + "\"}";
+  };
+  const auto of_ann = said("user", "I am Ann.") + ", " + said("assistant", "Hello Ann.");
+  ASSERT_TRUE(try_write(one_, "k", "[" + of_ann + "]", {}, ann).has_value());
+  EXPECT_EQ(noted(), "[[0],[0]]");
+  const auto both = of_ann + ", " + said("user", "Who was here?") + ", " + said("assistant", "Ann was.");
+  ASSERT_TRUE(try_write(one_, "k", "[" + both + "]", {}, bob).has_value());
+  EXPECT_EQ(noted(), "[[0],[0],[1],[0,1]]") << "the reply may repeat what Ann had said";
+  // Old ones go, a summary stands for them, and nobody has started the run.
+  const auto later = said("user", "Summary of the conversation so far:\\nAnn was here.") + ", " + said("assistant", "Ann was.") + ", " +
+                     said("user", "And now?");
+  ASSERT_TRUE(try_write(one_, "k", "[" + later + "]").has_value());
+  EXPECT_EQ(noted(), "[[0,1],[0,1],[]]");
+  // Written before anybody noted that: everybody's.
+  ASSERT_TRUE(database_
+                  ->write_and_wait([](storage::Transaction& transaction) -> Result<void> {
+                    PAWL_TRY_VOID(transaction.execute("update agent_memories set authors = null"));
+                    return {};
+                  })
+                  .has_value());
+  ASSERT_TRUE(try_write(one_, "k", "[" + later + ", " + said("user", "Bob again.") + "]", {}, bob).has_value());
+  EXPECT_EQ(noted(), "[[0,1],[0,1],[0,1],[1]]");
+}
+
+TEST_F(MemoriesTest, A2_AMessageThatIsThereTwiceIsOfWhoeverSaidItThen) {
+  const auto ann = UserId::make(clock_.now(), random_);
+  const auto bob = UserId::make(clock_.now(), random_);
+  const std::string ok = R"({"role": "user", "content": "ok"})";
+  ASSERT_TRUE(try_write(one_, "k", "[" + ok + "]", {}, ann).has_value());
+  ASSERT_TRUE(try_write(one_, "k", "[" + ok + ", " + ok + "]", {}, bob).has_value());
+  std::string text;
+  const auto read = database_->read([&](storage::Session& session) -> Result<void> {
+    return session.query("select authors from agent_memories", {}, [&](const storage::Row& row) { text = row.text(0); });
+  });
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(json::to_text(json::parse(text).value().get("of")), "[[0],[1]]");
+}
+
 }  // namespace
 }  // namespace pawl::agents

@@ -344,7 +344,7 @@ Result<void> Application::Impl::build() {
            ModelParts::make({config.models, *integrations, organization, calls, pool, threads, clock, random, figures, budgets.get()}));
   models = std::move(model_parts);
   functions.add(pawl::models::make_llm_function({models->client(), functions, followers_of(live, clock, redactor)}));
-  memories = std::make_unique<agents::Memories>(*database, clock, random);
+  memories = std::make_unique<agents::Memories>(*database, clock, random, config.models.memory_quota);
   agents::add_memory_functions(functions, {memories.get(), &pool, &clock, [this] { return engine.get(); }});
   const auto observed = [this](std::unique_ptr<engine::Function> function) {
     function = metered(std::move(function), figures);

@@ -51,6 +51,15 @@ std::vector<Setting> model_settings() {
       {.name = "LLM_PRICES",
        .summary = "YAML file with prices of models; it comes before the program's own table.",
        .apply = [](Config& config, const Parsed& value) { config.models.prices = value.text; }},
+      {.name = "AGENT_MEMORY_QUOTA",
+       .type = Type::integer,
+       .fallback = "268435456",
+       .unit = "bytes",
+       .min = std::int64_t{512} << 10U,  // what one memory may have
+       .max = std::int64_t{64} << 30U,
+       .summary = "Messages that the agents of one organization may keep between runs (`memory.stored`), as JSON. What would be more is "
+                  "refused; a lower limit deletes nothing.",
+       .apply = [](Config& config, const Parsed& value) { config.models.memory_quota = static_cast<std::uint64_t>(value.number); }},
       {.name = "OPENAI_API_KEY",
        .type = Type::secret,
        .summary = "Key of OpenAI.",

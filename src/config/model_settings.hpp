@@ -26,6 +26,7 @@ struct Models {
   std::uint32_t max_concurrent = 0;  ///< calls to one provider at once
   std::string scripts;               ///< folder of `scripted`; empty: none
   std::string prices;                ///< file; empty: only the program's own table
+  std::uint64_t memory_quota = 0;    ///< bytes of messages that the agents of one organization may keep between runs
 };
 
 [[nodiscard]] std::vector<Setting> model_settings();

@@ -7,6 +7,7 @@
 #include "json/parse.hpp"
 #include "json/value.hpp"
 #include "json/write.hpp"
+#include "privacy/erased_memories.hpp"
 
 namespace pawl::privacy {
 namespace {
@@ -276,7 +277,6 @@ constexpr std::string_view kOfPerson[] = {
     "update workflow_versions set created_by = null where created_by = $1",
     "update integrations set created_by = null where created_by = $1",
     "update model_budgets set updated_by = null where updated_by = $1",
-    "delete from agent_memories where user_id = $1 or id in (select memory_id from agent_memory_people where user_id = $1)",
 };
 
 Result<void> refuse_open_runs(Session& session, const Sole& sole) {
@@ -335,6 +335,7 @@ Result<void> erase(Transaction& transaction, audit::Log& log, const Erasure& era
     PAWL_TRY_VOID(erase_organization(transaction, sole, erased));
   }
   for (const auto sql : kOfPerson) PAWL_TRY_VOID(transaction.execute(sql, {user}));
+  PAWL_TRY_VOID(erase_from_memories(transaction, user));
   PAWL_TRY(gone, transaction.execute("delete from users where id = $1", {user}));
   if (gone == 0) return no_user();
   auto record = request;

@@ -211,5 +211,55 @@ TEST_F(PersonalData, IsNotErasedWhileRunsOfTheOwnOrganizationAreOpen) {
   EXPECT_EQ(number("select count(*) from users"), 2);
 }
 
+// proves: P7
+TEST_F(PersonalData, P7_OfAMemoryGoesWhatThePersonSaidAndTheOthersKeepTheirs) {
+  const auto add_memory = [&](std::uint8_t number, std::uint8_t owner, std::string_view messages, std::string_view authors,
+                              std::initializer_list<std::uint8_t> people) {
+    const auto id = organization(number);
+    execute(
+        "insert into agent_memories (id, organization_id, scope, key, messages, untrusted, run_id, user_id, created_at, updated_at, authors) "
+        "values ($1, $2, '', $3, $4, '[]', $1, $5, 1, 1, $6)",
+        {id, organization(2), "k" + std::to_string(number), messages, user(owner),
+         authors.empty() ? std::optional<std::string_view>() : std::optional(authors)});
+    for (const auto person : people) {
+      execute("insert into agent_memory_people (memory_id, user_id) values ($1, $2)", {id, user(person)});
+    }
+  };
+  const auto people = [](std::string_view of) {
+    return R"({"people": [")" + user(1).to_string() + R"(", ")" + user(2).to_string() + R"("], "of": )" + std::string(of) + "}";
+  };
+  const auto shared = R"([{"role": "user", "content": "I am Zephyrine"}, {"role": "assistant", "content": "Hello Zephyrine"},
+    {"role": "user", "content": "Bob here"}, {"role": "assistant", "content": "Zephyrine told me"},
+    {"role": "user", "content": "And again Bob"}, {"role": "assistant", "content": "Fine, Bob"}])";
+  add_memory(11, 1, shared, people("[[0], [0], [1], [0, 1], [1], [1]]"), {1, 2});
+  add_memory(12, 2, R"([{"role": "user", "content": "Zephyrine, from before"}, {"role": "user", "content": "Bob"}])", "", {1, 2});
+  add_memory(13, 1, R"([{"role": "user", "content": "Zephyrine alone"}])", people("[[0]]"), {1});
+  add_memory(14, 2, R"([{"role": "user", "content": "Bob alone"}])", people("[[1]]"), {2});
+  add_memory(15, 2, R"([{"role": "user", "content": "Zephyrine"}, {"role": "assistant", "content": "Bob's own answer"}])",
+             people("[[0], [1]]"), {1, 2});
+  add_memory(16, 2, R"([{"role": "user", "content": "Zephyrine"}, {"role": "user", "content": "Bob"}])", people("[[7], [null]]"), {1, 2});
+  ASSERT_FALSE(erase(1).has_error());
+  std::string left;
+  const auto read = database->read([&](storage::Session& session) -> Result<void> {
+    PAWL_TRY_VOID(session.query(
+        "select key, messages, authors, user_id, message_count, bytes from agent_memories order by key", {}, [&](const storage::Row& row) {
+          const auto id = row.is_null(3) ? UserId() : row.id<UserId>(3);
+          left += std::string(row.text(0)) + " " + std::string(row.text(1)) + (id == user(2) ? " of Bob" : " of somebody else") + "\n";
+          EXPECT_THAT(std::string(row.text(2)), ::testing::Not(::testing::HasSubstr(user(1).to_string())));
+          if (row.text(0) == "k11") {
+            EXPECT_EQ(row.integer(4), 3);
+            EXPECT_EQ(static_cast<std::size_t>(row.integer(5)), row.text(1).size());
+          }
+        }));
+    return session.query("select count(*) from agent_memory_people where user_id = $1", {user(1)},
+                         [&](const storage::Row& row) { EXPECT_EQ(row.integer(0), 0); });
+  });
+  ASSERT_FALSE(read.has_error());
+  EXPECT_EQ(left, R"(k11 [{"role":"user","content":"Bob here"},{"role":"user","content":"And again Bob"},{"role":"assistant","content":"Fine, Bob"}] of Bob
+k14 [{"role": "user", "content": "Bob alone"}] of Bob
+)") << "what nobody noted the author of goes, and so does what begins with an answer, or is damaged";
+  EXPECT_THAT(folder_text(), ::testing::Not(::testing::HasSubstr("Zephyrine")));
+}
+
 }  // namespace
 }  // namespace pawl::privacy
