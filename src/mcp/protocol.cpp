@@ -21,6 +21,7 @@ constexpr std::array<std::string_view, 3> kLegacy{"2025-11-25", "2025-06-18", "2
 constexpr std::string_view kElicits = "-elicitation";
 constexpr std::string_view kEncodedPrefix = "=?base64?";
 constexpr std::string_view kEncodedSuffix = "?=";
+constexpr std::size_t kMostCompletions = 100;  // as the protocol has it
 constexpr std::size_t kMaxDepth = 128;
 constexpr std::size_t kMaxName = 64;
 /// How long a client may keep a list.
@@ -151,7 +152,7 @@ class Reading {
     return Value::object({{"name", server_.name}, {"title", server_.title}, {"version", server_.version}});
   }
   [[nodiscard]] static Value capabilities() {
-    return Value::object({{"tools", Value::object()}, {"prompts", Value::object()}, {"resources", Value::object()}});
+    return Value::object({{"tools", Value::object()}, {"prompts", Value::object()}, {"resources", Value::object()}, {"completions", Value::object()}});
   }
   [[nodiscard]] Value discovery() const {
     auto offered = capabilities();
@@ -173,6 +174,7 @@ class Reading {
     if (method_ == "resources/list") return list<ListResources>();
     if (method_ == "resources/templates/list") return list<ListTemplates>();
     if (method_ == "resources/read") return read_resource();
+    if (method_ == "completion/complete") return complete();
     if (request_.stateless) {
       if (method_ == "server/discover") return known(discovery());
       if (method_ == "tasks/get" || method_ == "tasks/cancel" || method_ == "tasks/update") return task();
@@ -210,6 +212,28 @@ class Reading {
     const auto& uri = params().get("uri");
     if (!uri.is_string() || uri.as_string().empty()) return fault(Code::invalid_params, "`uri` is missing.", bad_status());
     request_.act = ReadResource{std::string(uri.as_string())};
+    return std::move(request_);
+  }
+  [[nodiscard]] std::variant<Request, Fault> complete() {
+    const auto& ref = params().get("ref");
+    const auto& argument = params().get("argument");
+    const auto& name = argument.get("name");
+    const auto& value = argument.get("value");
+    if (!name.is_string() || !value.is_string()) {
+      return fault(Code::invalid_params, "`argument` has `name` and `value`, both texts.", bad_status());
+    }
+    Complete wish{{}, {}, std::string(name.as_string()), std::string(value.as_string())};
+    const auto of = [&ref](std::string_view type, std::string_view member) {
+      return ref.get("type") == Value(type) && ref.get(member).is_string() && !ref.get(member).empty();
+    };
+    if (of("ref/prompt", "name")) {
+      wish.prompt = ref.get("name").as_string();
+    } else if (of("ref/resource", "uri")) {
+      wish.uri = ref.get("uri").as_string();
+    } else {
+      return fault(Code::invalid_params, "`ref` names a prompt (`ref/prompt`) or a template (`ref/resource`).", bad_status());
+    }
+    request_.act = std::move(wish);
     return std::move(request_);
   }
   [[nodiscard]] std::variant<Request, Fault> call() {
@@ -470,6 +494,16 @@ Value read_result(const Request& request, const Contents& contents) {
     result.set("ttlMs", std::int64_t{0});  // a run moves on
     result.set("cacheScope", "private");
   }
+  return result;
+}
+
+Value completion_result(const Request& request, const std::vector<std::string>& values) {
+  auto list = Value::array();
+  for (std::size_t i = 0; i < std::min(values.size(), kMostCompletions); ++i) list.push_back(values[i]);
+  auto result = typed(request);
+  result.set("completion", Value::object({{"values", std::move(list)},
+                                          {"total", static_cast<std::int64_t>(values.size())},
+                                          {"hasMore", values.size() > kMostCompletions}}));
   return result;
 }
 

@@ -95,6 +95,13 @@ struct ListTemplates {
 struct ReadResource {
   std::string uri;
 };
+/// What could stand for an argument of a prompt, or of a resource's template.
+struct Complete {
+  std::string prompt;  ///< name; empty: of a template
+  std::string uri;     ///< of the template
+  std::string argument;
+  std::string value;  ///< what has been typed
+};
 struct GetTask {
   std::string task;
 };
@@ -117,8 +124,8 @@ struct Request {
   bool stateless = false;  ///< of 2026-07-28: results say their type, errors have HTTP statuses
   bool takes_tasks = false;
   bool elicits = false;  ///< the client can ask a person; of `initialize` too
-  std::variant<Nothing, Known, ListTools, CallTool, ListPrompts, GetPrompt, ListResources, ListTemplates, ReadResource, GetTask, CancelTask,
-               UpdateTask, Answer>
+  std::variant<Nothing, Known, ListTools, CallTool, ListPrompts, GetPrompt, ListResources, ListTemplates, ReadResource, Complete, GetTask,
+               CancelTask, UpdateTask, Answer>
       act;
 };
 
@@ -204,6 +211,8 @@ struct TaskState {
                                         json::Value meta);
 [[nodiscard]] json::Value resources_result(const Request& request, const std::vector<Resource>& resources);
 [[nodiscard]] json::Value templates_result(const Request& request, const std::vector<Resource>& templates);
+/// All that fit; of more than 100 the first ones.
+[[nodiscard]] json::Value completion_result(const Request& request, const std::vector<std::string>& values);
 [[nodiscard]] json::Value read_result(const Request& request, const Contents& contents);
 /// There is no resource of this address.
 [[nodiscard]] Fault no_resource(const Request& request, const std::string& uri);

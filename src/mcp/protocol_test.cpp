@@ -45,6 +45,30 @@ TEST(McpProtocol, A5_AnswersInitializeWithTheRevisionThatWasAskedFor) {
   EXPECT_EQ(known.result.get("protocolVersion"), Value("2025-11-25"));
 }
 
+TEST(McpProtocol, A5_ReadsWhatIsToBeCompletedAndGivesAPageAtMost) {
+  const auto of_prompt = act_of<Complete>(interpret(
+      request("completion/complete", R"("ref":{"type":"ref/prompt","name":"letter"},"argument":{"name":"tone","value":"f"})"), {}, kServer));
+  EXPECT_EQ(of_prompt.prompt + of_prompt.argument + of_prompt.value, "lettertonef");
+  const auto of_template = act_of<Complete>(interpret(
+      request("completion/complete", R"("ref":{"type":"ref/resource","uri":"pawl://runs/{run_id}"},"argument":{"name":"run_id","value":""})"),
+      {}, kServer));
+  EXPECT_EQ(of_template.uri, "pawl://runs/{run_id}");
+  EXPECT_EQ(of_template.prompt, "");
+  for (const std::string params :
+       {R"("argument":{"name":"a","value":"b"})", R"("ref":{"type":"ref/prompt"},"argument":{"name":"a","value":"b"})",
+        R"("ref":{"type":"ref/other","name":"x"},"argument":{"name":"a","value":"b"})", R"("ref":{"type":"ref/prompt","name":"x"})",
+        R"("ref":{"type":"ref/prompt","name":"x"},"argument":{"name":"a","value":7})"}) {
+    const auto read = interpret(request("completion/complete", params), {}, kServer);
+    const auto* fault = std::get_if<Fault>(&read);
+    ASSERT_NE(fault, nullptr) << params;
+    EXPECT_EQ(fault->code, Code::invalid_params);
+  }
+  const auto completion = completion_result(Request{}, std::vector<std::string>(120, "x")).get("completion");
+  EXPECT_EQ(completion.get("values").size(), 100U);
+  EXPECT_EQ(completion.get("total"), Value(120));
+  EXPECT_EQ(completion.get("hasMore"), Value(true));
+}
+
 TEST(McpProtocol, A5_DescribesItselfToClientsWithoutSessions) {
   const auto known = act_of<Known>(interpret(request("server/discover", kMeta), stateless("server/discover"), kServer));
   EXPECT_EQ(known.result.get("resultType"), Value("complete"));

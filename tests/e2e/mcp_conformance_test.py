@@ -2,7 +2,7 @@
 """proves: A5
 
 The public conformance suite of the Model Context Protocol against `/mcp`: the scenarios of what the server offers. Not offered, and so not run:
-logging, completion, sampling, subscriptions, sessions (`server-sse-*`), and resources under the suite's own addresses (`resources-read-*`,
+logging, sampling, subscriptions, sessions (`server-sse-*`), and resources under the suite's own addresses (`resources-read-*`,
 `resources-templates-read`); `dns-rebinding-protection` is for servers without sign-in, and a page of another origin is refused here in any case
 (mcp_test.py).
 """
@@ -24,7 +24,7 @@ SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mcp")
 SCENARIOS = ["server-initialize", "ping", "tools-list", "tools-call-simple-text", "tools-call-image", "tools-call-audio", "tools-call-embedded-resource",
              "tools-call-mixed-content", "tools-call-error", "tools-call-with-progress", "json-schema-2020-12", "tools-call-elicitation",
              "elicitation-sep1034-defaults", "elicitation-sep1330-enums", "resources-list", "prompts-list", "prompts-get-simple",
-             "prompts-get-with-args", "prompts-get-embedded-resource", "prompts-get-with-image"]
+             "prompts-get-with-args", "prompts-get-embedded-resource", "prompts-get-with-image", "completion-complete"]
 
 
 class SignIn(http.server.ThreadingHTTPServer):

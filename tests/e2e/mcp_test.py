@@ -64,7 +64,11 @@ input:
   schema:
     document:
       type: object
-      properties: {to: {type: string, description: Who gets it}, lines: {type: integer}}
+      properties:
+        to: {type: string, description: Who gets it}
+        lines: {type: integer}
+        tone: {type: string, enum: [friendly, formal, firm]}
+        urgent: {type: boolean}
       required: [to]
 do:
   - write:
@@ -256,10 +260,30 @@ class Mcp(unittest.TestCase):
 
     # ---- prompts and resources -------------------------------------------------------------------------------------------------
 
+    def test_arguments_are_completed_by_what_their_schemas_offer(self):
+        """Of a prompt's argument the choices of its schema that begin with what was typed, of the templates the ids of what is there, of
+        what is free or unknown nothing; a tool is no prompt, and another organization's workflows are not there."""
+        def completed(ref, name, value=""):
+            return self.post("completion/complete", {"ref": ref, "argument": {"name": name, "value": value}})[1]
+        letter = {"type": "ref/prompt", "name": "letter"}
+        self.assertEqual(completed(letter, "tone", "f")["result"]["completion"], {"values": ["friendly", "formal", "firm"], "total": 3, "hasMore": False})
+        self.assertEqual(completed(letter, "tone", "fo")["result"]["completion"]["values"], ["formal"])
+        self.assertEqual(completed(letter, "urgent")["result"]["completion"]["values"], ["true", "false"])
+        self.assertEqual(completed(letter, "to", "A")["result"]["completion"]["values"], [])
+        self.assertEqual(completed({"type": "ref/prompt", "name": "pawl.plan"}, "workflow")["result"]["completion"]["values"], [])
+        listed = [resource["uri"].rsplit("/", 1)[1] for resource in self.post("resources/list")[1]["result"]["resources"]
+                  if resource["uri"].startswith("pawl://workflows/")]
+        template = {"type": "ref/resource", "uri": "pawl://workflows/{workflow_id}"}
+        self.assertEqual(sorted(completed(template, "workflow_id")["result"]["completion"]["values"]), sorted(listed))
+        self.assertEqual(completed(template, "workflow_id", listed[0])["result"]["completion"]["values"], [listed[0]])
+        for ref in ({"type": "ref/prompt", "name": "greet"}, {"type": "ref/prompt", "name": "nobody"}, {"type": "ref/resource", "uri": "file:///{x}"}):
+            self.assertEqual(completed(ref, "x")["error"]["code"], -32602, ref)
+
     def test_prompts_are_workflows_and_the_programs_own(self):
         prompts = {prompt["name"]: prompt for prompt in self.post("prompts/list")[1]["result"]["prompts"]}
         self.assertEqual(prompts["letter"]["arguments"], [{"name": "to", "required": True, "description": "Who gets it"},
-                                                          {"name": "lines", "required": False}])
+                                                          {"name": "lines", "required": False}, {"name": "tone", "required": False},
+                                                          {"name": "urgent", "required": False}])
         self.assertIn("letter", prompts)
         self.assertNotIn("letter", [tool["name"] for tool in self.post("tools/list")[1]["result"]["tools"]])
         got = self.post("prompts/get", {"name": "letter", "arguments": {"to": "Ada", "lines": "5"}})[1]["result"]

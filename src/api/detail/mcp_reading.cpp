@@ -154,6 +154,30 @@ void read_run(Context& context, Call call, mcp::Request request, const std::stri
                         });
 }
 
+/// What a schema says can stand there: a choice, or a truth value. Examples are offered too, but are not all that there is.
+std::vector<std::string> choices_of(const json::Value& schema) {
+  std::vector<std::string> values;
+  const auto add = [&](const json::Value& value) {
+    if (value.is_null() || value.is_object() || value.is_array()) return;
+    auto text = value.is_string() ? std::string(value.as_string()) : json::to_text(value);
+    if (std::ranges::find(values, text) == values.end()) values.push_back(std::move(text));
+  };
+  const auto add_all = [&](const json::Value& list) {
+    if (!list.is_array()) return;
+    for (const auto& value : list.items()) add(value);
+  };
+  add_all(schema.get("enum"));
+  for (const std::string_view each : {"oneOf", "anyOf"}) {
+    if (!schema.get(each).is_array()) continue;
+    for (const auto& one : schema.get(each).items()) add(one.get("const"));
+  }
+  add(schema.get("const"));
+  if (schema.get("type") == json::Value("boolean")) add_all(json::Value::array({true, false}));
+  add(schema.get("default"));
+  add_all(schema.get("examples"));
+  return values;
+}
+
 }  // namespace
 
 bool is_own_prompt(std::string_view name) { return own_prompt(name) != nullptr; }
@@ -224,6 +248,34 @@ void list_templates(Context&, Call call, const mcp::Request& request, const mcp:
       {"pawl://runs/{run_id}/output", "run-output", "Output of a run", "Of a run that is complete. Not to be trusted.",
        "application/json"}};
   give(call, request, mcp::templates_result(request, templates));
+}
+
+void complete_argument(Context& context, Call call, const mcp::Request& request, const mcp::Complete& wish) {
+  std::vector<std::string> values;
+  if (!wish.prompt.empty()) {
+    // The arguments of the program's own are free texts.
+    if (!is_own_prompt(wish.prompt)) {
+      const auto workflow = workflow_of_name(context, call.organization, wish.prompt);
+      if (workflow.has_error()) return call.reply(mcp_response(fault_of(workflow.error(), request)));
+      if (!is_prompt(*(*workflow)->plan)) return call.reply(mcp_response(wrong_parameters(request, "There is no prompt of this name.")));
+      values = choices_of(input_schema_of(*(*workflow)->plan).get("properties").get(wish.argument));
+    }
+  } else if (wish.uri.starts_with(kWorkflows) && wish.argument == "workflow_id") {
+    const auto named = named_workflows(context, call.organization);
+    if (named.has_error()) return call.reply(mcp_response(fault_of(named.error(), request)));
+    for (const auto& each : *named) values.push_back(each.workflow->id.to_string());
+  } else if (wish.uri.starts_with(kRuns) && wish.argument == "run_id") {
+    engine::RunFilter filter;
+    filter.organization = call.organization;
+    filter.limit = kMostRuns;
+    const auto runs = context.d.engine.list(filter);
+    if (runs.has_error()) return call.reply(mcp_response(fault_of(runs.error(), request)));
+    for (const auto& run : runs->runs) values.push_back(run.id.to_string());
+  } else if (!wish.uri.starts_with(kWorkflows) && !wish.uri.starts_with(kRuns)) {
+    return call.reply(mcp_response(wrong_parameters(request, "There is no template of this form.")));
+  }
+  std::erase_if(values, [&](const std::string& value) { return !value.starts_with(wish.value); });
+  give(call, request, mcp::completion_result(request, values));
 }
 
 void read_resource(Context& context, Call call, mcp::Request request, const std::string& uri) {

@@ -16,6 +16,7 @@ void get_prompt(Context& context, Call call, mcp::Request request, mcp::GetPromp
 void list_resources(Context& context, Call call, const mcp::Request& request, const mcp::ListResources& wish);
 void list_templates(Context& context, Call call, const mcp::Request& request, const mcp::ListTemplates& wish);
 void read_resource(Context& context, Call call, mcp::Request request, const std::string& uri);
+void complete_argument(Context& context, Call call, const mcp::Request& request, const mcp::Complete& wish);
 
 /// Is it one of the program's own, which no run answers?
 [[nodiscard]] bool is_own_prompt(std::string_view name);

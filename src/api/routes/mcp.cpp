@@ -100,6 +100,7 @@ void message(Context& context, Call call) {
   if (const auto* resource = std::get_if<mcp::ReadResource>(&act)) {
     return read_resource(context, std::move(call), std::move(request), resource->uri);
   }
+  if (const auto* wish = std::get_if<mcp::Complete>(&act)) return complete_argument(context, std::move(call), request, *wish);
   if (const auto* task = std::get_if<mcp::GetTask>(&act)) return get_task(context, std::move(call), std::move(request), task->task);
   if (const auto* task = std::get_if<mcp::CancelTask>(&act)) return cancel_task(context, std::move(call), std::move(request), task->task);
   if (auto* task = std::get_if<mcp::UpdateTask>(&act)) return update_task(context, std::move(call), std::move(request), std::move(*task));
