@@ -217,6 +217,14 @@ void Memories::write(Memory memory, std::function<void(Result<void>)> done) {
                                    static_cast<std::uint64_t>(bytes) + messages.size(), most_bytes));
         }
         const auto user = kept->user.is_nil() ? std::nullopt : std::optional(kept->user);
+        if (user) {
+          // A run may go on after the person who started it was erased: what it says of them is not to come back.
+          bool is_there = false;
+          PAWL_TRY_VOID(transaction.query("select id from users where id = $1", {*user}, [&](const Row&) { is_there = true; }));
+          if (!is_there) {
+            return Error(ErrorClass::conflict, "memory.starter_gone", "Whoever started the run has been erased: nothing of it is kept.");
+          }
+        }
         PAWL_TRY(authors, authors_of(transaction, *kept, user));
         PAWL_TRY_VOID(transaction.execute(
             kWrite, {kept->id, kept->organization, kept->scope, kept->key, messages, untrusted, kept->run, user, now, kept->expires_at,

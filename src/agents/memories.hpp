@@ -60,7 +60,7 @@ class Memories {
 
   /// Nothing: there is none, or it has expired.
   [[nodiscard]] Result<std::optional<Memory>> find(const OrganizationId& organization, std::string_view scope, std::string_view key);
-  /// Id, times and sizes are set here. Errors `memory.too_many`, `memory.quota` (limited).
+  /// Id, times and sizes are set here. Errors `memory.too_many`, `memory.quota` (limited), `memory.starter_gone`.
   void write(Memory memory, std::function<void(Result<void>)> done);
   [[nodiscard]] Result<MemoryPage> list(const OrganizationId& organization, std::uint32_t limit, std::optional<MemoryId> before);
   /// Errors `memory.not_found`.

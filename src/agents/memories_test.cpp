@@ -58,6 +58,17 @@ class MemoriesTest : public testing::Test {
     EXPECT_TRUE(database_->write_and_wait([](storage::Transaction&) -> Result<void> { return {}; }).has_value());
     return outcome;
   }
+  [[nodiscard]] UserId person() {
+    const auto id = UserId::make(clock_.now(), random_);
+    const auto added = database_->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+      PAWL_TRY_VOID(transaction.execute(
+          "insert into users (id, email, email_key, name, password_hash, created_at, updated_at) values ($1, $2, $2, 'A person', '', 1, 1)",
+          {id, id.to_string() + "@example.org"}));
+      return {};
+    });
+    EXPECT_TRUE(added.has_value());
+    return id;
+  }
   [[nodiscard]] std::string found(const OrganizationId& organization, std::string_view key, std::string_view scope = "support/triage") {
     const auto memory = memories_->find(organization, scope, key).value();
     return memory ? json::to_text(memory->messages) : "nothing";
@@ -149,8 +160,8 @@ TEST_F(MemoriesTest, A2_AListTellsSizesAndReadsConversationsOnlyOfRowsFromBefore
 }
 
 TEST_F(MemoriesTest, A2_AMemoryIsOfItsFirstWriterAndNamesAllOfThem) {
-  const auto ann = UserId::make(clock_.now(), random_);
-  const auto bob = UserId::make(clock_.now(), random_);
+  const auto ann = person();
+  const auto bob = person();
   ASSERT_TRUE(try_write(one_, "k", "[1]", {}, ann).has_value());
   ASSERT_TRUE(try_write(one_, "k", "[1, 2]", {}, bob).has_value());
   ASSERT_TRUE(try_write(one_, "k", "[1, 2, 3]", {}, bob).has_value());
@@ -171,8 +182,8 @@ TEST_F(MemoriesTest, A2_AMemoryIsOfItsFirstWriterAndNamesAllOfThem) {
 
 /// Everything by indices: `people` in the order in which they came, and whose each message is.
 TEST_F(MemoriesTest, A2_EachMessageIsOfWhoeverSaidItAndWhatMayRepeatOthersIsTheirsToo) {
-  const auto ann = UserId::make(clock_.now(), random_);
-  const auto bob = UserId::make(clock_.now(), random_);
+  const auto ann = person();
+  const auto bob = person();
   const auto noted = [&] {
     std::string text;
     const auto read = database_->read([&](storage::Session& session) -> Result<void> {
@@ -209,8 +220,8 @@ TEST_F(MemoriesTest, A2_EachMessageIsOfWhoeverSaidItAndWhatMayRepeatOthersIsThei
 }
 
 TEST_F(MemoriesTest, A2_AMessageThatIsThereTwiceIsOfWhoeverSaidItThen) {
-  const auto ann = UserId::make(clock_.now(), random_);
-  const auto bob = UserId::make(clock_.now(), random_);
+  const auto ann = person();
+  const auto bob = person();
   const std::string ok = R"({"role": "user", "content": "ok"})";
   ASSERT_TRUE(try_write(one_, "k", "[" + ok + "]", {}, ann).has_value());
   ASSERT_TRUE(try_write(one_, "k", "[" + ok + ", " + ok + "]", {}, bob).has_value());
@@ -220,6 +231,39 @@ TEST_F(MemoriesTest, A2_AMessageThatIsThereTwiceIsOfWhoeverSaidItThen) {
   });
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(json::to_text(json::parse(text).value().get("of")), "[[0],[1]]");
+}
+
+TEST_F(MemoriesTest, A2_ARunWhoseStarterWasErasedMeanwhileWritesNothingBack) {
+  const auto ann = person();
+  ASSERT_TRUE(try_write(one_, "k", "[1]", {}, person()).has_value());
+  ASSERT_TRUE(database_
+                  ->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+                    PAWL_TRY_VOID(transaction.execute("delete from users where id = $1", {ann}));
+                    return {};
+                  })
+                  .has_value());
+  EXPECT_EQ(try_write(one_, "k", "[1, 2]", {}, ann).error().code, "memory.starter_gone");
+  EXPECT_EQ(found(one_, "k"), "[1]");
+}
+
+/// Two runs that had read the same: the later one counts, as a whole, and knows who else had been there meanwhile.
+TEST_F(MemoriesTest, A2_OfTwoRunsAtOnceTheLaterOneCountsAndNobodysWordsBecomeAnothers) {
+  const auto ann = person();
+  const auto bob = person();
+  const std::string before = R"({"role": "user", "content": "before"})";
+  ASSERT_TRUE(try_write(one_, "k", "[" + before + "]", {}, ann).has_value());
+  ASSERT_TRUE(try_write(one_, "k", "[" + before + R"(, {"role": "user", "content": "of Ann"}])", {}, ann).has_value());
+  ASSERT_TRUE(
+      try_write(one_, "k", "[" + before + R"(, {"role": "user", "content": "of Bob"}, {"role": "assistant", "content": "yes"}])", {}, bob)
+          .has_value());
+  EXPECT_EQ(found(one_, "k"),
+            R"([{"role":"user","content":"before"},{"role":"user","content":"of Bob"},{"role":"assistant","content":"yes"}])");
+  std::string text;
+  const auto read = database_->read([&](storage::Session& session) -> Result<void> {
+    return session.query("select authors from agent_memories", {}, [&](const storage::Row& row) { text = row.text(0); });
+  });
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(json::to_text(json::parse(text).value().get("of")), "[[0],[1],[0,1]]");
 }
 
 }  // namespace

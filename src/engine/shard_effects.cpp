@@ -48,6 +48,16 @@ RunId child_id(const RunId& parent, const StepKey& step) {
   return child;
 }
 
+/// Runs that wait for one another in a chain: a circle would otherwise go on until there is no room for the runs of anybody.
+constexpr std::int64_t kMostNested = 32;
+
+/// How many runs are above it. The first child does not say so.
+std::int64_t depth_of(const json::Value& trigger) {
+  if (trigger.get("type") != json::Value("workflow")) return 0;
+  const auto& depth = trigger.get("depth");
+  return depth.is_integer() ? depth.as_integer() : 1;
+}
+
 /// What a message or a child workflow would be, instead of sending or starting it.
 Outcome plan_of(const StartEffect& action) {
   return Outcome::planned(json::Value::array({json::Value::object({{"action", action.function}, {"arguments", action.arguments}})}));
@@ -309,6 +319,13 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
   };
   auto resolved = world_.plans.find(run.identity.organization, text("namespace"), text("name"), text("version"));
   if (resolved.has_error()) return answer(run, id, failed("configuration", 404, "Workflow not found", resolved.error().message));
+  const auto depth = depth_of(run.trigger) + 1;
+  if (depth > kMostNested) {
+    return answer(run, id,
+                  failed("runtime", 508, "Workflows nested too deeply",
+                         "More than " + std::to_string(kMostNested) + " runs have started one another: a workflow that runs itself, "
+                         "or an agent that has its own workflow as a tool, would never end."));
+  }
   StartRequest request;
   request.plan = std::move(resolved->plan);
   request.organization = run.identity.organization;
@@ -319,6 +336,7 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
   request.trigger = json::Value::object({{"type", "workflow"},
                                          {"run", run.identity.id.to_string()},
                                          {"task", step_reference(run.machine->plan(), step.task, step.iteration)}});
+  if (depth > 1) request.trigger.set("depth", depth);
   set_starters(request.trigger, run.trigger, run.trigger);  // who started the parent started the child, too
   request.durability = run.durability;
   request.child = true;

@@ -85,10 +85,11 @@ void Core::begin_calls(Activation& act, const dsl::AgentTask& body, const json::
   }
   act.children.assign(calls.size(), Child{});
   act.count = 0;
+  auto readable = readable_calls(calls, act.position, rules >= 2);
   for (std::uint32_t i = 0; i < calls.size(); ++i) {
     const auto& call = calls.at(i);
     auto& child = act.children[i];
-    child.context = readable_call(call, act.position, i);
+    child.context = std::move(readable[i]);
     if (i >= left || i >= kMostCallsOfTurn) {
       refuse_call(act, body, i, "budget-exceeded", "No more tools can be called.");
     } else if (const auto& wrong = call.get("arguments_error"); !wrong.is_null()) {
@@ -172,6 +173,7 @@ void Core::refuse_call(Activation& act, const dsl::AgentTask& body, std::uint32_
   child.error = make_error(kind, 403, "Tool not called", detail);
   const auto* tool = find_tool(body, child.context.get("name"));
   if (tool == nullptr || had_record) return;
+  if (rules >= 2 && number >= kMostCallsOfTurn) return;  // thousands of them would leave no room for the records of what is done
   Activation call;
   call.task = tool->task;
   call.parent = act.id;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <set>
 
 #include "base/utf8.hpp"
 #include "json/write.hpp"
@@ -185,6 +187,31 @@ json::Value readable_call(const json::Value& call, std::uint32_t turn, std::size
   const auto& name = call.get("name");
   auto made = json::Value::object({{"id", id}, {"name", name.is_string() ? name : json::Value("")}, {"arguments", call.get("arguments")}});
   if (!id.is_string() || id.empty()) made.set("id", "call_" + std::to_string(turn) + "_" + std::to_string(number));
+  return made;
+}
+
+bool repeats_ids(const json::Value& calls) {
+  std::set<std::string_view> seen;
+  if (!calls.is_array()) return false;
+  for (const auto& call : calls.items()) {
+    const auto& id = call.get("id");
+    if (id.is_string() && !id.empty() && !seen.insert(id.as_string()).second) return true;
+  }
+  return false;
+}
+
+std::vector<json::Value> readable_calls(const json::Value& calls, std::uint32_t turn, bool with_own_ids) {
+  std::vector<json::Value> made;
+  std::set<std::string, std::less<>> seen;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    auto call = readable_call(calls.at(i), turn, i);
+    if (with_own_ids && !seen.emplace(call.get("id").as_string()).second) {
+      auto id = "call_" + std::to_string(turn) + "_" + std::to_string(i);
+      while (!seen.insert(id).second) id += "_";
+      call.set("id", id);
+    }
+    made.push_back(std::move(call));
+  }
   return made;
 }
 

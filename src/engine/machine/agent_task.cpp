@@ -276,14 +276,15 @@ void Core::turn_answered(Activation& act, const dsl::AgentTask& body, const json
   const auto& calls = reply.get("tool_calls");
   if (calls.is_array() && !calls.empty()) {
     auto asked = json::Value::array();
-    for (std::size_t i = 0; i < calls.size(); ++i) {
-      auto call = readable_call(calls.at(i), act.position, i);
+    for (auto& call : readable_calls(calls, act.position, rules >= 2)) {
       if (!call.get("arguments").is_object()) call.set("arguments", json::Value::object());
       asked.push_back(std::move(call));
     }
     said.set("tool_calls", std::move(asked));
   }
-  if (const auto* raw = reply.find("raw"); raw != nullptr && !raw->is_null()) said.set("raw", *raw);
+  // Where ids were changed the provider's own form does not fit the answers any more.
+  const bool fits = rules < 2 || !repeats_ids(calls);
+  if (const auto* raw = reply.find("raw"); raw != nullptr && !raw->is_null() && fits) said.set("raw", *raw);
   agent.transcript.push_back(std::move(said));
   if (calls.is_array() && !calls.empty() && !agent.is_last) return begin_calls(act, body, calls);
   answer_found(act, body, reply);
@@ -338,6 +339,14 @@ void Core::budget_exhausted(Activation& act, std::string_view which, std::string
 }
 
 void Core::agent_out_of_time(Activation& act) {
+  // Of a run that was suspended the answer may have come since: what it took is known.
+  const auto* turn = act.first_child == kNone ? nullptr : activations[act.first_child].get();
+  const bool is_told = rules >= 2 && turn != nullptr && act.agent[0].is_held && act.agent[0].aside == dsl::kNoTask &&
+                       turn->step == Step::body && turn->effect == 0 && turn->error.is_null() && turn->output.is_object();
+  if (is_told) {
+    count_usage(act, turn->output);
+    settle_request(act, turn->output, model_named(model_settings(act.agent[0])));
+  }
   cancel_children(act);
   drop_request(act, std::nullopt);
   if (std::exchange(act.agent[0].waits, false)) let_waiting_go_on();

@@ -8,7 +8,8 @@ namespace pawl::engine {
 // 0  what wrote no number: everything before there was one
 // 1  the same, with the number
 // 2  a run that would complete faults where something was not undone of which no error told the workflow; errors of runs with nothing left
-//    to undo name what was not undone, too
+//    to undo name what was not undone, too; of more than 128 calls in a turn of an agent only so many have records; calls of one id get
+//    ids of their own; an answer that has come before the end of an agent's time was looked at counts as what it took
 const std::uint32_t kRules = 2;
 
 namespace detail {

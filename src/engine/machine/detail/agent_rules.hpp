@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dsl/plan.hpp"
 #include "engine/machine/detail/state.hpp"
@@ -48,6 +49,9 @@ void add_usage(AgentState& agent, const TurnUsage& usage);
 
 /// `{id, name, arguments}` of call `number` of a turn. Models make mistakes: a missing id is made up, what is no name is none.
 [[nodiscard]] json::Value readable_call(const json::Value& call, std::uint32_t turn, std::size_t number);
+/// All of a turn. `with_own_ids`: one whose id another of them has had gets a new one, since answers name calls by their ids.
+[[nodiscard]] std::vector<json::Value> readable_calls(const json::Value& calls, std::uint32_t turn, bool with_own_ids);
+[[nodiscard]] bool repeats_ids(const json::Value& calls);
 
 /// What the model reads of a tool's output: text as it is, the rest as JSON, cut after `most` bytes at a character's end.
 [[nodiscard]] std::string shown_to_model(const json::Value& output, std::size_t most);
