@@ -5,8 +5,8 @@
 /// vouches for. Expired ones are not read and go with the retention of one-time data.
 ///
 /// A memory is of whoever wrote it first, and each of its messages of whoever started the run that added it. What a model said, a tool
-/// answered or a summary holds may repeat what others had said before: it is theirs as well. Where somebody is erased their messages go, and
-/// the others' stay (privacy/erased_memories.hpp).
+/// answered or a summary holds may repeat what others had said before: it is theirs as well. Where somebody is erased their messages go,
+/// and the others' stay (privacy/erased_memories.hpp).
 ///
 /// An organization keeps at most 10,000, and so many bytes of messages as the limit says. What would be more is refused; nothing that is
 /// kept goes for it. Who lowers the limit below what is there deletes nothing: the next write is refused.

@@ -323,8 +323,9 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
   if (depth > kMostNested) {
     return answer(run, id,
                   failed("runtime", 508, "Workflows nested too deeply",
-                         "More than " + std::to_string(kMostNested) + " runs have started one another: a workflow that runs itself, "
-                         "or an agent that has its own workflow as a tool, would never end."));
+                         "More than " + std::to_string(kMostNested) +
+                             " runs have started one another: a workflow that runs itself, "
+                             "or an agent that has its own workflow as a tool, would never end."));
   }
   StartRequest request;
   request.plan = std::move(resolved->plan);

@@ -152,7 +152,8 @@ class Reading {
     return Value::object({{"name", server_.name}, {"title", server_.title}, {"version", server_.version}});
   }
   [[nodiscard]] static Value capabilities() {
-    return Value::object({{"tools", Value::object()}, {"prompts", Value::object()}, {"resources", Value::object()}, {"completions", Value::object()}});
+    return Value::object(
+        {{"tools", Value::object()}, {"prompts", Value::object()}, {"resources", Value::object()}, {"completions", Value::object()}});
   }
   [[nodiscard]] Value discovery() const {
     auto offered = capabilities();

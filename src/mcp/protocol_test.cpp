@@ -46,12 +46,14 @@ TEST(McpProtocol, A5_AnswersInitializeWithTheRevisionThatWasAskedFor) {
 }
 
 TEST(McpProtocol, A5_ReadsWhatIsToBeCompletedAndGivesAPageAtMost) {
-  const auto of_prompt = act_of<Complete>(interpret(
-      request("completion/complete", R"("ref":{"type":"ref/prompt","name":"letter"},"argument":{"name":"tone","value":"f"})"), {}, kServer));
+  const auto of_prompt = act_of<Complete>(
+      interpret(request("completion/complete", R"("ref":{"type":"ref/prompt","name":"letter"},"argument":{"name":"tone","value":"f"})"), {},
+                kServer));
   EXPECT_EQ(of_prompt.prompt + of_prompt.argument + of_prompt.value, "lettertonef");
-  const auto of_template = act_of<Complete>(interpret(
-      request("completion/complete", R"("ref":{"type":"ref/resource","uri":"pawl://runs/{run_id}"},"argument":{"name":"run_id","value":""})"),
-      {}, kServer));
+  const auto of_template = act_of<Complete>(
+      interpret(request("completion/complete",
+                        R"("ref":{"type":"ref/resource","uri":"pawl://runs/{run_id}"},"argument":{"name":"run_id","value":""})"),
+                {}, kServer));
   EXPECT_EQ(of_template.uri, "pawl://runs/{run_id}");
   EXPECT_EQ(of_template.prompt, "");
   for (const std::string params :

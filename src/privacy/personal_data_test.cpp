@@ -217,7 +217,8 @@ TEST_F(PersonalData, P7_OfAMemoryGoesWhatThePersonSaidAndTheOthersKeepTheirs) {
                               std::initializer_list<std::uint8_t> people) {
     const auto id = organization(number);
     execute(
-        "insert into agent_memories (id, organization_id, scope, key, messages, untrusted, run_id, user_id, created_at, updated_at, authors) "
+        "insert into agent_memories (id, organization_id, scope, key, messages, untrusted, run_id, user_id, created_at, updated_at, "
+        "authors) "
         "values ($1, $2, '', $3, $4, '[]', $1, $5, 1, 1, $6)",
         {id, organization(2), "k" + std::to_string(number), messages, user(owner),
          authors.empty() ? std::optional<std::string_view>() : std::optional(authors)});
@@ -255,7 +256,9 @@ TEST_F(PersonalData, P7_OfAMemoryGoesWhatThePersonSaidAndTheOthersKeepTheirs) {
                          [&](const storage::Row& row) { EXPECT_EQ(row.integer(0), 0); });
   });
   ASSERT_FALSE(read.has_error());
-  EXPECT_EQ(left, R"(k11 [{"role":"user","content":"Bob here"},{"role":"user","content":"And again Bob"},{"role":"assistant","content":"Fine, Bob"}] of Bob
+  EXPECT_EQ(
+      left,
+      R"(k11 [{"role":"user","content":"Bob here"},{"role":"user","content":"And again Bob"},{"role":"assistant","content":"Fine, Bob"}] of Bob
 k14 [{"role": "user", "content": "Bob alone"}] of Bob
 )") << "what nobody noted the author of goes, and so does what begins with an answer, or is damaged";
   EXPECT_THAT(folder_text(), ::testing::Not(::testing::HasSubstr("Zephyrine")));

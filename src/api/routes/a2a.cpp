@@ -341,8 +341,8 @@ Result<NamedWorkflow> asked_workflow(Context& context, const OrganizationId& org
   return Error(ErrorClass::not_found, "a2a.no_skill", "There is no such skill.");
 }
 
-/// Which skills the caller can name: a page of them, however many there are. No task of state `INPUT_REQUIRED`: a task is a run, and without a
-/// skill there is none that could be asked for later.
+/// Which skills the caller can name: a page of them, however many there are. No task of state `INPUT_REQUIRED`: a task is a run, and
+/// without a skill there is none that could be asked for later.
 void refuse_skill(Context& context, Call& call, const Value& id) {
   const auto skills = skill_names(context, call.organization);
   if (skills.has_error()) return refuse(call, id, Code::internal_error, skills.error().message);

@@ -54,8 +54,8 @@ void tell_task(Context& context, const std::shared_ptr<Call>& call, const json::
 void list_tasks(Context& context, Call call, const json::Value& id, const json::Value& params);
 void cancel_task(Context& context, Call call, const json::Value& id, const RunId& run);
 
-/// A message of this id is one task, however often its sender (user and key) sends it within a day. `fresh`: the run that it becomes where it
-/// is the first. `claimed` is called on the writer's thread, and what it starts is there before a second message is told of the claim.
+/// A message of this id is one task, however often its sender (user and key) sends it within a day. `fresh`: the run that it becomes where
+/// it is the first. `claimed` is called on the writer's thread, and what it starts is there before a second message is told of the claim.
 /// Error `request.idempotency_conflict`: the other message was not the same.
 using Claimed = std::function<void(const Result<catalog::IdempotencyClaim>&)>;
 void claim_message(Context& context, const Call& call, std::string_view message_id, const crypto::Digest& digest, const RunId& fresh,

@@ -1,7 +1,7 @@
 // proves: A2
 //
-// Models and operators that do what nobody expects of an agent: what it keeps stays bounded, nothing is paid for that was not asked, and the run
-// ends, or goes on, in a way that can be explained.
+// Models and operators that do what nobody expects of an agent: what it keeps stays bounded, nothing is paid for that was not asked, and
+// the run ends, or goes on, in a way that can be explained.
 #include <gmock/gmock.h>
 
 #include <chrono>
@@ -13,9 +13,9 @@ namespace pawl::engine {
 namespace {
 
 using json::Value;
+using testing::asks;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::asks;
 using testing::parsed;
 using testing::says;
 using testing::TestRun;
@@ -91,7 +91,8 @@ TEST(AgentAttack, A2_CallsThatShareAnIdAreAllAnswered) {
 }
 
 TEST(AgentAttack, A2_AGuardrailThatNeverEndsObjectsInsteadOfHoldingTheServer) {
-  for (const std::string expression : {"[range(1e12)] | length", "def f: f + 1; 0 | f", "error(\"no\")", ".messages[0].content.x.y", "[recurse(. + 1)]"}) {
+  for (const std::string expression :
+       {"[range(1e12)] | length", "def f: f + 1; 0 | f", "error(\"no\")", ".messages[0].content.x.y", "[recurse(. + 1)]"}) {
     SCOPED_TRACE(expression);
     const auto begun = std::chrono::steady_clock::now();
     TestRun run(agent(", guardrails: {input: '${ " + expression + " }'}"), kQuestion);
@@ -104,7 +105,8 @@ TEST(AgentAttack, A2_AGuardrailThatNeverEndsObjectsInsteadOfHoldingTheServer) {
 
 /// Its time ran out while the run was suspended, and then the answer came: what that took is known, and nothing is assumed.
 TEST(AgentAttack, A2_ResumedAfterDaysAnAgentIsChargedForWhatWasAskedAndNothingElse) {
-  TestRun run(agent(", budget: {tokens: 100000}", "{agent: {model: small, budget: {time: {minutes: 5}}, on_budget: finish, tools: [{function: add}]}, name: helper}"),
+  TestRun run(agent(", budget: {tokens: 100000}",
+                    "{agent: {model: small, budget: {time: {minutes: 5}}, on_budget: finish, tools: [{function: add}]}, name: helper}"),
               kQuestion);
   run.succeed("turn", asks(R"([{"name": "helper", "arguments": {"task": "help"}}])"));
   run.apply(SuspendRequested{});
@@ -120,7 +122,8 @@ TEST(AgentAttack, A2_ResumedAfterDaysAnAgentIsChargedForWhatWasAskedAndNothingEl
 
 /// What is under way when the time is over may have been paid for.
 TEST(AgentAttack, A2_ARequestThatIsUnderWayWhenTheTimeIsOverCountsInFull) {
-  TestRun run(agent(", budget: {tokens: 100000}", "{agent: {model: small, budget: {time: {minutes: 5}}, on_budget: finish}, name: helper}"), kQuestion);
+  TestRun run(agent(", budget: {tokens: 100000}", "{agent: {model: small, budget: {time: {minutes: 5}}, on_budget: finish}, name: helper}"),
+              kQuestion);
   run.succeed("turn", asks(R"([{"name": "helper", "arguments": {"task": "help"}}])"));
   run.fire();
   EXPECT_THAT(run.snapshot(), HasSubstr("\"assumed_tokens\""));
@@ -129,8 +132,9 @@ TEST(AgentAttack, A2_ARequestThatIsUnderWayWhenTheTimeIsOverCountsInFull) {
 }
 
 TEST(AgentAttack, A2_NoClaimOfAProviderMakesAnAgentCheaperThanItWas) {
-  for (const std::string usage : {R"({"input_tokens": -1000000, "output_tokens": -5})", R"({"input_tokens": 1e400})", R"({"input_tokens": "7"})",
-                                  R"({"input_tokens": 9223372036854775807, "output_tokens": 9223372036854775807})", "null", "[]"}) {
+  for (const std::string usage :
+       {R"({"input_tokens": -1000000, "output_tokens": -5})", R"({"input_tokens": 1e400})", R"({"input_tokens": "7"})",
+        R"({"input_tokens": 9223372036854775807, "output_tokens": 9223372036854775807})", "null", "[]"}) {
     SCOPED_TRACE(usage);
     TestRun run(agent(", budget: {tokens: 30000, cost: 1}, on_budget: finish"), kQuestion);
     auto reply = testing::reply_with_calls(R"([{"name": "add", "arguments": {"a": 1}}])");

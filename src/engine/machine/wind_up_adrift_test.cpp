@@ -7,11 +7,11 @@ namespace pawl::engine {
 namespace {
 
 using json::Value;
-using ::testing::ElementsAre;
-using ::testing::UnorderedElementsAre;
 using testing::booking;
+using ::testing::ElementsAre;
 using testing::plan_of;
 using testing::TestRun;
+using ::testing::UnorderedElementsAre;
 using testing::with_finally;
 
 std::string inner(const std::string& tasks) {
