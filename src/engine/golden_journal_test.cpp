@@ -112,8 +112,10 @@ do:
           - {function: look-up}
           - {agent: {model: small, budget: {tokens: 3000}, tools: [{function: look-up}]}, name: helper}
           - {agent: {model: small}, name: other}
-  - beside: {fork: {branches: [{one: {call: agent, with: {model: big, prompt: One., budget: {tokens: 4000}}}},
-      {two: {call: agent, with: {model: big, prompt: Two., budget: {cost: 0.5}, memory: {kind: summary, max_tokens: 300}}}}]}}
+  - beside: {fork: {branches: [{one: {call: agent, with: {model: big, prompt: One., budget: {tokens: 20000},
+      tools: [{function: add}]}}},
+      {two: {call: agent, with: {model: big, prompt: Two., budget: {cost: 0.5},
+      tools: [{function: add}, {function: look-up}], memory: {summary: {after: 4, keep: 2, max_tokens: 300}}}}}]}}
 )";
 
 constexpr const char* kCompensation = R"(document:
@@ -169,7 +171,9 @@ const std::vector<Kind>& kinds() {
 Value model_reply(const StartEffect& effect) {
   const auto& messages = effect.arguments.get("messages");
   std::size_t turns = 0;
-  for (const auto& message : messages.items()) turns += message.get("role") == Value("assistant") ? 1 : 0;
+  if (!messages.is_array()) turns = 3;  // a summary
+  for (std::size_t i = 0; messages.is_array() && i < messages.size(); ++i)
+    turns += messages.at(i).get("role") == Value("assistant") ? 1 : 0;
   auto reply = Value::object({{"content", "turn " + std::to_string(turns)},
                               {"tool_calls", Value::array()},
                               {"finish_reason", "stop"},
@@ -188,8 +192,8 @@ Value model_reply(const StartEffect& effect) {
   if (!is_small) {
     add("add", Value::object({{"a", turns}}));
     add("helper", Value::object({{"task", "help " + std::to_string(turns)}}));
-    add("other", Value::object({{"task", "think"}}));
-    add("nobody", Value::object());
+    add("other", Value::object({{"task", "think " + std::to_string(turns)}}));
+    add("nobody", Value::object({{"n", turns}}));
   }
   reply.set("tool_calls", std::move(calls));
   return reply;

@@ -235,7 +235,7 @@ TEST_F(PersonalData, P7_OfAMemoryGoesWhatThePersonSaidAndTheOthersKeepTheirs) {
   add_memory(11, 1, shared, people("[[0], [0], [1], [0, 1], [1], [1]]"), {1, 2});
   add_memory(12, 2, R"([{"role": "user", "content": "Zephyrine, from before"}, {"role": "user", "content": "Bob"}])", "", {1, 2});
   add_memory(13, 1, R"([{"role": "user", "content": "Zephyrine alone"}])", people("[[0]]"), {1});
-  add_memory(14, 2, R"([{"role": "user", "content": "Bob alone"}])", people("[[1]]"), {2});
+  add_memory(14, 2, R"([{"role": "user", "content": "Bob alone"}])", R"({"people": [], "of": [[]]})", {2});
   add_memory(15, 2, R"([{"role": "user", "content": "Zephyrine"}, {"role": "assistant", "content": "Bob's own answer"}])",
              people("[[0], [1]]"), {1, 2});
   add_memory(16, 2, R"([{"role": "user", "content": "Zephyrine"}, {"role": "user", "content": "Bob"}])", people("[[7], [null]]"), {1, 2});
@@ -261,7 +261,9 @@ TEST_F(PersonalData, P7_OfAMemoryGoesWhatThePersonSaidAndTheOthersKeepTheirs) {
       R"(k11 [{"role":"user","content":"Bob here"},{"role":"user","content":"And again Bob"},{"role":"assistant","content":"Fine, Bob"}] of Bob
 k14 [{"role": "user", "content": "Bob alone"}] of Bob
 )") << "what nobody noted the author of goes, and so does what begins with an answer, or is damaged";
-  EXPECT_THAT(folder_text(), ::testing::Not(::testing::HasSubstr("Zephyrine")));
+  log.reset();
+  database.reset();
+  EXPECT_EQ(folder_text().find("Zephyrine"), std::string::npos) << "not in what the file had before either";
 }
 
 }  // namespace

@@ -31,6 +31,11 @@ using Status = Finished::Status;
 
 bool is_open(const Finished& entry) { return entry.status == Status::done; }
 
+/// The workflow knows that it could not be undone, and has completed all the same.
+bool is_accepted(const Core& core, const Finished& entry) {
+  return core.rules >= 2 && core.wind_up.ending == Phase::completed && entry.status == Status::failed && !entry.is_untold;
+}
+
 /// About as many bytes as JSON, of what is in it once.
 std::size_t size_of(const Finished& entry) {
   std::size_t bytes = 0;
@@ -259,11 +264,6 @@ bool Core::hides_failures() const {
          std::any_of(wind_up.finished.begin(), wind_up.finished.end(), [](const auto& entry) { return entry.is_untold; });
 }
 
-/// The workflow knows that it could not be undone, and has completed all the same.
-bool Core::is_settled(const Finished& entry) const {
-  return rules >= 2 && wind_up.ending == Phase::completed && entry.status == Status::failed && !entry.is_untold;
-}
-
 /// In the run's error, where it has one.
 void Core::tell_failures() {
   auto failures = undo_failures(nullptr);
@@ -280,7 +280,7 @@ json::Value Core::undo_failures(const Activation* within) const {
   auto failures = json::Value::array();
   for (const auto& entry : wind_up.finished) {
     if (entry.status != Status::failed || (within != nullptr && !lies_in(entry, *within))) continue;
-    if (within == nullptr && is_settled(entry)) continue;
+    if (within == nullptr && is_accepted(*this, entry)) continue;
     auto failure = json::Value::object({{"task", plan->task(entry.task).reference}, {"error", entry.error}});
     if (!entry.iteration.empty()) {
       auto rounds = json::Value::array();
@@ -319,7 +319,7 @@ Result<void> Core::check_undo_again(const RetryRequested& request) const {
 /// A retry of what could not be undone. `finally` does not run again where it had.
 void Core::undo_again() {
   for (auto& entry : wind_up.finished) {
-    if (entry.status != Status::failed || is_settled(entry)) continue;
+    if (entry.status != Status::failed || is_accepted(*this, entry)) continue;
     entry.status = Status::done;
     entry.is_untold = false;
     entry.error = {};

@@ -125,7 +125,6 @@ class Core {
   void finish(Phase last, json::Value problem);
   [[nodiscard]] json::Value undo_failures(const Activation* within) const;
   [[nodiscard]] bool hides_failures() const;
-  [[nodiscard]] bool is_settled(const Finished& entry) const;
   void tell_failures();
   [[nodiscard]] bool stands_below(const Finished& entry, const Activation& act) const;
   [[nodiscard]] bool lies_in(const Finished& entry, const Activation& act) const;
