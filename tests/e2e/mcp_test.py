@@ -336,7 +336,7 @@ class Mcp(unittest.TestCase):
 
     def session(self):
         _, reply, fields = self.post("initialize", {"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}})
-        self.assertEqual(reply["result"]["capabilities"], {"tools": {}, "prompts": {}, "resources": {}})
+        self.assertEqual(reply["result"]["capabilities"], {"tools": {}, "prompts": {}, "resources": {}, "completions": {}})
         return {"Mcp-Session-Id": fields["Mcp-Session-Id"]}
 
     def asked(self, tool, headers=None, key=API_KEY):
