@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 
 #include "base/utf8.hpp"
@@ -75,7 +76,7 @@ struct Task {
   std::int64_t height = 0;
   std::int64_t quality = kQuality;
   json::Value arguments;
-  Millis timeout{0};
+  std::chrono::steady_clock::time_point due;  ///< of all its programs together
 };
 
 std::int64_t number_or(const json::Value& arguments, std::string_view name, std::int64_t fallback) {
@@ -90,7 +91,7 @@ Result<Task> read_task(const json::Value& arguments, const Roots& roots) {
   PAWL_TRY(input, roots.find(text_or(arguments, "input_path", "")));
   task.input = std::move(input);
   PAWL_TRY(timeout, duration_argument(arguments, "timeout"));
-  task.timeout = timeout.value_or(Millis(60'000));
+  task.due = std::chrono::steady_clock::now() + timeout.value_or(Millis(60'000));
   task.overwrite = flag_or(arguments, "overwrite", false);
   task.width = number_or(arguments, "width", 0);
   task.height = number_or(arguments, "height", 0);
@@ -200,7 +201,7 @@ class Worker {
                           return std::vector<std::string>{"vipsheader", "-a", input};
                         },
                     .environment = environment(),
-                    .timeout = task_.timeout};
+                    .due = task_.due};
     ProcessResult result = run_tool(runner_, tool, file_name(picture), picture.bytes, cancelled_);
     if (auto failure = tool_failure(tool, result)) return failure;
     picture.header = std::move(result.output);
@@ -249,7 +250,7 @@ vips "$operation" "$in" "$TMPDIR/out$suffix$options" "$@" >&2 && exec cat "$TMPD
                           return command;
                         },
                     .environment = environment(),
-                    .timeout = task_.timeout,
+                    .due = task_.due,
                     .max_output = options_.max_document};
     const ProcessResult result = run_tool(runner_, tool, file_name(picture), picture.bytes, cancelled_);
     if (auto failure = tool_failure(tool, result)) return std::move(*failure);
@@ -274,7 +275,7 @@ vips "$operation" "$in" "$TMPDIR/out$suffix$options" "$@" >&2 && exec cat "$TMPD
                           return std::vector<std::string>{"tesseract", input, "stdout", "-l", language};
                         },
                     .environment = environment(),
-                    .timeout = task_.timeout};
+                    .due = task_.due};
     ProcessResult result = run_tool(runner_, tool, file_name(picture), picture.bytes, cancelled_);
     if (auto failure = tool_failure(tool, result)) return std::move(*failure);
     std::erase(result.output, '\f');

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 
 #include "base/utf8.hpp"
 #include "engine/machine/machine.hpp"
@@ -28,7 +29,7 @@ struct Task {
   bool metadata = true;
   bool layout = false;
   PageRange pages;
-  Millis timeout{0};
+  std::chrono::steady_clock::time_point due;  ///< of all its programs together
 };
 
 Result<Task> read_task(const json::Value& arguments, const Roots& roots) {
@@ -46,7 +47,7 @@ Result<Task> read_task(const json::Value& arguments, const Roots& roots) {
   task.metadata = flag_or(arguments, "extract_metadata", true);
   task.layout = flag_or(arguments, "layout", false);
   task.pages = std::move(range);
-  task.timeout = timeout.value_or(Millis(60'000));
+  task.due = std::chrono::steady_clock::now() + timeout.value_or(Millis(60'000));
   return task;
 }
 
@@ -57,7 +58,7 @@ Tool pdfinfo(const Task& task) {
               [](const std::string& input) {
                 return std::vector<std::string>{"pdfinfo", "-enc", "UTF-8", "-isodates", input};
               },
-          .timeout = task.timeout};
+          .due = task.due};
 }
 
 Tool pdftotext(const Task& task, std::uint32_t last) {
@@ -71,7 +72,7 @@ Tool pdftotext(const Task& task, std::uint32_t last) {
                 command.insert(command.end(), {input, "-"});
                 return command;
               },
-          .timeout = task.timeout,
+          .due = task.due,
           .max_output = kMaxText};
 }
 

@@ -7,6 +7,7 @@
 
 #include <set>
 #include <span>
+#include <sstream>
 #include <thread>
 
 #include "functions/detail/fd.hpp"
@@ -25,8 +26,10 @@ std::set<pid_t> children() {
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
     std::ifstream list(task.path() / "children");
     for (pid_t child = 0; list >> child;) {
-      std::ifstream command("/proc/" + std::to_string(child) + "/cmdline");
-      if (command.peek() != std::ifstream::traits_type::eof()) found.insert(child);
+      std::ostringstream command;
+      command << std::ifstream("/proc/" + std::to_string(child) + "/cmdline").rdbuf();
+      const bool watches = command.str().find("pawl-watch") != std::string::npos;  // what watches over them
+      if (!command.str().empty() && !watches) found.insert(child);
     }
   }
   return found;

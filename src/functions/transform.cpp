@@ -7,11 +7,13 @@
 
 #include "functions/detail/builtins.hpp"
 #include "jq/jq.hpp"
+#include "json/size.hpp"
 
 namespace pawl::functions {
 namespace {
 
 constexpr std::size_t kMaxItems = 1'000'000;
+constexpr std::size_t kMaxBytes = 128U << 20U;  // of all results, as text
 
 // The compiled expressions of one call and what they may use.
 class Work {
@@ -49,7 +51,10 @@ class Work {
   }
 
   Result<json::Value> run(json::Value input, const Clock& clock, Millis time, const std::atomic<bool>& cancelled) const {
-    if (!each_) return all_ ? results(*expression_, std::move(input)) : first(*expression_, std::move(input));
+    if (!each_) {
+      Room room;
+      return all_ ? results(*expression_, std::move(input), room) : first(*expression_, std::move(input));
+    }
     if (!input.is_array()) return Error(ErrorClass::invalid, "transform.input", "the input is no array, so it has no items");
     const TimePoint deadline = clock.now() + time;
     const GoOn go_on = [&]() -> Result<void> {
@@ -58,13 +63,14 @@ class Work {
       return boost::system::in_place_value;
     };
     std::vector<json::Value> items;
+    Room room;
     for (const json::Value& item : input.items()) {
       PAWL_TRY_VOID(go_on());
       if (filter_) {
         PAWL_TRY(wanted, first(*filter_, item));
         if (!wanted.truthy()) continue;
       }
-      PAWL_TRY_VOID(add(items, item));
+      PAWL_TRY_VOID(add(items, item, room));
       if (items.size() > kMaxItems) return Error(ErrorClass::too_large, "transform.items", "there are too many results");
     }
     if (sort_by_) PAWL_TRY_VOID(sort(items, go_on));
@@ -75,28 +81,45 @@ class Work {
  private:
   using GoOn = std::function<Result<void>()>;  // an error where the call is over
 
+  /// What is left for results: an evaluation has limits of its own, and each begins a new one.
+  class Room {
+   public:
+    [[nodiscard]] Result<void> take(const json::Value& value) {
+      if (json::larger_than(value, left_)) {
+        return Error(ErrorClass::too_large, "transform.too_large", fmt::format("the results are larger than {} bytes", kMaxBytes));
+      }
+      left_ -= std::min(left_, json::rough_size(value));
+      return boost::system::in_place_value;
+    }
+
+   private:
+    std::size_t left_ = kMaxBytes;
+  };
+
   [[nodiscard]] jq::Context context() const { return {.variables = variables_, .now = now_}; }
   [[nodiscard]] Result<json::Value> first(const jq::Program& program, json::Value input) const {
     return jq::first(program, std::move(input), context());
   }
-  [[nodiscard]] Result<json::Value> results(const jq::Program& program, json::Value input) const {
+  [[nodiscard]] Result<json::Value> results(const jq::Program& program, json::Value input, Room& room) const {
     jq::Evaluation evaluation(program, std::move(input), context());
     json::Value list = json::Value::array();
     while (true) {
       PAWL_TRY(next, evaluation.next());
       if (!next) return list;
+      PAWL_TRY_VOID(room.take(*next));
       list.push_back(std::move(*next));
       if (list.size() > kMaxItems) return Error(ErrorClass::too_large, "transform.items", "there are too many results");
     }
   }
-  [[nodiscard]] Result<void> add(std::vector<json::Value>& items, const json::Value& item) const {
+  [[nodiscard]] Result<void> add(std::vector<json::Value>& items, const json::Value& item, Room& room) const {
     if (!expression_) {
       items.push_back(item);
     } else if (all_) {
-      PAWL_TRY(list, results(*expression_, item));
+      PAWL_TRY(list, results(*expression_, item, room));
       items.insert(items.end(), list.items().begin(), list.items().end());
     } else {
       PAWL_TRY(value, first(*expression_, item));
+      PAWL_TRY_VOID(room.take(value));
       items.push_back(std::move(value));
     }
     return boost::system::in_place_value;

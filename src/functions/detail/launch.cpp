@@ -65,6 +65,8 @@ struct ChildView {
   int ruleset = -1;
   sock_fprog filter{};
   bool drop_capabilities = false;
+  int announce = -1;
+  bool outlives = false;
   Failure* failure = nullptr;  // written by the child
 };
 
@@ -109,11 +111,25 @@ PAWL_IN_CHILD bool give_up_rights(ChildView& view) {
   return true;
 }
 
+// Before the descriptors are arranged: this one may have any number.
+PAWL_IN_CHILD bool announce(ChildView& view) {
+  std::array<char, 16> line{};
+  std::size_t begin = line.size();
+  line[--begin] = '\n';
+  for (pid_t left = getpid(); left > 0; left /= 10) line[--begin] = static_cast<char>('0' + left % 10);
+  line[--begin] = '+';
+  const auto length = line.size() - begin;
+  return write(view.announce, line.data() + begin, length) == static_cast<ssize_t>(length) || fail(view, "announce");
+}
+
 PAWL_IN_CHILD bool set_up(ChildView& view) {
   if (setsid() < 0) return fail(view, "setsid");
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return fail(view, "pdeathsig");
-  // A server that was killed before this line does not die any more.
-  if (getppid() != view.parent) _exit(127);
+  if (view.announce >= 0 && !announce(view)) return false;
+  if (!view.outlives) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return fail(view, "pdeathsig");
+    // A server that was killed before this line does not die any more.
+    if (getppid() != view.parent) _exit(127);
+  }
   // Orphans of the program stay below it, where they are counted.
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return fail(view, "subreaper");
   if (!arrange_descriptors(view)) return false;
@@ -220,6 +236,8 @@ Result<Launched> launch(const LaunchPlan& plan) {
   view.ruleset = plan.ruleset;
   view.filter = {static_cast<unsigned short>(plan.filter.size()), const_cast<sock_filter*>(plan.filter.data())};
   view.drop_capabilities = plan.drop_capabilities;
+  view.announce = plan.announce;
+  view.outlives = plan.outlives;
 
   int pidfd = -1;
   Failure failure;

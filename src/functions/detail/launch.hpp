@@ -25,6 +25,8 @@ struct LaunchPlan {
   int ruleset = -1;                 ///< Landlock
   std::vector<sock_filter> filter;  ///< seccomp; empty: none
   bool drop_capabilities = false;
+  int announce = -1;      ///< where the child writes `+` and its number before the program begins; -1: nowhere
+  bool outlives = false;  ///< goes on when the calling thread has ended
 };
 
 struct Launched {
@@ -36,7 +38,7 @@ struct Launched {
   Fd report;  ///< where the plan asked for it
 };
 
-/// The child is killed when the calling thread ends. Error `process.start`: names the step that failed.
+/// The child is killed when the calling thread ends, unless the plan says otherwise. Error `process.start`: names the step that failed.
 [[nodiscard]] Result<Launched> launch(const LaunchPlan& plan);
 
 struct ExitStatus {

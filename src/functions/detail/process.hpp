@@ -1,8 +1,10 @@
 /// A process to be run under control, and how it ended. Plain data between the functions and `ProcessRunner`.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,7 +35,9 @@ struct ProcessSpec {
   std::vector<ScratchFile> files;
   std::string working_directory;  ///< absolute, within a root; empty: the first root, or the private folder where there are no roots
   std::string input;              ///< all of standard input
-  Millis timeout{0};              ///< 0: the runner's limit
+  Millis timeout{0};              ///< from its start on; 0: the runner's limit
+  /// When it must be over, whether it has started by then or waits for its turn: of a call that is more than this process.
+  std::optional<std::chrono::steady_clock::time_point> due{};
   bool network = false;
   bool write_roots = false;
   bool see_roots = true;       ///< false: for programs that parse what a stranger has made; they get `files` and nothing else

@@ -25,6 +25,7 @@
 #include "base/assert.hpp"
 #include "functions/detail/process_count.hpp"
 #include "functions/detail/process_stock.hpp"
+#include "functions/detail/process_watch.hpp"
 #include "functions/detail/remove_tree.hpp"
 #include "functions/detail/sandbox.hpp"
 
@@ -88,7 +89,8 @@ struct ProcessRunner::Impl {
   std::optional<Result<SandboxKind>> sandbox;
   std::deque<Waiting> waiting;
   std::unordered_map<Id, Running> running;
-  ProcessStock stock{options};
+  ProcessWatch watch_of_all;
+  ProcessStock stock{options, watch_of_all};
   SteadyTime counted{};  // when subprocesses were counted last
 
   void ring() const {
@@ -125,6 +127,7 @@ struct ProcessRunner::Impl {
     // own.
     if (geteuid() == 0) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBeforeThem);
     while (take_requests()) {
+      end_waiting();
       start_waiting();
       std::array<epoll_event, 64> events{};
       const int count = epoll_wait(poll.get(), events.data(), static_cast<int>(events.size()), next_timeout());
@@ -162,6 +165,20 @@ struct ProcessRunner::Impl {
     waiting.erase(queued);
     left_queue();
     done({.ending = Ending::cancelled});
+  }
+
+  void end_waiting() {
+    const SteadyTime now = std::chrono::steady_clock::now();
+    for (std::size_t i = 0; i < waiting.size();) {
+      if (now < waiting[i].spec.due.value_or(SteadyTime::max())) {
+        ++i;
+        continue;
+      }
+      const Done done = std::move(waiting[i].done);
+      waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(i));
+      left_queue();
+      done({.ending = Ending::timed_out});
+    }
   }
 
   void left_queue() {
@@ -202,7 +219,7 @@ struct ProcessRunner::Impl {
     process.process = std::move(started->process);
     process.scratch = std::move(started->scratch);
     process.input = std::move(request.spec.input);
-    process.deadline = std::chrono::steady_clock::now() + limit;
+    process.deadline = std::min(std::chrono::steady_clock::now() + limit, request.spec.due.value_or(SteadyTime::max()));
     process.contained = request.spec.contained;
     process.is_one_of_few = request.spec.most_at_once > 0;
     process.max_subprocesses = request.spec.max_subprocesses > 0 ? request.spec.max_subprocesses : options.max_subprocesses;
@@ -223,7 +240,7 @@ struct ProcessRunner::Impl {
       if (auto waiting_one = stock.take(spec, std::chrono::steady_clock::now())) return std::move(*waiting_one);
     }
     PAWL_TRY(prepared, prepare(kind, spec, options));
-    auto launched = launch(prepared.launch);
+    auto launched = watch_of_all.launch(prepared.launch);
     if (launched.has_value()) return ProcessStock::Started{std::move(launched).value(), std::move(prepared.scratch)};
     if (!prepared.scratch.empty()) remove_tree(prepared.scratch);
     return std::move(launched).error();
@@ -317,7 +334,7 @@ struct ProcessRunner::Impl {
   // The main process has ended; what it left behind goes too.
   void finish(Id id) {
     Running process = leave(id);
-    const ExitStatus end = wait_for_exit(process.process);
+    const ExitStatus end = watch_of_all.wait(process.process);
     if (!process.scratch.empty()) remove_tree(process.scratch);
     answer(process, end);
   }
@@ -331,7 +348,7 @@ struct ProcessRunner::Impl {
     if (length == 0) return running_one.process.report.reset();
     Running process = leave(id);
     answer(process, {.signalled = false, .code = code});
-    wait_for_exit(process.process);
+    watch_of_all.wait(process.process);
     if (!process.scratch.empty()) remove_tree(process.scratch);
   }
 
@@ -358,6 +375,7 @@ struct ProcessRunner::Impl {
     const bool counting = std::any_of(running.begin(), running.end(), [](const auto& entry) { return entry.second.contained; });
     next = std::min(next, counting ? std::max(now, counted + kCountInterval) : now + std::chrono::hours(1));
     for (const auto& [id, process] : running) next = std::min(next, process.deadline);
+    for (const Waiting& request : waiting) next = std::min(next, request.spec.due.value_or(SteadyTime::max()));
     const auto wait = std::chrono::ceil<Millis>(next - now);
     return static_cast<int>(std::max<std::int64_t>(wait.count(), 0));
   }
@@ -377,6 +395,7 @@ struct ProcessRunner::Impl {
   void end_all() {
     for (auto& [id, process] : running) kill_for(process, Ending::cancelled);
     while (!running.empty()) finish(running.begin()->first);
+    stock.end_all();
     const std::lock_guard lock(mutex);
     for (Waiting& request : arrived) waiting.push_back(std::move(request));
     for (const Waiting& request : waiting) request.done({.ending = Ending::cancelled});

@@ -17,16 +17,19 @@ bool has_ended(const Launched& process) {
   return poll(&look, 1, 0) != 0;
 }
 
-void end(const ProcessStock::Started& started) {
-  kill(-started.process.pid, SIGKILL);
-  wait_for_exit(started.process);
-  if (!started.scratch.empty()) remove_tree(started.scratch);
-}
-
 }  // namespace
 
-ProcessStock::~ProcessStock() {
-  for (const Kind& kind : kinds_) std::for_each(kind.waiting.begin(), kind.waiting.end(), end);
+void ProcessStock::end_all() {
+  for (const Kind& kind : kinds_) {
+    for (const Started& started : kind.waiting) end(started);
+  }
+  kinds_.clear();
+}
+
+void ProcessStock::end(const Started& started) {
+  kill(-started.process.pid, SIGKILL);
+  watch_.wait(started.process);
+  if (!started.scratch.empty()) remove_tree(started.scratch);
 }
 
 std::optional<ProcessStock::Started> ProcessStock::take(const ProcessSpec& spec, Time now) {
@@ -59,13 +62,13 @@ bool ProcessStock::wanted(const Kind& kind, bool busy) const {
 void ProcessStock::replenish(SandboxKind sandbox, bool busy, Time now) {
   std::erase_if(kinds_, [&](const Kind& kind) {
     if (now - kind.used < options_.warm_idle) return false;
-    std::for_each(kind.waiting.begin(), kind.waiting.end(), end);
+    for (const Started& started : kind.waiting) end(started);
     return true;
   });
   const auto kind = std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& one) { return wanted(one, busy); });
   if (kind == kinds_.end()) return;
   auto prepared = prepare(sandbox, kind->pattern, options_);
-  auto launched = prepared.has_value() ? launch(prepared->launch) : Result<Launched>(prepared.error());
+  auto launched = prepared.has_value() ? watch_.launch(prepared->launch) : Result<Launched>(prepared.error());
   if (launched.has_error()) {
     if (prepared.has_value() && !prepared->scratch.empty()) remove_tree(prepared->scratch);
     ++kind->failures;

@@ -11,6 +11,7 @@
 
 #include "functions/detail/launch.hpp"
 #include "functions/detail/process.hpp"
+#include "functions/detail/process_watch.hpp"
 #include "functions/detail/sandbox.hpp"
 
 namespace pawl::functions {
@@ -23,14 +24,16 @@ class ProcessStock {
     std::string scratch;
   };
 
-  explicit ProcessStock(const FunctionsOptions& options) : options_(options) {}
-  ~ProcessStock();
+  ProcessStock(const FunctionsOptions& options, ProcessWatch& watch) : options_(options), watch_(watch) {}
+  /// Like `end_all`.
+  ~ProcessStock() { end_all(); }
   ProcessStock(const ProcessStock&) = delete;
   ProcessStock& operator=(const ProcessStock&) = delete;
 
   /// One that waits and is alive, for a call like `spec` (`kind` is not empty). From now on such processes are kept.
   [[nodiscard]] std::optional<Started> take(const ProcessSpec& spec, Time now);
 
+  void end_all();
   /// Starts at most one process that is missing; `busy`: while a call runs, only where none is left. Ends what nobody has called for.
   void replenish(SandboxKind sandbox, bool busy, Time now);
   /// When `replenish` has something to do by itself: `Time::max()`: not before something is taken.
@@ -43,9 +46,11 @@ class ProcessStock {
     Time used{};
     unsigned failures = 0;  // in a row
   };
+  void end(const Started& started);
   [[nodiscard]] bool wanted(const Kind& kind, bool busy) const;
 
   const FunctionsOptions& options_;
+  ProcessWatch& watch_;
   std::vector<Kind> kinds_;
 };
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string_view>
 
@@ -65,7 +66,11 @@ Result<Fd> memory_file(std::string_view content) {
 }
 
 std::vector<std::pair<int, rlim_t>> limits_of(const ProcessSpec& spec, const FunctionsOptions& options) {
-  const Millis timeout = spec.timeout.count() > 0 ? std::min(spec.timeout, options.process_timeout) : options.process_timeout;
+  Millis timeout = spec.timeout.count() > 0 ? std::min(spec.timeout, options.process_timeout) : options.process_timeout;
+  if (spec.due) {
+    const auto left = std::chrono::ceil<Millis>(*spec.due - std::chrono::steady_clock::now());
+    timeout = std::clamp(left, Millis(0), timeout);
+  }
   return {{RLIMIT_CORE, 0},
           {RLIMIT_CPU, static_cast<rlim_t>(timeout.count() / 1000 + 5)},
           // Not the address space: interpreters reserve far more of it than they use.

@@ -85,9 +85,42 @@ def end(module, code):
     os._exit(code)
 
 
+# Much of the interpreter is touched for the first time, page by page, by the first script: by this one, while nobody waits.
+WARM = """
+import sys
+class Warm(Exception):
+    def __init__(self, *given, **named):
+        super().__init__(*given)
+        self.named = {**named, "all": [each for each in given if each is not None]}
+def warm(first, second=2):
+    with io.StringIO() as into:
+        for name, value in {"a": first, "b": second}.items():
+            print(f"{name}={value!r:>4}", value * 1.5, file=into)
+        return into.getvalue().split()
+try:
+    raise Warm(*sorted(warm(1)), last=lambda: None)
+except Warm as error:
+    assert error.named["all"]
+"""
+
+
+def warm(path):
+    job = json.loads(json.dumps({"code": WARM, "arguments": [], "environment": {}}))
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(job["code"])
+    module = types.ModuleType("__main__")
+    module.__dict__.update(io=io, __file__=path, __builtins__=__builtins__)
+    run(path, job["code"], module)
+    os.environ.update(job["environment"])
+    flush(sys.stdout)
+    flush(sys.stderr)
+    flush_files()
+
+
 def main():
     path = os.path.join(folder(), "script.py")
     os.set_inheritable(REPORT, False)
+    warm(path)
     gc.collect()
     gc.freeze()  # what is there now is not looked at in the end
     job = json.loads(exactly(int.from_bytes(exactly(4), "little")))
@@ -110,7 +143,7 @@ main()
 )py";
 
 constexpr const char* kJavascript = R"(import { Console } from 'node:console';
-import { accessSync, constants, readSync, writeFileSync, writeSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { Writable } from 'node:stream';
@@ -119,15 +152,17 @@ import { Script } from 'node:vm';
 
 const REPORT = 15;
 
-function exactly(count) {
+function exactly(count, from) {
   const data = Buffer.alloc(count);
   for (let at = 0; at < count; ) {
-    const more = readSync(0, data, at, count - at, null);
+    const more = readSync(from, data, at, count - at, null);
     if (more === 0) process.reallyExit(0); // nobody needed it
     at += more;
   }
   return data;
 }
+
+const readJob = (from) => JSON.parse(exactly(exactly(4, from).readUInt32LE(0), from).toString());
 
 function folder() {
   const own = dirname(fileURLToPath(import.meta.url));
@@ -171,8 +206,21 @@ async function warm(path) {
   await import('./blank.mjs');
   await run(path, '');
   new Console(new Writable({ write: (piece, encoding, next) => next() })).log('%s', '', 1, { list: [true] });
-  process.stdout.write('');
-  process.stderr.write('');
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.write('');
+    stream.write = () => true;
+  }
+  console.log('%s', '', 1, { list: [true] });
+  console.error('');
+  delete process.stdout.write;
+  delete process.stderr.write;
+  const text = Buffer.from(JSON.stringify({ code: 'x', arguments: ['x'], environment: { X: 'x' } }));
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(text.length);
+  writeFileSync(path, Buffer.concat([size, text]));
+  const file = openSync(path);
+  Object.assign({}, readJob(file).environment);
+  closeSync(file);
   createRequire(path);
   isBusy();
   writeFileSync(path, '');
@@ -180,7 +228,7 @@ async function warm(path) {
 
 const path = folder() + '/script.mjs';
 await warm(path);
-const job = JSON.parse(exactly(exactly(4).readUInt32LE(0)).toString());
+const job = readJob(0);
 writeFileSync(path, job.code);
 Object.assign(process.env, job.environment);
 const list = Array.isArray(job.arguments);

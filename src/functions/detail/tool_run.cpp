@@ -31,7 +31,7 @@ ProcessResult run_tool(ProcessRunner& runner, const Tool& tool, std::string_view
   spec.command = [&tool, name = std::string(file_name)](const std::string& scratch) { return tool.command(scratch + "/" + name); };
   spec.environment = tool.environment;
   spec.files = {{std::string(file_name), input}};
-  spec.timeout = tool.timeout;
+  spec.due = tool.due;
   spec.max_output = tool.max_output;
   spec.see_roots = false;
   const auto promise = std::make_shared<std::promise<ProcessResult>>();

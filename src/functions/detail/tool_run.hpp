@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -21,7 +22,8 @@ struct Tool {
   /// The command line; `input` is the file's path as the program sees it.
   std::function<std::vector<std::string>(const std::string& input)> command;
   std::vector<std::pair<std::string, std::string>> environment{};
-  Millis timeout{60'000};
+  /// When the call is over, of which this program may be a part.
+  std::chrono::steady_clock::time_point due;
   std::size_t max_output = 0;
 };
 

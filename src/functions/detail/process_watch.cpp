@@ -1,0 +1,71 @@
+#include "functions/detail/process_watch.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "functions/detail/process.hpp"
+
+namespace pawl::functions {
+namespace {
+
+// Each line begins or ends one: `+12`, `-12`. The end of all lines is that of the server. Signals to everybody are not meant for it.
+constexpr const char* kScript = R"sh(trap '' HUP INT QUIT TERM
+all=
+while read -r line; do
+  one=${line#?}
+  case $line in
+    +*) all="$all $one " ;;
+    *) case $all in *" $one "*) all="${all%% $one *} ${all#* $one }" ;; esac ;;
+  esac
+done
+for one in $all; do kill -9 "-$one"; done)sh";
+
+bool has_ended(const Launched& process) {
+  pollfd look{process.pidfd.get(), POLLIN, 0};
+  return poll(&look, 1, 0) != 0;
+}
+
+}  // namespace
+
+ProcessWatch::~ProcessWatch() {
+  if (!watch_) return;
+  watch_->input.reset();
+  wait_for_exit(*watch_);
+}
+
+Result<void> ProcessWatch::begin() {
+  if (watch_ && !has_ended(*watch_)) return {};
+  if (watch_) wait_for_exit(*watch_);
+  watch_.reset();
+  LaunchPlan plan;
+  plan.program = "/bin/sh";
+  plan.arguments = {"sh", "-c", kScript, "pawl-watch"};
+  plan.environment = {fmt::format("PATH={}", kProgramPath)};
+  plan.outlives = true;
+  PAWL_TRY(launched, functions::launch(plan));
+  launched.output.reset();
+  launched.error_output.reset();
+  watch_ = std::move(launched);
+  return {};
+}
+
+Result<Launched> ProcessWatch::launch(LaunchPlan plan) {
+  PAWL_TRY_VOID(begin());
+  plan.announce = watch_->input.get();
+  return functions::launch(plan);
+}
+
+ExitStatus ProcessWatch::wait(const Launched& launched) const {
+  const auto status = wait_for_exit(launched);
+  if (watch_) {
+    // Where it is not read, this one is killed once more when nobody has that number.
+    const auto line = fmt::format("-{}\n", launched.pid);
+    static_cast<void>(!write(watch_->input.get(), line.data(), line.size()));
+  }
+  return status;
+}
+
+}  // namespace pawl::functions
