@@ -6,40 +6,6 @@
 #include "functions/detail/process_runner.hpp"
 
 namespace pawl::functions {
-namespace {
-
-using Factory = std::unique_ptr<engine::Function> (*)(const Parts&);
-
-constexpr Factory kFactories[] = {
-    make_approval,
-    make_noop,
-    make_log,
-    make_http,
-    make_http_task,
-    make_openapi,
-    make_web_scraper,
-    make_run_shell,
-    make_run_script,
-    make_run_container,
-    make_shell_command,
-    make_file_read,
-    make_file_write,
-    make_file_organizer,
-    make_csv,
-    make_transform,
-    make_archive,
-    make_sql_query,
-    make_git,
-    make_database_backup,
-    make_slack,
-    make_send_email,
-    make_s3,
-    make_pdf_extractor,
-    make_image_processor,
-    make_email_summarizer,
-};
-
-}  // namespace
 
 Result<void> add_builtin_functions(engine::FunctionRegistry& registry, const Dependencies& dependencies, const FunctionsOptions& options) {
   PAWL_TRY(roots, Roots::open(options.roots, options.hidden));
@@ -48,7 +14,9 @@ Result<void> add_builtin_functions(engine::FunctionRegistry& registry, const Dep
   parts.options.hidden = roots->hidden();
   parts.processes = std::make_shared<ProcessRunner>(parts.options);
   parts.http = std::make_shared<HttpExchanger>(dependencies.outbound);
-  for (const Factory make : kFactories) registry.add(make(parts));
+#define PAWL_ADD_FUNCTION(make) registry.add(make(parts));
+  PAWL_BUILTIN_FUNCTIONS(PAWL_ADD_FUNCTION)
+#undef PAWL_ADD_FUNCTION
   return boost::system::in_place_value;
 }
 

@@ -1,37 +1,45 @@
-/// The factories of all built-in functions, one source file each.
+/// All built-in functions, one source file each. A line here is all that a new one needs beside its file: the table declares the factories
+/// and is what `add_builtin_functions` goes through.
 #pragma once
 
 #include <memory>
 
 #include "functions/detail/builtin.hpp"
 
+#define PAWL_BUILTIN_FUNCTIONS(X) \
+  X(make_approval)                \
+  X(make_noop)                    \
+  X(make_log)                     \
+  X(make_http)                    \
+  X(make_http_task)               \
+  X(make_openapi)                 \
+  X(make_web_scraper)             \
+  X(make_run_shell)               \
+  X(make_run_script)              \
+  X(make_run_container)           \
+  X(make_shell_command)           \
+  X(make_file_read)               \
+  X(make_file_write)              \
+  X(make_file_organizer)          \
+  X(make_csv)                     \
+  X(make_transform)               \
+  X(make_archive)                 \
+  X(make_sql_query)               \
+  X(make_git)                     \
+  X(make_database_backup)         \
+  X(make_slack)                   \
+  X(make_send_email)              \
+  X(make_s3)                      \
+  X(make_pdf_extractor)           \
+  X(make_image_processor)         \
+  X(make_email_summarizer)
+
 namespace pawl::functions {
 
-std::unique_ptr<engine::Function> make_approval(const Parts& parts);
-std::unique_ptr<engine::Function> make_noop(const Parts& parts);
-std::unique_ptr<engine::Function> make_log(const Parts& parts);
-std::unique_ptr<engine::Function> make_http(const Parts& parts);
-std::unique_ptr<engine::Function> make_http_task(const Parts& parts);
-std::unique_ptr<engine::Function> make_openapi(const Parts& parts);
-std::unique_ptr<engine::Function> make_web_scraper(const Parts& parts);
-std::unique_ptr<engine::Function> make_run_shell(const Parts& parts);
-std::unique_ptr<engine::Function> make_run_script(const Parts& parts);
-std::unique_ptr<engine::Function> make_run_container(const Parts& parts);
-std::unique_ptr<engine::Function> make_shell_command(const Parts& parts);
-std::unique_ptr<engine::Function> make_file_read(const Parts& parts);
-std::unique_ptr<engine::Function> make_file_write(const Parts& parts);
-std::unique_ptr<engine::Function> make_file_organizer(const Parts& parts);
-std::unique_ptr<engine::Function> make_csv(const Parts& parts);
-std::unique_ptr<engine::Function> make_transform(const Parts& parts);
-std::unique_ptr<engine::Function> make_archive(const Parts& parts);
-std::unique_ptr<engine::Function> make_sql_query(const Parts& parts);
-std::unique_ptr<engine::Function> make_git(const Parts& parts);
-std::unique_ptr<engine::Function> make_database_backup(const Parts& parts);
-std::unique_ptr<engine::Function> make_slack(const Parts& parts);
-std::unique_ptr<engine::Function> make_send_email(const Parts& parts);
-std::unique_ptr<engine::Function> make_s3(const Parts& parts);
-std::unique_ptr<engine::Function> make_pdf_extractor(const Parts& parts);
-std::unique_ptr<engine::Function> make_image_processor(const Parts& parts);
-std::unique_ptr<engine::Function> make_email_summarizer(const Parts& parts);
+using BuiltinFactory = std::unique_ptr<engine::Function>(const Parts& parts);
+
+#define PAWL_DECLARE_FACTORY(name) BuiltinFactory name;
+PAWL_BUILTIN_FUNCTIONS(PAWL_DECLARE_FACTORY)
+#undef PAWL_DECLARE_FACTORY
 
 }  // namespace pawl::functions
