@@ -199,6 +199,7 @@ class ApplyRemedy final : public engine::Function {
       }
     })");
     info_.examples = json::Value::array();
+    info_.needs = {engine::Need::people, engine::Need::workflows};
   }
 
   // engine::Function

@@ -81,6 +81,7 @@ class MemoryFunction : public engine::Function {
   MemoryFunction(MemoryFunctions parts, std::string_view parameters)
       : parts_(std::move(parts)), schema_(dsl::Schema::compile(literal(parameters)).value()) {
     info_.parameters = literal(parameters);
+    info_.needs = {engine::Need::memory};
   }
   [[nodiscard]] const Info& info() const override { return info_; }
   [[nodiscard]] Result<json::Value> plan(const Invocation& call) const override {
@@ -152,6 +153,7 @@ class MemoryWrite final : public MemoryFunction {
     info_.name = "memory-write";
     info_.summary = "Keeps messages under a key, for agents of later runs";
     info_.output = literal(kWriteOutput);
+    info_.content = {"messages"};
     info_.examples = literal(
         R"([{"key": "customer-17", "scope": "support/triage", "messages": [{"role": "user", "content": "I prefer e-mail."}], "ttl": "P30D"}])");
   }

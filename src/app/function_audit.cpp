@@ -36,21 +36,10 @@ audit::Outcome outcome_of(EffectReport::End end) {
   return audit::Outcome::failure;
 }
 
-/// What was said to a model, or is kept of it, is content, and the trail holds none: it keeps whom was asked and how much.
-json::Value params_of(const EffectReport& report) {
-  const bool has_content = report.function == "llm" || report.function == "memory-write";
-  if (!has_content || !report.arguments.is_object()) return report.arguments;
-  auto params = json::Value::object();
-  for (const auto& member : report.arguments.members()) {
-    const auto name = member.name();
-    const bool content = name == "prompt" || name == "instructions" || name == "messages" || name == "tools" || name == "output";
-    params.set(name, content ? json::Value::object({{"size", member.value.size()}}) : member.value);
-  }
-  return params;
-}
-
 json::Value details_of(const EffectReport& report) {
-  auto details = json::Value::object({{"params", params_of(report)}});
+  // Functions say which of their arguments are content: the trail holds how much of it there was.
+  auto details =
+      json::Value::object({{"params", report.info != nullptr ? engine::recorded(*report.info, report.arguments) : report.arguments}});
   if (report.attempt > 1) details.set("attempt", report.attempt);
   if (!report.awaited) details.set("awaited", false);
   if (report.end == EffectReport::End::cancelled) details.set("error", "the answer was not wanted any more");

@@ -15,8 +15,9 @@ namespace pawl::app {
 /// | only planned, in a dry run | `dry_run` | `params` |
 /// | destructive and not allowed to act, or not there | `refused` | `params`, `error` |
 ///
-/// `params` of a model call hold no content. The actor is who started the run (the `user` and `api_key` of its trigger), else the system.
-/// Parameters and errors are redacted by name, and by content with the secrets of the run. Thread-safe; the log outlives it.
+/// `params` hold the size of what the function declares as content. The actor is who started the run (the `user` and `api_key` of its
+/// trigger), else the system. Parameters and errors are redacted by name, and by content with the secrets of the run. Thread-safe; the log
+/// outlives it.
 class FunctionAudit final : public engine::EffectObserver {
  public:
   explicit FunctionAudit(audit::Log& log) : log_(log) {}

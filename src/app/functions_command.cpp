@@ -1,8 +1,10 @@
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <cstdio>
 #include <fstream>
+#include <string>
 #include <tuple>
+#include <vector>
 
 #include "app/commands.hpp"
 #include "app/exit_codes.hpp"
@@ -14,25 +16,36 @@
 namespace pawl::app {
 namespace {
 
+void print_line(const std::string& name, const std::string& summary, const std::vector<std::string>& needs) {
+  fmt::print("{:<18} {}{}\n", name, summary, needs.empty() ? "" : fmt::format(" [{}]", fmt::join(needs, ", ")));
+}
+
 int list(const engine::FunctionRegistry& registry, bool as_json) {
   auto all = json::Value::array();
+  const auto add = [&](const std::string& name, const std::string& version, const std::string& summary, bool destructive,
+                       const std::vector<std::string>& needs) {
+    auto names = json::Value::array();
+    for (const auto& need : needs) names.push_back(need);
+    all.push_back(json::Value::object(
+        {{"name", name}, {"version", version}, {"summary", summary}, {"destructive", destructive}, {"needs", std::move(names)}}));
+  };
   for (const engine::Function* function : registry.all()) {
     const auto& info = function->info();
+    std::vector<std::string> needs;
+    for (const auto need : engine::needs_of(info)) needs.emplace_back(engine::to_text(need));
     if (as_json) {
-      all.push_back(json::Value::object(
-          {{"name", info.name}, {"version", info.version}, {"summary", info.summary}, {"destructive", info.destructive}}));
+      add(info.name, info.version, info.summary, info.destructive, needs);
     } else {
-      fmt::print("{:<18} {}\n", info.name, info.summary);
+      print_line(info.name, info.summary, needs);
     }
   }
   const auto written = registry.user_functions();
   for (const auto& function : *written) {
     const auto& [name, version] = std::tie(function.definition->name, function.definition->version);
     if (as_json) {
-      all.push_back(json::Value::object(
-          {{"name", name}, {"version", version}, {"summary", function.summary}, {"destructive", function.destructive}}));
+      add(name, version, function.summary, function.destructive, function.needs);
     } else {
-      fmt::print("{:<18} {}\n", name + ':' + version, function.summary);
+      print_line(name + ':' + version, function.summary, function.needs);
     }
   }
   if (as_json) fmt::print("{}\n", json::to_text(all));

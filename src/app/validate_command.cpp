@@ -39,7 +39,8 @@ void print_capabilities(const std::string& file, const engine::Capabilities& cap
                                                                                                    {Kind::workflow, "workflow"},
                                                                                                    {Kind::secret, "secret"},
                                                                                                    {Kind::function, "function"},
-                                                                                                   {Kind::destructive, "destroys by"}}};
+                                                                                                   {Kind::destructive, "destroys by"},
+                                                                                                   {Kind::need, "needs"}}};
   for (const auto& [kind, name] : kNames) {
     for (const auto& each : capabilities.of(kind)) {
       std::string tasks;

@@ -127,12 +127,15 @@ class Collector {
     const auto* known = functions_.get(function);
     if (known == nullptr) return;
     const auto& info = known->info();
+    for (const auto need : info.needs) note(need, reference);
     for (const auto& access : info.reach) {
       if (is_taken(access.when, info.parameters, arguments)) reach(access, info.parameters, arguments, reference);
     }
     if (!info.destructive) return;
     const auto allowed = known_at(arguments, "/allow_destructive");
-    if (allowed.how == Known::How::at_run_time || allowed.value.truthy()) note(Kind::destructive, std::string(function), reference);
+    if (allowed.how != Known::How::at_run_time && !allowed.value.truthy()) return;
+    note(Kind::destructive, std::string(function), reference);
+    note(Need::destroy, reference);
   }
   void note(Kind kind, std::string name, const std::string& reference) {
     auto& list = found_.all[static_cast<std::size_t>(kind)];
@@ -140,6 +143,12 @@ class Collector {
         std::lower_bound(list.begin(), list.end(), name, [](const Capability& each, const std::string& text) { return each.name < text; });
     auto& entry = place != list.end() && place->name == name ? *place : *list.insert(place, {std::move(name), {}});
     if (!reference.empty() && (entry.tasks.empty() || entry.tasks.back() != reference)) entry.tasks.push_back(reference);
+  }
+  void note(Need need, const std::string& reference) { note(Kind::need, std::string(to_text(need)), reference); }
+  /// Something outside, and what reaching it needs.
+  void note(Access::Kind kind, std::string name, const std::string& reference) {
+    note(kind_of(kind), std::move(name), reference);
+    note(need_of(kind), reference);
   }
   [[nodiscard]] Capabilities take() { return std::move(found_); }
 
@@ -174,7 +183,7 @@ class Collector {
   }
 
   void reach(const Access& access, const json::Value& parameters, const dsl::Template& arguments, const std::string& reference) {
-    const auto kind = kind_of(access.kind);
+    const auto kind = access.kind;
     const auto known = access.parameter.empty() ? Known{} : known_at(arguments, access.parameter);
     if (known.how == Known::How::absent) {
       // Who settles an argument settles all of it, what it leaves out as well.
@@ -188,22 +197,22 @@ class Collector {
       return;
     }
     if (known.how == Known::How::at_run_time) {
-      const auto host = kind == Kind::host ? host_in(known.prefix, false) : std::nullopt;
+      const auto host = kind == Access::Kind::host ? host_in(known.prefix, false) : std::nullopt;
       return note(kind, host.value_or(std::string(kAtRunTime)), reference);
     }
     values(kind, known.value, reference);
   }
 
-  void values(Kind kind, const json::Value& given, const std::string& reference) {
+  void values(Access::Kind kind, const json::Value& given, const std::string& reference) {
     if (!given.is_array()) return value(kind, given, reference);
     for (const auto& item : given.items()) value(kind, item, reference);
   }
 
-  void value(Kind kind, const json::Value& given, const std::string& reference) {
+  void value(Access::Kind kind, const json::Value& given, const std::string& reference) {
     if (!given.is_string() || given.as_string().empty()) return note(kind, std::string(kAtRunTime), reference);
     const auto text = given.as_string();
-    if (kind == Kind::host) return note(kind, host_in(text, true).value_or(std::string(kAtRunTime)), reference);
-    note(kind, kind == Kind::database ? database_in(text) : shortened(text), reference);
+    if (kind == Access::Kind::host) return note(kind, host_in(text, true).value_or(std::string(kAtRunTime)), reference);
+    note(kind, kind == Access::Kind::database ? database_in(text) : shortened(text), reference);
   }
 
   void workflow(const dsl::Template& arguments, const std::string& reference) {
@@ -214,9 +223,9 @@ class Collector {
       return std::string(known.value.as_string());
     };
     const auto name = part("name");
-    if (!name) return note(Kind::workflow, std::string(kAtRunTime), reference);
+    if (!name) return note(Access::Kind::workflow, std::string(kAtRunTime), reference);
     const auto space = part("namespace");
-    note(Kind::workflow, shortened(space ? *space + "/" + *name : *name), reference);
+    note(Access::Kind::workflow, shortened(space ? *space + "/" + *name : *name), reference);
   }
 
   const FunctionRegistry& functions_;
@@ -274,7 +283,7 @@ Capabilities capabilities_of(const dsl::Plan& plan, const FunctionRegistry& func
   for (const auto& secret : plan.secrets) collector.note(Kind::secret, secret, {});
   if (const auto& watched = plan.metadata.get("files"); watched.is_object()) {
     const auto& folder = watched.get("folder");
-    collector.note(Kind::read, folder.is_string() ? shortened(folder.as_string()) : ".", {});
+    collector.note(Access::Kind::read, folder.is_string() ? shortened(folder.as_string()) : ".", {});
   }
   return collector.take();
 }
@@ -292,7 +301,8 @@ json::Value to_json(const Capabilities& capabilities) {
                               {"workflows", of(Kind::workflow)},
                               {"secrets", of(Kind::secret)},
                               {"functions", of(Kind::function)},
-                              {"destructive", of(Kind::destructive)}});
+                              {"destructive", of(Kind::destructive)},
+                              {"needs", of(Kind::need)}});
 }
 
 }  // namespace pawl::engine

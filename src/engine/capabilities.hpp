@@ -40,8 +40,9 @@ struct Capabilities {
     secret,       ///< names that the workflow may ask for; no tasks
     function,     ///< everything that is called
     destructive,  ///< functions that destroy, where the task allows it (or an expression decides)
+    need,         ///< what all of that asks of the installation and of who starts it (`to_text(Need)`)
   };
-  static constexpr std::size_t kKinds = 11;
+  static constexpr std::size_t kKinds = 12;
 
   std::array<std::vector<Capability>, kKinds> all;  ///< by kind; each sorted by name
 
@@ -58,7 +59,7 @@ struct CapabilityChange {
 };
 [[nodiscard]] CapabilityChange compare(const Capabilities& before, const Capabilities& after);
 
-/// `{hosts: [{name, tasks}], paths: {read, write}, processes, databases, mail, models, workflows, secrets, functions, destructive}`
+/// `{hosts: [{name, tasks}], paths: {read, write}, processes, databases, mail, models, workflows, secrets, functions, destructive, needs}`
 [[nodiscard]] json::Value to_json(const Capabilities& capabilities);
 
 }  // namespace pawl::engine

@@ -96,6 +96,9 @@ do:
   EXPECT_EQ(text(found, Kind::mail), "(decided at run time)@/do/2/c;");
   EXPECT_EQ(text(found, Kind::workflow), "t/other@/do/3/d;");
   EXPECT_EQ(text(found, Kind::secret), "token;");
+  EXPECT_EQ(text(found, Kind::need),
+            "database@/do/1/b;files.read@/do/0/a,/do/4/e/do/0/f;files.write@/do/0/a,/do/4/e/do/0/f;mail@/do/2/c;network@/do/1/b,/do/2/c;"
+            "workflows@/do/3/d;");
   EXPECT_EQ(json::to_text(to_json(found)).find("hunter2"), std::string::npos);
 }
 
@@ -108,6 +111,7 @@ do:
 )");
   EXPECT_EQ(text(found, Kind::destructive), "wipe@/do/1/act,/do/2/perhaps;");
   EXPECT_EQ(text(found, Kind::function), "wipe@/do/0/plan,/do/1/act,/do/2/perhaps;");
+  EXPECT_EQ(text(found, Kind::need), "destroy@/do/1/act,/do/2/perhaps;files.write@/do/0/plan,/do/1/act,/do/2/perhaps;");
 }
 
 TEST_F(CapabilitiesTest, WhatIsLeftOutIsWhatTheSchemaSaysAndWhatIsOffIsNotReached) {

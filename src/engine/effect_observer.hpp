@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/time.hpp"
 #include "dsl/plan.hpp"
+#include "engine/function.hpp"
 #include "engine/machine/event.hpp"
 #include "engine/records.hpp"
 #include "json/value.hpp"
@@ -39,6 +40,7 @@ struct EffectReport {
   std::string_view reference;  ///< of the task
   std::uint32_t attempt = 1;
   std::string_view function;
+  const Function::Info* info = nullptr;  ///< of that function; null: the engine's own, or not in this build
   const json::Value& arguments;
   End end = End::success;
   const json::Value& error;  ///< null unless it failed

@@ -85,6 +85,24 @@ struct Access {
   std::string when{};
 };
 
+/// What an installation, and the role of who starts the run, must grant so that a function can do its work.
+enum class Need : std::uint8_t {
+  containers,   ///< a container engine
+  database,     ///< databases beside the program's own
+  destroy,      ///< the right to destroy or overwrite (`allow_destructive: true`, and a role that may)
+  files_read,   ///< the allowed folders
+  files_write,  ///< the same, for writing
+  mail,         ///< sends mail
+  memory,       ///< what agents keep from run to run
+  model,        ///< a language model
+  network,      ///< connects to other hosts
+  people,       ///< somebody who decides
+  processes,    ///< runs programs, in the sandbox
+  workflows,    ///< starts other workflows
+};
+[[nodiscard]] std::string_view to_text(Need need);  ///< `files.read`
+[[nodiscard]] Need need_of(Access::Kind kind);
+
 class Function {
  public:
   Function() = default;
@@ -101,6 +119,10 @@ class Function {
     json::Value examples;         ///< array of argument objects
     bool destructive = false;     ///< needs `allow_destructive: true` to do anything but plan
     std::vector<Access> reach{};  ///< empty: it stays within the run
+    std::vector<Need> needs{};    ///< beside those that follow from `reach` and `destructive`
+    /// Arguments, at any depth, that hold what people wrote or keep: the text of a mail, a file, a prompt. Records of a call have their
+    /// size (`recorded`). Outputs are in no record.
+    std::vector<std::string> content{};
   };
   [[nodiscard]] virtual const Info& info() const = 0;
   /// The class of this very call (an HTTP GET reads, a POST does not).
@@ -117,6 +139,11 @@ class Function {
   [[nodiscard]] virtual Cancel start(Invocation call, Done done) = 0;
 };
 
+/// All that calls of the function may need, by name.
+[[nodiscard]] std::vector<Need> needs_of(const Function::Info& info);
+/// The arguments of a call as the audit trail keeps them: `{size}` in place of content.
+[[nodiscard]] json::Value recorded(const Function::Info& info, const json::Value& arguments);
+
 /// A function that somebody has written as a task, from the folder of user functions (`functions/user_functions.hpp`).
 struct UserFunction {
   dsl::FunctionDefinitionPtr definition;  ///< never null
@@ -126,6 +153,7 @@ struct UserFunction {
   json::Value examples;              ///< array
   std::vector<EffectClass> effects;  ///< the classes that its steps can have
   bool destructive = false;          ///< has a step that may destroy
+  std::vector<std::string> needs;    ///< of its steps, as `to_text` names them
   json::Value permissions;           ///< what it may reach, as `to_json` of its capabilities
 };
 /// By name, the newest version of each first.

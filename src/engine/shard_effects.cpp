@@ -217,12 +217,14 @@ void Shard::report(const Run& run, const Effect& effect, EffectReport::End end, 
   if (world_.effects == nullptr) return;
   const auto& action = effect.action;
   const auto& plan = run.machine->plan();
+  const auto* const called = world_.functions.get(action.function);
   world_.effects->ended({.run = run.identity,
                          .trigger = run.trigger,
                          .secrets = run.machine->info().secrets,
                          .reference = step_reference(plan, action.step.task, action.step.iteration),
                          .attempt = action.step.attempt,
                          .function = action.function,
+                         .info = called == nullptr ? nullptr : &called->info(),
                          .arguments = action.arguments,
                          .end = end,
                          .error = error,

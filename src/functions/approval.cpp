@@ -53,7 +53,7 @@ class Approval final : public Builtin {
                     "exclude_starter": true, "deadline": "3d", "on_deadline": "reject",
                     "form": {"type": "object", "properties": {"account": {"type": "string"}}, "required": ["account"]}}
                  ])"),
-                 .reach = {}}) {}
+                 .needs = {engine::Need::people}}) {}
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::pure; }
   [[nodiscard]] Result<json::Value> describe(const engine::Invocation& call) const override {
     return json::Value::array({json::Value::object({{"action", "ask"},

@@ -208,7 +208,8 @@ class Csv final : public Builtin {
                    {"operation": "format", "rows": [{"a": 1, "b": 2}], "columns": ["b", "a"], "path": "out/rows.csv", "mode": "overwrite", "allow_destructive": true}
                  ])"),
                  .destructive = true,
-                 .reach = {{engine::Access::Kind::read, "/path", ""}, {engine::Access::Kind::write, "/path", "", "/operation=format"}}},
+                 .reach = {{engine::Access::Kind::read, "/path", ""}, {engine::Access::Kind::write, "/path", "", "/operation=format"}},
+                 .content = {"text", "rows"}},
                 &parts.dependencies.pool),
         parts_(parts) {}
 

@@ -316,7 +316,8 @@ class EmailSummarizer final : public Builtin {
                  ])"),
                  .reach = {{engine::Access::Kind::read, "/source_path", ""},
                            {engine::Access::Kind::host, "/imap/host", ""},
-                           {engine::Access::Kind::model, "/model", ""}}}),
+                           {engine::Access::Kind::model, "/model", ""}},
+                 .content = {"email_content"}}),
         parts_(parts) {}
 
   /// A model is paid for.

@@ -67,7 +67,8 @@ class FileWrite final : public Builtin {
                    {"path": "out/rows.csv", "content": [{"a": 1}], "encoding": "csv", "mode": "overwrite", "allow_destructive": true}
                  ])"),
                  .destructive = true,
-                 .reach = {{engine::Access::Kind::write, "/path", ""}}},
+                 .reach = {{engine::Access::Kind::write, "/path", ""}},
+                 .content = {"content"}},
                 &parts.dependencies.pool),
         parts_(parts) {}
 

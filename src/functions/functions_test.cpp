@@ -65,6 +65,17 @@ TEST_F(Functions, F1EveryFunctionDeclaresWhatItReaches) {
   }
 }
 
+TEST_F(Functions, F1EveryFunctionDeclaresWhatItNeedsAndWhichArgumentsAreContent) {
+  const std::set<std::string> needs_nothing = {"log", "noop", "transform"};
+  for (const engine::Function* function : bench_.registry.all()) {
+    const auto& info = function->info();
+    EXPECT_EQ(engine::needs_of(info).empty(), needs_nothing.contains(info.name)) << info.name;
+    const auto parameters = json::to_text(info.parameters);
+    for (const auto& name : info.content) EXPECT_THAT(parameters, HasSubstr('"' + name + '"')) << info.name;
+  }
+  EXPECT_EQ(bench_.registry.get("send-email")->info().content, (std::vector<std::string>{"body", "html", "content"}));
+}
+
 // proves: S4-H3
 TEST_F(Functions, S4H3ACallDestroysOnlyWhereItsFunctionSaysSo) {
   for (const engine::Function* function : bench_.registry.all()) {

@@ -133,6 +133,12 @@ std::string destruction_of(const engine::Function& function) {
                 : "some calls: without `allow_destructive: true` these only tell their plan";
 }
 
+std::string list_needs(const engine::Function::Info& info) {
+  std::string text;
+  for (const auto need : engine::needs_of(info)) text += (text.empty() ? "" : ", ") + std::string(engine::to_text(need));
+  return text;
+}
+
 std::string reach_of(const std::vector<Access>& reach) {
   if (reach.empty()) return "nothing outside of the run";
   std::string text;
@@ -149,8 +155,10 @@ std::string reference_page(const engine::Function& function) {
   const auto& info = function.info();
   std::string page = fmt::format("# {}\n\n<!-- Written by `pawl functions docs`: change the function's declaration instead. -->\n\n{}.\n\n",
                                  info.name, info.summary);
-  page += fmt::format("| | |\n| --- | --- |\n| version | {} |\n| effect | {} |\n| destructive | {} |\n| may reach | {} |\n", info.version,
-                      effects_of(function), destruction_of(function), cell(reach_of(info.reach)));
+  const auto needs = list_needs(info);
+  page += fmt::format("| | |\n| --- | --- |\n| version | {} |\n| effect | {} |\n| destructive | {} |\n| needs | {} |\n| may reach | {} |\n",
+                      info.version, effects_of(function), destruction_of(function), needs.empty() ? "nothing" : needs,
+                      cell(reach_of(info.reach)));
   page += "\n## Parameters\n\n" + table(info.parameters, false);
   page += "\n## Output\n\n" + table(info.output, true);
   page += "\n## Examples\n";
@@ -164,11 +172,11 @@ std::string reference_index(const engine::FunctionRegistry& registry) {
   std::string page =
       "# Functions\n\n<!-- Written by `pawl functions docs`: change the functions' declarations instead. -->\n\n"
       "What a task may call (`call: name`, `with: {...}`). A call is refused when the workflow is saved if its parameters do not fit.\n\n"
-      "| function | effect | destructive | |\n| --- | --- | --- | --- |\n";
+      "| function | effect | destructive | needs | |\n| --- | --- | --- | --- | --- |\n";
   for (const engine::Function* function : registry.all()) {
     const auto& info = function->info();
-    page += fmt::format("| [{0}]({0}.md) | {1} | {2} | {3} |\n", info.name, effects_of(*function), info.destructive ? "yes" : "",
-                        cell(info.summary));
+    page += fmt::format("| [{0}]({0}.md) | {1} | {2} | {3} | {4} |\n", info.name, effects_of(*function), info.destructive ? "yes" : "",
+                        list_needs(info), cell(info.summary));
   }
   return page;
 }

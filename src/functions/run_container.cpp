@@ -136,7 +136,8 @@ class RunContainer final : public Builtin {
                      R"([{"image": "hello-world"}, {"image": "alpine:3", "command": "cat /data/list", "volumes": {"data": "/data"}}])"),
                  .reach = {{engine::Access::Kind::process, "/image", ""},
                            {engine::Access::Kind::process, "/command", ""},
-                           {engine::Access::Kind::write, "/volumes", ""}}}),
+                           {engine::Access::Kind::write, "/volumes", ""}},
+                 .needs = {engine::Need::containers}}),
         parts_(parts) {}
 
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::once; }

@@ -230,7 +230,8 @@ class SendEmail final : public Builtin {
                            {engine::Access::Kind::mail, "/to_email", ""},
                            {engine::Access::Kind::mail, "/cc", ""},
                            {engine::Access::Kind::mail, "/bcc", ""},
-                           {engine::Access::Kind::read, "/attachments", ""}}}),
+                           {engine::Access::Kind::read, "/attachments", ""}},
+                 .content = {"body", "html", "content"}}),
         parts_(parts) {}
 
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::once; }

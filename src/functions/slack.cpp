@@ -156,7 +156,8 @@ class Slack final : public Builtin {
                    {"webhook_url": "https://hooks.slack.com/services/T000/B000/XXXX", "message": "The backup is done."},
                    {"token": "xoxb-1", "channel": "#operations", "message": "Disk is full on db-1", "icon_emoji": ":warning:"}
                  ])"),
-                 .reach = {{engine::Access::Kind::host, "/webhook_url", ""}, {engine::Access::Kind::host, "", "slack.com"}}}),
+                 .reach = {{engine::Access::Kind::host, "/webhook_url", ""}, {engine::Access::Kind::host, "", "slack.com"}},
+                 .content = {"message", "text", "blocks"}}),
         parts_(parts) {}
 
   [[nodiscard]] engine::EffectClass effect_class(const json::Value& /*arguments*/) const override { return engine::EffectClass::once; }

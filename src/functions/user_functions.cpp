@@ -288,6 +288,7 @@ engine::UserFunction describe(FunctionDefinitionPtr definition, const dsl::Plan&
   const auto capabilities = engine::capabilities_of(plan, registry);
   function.destructive = !capabilities.of(engine::Capabilities::Kind::destructive).empty();
   function.permissions = engine::to_json(capabilities);
+  for (const auto& need : capabilities.of(engine::Capabilities::Kind::need)) function.needs.push_back(need.name);
   function.effects = effects_of(plan, registry);
   function.definition = std::move(definition);
   return function;
@@ -369,11 +370,12 @@ std::string user_function_page(const engine::UserFunction& function) {
   json::WriteOptions style;
   style.indent = 2;
   return fmt::format(
-      "# {}\n\n{}\n\n- version: {}\n- sha256: {}\n- effect: {}\n- destructive: {}\n\n## May reach\n\n```json\n{}\n```\n\n## Parameters\n\n"
+      "# {}\n\n{}\n\n- version: {}\n- sha256: {}\n- effect: {}\n- destructive: {}\n- needs: {}\n\n## May reach\n\n```json\n{}\n```\n\n## "
+      "Parameters\n\n"
       "```json\n{}\n```\n\n## Output\n\n```json\n{}\n```\n",
       function.definition->name, function.summary, function.definition->version, function.definition->sha256, effects,
-      function.destructive ? "yes" : "no", json::to_text(function.permissions, style), json::to_text(function.parameters, style),
-      json::to_text(function.output, style));
+      function.destructive ? "yes" : "no", function.needs.empty() ? "nothing" : fmt::format("{}", fmt::join(function.needs, ", ")),
+      json::to_text(function.permissions, style), json::to_text(function.parameters, style), json::to_text(function.output, style));
 }
 
 }  // namespace pawl::functions

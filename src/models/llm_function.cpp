@@ -312,6 +312,7 @@ class Llm final : public engine::Function {
     info_.output = literal(kOutput);
     info_.examples = literal(kExamples);
     info_.reach = {{engine::Access::Kind::model, "/model", "(configured provider)"}};
+    info_.content = {"prompt", "instructions", "messages", "tools", "output"};
   }
 
   [[nodiscard]] const Info& info() const override { return info_; }

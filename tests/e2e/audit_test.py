@@ -217,6 +217,59 @@ class AuditTest(unittest.TestCase):
                     self.assertIn("params", record["details"])
                     self.assertEqual("error" in record["details"], outcome in ("failure", "refused"))
 
+    def test_f3_a_try_out_leaves_a_record_as_every_execution_does(self):
+        """proves: F3, S4-H2
+
+        `POST /api/plugins/{name}/test` of every function: one record, a plan or its failure, of whoever asked, without a run.
+        """
+        for name, outcomes in cases(self.site.server_port, self.smtp.server_address[1]).items():
+            task = outcomes.get("success", next(iter(outcomes.values())))
+            params = task["with"] if "call" in task else next(iter(task["run"].values()))
+            with self.subTest(function=name):
+                newest = self.newest()
+                status, reply, fields = self.server.request("POST", f"/api/plugins/{name}/test", {"params": params})
+                self.assertIn("plan" if status == 200 else "detail", reply)
+                records = self.tried(newest)
+                self.assertEqual(len(records), 1, records)
+                record = records[0]
+                self.assertEqual((record["resource_type"], record["resource_id"], record["actor"]), ("function", name, "administrator"))
+                self.assertEqual(record["outcome"], "dry_run" if status == 200 else "failure")
+                self.assertIsNone(record["run_id"])
+                self.assertTrue(record["details"]["trial"])
+                self.assertEqual(record["request_id"], fields["X-Request-Id"])
+        newest = self.newest()
+        self.call("POST", "/api/plugins/shell-command/test", {"params": {"command": 7}}, expect=422)
+        self.assertEqual(self.tried(newest), [], "what does not fit is not asked for its plan")
+
+    def tried(self, after):
+        self.records_of({"id": None})  # waits for the file
+        return [line for line in self.lines() if line["sequence"] > after and line["action"] == "function.executed"]
+
+    def test_f3_content_of_mails_files_and_prompts_is_not_in_the_trail(self):
+        """proves: F3, S4-O9
+
+        Functions declare which of their arguments are content: the trail has the size, and everything else.
+        """
+        said = "what-ann-told-bob-in-confidence"
+        mail = {"smtp_host": "127.0.0.1", "smtp_port": self.smtp.server_address[1], "security": "none", "from_email": "a@example.org",
+                "to_email": "b@example.org", "subject": "s", "body": said, "attachments": [{"name": "a.txt", "content": said}]}
+        run = self.run_tasks("content", [
+            {"mail": {"call": "send-email", "with": mail}},
+            {"file": {"call": "file-write", "with": {"path": "kept.txt", "content": said, "mode": "overwrite", "allow_destructive": True}}},
+            {"rows": {"call": "csv", "with": {"operation": "format", "rows": [{"a": said}]}}},
+            {"sum": {"call": "email-summarizer", "with": {"email_content": "Subject: x\n\n" + said + "."}}},
+            {"post": {"call": "slack", "with": {"webhook_url": f"http://127.0.0.1:{self.site.server_port}/slack", "message": said}}},
+            {"ask": {"call": "llm", "with": {"model": "scripted/echo", "prompt": said}}},
+            {"keep": {"call": "memory-write", "with": {"key": "k", "messages": [{"role": "user", "content": said}]}}}])
+        self.call("POST", "/api/plugins/file-write/test", {"params": {"path": "kept.txt", "content": said}})
+        records = self.records_of(run)
+        self.assertEqual([record["outcome"] for record in records], ["success"] * 7, records)
+        self.assertEqual(records[0]["details"]["params"]["body"], {"size": len(said)})
+        self.assertEqual(records[0]["details"]["params"]["attachments"], [{"name": "a.txt", "content": {"size": len(said)}}])
+        self.assertEqual(records[1]["details"]["params"]["path"], "kept.txt")
+        with open(os.path.join(self.data, "audit.jsonl"), encoding="utf-8") as file:
+            self.assertNotIn(said, file.read())
+
     def forms(self):
         raw = CANARY.encode()
         yield CANARY

@@ -42,6 +42,7 @@ export const functionTests = [
       await page.getByRole('heading', { name: 'What it may reach' }).waitFor();
       await page.getByText('prices.example').first().waitFor();
       await page.getByText('Version 1.0.0').waitFor();
+      await page.getByText('Needs: the network').waitFor();
       assert.deepEqual(await axe(page), []);
       // Also where one is about to call it.
       await page.goto('/workflows/new/blank');

@@ -12,6 +12,7 @@
 #include "api/detail/shown.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
+#include "audit/audit.hpp"
 #include "dsl/schema.hpp"
 #include "engine/function.hpp"
 
@@ -68,6 +69,7 @@ void append_plugin(std::string& out, const engine::Function& function) {
   object.text("version", info.version);
   object.text("description", info.summary);
   object.boolean("destructive", info.destructive);
+  append_array(object.raw("needs"), engine::needs_of(info), [&out](engine::Need need) { json::append_quoted(out, engine::to_text(need)); });
   append_array(object.raw("effects"), effects_of(function),
                [&out](engine::EffectClass effect) { json::append_quoted(out, to_text(effect)); });
   object.value("parameters", info.parameters);
@@ -82,6 +84,7 @@ void append_plugin(std::string& out, const engine::UserFunction& function) {
   object.text("version", function.definition->version);
   object.text("description", function.summary);
   object.boolean("destructive", function.destructive);
+  append_array(object.raw("needs"), function.needs, [&out](const std::string& need) { json::append_quoted(out, need); });
   append_array(object.raw("effects"), function.effects, [&out](engine::EffectClass effect) { json::append_quoted(out, to_text(effect)); });
   object.value("parameters", function.parameters);
   object.value("output", function.output);
@@ -151,8 +154,29 @@ Result<void> check_parameters(const json::Value& document, const json::Value& pa
                std::move(findings));
 }
 
+/// A try-out stands in the trail like every execution of a function: it may have read. Queued before the request's own record, which the
+/// answer waits for.
+Result<void> record_trial(const Context& context, const Call& call, const engine::Function::Info& info, const json::Value& parameters,
+                          TimePoint began, const Result<json::Value>& plan) {
+  if (context.d.audit == nullptr) return {};
+  audit::Record record;
+  record.organization = call.organization;
+  record.actor = actor_of(call.principal);
+  record.action = "function.executed";
+  record.resource = {"function", info.name};
+  record.outcome = plan.has_value() ? audit::Outcome::dry_run : audit::Outcome::failure;
+  record.address = call.request.remote_address;
+  record.request_id = call.request.request_id;
+  record.duration = context.d.clock.now() - began;
+  record.details = json::Value::object({{"params", engine::recorded(info, parameters)}, {"trial", true}});
+  if (plan.has_error()) {
+    record.details.set("error", json::Value::object({{"status", http_status(plan.error().kind)}, {"detail", plan.error().message}}));
+  }
+  return context.d.audit->append(std::move(record));
+}
+
 /// What the steps of a user function would call, and where: which of them a call takes is decided when it runs.
-void test_user_function(const engine::UserFunction& function, Call call) {
+void test_user_function(const Context& context, const engine::UserFunction& function, Call call) {
   json::Value parameters = call.body.get("params");
   if (parameters.is_null()) parameters = json::Value::object();
   PAWL_API_TRY_VOID(check_parameters(function.parameters, parameters));
@@ -161,6 +185,13 @@ void test_user_function(const engine::UserFunction& function, Call call) {
   for (const auto& one : called.items()) {
     plan.push_back(json::Value::object({{"action", "call"}, {"function", one.get("name")}, {"tasks", one.get("tasks")}}));
   }
+  engine::Function::Info info;
+  info.name = function.definition->name;
+  // Nobody has said which of its parameters are content.
+  if (parameters.is_object()) {
+    for (const auto& parameter : parameters.members()) info.content.emplace_back(parameter.name());
+  }
+  PAWL_API_TRY_VOID(record_trial(context, call, info, parameters, context.d.clock.now(), plan));
   std::string out;
   {
     ObjectWriter object(out);
@@ -173,7 +204,7 @@ void test_user_function(const engine::UserFunction& function, Call call) {
 
 /// The plan of a call: it may read, and changes nothing. Nobody's secrets are there.
 void test_plugin(Context& context, Call call) {
-  if (const auto written = user_function(context, name_in_path(call))) return test_user_function(*written, std::move(call));
+  if (const auto written = user_function(context, name_in_path(call))) return test_user_function(context, *written, std::move(call));
   PAWL_API_TRY(function, function_in_path(context, call));
   engine::Invocation invocation;
   invocation.arguments = call.body.get("params");
@@ -184,7 +215,9 @@ void test_plugin(Context& context, Call call) {
   invocation.effect = function->effect_class(invocation.arguments);
   invocation.dry_run = true;
   invocation.now = context.d.clock.now();
-  PAWL_API_TRY(plan, function->plan(invocation));
+  auto planned = function->plan(invocation);
+  PAWL_API_TRY_VOID(record_trial(context, call, function->info(), invocation.arguments, invocation.now, planned));
+  PAWL_API_TRY(plan, std::move(planned));
   std::string out;
   {
     ObjectWriter object(out);
@@ -254,6 +287,15 @@ void reload_plugins(Context& context, Call call) {
 
 Shape effect_shape() { return Shape::choice({"read", "pure", "idempotent", "once"}); }
 
+Shape need_shape() {
+  std::vector<std::string_view> names;
+  for (auto need = engine::Need::containers; need <= engine::Need::workflows;
+       need = static_cast<engine::Need>(static_cast<int>(need) + 1)) {
+    names.push_back(engine::to_text(need));
+  }
+  return Shape::choice(std::move(names));
+}
+
 Shape plugin_test_shape() {
   const auto params = json::Value::object({{"method", "get"}, {"endpoint", "https://petstore.example/pet/7"}});
   return Shape::object("PluginTest", {{"params", Shape::any(params).described("As the function's `parameters` say."), Shape::kOptional},
@@ -286,23 +328,24 @@ Shape plugin_execution_shape() {
 
 Shape plugin_shape() {
   const auto schema = Shape::any(json::Value::object({{"type", "object"}}));
-  return Shape::object("Plugin",
-                       {{"name", Shape::text("http")},
-                        {"version", Shape::text("1.0.0")},
-                        {"description", Shape::text("Calls an HTTP service.", 10'000)},
-                        {"destructive", Shape::boolean(false).described("Needs `allow_destructive: true` to do anything but plan.")},
-                        {"effects", Shape::array(effect_shape()).described("The classes that its calls can have.")},
-                        {"parameters", schema},
-                        {"output", schema},
-                        {"examples", Shape::any(json::Value::array())},
-                        {"reach",
-                         Shape::any(json::Value::array({json::Value::object({{"kind", "host"}, {"parameter", "/endpoint"}})}))
-                             .described("Of the program's own: each host, path, program ... by the parameter that names it, or by name."),
-                         Shape::kOptional},
-                        {"permissions",
-                         Shape::any(json::Value::object({{"hosts", json::Value::array()}}))
-                             .described("Of a function that users have written: what it may reach, as the capabilities of a workflow."),
-                         Shape::kOptional}});
+  return Shape::object(
+      "Plugin", {{"name", Shape::text("http")},
+                 {"version", Shape::text("1.0.0")},
+                 {"description", Shape::text("Calls an HTTP service.", 10'000)},
+                 {"destructive", Shape::boolean(false).described("Needs `allow_destructive: true` to do anything but plan.")},
+                 {"needs", Shape::array(need_shape()).described("What the installation, and the role of who starts it, must grant.")},
+                 {"effects", Shape::array(effect_shape()).described("The classes that its calls can have.")},
+                 {"parameters", schema},
+                 {"output", schema},
+                 {"examples", Shape::any(json::Value::array())},
+                 {"reach",
+                  Shape::any(json::Value::array({json::Value::object({{"kind", "host"}, {"parameter", "/endpoint"}})}))
+                      .described("Of the program's own: each host, path, program ... by the parameter that names it, or by name."),
+                  Shape::kOptional},
+                 {"permissions",
+                  Shape::any(json::Value::object({{"hosts", json::Value::array()}}))
+                      .described("Of a function that users have written: what it may reach, as the capabilities of a workflow."),
+                  Shape::kOptional}});
 }
 
 Shape reload_shape() {

@@ -225,7 +225,8 @@ Shape capabilities_shape() {
                                         {"workflows", list},
                                         {"secrets", list},
                                         {"functions", list},
-                                        {"destructive", list}});
+                                        {"destructive", list},
+                                        {"needs", list}});
 }
 
 namespace {

@@ -2341,6 +2341,7 @@ export interface components {
             secrets: components["schemas"]["Capability"][];
             functions: components["schemas"]["Capability"][];
             destructive: components["schemas"]["Capability"][];
+            needs: components["schemas"]["Capability"][];
         };
         Diagnosis: {
             valid: boolean;
@@ -2750,6 +2751,7 @@ export interface components {
             version: string;
             description: string;
             destructive: boolean;
+            needs: ("containers" | "database" | "destroy" | "files.read" | "files.write" | "mail" | "memory" | "model" | "network" | "people" | "processes" | "workflows")[];
             effects: ("read" | "pure" | "idempotent" | "once")[];
             parameters: unknown;
             output: unknown;

@@ -17,6 +17,7 @@ export const reach = {
       secrets: 'Secrets',
       functions: 'Functions',
       destructive: 'May destroy',
+      needs: 'For that it needs',
     },
     more: 'It can reach more than before',
     less: 'It can no longer reach',

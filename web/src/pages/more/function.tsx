@@ -77,6 +77,11 @@ function Documentation({ item }: { item: Plugin }) {
             {t.functions.destructive}: {t.functions.destructiveHelp}
           </li>
         )}
+        {item.needs.length > 0 && (
+          <li>
+            {t.functions.needs}: {item.needs.map((need) => t.functions.needNames[need]).join(', ')}
+          </li>
+        )}
       </ul>
       {permissions && (
         <Section title={t.functions.reach} hint={t.functions.reachHelp}>
