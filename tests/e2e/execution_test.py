@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: FA-5, N-2, N-12, N-13, AI-M12, AI-M16, AI-H13
+"""proves: W5, FA-5, N-2, N-12, N-13, AI-M12, AI-M16, AI-H13
 
 That runs really do what their documents say, seen from the outside: at a service that the test itself plays.
 """
@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from pawl_server import Server, poll  # noqa: E402
@@ -109,6 +110,61 @@ class Execution(unittest.TestCase):
         first, second = times[1] - times[0], times[2] - times[1]
         self.assertGreaterEqual(first, 0.2)
         self.assertGreaterEqual(second, 0.4)
+
+    def test_W5_a_run_tells_the_attempts_of_its_tasks(self):
+        around = "{{try: [{{it: {task}}}], catch: {{retry: {{delay: {{milliseconds: 50}}, limit: {{attempt: {{count: 5}}}}}}}}}}"
+        workflow = self.post("attempts", "/busy", around)
+        run = self.call("POST", f"/api/workflows/{workflow['id']}/execute", {"input": {"order": 1}, "wait": 30}, 200)
+        self.assertEqual(run["status"], "completed", run)
+        for task in ("/do/0/send", "/do/0/send/try/0/it"):
+            attempts = poll(lambda: (lambda found: found if len(found) == 3 else None)(
+                self.call("GET", f"/api/runs/{run['id']}/attempts?task={task}", expect=200)["items"]), 10, "the trail has all three")
+            self.assertEqual([(each["number"], each["outcome"]) for each in attempts], [(1, "failure"), (2, "failure"), (3, "success")])
+            self.assertEqual([bool(each["error"]) for each in attempts], [True, True, False])
+            for before, after in zip(attempts, attempts[1:]):
+                self.assertLess(before["ended_at"], after["ended_at"])
+        self.assertEqual(self.call("GET", f"/api/runs/{run['id']}/attempts?task=/do/0/sen", expect=200)["items"], [])
+        self.call("GET", f"/api/runs/{run['id']}/attempts", expect=400)
+
+    def test_W5_a_value_of_a_run_is_read_alone_and_in_parts(self):
+        workflow = self.create(document("large", (
+            "do:\n  - many: {set: {list: '${ [range(5000) | {id: ., text: \"item \\(.)\"}] }', small: 1}}\n"
+            "  - round: {for: {each: x, in: '${ [1, 2] }'}, do: [{say: {set: {word: '${ \"round \\($x)\" }'}}}]}\n")))
+        run = self.call("POST", f"/api/workflows/{workflow['id']}/execute", {"input": {"who": "Ada"}, "wait": 30}, 200)
+        self.assertEqual(run["status"], "completed", run)
+        path = f"/api/runs/{run['id']}"
+        whole = self.call("GET", path, expect=200)
+        thin = self.call("GET", f"{path}?max_value=1000", expect=200)
+        many, thin_many = whole["tasks"][0], thin["tasks"][0]
+        self.assertIsNone(thin_many["output"])
+        self.assertGreater(thin_many["left_out"]["output"], 100_000)
+        self.assertEqual(thin_many["input"], {"who": "Ada"})
+        self.assertEqual(thin["input"], {"who": "Ada"})
+        self.assertNotIn("left_out", thin)
+        self.assertNotIn("left_out", many)
+
+        def value(expect=200, **query):
+            return self.call("GET", f"{path}/value?{urllib.parse.urlencode(query)}", expect=expect)
+
+        self.assertEqual(value(of="input")["value"], {"who": "Ada"})
+        outline = value(of="output", task="/do/0/many")
+        self.assertEqual((outline["kind"], outline["size"]), ("object", 2))
+        self.assertNotIn("value", outline)
+        listed, small = outline["members"]
+        self.assertEqual((listed["name"], listed["kind"], listed["size"]), ("list", "array", 5000))
+        self.assertNotIn("value", listed)
+        self.assertEqual((small["name"], small["value"]), ("small", 1))
+        part = value(of="output", task="/do/0/many", pointer="/list", offset=4990, limit=5)
+        self.assertEqual([each["value"]["id"] for each in part["members"]], [4990, 4991, 4992, 4993, 4994])
+        self.assertEqual(part["next_offset"], 4995)
+        self.assertNotIn("next_offset", value(of="output", task="/do/0/many", pointer="/list", offset=4995))
+        self.assertEqual(value(of="output", task="/do/0/many", pointer="/list/7/text")["value"], "item 7")
+        self.assertEqual(value(of="output", task="/do/0/many", max_value=1 << 20)["value"], many["output"])
+        self.assertEqual(value(of="output", task="/do/1/round/do/0/say", iteration="1")["value"], {"word": "round 2"})
+        for wrong in ({"of": "all"}, {}, {"of": "input", "limit": 5000}, {"of": "input", "iteration": "a"}, {"of": "input", "more": 1}):
+            value(400, **wrong)
+        for nowhere in ({"of": "output", "task": "/do/9"}, {"of": "input", "pointer": "/x"}, {"of": "output", "task": "/do/0/many", "nth": 1}):
+            value(404, **nowhere)
 
     def test_AI_M12_a_stop_lets_calls_end_and_keeps_what_waits(self):
         made = self.post("slow", "/slow")

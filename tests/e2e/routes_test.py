@@ -37,7 +37,8 @@ TRAIL = {"audit_id"}
 # Asks without changing anything, for a body's sake by POST.
 READS_BY_POST = {"/api/workflows/validate", "/api/workflows/test-task", "/api/plugins/{name}/test"}
 # Parameters that a route cannot do without.
-NEEDED_QUERY = {"/api/events/stream": "topics=runs"}
+NEEDED_QUERY = {"/api/events/stream": "topics=runs", "/api/runs/{run_id}/value": "of=input",
+                "/api/runs/{run_id}/attempts": "task=/do/0/a"}
 # Bodies that are any text at all: there is nothing malformed about them.
 ANY_BODY = {"/hooks/{token}"}
 # What ends the caller's own session, or the caller; proven in auth_test.py and privacy_test.py.

@@ -66,6 +66,7 @@ export const detailTests = [
       await page.keyboard.press('Enter');
       await tree.getByText('"Article number 0"').waitFor();
       await page.keyboard.press('End');
+      await tree.getByRole('treeitem', { name: /^long: show the text/ }).click();
       await tree.getByRole('treeitem', { name: /^long/ }).getByRole('button', { name: /show more of/ }).click();
       await page.keyboard.press('Home');
       await tree.getByRole('treeitem', { name: '{3}', exact: true }).waitFor();

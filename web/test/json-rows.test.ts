@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MEMBERS, rowsOf, untouched, weightOf } from '@/ui/json-rows';
+import { Absent, MEMBERS, type Part, rowsOf, untouched, weightOf } from '@/ui/json-rows';
 
 const paths = (value: unknown, toggled: string[] = []) => rowsOf(value, { toggled: new Set(toggled), shown: new Map() }).map((row) => row.path);
 
@@ -31,6 +31,33 @@ describe('lines of a value', () => {
 
   it('of the outermost list are there however many it has', () => {
     expect(rowsOf(Array.from({ length: 5000 }, () => 1), untouched).length).toBe(1 + MEMBERS + 1);
+  });
+});
+
+const parts = (...entries: [string, Part][]) => new Map(entries);
+const members = (count: number): [string, unknown][] => Array.from({ length: count }, (_none, at) => [String(at), at]);
+
+describe('lines of a value that is not here', () => {
+  const root = new Absent('object', 3, 9000);
+  const list = new Absent('array', 5000, 8000);
+
+  it('are a line to ask for it, then those that have come', () => {
+    expect(rowsOf(root, untouched)).toMatchObject([{ path: '', size: 3, open: true }, { name: '', more: 3, absent: true }]);
+    const come = rowsOf(root, untouched, parts(['', { members: [['list', list], ['a/b', 1], ['text', new Absent('string', 900, 902)]] }]));
+    expect(come.map((row) => [row.path, row.open])).toEqual([['', true], ['/list', false], ['/a~1b', undefined], ['/text', undefined]]);
+  });
+
+  it('are there part by part', () => {
+    const open = { toggled: new Set(['']), shown: new Map() };
+    expect(rowsOf(list, untouched, parts(['', { members: members(1000) }])).at(-1)).toMatchObject({ more: 4000, absent: true });
+    expect(rowsOf(list, untouched, parts(['', { members: members(5000) }])).length).toBe(5001);
+    expect(rowsOf(list, open, parts(['', { members: members(1000) }]))).toHaveLength(1);
+  });
+
+  it('of a text are the text once it has come', () => {
+    const text = new Absent('string', 9000, 9002);
+    expect(rowsOf(text, untouched)[0]?.value).toBe(text);
+    expect(rowsOf(text, untouched, parts(['', { text: 'all of it' }]))[0]?.value).toBe('all of it');
   });
 });
 

@@ -133,18 +133,19 @@ describe('a long loop in the timeline', () => {
   });
 });
 
-const auditRecord = (reference: string, time: string, attempt: number, rest: object = {}) => ({ task: reference, time: `2026-11-26T12:00:${time}Z`, outcome: 'failure' as const, resource_id: 'http', duration_ms: 100, details: { ...(attempt > 1 ? { attempt } : {}), ...rest } });
+const record = (of: string, time: string, number: number, error: unknown = null) => {
+  const ended = Date.parse(`2026-11-26T12:00:${time}Z`);
+  return { task: of, number, function: 'http', outcome: error ? ('failure' as const) : ('success' as const), started_at: new Date(ended - 100).toISOString(), ended_at: new Date(ended).toISOString(), error };
+};
 
-it('attempts are what the audit trail has of the task, or below the try, in its own time', () => {
+it('attempts are the calls of a task, or below the try, in its own time', () => {
   const flaky = { reference: '/do/0/flaky', started_at: '2026-11-26T12:00:01.000Z', ended_at: '2026-11-26T12:00:09.000Z' };
   const found = attemptsOf(
     [
-      { ...auditRecord('/do/0/flaky/try/0/get', '05.600', 2), outcome: 'success' as const },
-      auditRecord('/do/0/flaky/try/0/get', '02.000', 1, { error: { title: 'HTTP call failed', detail: 'answered 503' } }),
-      auditRecord('/do/0/flaky/catch/do/0/mend', '03.000', 1),
-      auditRecord('/do/0/flakyother', '02.000', 1),
-      auditRecord('/do/0/flaky/try/0/get', '00.500', 1),
-      auditRecord('/do/0/flaky/try/0/get', '09.500', 1),
+      record('/do/0/flaky/try/0/get', '00.500', 1, 'of the round before'),
+      record('/do/0/flaky/try/0/get', '02.000', 1, { title: 'HTTP call failed', detail: 'answered 503' }),
+      record('/do/0/flaky/try/0/get', '05.600', 2),
+      record('/do/0/flaky/try/0/get', '09.500', 1, 'of the round after'),
     ],
     flaky,
   );

@@ -32,6 +32,14 @@ void write_run_times(ObjectWriter& object, const engine::RunView& run) {
   object.time("ended_at", run.ended_at);
 }
 
+void write_left_out(ObjectWriter& object, const LeftOut& left_out) {
+  if (left_out.nothing()) return;
+  ObjectWriter sizes(object.raw("left_out"));
+  if (left_out.input > 0) sizes.integer("input", static_cast<std::int64_t>(left_out.input));
+  if (left_out.output > 0) sizes.integer("output", static_cast<std::int64_t>(left_out.output));
+  if (left_out.error > 0) sizes.integer("error", static_cast<std::int64_t>(left_out.error));
+}
+
 }  // namespace
 
 bool may_execute(const Call& call) { return call.principal.permits(Permission::execute, call.organization); }
@@ -97,7 +105,9 @@ void append_run_item(std::string& out, const engine::RunView& run) {
   write_run_times(object, run);
 }
 
-void append_run(std::string& out, const engine::RunView& run) {
+void append_run(std::string& out, const engine::RunView& run) { append_run(out, run, {}); }
+
+void append_run(std::string& out, const engine::RunView& run, const RunLeftOut& left_out) {
   ObjectWriter object(out);
   write_run_members(object, run);
   object.value("input", run.input);
@@ -106,11 +116,17 @@ void append_run(std::string& out, const engine::RunView& run) {
   object.boolean("dry_run", run.dry_run);
   object.value("trigger", run.trigger);
   write_run_times(object, run);
-  append_array(object.raw("tasks"), run.tasks, [&](const engine::RunView::TaskView& task) { append_task(out, task); });
+  write_left_out(object, left_out.run);
+  std::size_t number = 0;
+  append_array(object.raw("tasks"), run.tasks, [&](const engine::RunView::TaskView& task) {
+    append_task(out, task, number < left_out.tasks.size() ? left_out.tasks[number++] : LeftOut{});
+  });
   if (run.tasks_dropped > 0) object.integer("tasks_dropped", static_cast<std::int64_t>(run.tasks_dropped));
 }
 
-void append_task(std::string& out, const engine::RunView::TaskView& task) {
+void append_task(std::string& out, const engine::RunView::TaskView& task) { append_task(out, task, {}); }
+
+void append_task(std::string& out, const engine::RunView::TaskView& task, const LeftOut& left_out) {
   const auto& record = task.record;
   ObjectWriter object(out);
   object.text("reference", task.reference);
@@ -130,6 +146,7 @@ void append_task(std::string& out, const engine::RunView::TaskView& task) {
     item.text("level", line.level);
     item.text("text", line.text);
   });
+  write_left_out(object, left_out);
 }
 
 void append_finding(std::string& out, const Finding& finding) {

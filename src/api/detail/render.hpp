@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "catalog/workflow.hpp"
@@ -19,8 +20,21 @@ void append_version(std::string& out, const catalog::Version& version);
 void append_outcome(std::string& out, const engine::RunView& run);
 /// Without tasks, input, output and trigger: an item of a list.
 void append_run_item(std::string& out, const engine::RunView& run);
+/// Bytes of values that were taken out of a run because they are large; 0: it is there.
+struct LeftOut {
+  std::size_t input = 0;
+  std::size_t output = 0;
+  std::size_t error = 0;
+  [[nodiscard]] bool nothing() const { return input + output + error == 0; }
+};
+struct RunLeftOut {
+  LeftOut run;
+  std::vector<LeftOut> tasks;  ///< of each task
+};
 void append_run(std::string& out, const engine::RunView& run);
+void append_run(std::string& out, const engine::RunView& run, const RunLeftOut& left_out);
 void append_task(std::string& out, const engine::RunView::TaskView& task);
+void append_task(std::string& out, const engine::RunView::TaskView& task, const LeftOut& left_out);
 void append_finding(std::string& out, const Finding& finding);
 void append_run_status(std::string& out, const RunId& run, engine::Phase phase);
 

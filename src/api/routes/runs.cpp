@@ -4,8 +4,8 @@
 #include "api/detail/execution.hpp"
 #include "api/detail/owners.hpp"
 #include "api/detail/render.hpp"
-#include "api/detail/shown.hpp"
 #include "api/json_writer.hpp"
+#include "api/routes/run_values.hpp"
 #include "api/routes/task_trial.hpp"
 #include "api/routes/theme.hpp"
 
@@ -94,17 +94,6 @@ void list_executions(Context& context, Call call) {
 
 void list_runs(Context& context, Call call) { reply_page(context, call, std::nullopt); }
 
-void get_run(Context& context, Call call) {
-  PAWL_API_TRY(id, run_id(call.request));
-  const auto shared = std::make_shared<Call>(std::move(call));
-  context.d.engine.view(shared->organization, id, true, [&context, shared](Result<engine::RunView> view) {
-    if (view.has_error()) return shared->fail(view.error());
-    std::string out;
-    append_run(out, shown(context, std::move(*view)));
-    shared->reply(200, std::move(out));
-  });
-}
-
 void cancel_run(Context& context, Call call) {
   PAWL_API_TRY(id, run_id(call.request));
   Fields fields(std::move(call.body));
@@ -181,7 +170,8 @@ Shape task_run_shape() {
                                    {"error", Shape::any(nullptr)},
                                    {"started_at", Shape::time().or_null()},
                                    {"ended_at", Shape::time().or_null()},
-                                   {"logs", Shape::array(log_line_shape(), 0)}});
+                                   {"logs", Shape::array(log_line_shape(), 0)},
+                                   {"left_out", left_out_shape(), Shape::kOptional}});
 }
 
 namespace {
@@ -207,6 +197,7 @@ Shape run_shape() {
   members.push_back({"trigger", Shape::any(json::Value::object({{"type", "manual"}}))});
   members.push_back({"tasks", Shape::array(task_run_shape(), 0)});
   members.push_back({"tasks_dropped", Shape::integer(0), Shape::kOptional});
+  members.push_back({"left_out", left_out_shape(), Shape::kOptional});
   return Shape::object("Run", std::move(members));
 }
 
@@ -316,7 +307,29 @@ std::vector<Route> run_routes() {
        .permission = Permission::read,
        .handler = get_run,
        .owner = &kRunOwner,
+       .query = run_parameters(),
        .reply = run_shape()},
+      {.method = Method::get,
+       .path = "/api/runs/{run_id}/value",
+       .id = "getRunValue",
+       .tag = "runs",
+       .summary = "Read one value of a run, or a part of it",
+       .permission = Permission::read,
+       .handler = get_run_value,
+       .owner = &kRunOwner,
+       .query = run_value_parameters(),
+       .reply = run_value_shape()},
+      {.method = Method::get,
+       .path = "/api/runs/{run_id}/attempts",
+       .id = "listTaskAttempts",
+       .tag = "runs",
+       .summary = "List the attempts of a task that calls a function",
+       .permission = Permission::read,
+       .handler = list_run_attempts,
+       .runs = Runs::pool,
+       .owner = &kRunOwner,
+       .query = run_attempt_parameters(),
+       .reply = run_attempts_shape()},
       {.method = Method::get,
        .path = "/api/runs/{run_id}/events",
        .id = "followRun",

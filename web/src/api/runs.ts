@@ -32,9 +32,12 @@ export function runsQuery(filter: RunFilter) {
   });
 }
 
+/** Larger values are asked for where one looks at them. */
+const MOST_OF_A_VALUE = 65_536;
+
 export function runQuery(id: string) {
   return queryOptions({
     queryKey: [scope(), 'runs', 'one', id],
-    queryFn: ({ signal }) => ask(api.GET('/api/runs/{run_id}', { params: { path: { run_id: id } }, signal })),
+    queryFn: ({ signal }) => ask(api.GET('/api/runs/{run_id}', { params: { path: { run_id: id }, query: { max_value: MOST_OF_A_VALUE } }, signal })),
   });
 }

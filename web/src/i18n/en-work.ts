@@ -152,6 +152,7 @@ export const work = {
   json: {
     more: (number: number) => `Show ${number} more`,
     all: (size: string) => `show all ${size}`,
+    text: (size: string) => `show the text of ${size}`,
     further: (size: string) => `show more of ${size}`,
   },
   runs: {
@@ -192,7 +193,6 @@ export const work = {
     attempts: 'Attempts',
     attempt: (number: number) => `Attempt ${number}`,
     attemptWait: (time: string) => `waited ${time} until the next`,
-    attemptsHidden: 'Each attempt stands in the audit trail, which the administrators of the organization read.',
     attemptsNone: 'Only attempts that call a function are kept one by one; this task calls none.',
     place: 'Place',
     input: 'Input',

@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { api, ask, type Schemas } from '@/api/client';
 import { runQuery } from '@/api/runs';
 import { usePageKeys } from '@/app/keys';
-import { useMay } from '@/app/session';
+import { scope, useMay } from '@/app/session';
 import { t } from '@/i18n/en';
 import { Button } from '@/ui/button';
 import { Dialog } from '@/ui/dialog';
@@ -14,6 +14,7 @@ import { jsonProblem } from '@/ui/json-problem';
 import { FormProblem } from '@/ui/states';
 import { toast } from '@/ui/toast';
 import { keyOf, type TaskRun } from './tasks';
+import { wholeValue } from './values';
 
 const OPEN = ['pending', 'running', 'waiting'];
 
@@ -104,10 +105,16 @@ function ForkDialog({ run, from, close }: { run: Schemas['Run']; from: TaskRun |
   const navigate = useNavigate();
   // What was told live of a task comes without its data: they are asked for, and until they are here nobody types.
   const { data: now = run, isFetchedAfterMount: arrived, isError } = useQuery({ ...runQuery(run.id), staleTime: 0 });
-  const arriving = !arrived && !isError;
   const task = from && (now.tasks.find((one) => keyOf(one) === keyOf(from)) ?? from);
+  const input = useQuery({
+    queryKey: [scope(), 'runs', 'input', run.id, task ? keyOf(task) : '', task?.attempt],
+    enabled: arrived,
+    staleTime: 0,
+    queryFn: async () => ({ value: await wholeValue(now, task, 'input') }),
+  });
+  const arriving = (!arrived && !isError) || input.isLoading;
   const [typed, setText] = useState<string | null>(null);
-  const text = typed ?? JSON.stringify(task ? task.input : now.input, null, 2) ?? 'null';
+  const text = typed ?? JSON.stringify(input.data?.value, null, 2) ?? 'null';
   const problem = jsonProblem(text);
   const fork = useMutation({
     mutationFn: () =>
@@ -134,7 +141,7 @@ function ForkDialog({ run, from, close }: { run: Schemas['Run']; from: TaskRun |
     >
       <div className="flex flex-col gap-3 pb-2">
         <TextArea label={t.execute.input} className="min-h-40 font-mono text-sm" spellCheck={false} error={problem ?? undefined} value={text} readOnly={arriving} aria-busy={arriving} onChange={(event) => setText(event.target.value)} />
-        <FormProblem error={fork.error} />
+        <FormProblem error={fork.error ?? input.error} />
       </div>
     </Dialog>
   );

@@ -9,20 +9,24 @@ import { scope } from '@/app/session';
 import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
 import { between, count, duration } from '@/ui/format';
-import { JsonView } from '@/ui/json-view';
 import { Badge, Status } from '@/ui/status';
 import { Took, useNow } from '@/ui/time';
 import { ErrorView } from '@/ui/error-view';
 import { Bubble } from './bubble';
 import { keyOf, type TaskRun } from './tasks';
 import { type Agent, agentsOf, budgetOf, type Call, type Kept, questionOf, type Turn } from './trace';
+import { RunValue, useWhole } from './values';
 
 const ApprovalDetail = lazy(() => import('@/pages/approvals/detail').then((module) => ({ default: module.ApprovalDetail })));
 const money = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 6 });
 
+/** What is told of word for word, or counted: turns, what was remembered, what people are asked about. */
+const isRead = (task: TaskRun) => task.type === 'model' || task.type === 'approval' || /\/(recall|remember)$/.test(task.reference);
+
 /** What the agents of a run said, called and took, turn by turn. */
 export default function AgentView({ run, speech }: { run: Schemas['Run']; speech: Record<string, string> }) {
-  const agents = useMemo(() => agentsOf(run.tasks), [run.tasks]);
+  const tasks = useWhole(run, isRead);
+  const agents = useMemo(() => agentsOf(tasks), [tasks]);
   const definition = useQuery({
     queryKey: [scope(), 'definition', run.workflow_id, run.version],
     staleTime: Infinity,
@@ -143,8 +147,8 @@ function CallView({ call: { task, kind }, run }: { call: Call; run: Schemas['Run
           {kind === 'approval' && !task.ended_at && (
             <Question run={run} task={task} />
           )}
-          <JsonView value={task.input} label={t.agent.arguments(task.name)} />
-          {task.error !== null ? <ErrorView error={task.error} /> : task.ended_at && <JsonView value={task.output} label={t.agent.answer(task.name)} />}
+          <RunValue run={run} task={task} of="input" label={t.agent.arguments(task.name)} />
+          {task.error !== null ? <ErrorView error={task.error} /> : task.ended_at && <RunValue run={run} task={task} of="output" label={t.agent.answer(task.name)} />}
           <Link to="/runs/$runId" params={{ runId: run.id }} search={{ task: task.reference, view: 'timeline' }} className="link text-sm">
             {t.agent.record}
           </Link>

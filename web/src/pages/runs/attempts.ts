@@ -1,10 +1,10 @@
-// What the audit trail knows of the attempts of a task: every call of a function is a record there, the run itself keeps the last one.
+// The attempts of a task: every call of a function is one. The run itself keeps the last one.
 import { queryOptions } from '@tanstack/react-query';
 import { api, ask, type Schemas } from '@/api/client';
 import { scope } from '@/app/session';
 import type { TaskRun } from './tasks';
 
-type Record = Pick<Schemas['AuditRecord'], 'time' | 'outcome' | 'task' | 'duration_ms' | 'details' | 'resource_id'>;
+type Record = Schemas['TaskAttempt'];
 
 export type Attempt = {
   number: number;
@@ -23,33 +23,29 @@ export type Attempt = {
 export function attemptsQuery(run: string, task: TaskRun) {
   return queryOptions({
     queryKey: [scope(), 'runs', 'attempts', run, task.reference, task.attempt, task.status],
-    queryFn: ({ signal }) => ask(api.GET('/api/audit', { params: { query: { run_id: run, action: 'function.executed', q: task.reference, limit: 200 } }, signal })),
+    queryFn: ({ signal }) => ask(api.GET('/api/runs/{run_id}/attempts', { params: { path: { run_id: run }, query: { task: task.reference } }, signal })),
     select: (page) => attemptsOf(page.items, task),
   });
 }
 
 export function attemptsOf(records: readonly Record[], task: Pick<TaskRun, 'reference' | 'started_at' | 'ended_at'>): Attempt[] {
-  // A `try` calls nothing itself: what it tries again stands below it.
-  const below = `${task.reference}/try/`;
   const from = task.started_at ? Date.parse(task.started_at) : 0;
   const to = task.ended_at ? Date.parse(task.ended_at) : Number.POSITIVE_INFINITY;
   const found = records
-    .filter((record) => record.task === task.reference || record.task?.startsWith(below))
     // The other rounds of a loop have the same reference; they ran before or after.
-    .filter((record) => Date.parse(record.time) >= from && Date.parse(record.time) <= to)
-    .map((record): Attempt => {
-      const ended = Date.parse(record.time);
-      return {
-        number: numberOf(record.details),
-        task: record.task === task.reference ? null : (record.task?.split('/').at(-1) ?? null),
-        calls: record.resource_id,
-        began: new Date(ended - (record.duration_ms ?? 0)).toISOString(),
-        ended: record.time,
+    .filter((record) => Date.parse(record.ended_at ?? '') >= from && Date.parse(record.ended_at ?? '') <= to)
+    .map(
+      (record): Attempt => ({
+        number: record.number,
+        task: record.task === task.reference ? null : (record.task.split('/').at(-1) ?? null),
+        calls: record.function,
+        began: record.started_at ?? '',
+        ended: record.ended_at ?? '',
         outcome: record.outcome,
-        error: errorOf(record.details),
+        error: errorOf(record.error),
         wait: null,
-      };
-    })
+      }),
+    )
     .sort((a, b) => a.number - b.number || Date.parse(a.ended) - Date.parse(b.ended));
   for (const [at, attempt] of found.entries()) {
     const next = found[at + 1];
@@ -60,13 +56,7 @@ export function attemptsOf(records: readonly Record[], task: Pick<TaskRun, 'refe
 
 const memberOf = (value: unknown, name: string): unknown => (value !== null && typeof value === 'object' ? (value as { [name: string]: unknown })[name] : undefined);
 
-function numberOf(details: unknown): number {
-  const number = memberOf(details, 'attempt');
-  return typeof number === 'number' ? number : 1;
-}
-
-function errorOf(details: unknown): string | null {
-  const error = memberOf(details, 'error');
+function errorOf(error: unknown): string | null {
   if (typeof error === 'string') return error;
   const said = [memberOf(error, 'title'), memberOf(error, 'detail')].filter((text) => typeof text === 'string');
   return said.length > 0 ? said.join(': ') : null;

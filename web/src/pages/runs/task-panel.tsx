@@ -5,11 +5,11 @@ import { t } from '@/i18n/en';
 import { IconButton } from '@/ui/button';
 import { ErrorView } from '@/ui/error-view';
 import { clockTime } from '@/ui/format';
-import { JsonView } from '@/ui/json-view';
 import { Status } from '@/ui/status';
 import { Time, Took } from '@/ui/time';
 import { AttemptList } from './attempt-list';
 import { keyOf, type TaskRun } from './tasks';
+import { RunValue } from './values';
 
 /** One task: what came in, what went out, how often, what went wrong. A task of a loop has several runs; one is shown at a time. */
 export function TaskPanel({ tasks, name, run, close, choose }: { tasks: TaskRun[]; name: string; run: Schemas['Run']; close: () => void; choose: (key: string) => void }) {
@@ -67,9 +67,9 @@ export function TaskPanel({ tasks, name, run, close, choose }: { tasks: TaskRun[
               </Link>
             </dd>
           </dl>
-          {task.error !== null && (
+          {(task.error !== null || task.left_out?.error !== undefined) && (
             <Part title={t.runs.error}>
-              <ErrorView error={task.error} />
+              {task.left_out?.error === undefined ? <ErrorView error={task.error} /> : <RunValue run={run} task={task} of="error" label={t.runs.error} />}
             </Part>
           )}
           {task.attempt > 1 && (
@@ -90,11 +90,11 @@ export function TaskPanel({ tasks, name, run, close, choose }: { tasks: TaskRun[
             </Part>
           )}
           <Part title={t.runs.input}>
-            <JsonView value={task.input} label={t.runs.input} />
+            <RunValue run={run} task={task} of="input" label={t.runs.input} />
           </Part>
           {task.ended_at && (
             <Part title={t.runs.output}>
-              <JsonView value={task.output} label={t.runs.output} />
+              <RunValue run={run} task={task} of="output" label={t.runs.output} />
             </Part>
           )}
         </>

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { runApprovalsQuery } from '@/api/approvals';
 import type { Schemas } from '@/api/client';
 import { runQuery } from '@/api/runs';
@@ -21,6 +21,7 @@ import { useRunKeys } from './run-keys';
 import { TaskPanel } from './task-panel';
 import { keeping, keyOf, statesOf } from './tasks';
 import { Timeline } from './timeline-view';
+import { RunValue } from './values';
 import { type TaskNews, type Words, withTasks, withWords } from './with-task';
 
 const AgentView = lazy(() => import('./agent-view'));
@@ -218,9 +219,21 @@ export function RunPage() {
             )}
             {view === 'data' && (
               <div className="flex flex-col gap-4 p-4 md:px-6">
-                <Value title={t.runs.input} value={data.input} />
-                {data.error ? <Value title={t.runs.error} value={data.error} /> : <Value title={t.runs.output} value={data.output} />}
-                <Value title={t.runs.triggerTitle} value={data.trigger} />
+                <Value title={t.runs.input}>
+                  <RunValue run={data} of="input" label={t.runs.input} />
+                </Value>
+                {data.error || data.left_out?.error ? (
+                  <Value title={t.runs.error}>
+                    <RunValue run={data} of="error" label={t.runs.error} />
+                  </Value>
+                ) : (
+                  <Value title={t.runs.output}>
+                    <RunValue run={data} of="output" label={t.runs.output} />
+                  </Value>
+                )}
+                <Value title={t.runs.triggerTitle}>
+                  <JsonView value={data.trigger} label={t.runs.triggerTitle} />
+                </Value>
               </div>
             )}
           </div>
@@ -254,11 +267,11 @@ function Asked({ run }: { run: Schemas['Run'] }) {
   );
 }
 
-function Value({ title, value }: { title: string; value: unknown }) {
+function Value({ title, children }: { title: string; children: ReactNode }) {
   return (
     <section className="flex flex-col gap-1.5">
       <h2 className="font-medium">{title}</h2>
-      <JsonView value={value} label={title} />
+      {children}
     </section>
   );
 }

@@ -14,12 +14,17 @@ import { check, findingsAt, type Problems } from '@/ui/schema';
 import { SchemaInput } from '@/ui/schema-input';
 import { FormProblem } from '@/ui/states';
 import { Status } from '@/ui/status';
+import { wholeValue } from '@/pages/runs/values';
 import { inputSchemaOf } from './definition';
 
 export function ExecuteDialog({ workflow, dry: dryFirst = false, close, started }: { workflow: Schemas['Workflow']; dry?: boolean; close: () => void; started: (id: string) => void }) {
   const last = useQuery(workflowRunsQuery(workflow.id, 1));
   const lastId = last.data?.items[0]?.id;
-  const lastRun = useQuery({ ...runQuery(lastId ?? ''), enabled: !!lastId });
+  const lastRun = useQuery({
+    queryKey: [...runQuery(lastId ?? '').queryKey, 'input'],
+    enabled: !!lastId,
+    queryFn: async ({ client }) => ({ input: await wholeValue(await client.fetchQuery(runQuery(lastId ?? '')), null, 'input') }),
+  });
   const [schema] = useState(() => inputSchemaOf(workflow.definition));
   const form = useRef<HTMLFormElement>(null);
   const [typed, setTyped] = useState<string | null>(null);

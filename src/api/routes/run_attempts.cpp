@@ -1,0 +1,82 @@
+// The attempts of one task, as the audit trail has them: one record for each call of a function. Who may see the run sees of them what the
+// run itself shows of the last one: number, times, outcome, error.
+#include <algorithm>
+
+#include "api/body.hpp"
+#include "api/json_writer.hpp"
+#include "api/routes/run_values.hpp"
+#include "audit/query.hpp"
+#include "json/parse.hpp"
+
+namespace pawl::api::detail {
+namespace {
+
+/// Pages of the trail that are looked through; a page holds 200 records of the run.
+constexpr int kMostPages = 5;
+
+/// A `try` calls nothing itself: what it tries again stands below it.
+bool belongs(const audit::Entry& entry, std::string_view task) {
+  return entry.task == task || (entry.task.starts_with(task) && entry.task.substr(task.size()).starts_with("/try/"));
+}
+
+void append_attempt(std::string& out, const audit::Entry& entry) {
+  const auto details = json::parse(entry.details);
+  const auto& known = details.has_value() ? details.value() : json::Value();
+  const auto& number = known.get("attempt");
+  ObjectWriter object(out);
+  object.text("task", entry.task);
+  object.integer("number", number.is_integer() ? number.as_integer() : 1);
+  object.text("function", entry.resource.id);
+  object.text("outcome", audit::to_text(entry.outcome));
+  object.time("started_at", entry.at - entry.duration.value_or(Millis::zero()));
+  object.time("ended_at", entry.at);
+  object.value("error", known.get("error"));
+}
+
+}  // namespace
+
+void list_run_attempts(Context& context, Call call) {
+  PAWL_API_TRY(id, run_id(call.request));
+  Query query(call.request);
+  const std::string task(query.text("task").value_or(""));
+  if (task.empty()) query.problem("task", "must be the reference of a task, such as /do/0/greet");
+  PAWL_API_CHECK(query.finish());
+  audit::Filter filter;
+  filter.run = id;
+  filter.action = "function.executed";
+  filter.text = task;
+  filter.limit = 200;
+  std::vector<audit::Entry> found;
+  for (int pages = 0; pages < kMostPages; ++pages) {
+    PAWL_API_TRY(page, audit::list(context.d.database, audit::Scope::of(call.organization), filter));
+    for (auto& entry : page.entries) {
+      if (belongs(entry, task)) found.push_back(std::move(entry));
+    }
+    filter.before = page.next;
+    if (!page.next) break;
+  }
+  std::reverse(found.begin(), found.end());  // the trail begins with the newest
+  std::string out;
+  {
+    ObjectWriter object(out);
+    append_array(object.raw("items"), found, [&](const audit::Entry& entry) { append_attempt(out, entry); });
+  }
+  call.reply(200, std::move(out));
+}
+
+std::vector<Parameter> run_attempt_parameters() {
+  return {{"task", Shape::text("/do/0/greet", 10'000), "Reference of the task; of a `try` also the calls that it tries again."}};
+}
+
+Shape run_attempts_shape() {
+  auto attempt = Shape::object("TaskAttempt", {{"task", Shape::text("/do/0/greet", 10'000)},
+                                               {"number", Shape::integer(1)},
+                                               {"function", Shape::text("http")},
+                                               {"outcome", Shape::choice({"success", "failure", "refused", "dry_run"})},
+                                               {"started_at", Shape::time().or_null()},
+                                               {"ended_at", Shape::time().or_null()},
+                                               {"error", Shape::any(nullptr)}});
+  return Shape::object("TaskAttempts", {{"items", Shape::array(std::move(attempt), 1000)}});
+}
+
+}  // namespace pawl::api::detail
