@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "agents/detail/healing_impl.hpp"
+#include "catalog/destroy_right.hpp"
+#include "engine/approval.hpp"
 #include "engine/machine/machine.hpp"
 #include "json/parse.hpp"
 
@@ -40,6 +42,12 @@ class Applying : public std::enable_shared_from_this<Applying> {
         tending_(healing_, remedy_.id) {}
 
   void begin() {
+    // What comes of it may destroy where whoever approved it may; the installation's own key may everywhere.
+    if (!consent_.by.is_nil()) {
+      const auto may = catalog::may_destroy(d_.database, remedy_.organization, consent_.by);
+      if (may.has_error()) return give_up(may.error());
+      if (!*may) requester_.set("may_destroy", false);
+    }
     if (remedy_.kind == "retry") return retry();
     auto workflow = d_.catalog.get(remedy_.organization, remedy_.workflow);
     if (workflow.has_error()) return give_up(workflow.error());
@@ -86,6 +94,7 @@ class Applying : public std::enable_shared_from_this<Applying> {
     request.input = remedy_.proposal.get("input").is_null() ? failed.input : remedy_.proposal.get("input");
     request.trigger = json::Value::object({{"type", "remedy"}, {"remedy", remedy_.id.to_string()}, {"run_id", remedy_.run.to_string()}});
     if (!consent_.by.is_nil()) request.trigger.set("user", consent_.by.to_string());
+    engine::set_right(request.trigger, requester_);
     if (d_.secrets) request.secrets = d_.secrets(remedy_.organization, *executable->plan);
     request.id = remedy_.result_run;
     d_.engine.view(remedy_.organization, remedy_.result_run, false,
@@ -117,10 +126,11 @@ class Applying : public std::enable_shared_from_this<Applying> {
       request.from = text_of(self->remedy_.proposal, "from");
       if (!self->remedy_.proposal.get("input").is_null()) request.input = self->remedy_.proposal.get("input");
       self->healing_->watch(self->remedy_.run);
-      self->d_.engine.retry(self->remedy_.organization, self->remedy_.run, std::move(request), [self](const Result<void>& retried) {
-        if (retried.has_error()) return self->off_shard([self, why = retried.error()] { self->give_up(why); });
+      const auto retried = [self](const Result<void>& taken) {
+        if (taken.has_error()) return self->off_shard([self, why = taken.error()] { self->give_up(why); });
         self->started(Phase::running, {});
-      });
+      };
+      self->d_.engine.retry(self->remedy_.organization, self->remedy_.run, std::move(request), retried, self->requester_);
     });
   }
 
@@ -167,7 +177,8 @@ class Applying : public std::enable_shared_from_this<Applying> {
   Healing::Dependencies& d_;
   const Remedy remedy_;
   const Consent consent_;
-  const bool is_first_;  ///< no process began with it before
+  const bool is_first_;                            ///< no process began with it before
+  json::Value requester_ = json::Value::object();  ///< for whom the runs are started and retried: what that one may
   engine::Done done_;
   std::optional<std::uint32_t> new_version_;
   const Healing::Impl::Tending tending_;

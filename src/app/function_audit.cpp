@@ -49,8 +49,8 @@ json::Value details_of(const EffectReport& report) {
       if (const auto* const found = report.error.find(name)) error.set(name, *found);
     }
     details.set("error", std::move(error));
-  } else if (report.end == EffectReport::End::refused) {
-    details.set("error", "a destructive function acts only with `allow_destructive: true`; it told its plan");
+  } else if (!report.reason.empty()) {
+    details.set("error", report.reason);
   }
   const auto needles = audit::Needles::of(report.secrets);
   return needles.empty() ? details : audit::Redactor().value(details, {}, &needles);

@@ -79,6 +79,10 @@ People::People(const Dependencies& dependencies)
   organizations_.on_membership_change([this](const UserId& user) {
     if (forget_) forget_(user);
   });
+  // What starts by itself is judged anew.
+  organizations_.on_destroy_role([this](const OrganizationId& organization) {
+    if (const auto forgotten = d_.catalog.forget(organization); forgotten.has_error()) log(Level::error, forgotten.error().message);
+  });
   organizations_.on_deleted([this](const OrganizationId& organization) {
     if (gone_) gone_(organization);
     cancel_runs(organization);

@@ -8,10 +8,12 @@
 
 #include "base/assert.hpp"
 #include "catalog/bounded_cache.hpp"
+#include "catalog/destroy_right.hpp"
 #include "catalog/detail/rows.hpp"
 #include "catalog/detail/triggers.hpp"
 #include "catalog/watched_folders.hpp"
 #include "catalog/webhook.hpp"
+#include "engine/approval.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
 #include "notify/notice.hpp"
@@ -518,10 +520,20 @@ Result<ExecutablePtr> Catalog::executable(const OrganizationId& organization, co
   executable.version = version.value_or((*row)->version);
   PAWL_TRY(plan, impl_->load_plan(id, executable.version));
   executable.plan = std::move(plan);
+  PAWL_TRY(guard, load_guard(impl_->d.database, organization, id, executable.version));
+  executable.author = guard.author;
+  executable.is_guarded = guard.is_guarded;
   const bool newest = executable.version == (*row)->version;
   auto shared = std::make_shared<const Executable>(std::move(executable));
   if (newest) impl_->current.put(id, shared, generation);
   return shared;
+}
+
+json::Value Catalog::with_right(const Executable& executable, json::Value trigger) const {
+  if (!executable.is_guarded) return trigger;
+  const auto may = may_destroy(impl_->d.database, executable.organization, executable.author);
+  engine::set_right(trigger, json::Value::object({{"may_destroy", may.has_value() && *may}}));
+  return trigger;
 }
 
 Result<ExecutablePtr> Catalog::keep_unlisted(const OrganizationId& organization, const Definition& definition, dsl::PlanPtr plan) {

@@ -149,6 +149,10 @@ class Catalog final : public engine::PlanSource {
   [[nodiscard]] Result<ExecutablePtr> executable(const OrganizationId& organization, const WorkflowId& id,
                                                  std::optional<std::uint32_t> version = {});
 
+  /// The trigger of a run that nobody starts (a schedule, an event, a file, a webhook): it may destroy where the author of the version may.
+  /// Who is on record no more, or cannot be looked up, may not. Blocks where the executable is guarded.
+  [[nodiscard]] json::Value with_right(const Executable& executable, json::Value trigger) const;
+
   /// For `pawl run`: keeps the document so that recovery finds it, without listing it anywhere; nothing starts it by itself. The same
   /// document is kept once. `plan` is what `check` gave for it.
   [[nodiscard]] Result<ExecutablePtr> keep_unlisted(const OrganizationId& organization, const Definition& definition, dsl::PlanPtr plan);

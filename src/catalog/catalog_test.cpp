@@ -8,9 +8,11 @@
 #include <set>
 
 #include "catalog/bounded_cache.hpp"
+#include "catalog/destroy_right.hpp"
 #include "catalog/idempotency.hpp"
 #include "catalog/organization_part.hpp"
 #include "catalog/webhook.hpp"
+#include "json/write.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
 #include "storage/testing/test_database.hpp"
@@ -503,6 +505,59 @@ TEST_F(CatalogTest, P2_EverythingOfADeletedOrganizationGoesAndNothingOfAnother) 
   EXPECT_EQ(catalog_->cached(organization_, ours.id), nullptr);
   EXPECT_EQ(catalog_->get(organization_, ours.id).error().code, "workflow.not_found");
   EXPECT_TRUE(catalog_->get(other, theirs->id).has_value());
+}
+
+// proves: S4-H3
+TEST_F(CatalogTest, S4_H3_WhatStartsByItselfHasTheRightOfItsAuthorWhereTheOrganizationAsksForIt) {
+  const auto user = [&](std::string_view role, bool superuser = false, bool active = true) {
+    const auto id = UserId::make(clock_.now(), random_);
+    execute(
+        "insert into users (id, email, email_key, name, is_active, is_superuser, created_at, updated_at) values ($1, $2, $2, 'n', $3, $4, "
+        "1, 1)",
+        {id, id.to_string(), active ? 1 : 0, superuser ? 1 : 0});
+    if (!role.empty()) {
+      execute("insert into organization_members (organization_id, user_id, role, joined_at) values ($1, $2, $3, 1)",
+              {organization_, id, role});
+    }
+    return id;
+  };
+  const auto member = user("member");
+  const auto admin = user("admin");
+  const auto may = [&](const UserId& id) { return may_destroy(*database_, organization_, id).value(); };
+  const auto trigger_of = [&](const UserId& author) {
+    NewWorkflow request;
+    request.definition = simple();
+    request.author = author;
+    const auto made = catalog_->create(organization_, std::move(request)).value();
+    const auto executable = catalog_->executable(organization_, made.id).value();
+    EXPECT_EQ(executable->author, executable->is_guarded ? author : UserId{});
+    return json::to_text(catalog_->with_right(*executable, json::Value::object({{"type", "schedule"}})));
+  };
+  const std::string permitted = R"({"type":"schedule"})";
+  const std::string denied = R"({"type":"schedule","may_destroy":false})";
+  EXPECT_EQ(trigger_of(member), permitted);
+  EXPECT_EQ(trigger_of({}), permitted);
+  EXPECT_TRUE(may(user("viewer")) && may({})) << "nobody asks for more than was asked for before";
+
+  const auto early = create(simple("early"));
+  EXPECT_FALSE(catalog_->executable(organization_, early.id).value()->is_guarded);
+  execute("update organizations set destroy_role = 'admin' where id = $1", {organization_});
+  ASSERT_TRUE(catalog_->forget(organization_).has_value());
+  EXPECT_TRUE(catalog_->executable(organization_, early.id).value()->is_guarded) << "what was in memory is read again";
+  EXPECT_EQ(trigger_of(member), denied);
+  EXPECT_EQ(trigger_of(admin), permitted);
+  EXPECT_EQ(trigger_of({}), denied);
+  EXPECT_FALSE(may(user("")) || may({}));
+  EXPECT_TRUE(may(user("", true)));
+  EXPECT_FALSE(may(user("owner", false, false))) << "switched off";
+
+  execute("update organizations set destroy_role = 'owner' where id = $1", {organization_});
+  EXPECT_FALSE(may(admin));
+  EXPECT_TRUE(may(user("owner")));
+  execute("update organizations set destroy_role = 'nonsense' where id = $1", {organization_});
+  EXPECT_FALSE(may(admin)) << "what cannot be read asks for the most";
+  execute("update organizations set destroy_role = 'viewer' where id = $1", {organization_});
+  EXPECT_TRUE(may(admin));
 }
 
 }  // namespace

@@ -371,7 +371,7 @@ void Scheduler::Impl::begin(Entry& entry, const PendingStart& start) {
   request.workflow = entry.row.workflow;
   request.version = (*executable)->version;
   request.input = start.input;
-  request.trigger = trigger_of(entry.row, start);
+  request.trigger = d.catalog.with_right(**executable, trigger_of(entry.row, start));
   if (d.secrets) request.secrets = d.secrets(entry.row.organization, *(*executable)->plan);
   request.id = run;
   engine::Engine::Finished finished;

@@ -72,6 +72,8 @@ struct Executable {
   std::uint32_t version = 1;
   bool active = true;
   dsl::PlanPtr plan;
+  UserId author{};          ///< of the version; nil: the installation's own key, or nobody any more
+  bool is_guarded = false;  ///< its organization lets only some roles destroy: ask `Catalog::with_right`
 };
 using ExecutablePtr = std::shared_ptr<const Executable>;
 

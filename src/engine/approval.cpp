@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kRoles = {"viewer", "member", "admin", "owner"};
 constexpr int kMember = 1;
+constexpr std::string_view kMayDestroy = "may_destroy";
 
 json::Value names_of(const std::vector<std::string>& names) {
   auto list = json::Value::array();
@@ -183,9 +184,17 @@ void set_starters(json::Value& trigger, const json::Value& requester, const json
   for (const auto* const who : {"user", "api_key"}) {
     if (const auto* const found = requester.find(who)) trigger.set(who, *found);
   }
+  set_right(trigger, requester);
   auto starters = json::Value::array();
   for (auto& id : starters_of(origin)) starters.push_back(std::move(id));
   if (starters.size() > 0) trigger.set("starters", std::move(starters));
+}
+
+bool may_destroy(const json::Value& trigger) { return trigger.get(kMayDestroy) != json::Value(false); }
+
+void set_right(json::Value& trigger, const json::Value& requester) {
+  trigger.erase(kMayDestroy);
+  if (!may_destroy(requester)) trigger.set(kMayDestroy, false);
 }
 
 Result<void> check_decider(const ApprovalRequest& request, std::string_view starter, const Decider& decider) {

@@ -53,6 +53,11 @@ inline constexpr std::string_view kAdministrator = "administrator";
 [[nodiscard]] std::vector<std::string> starters_of(const json::Value& trigger);
 /// For the trigger of a run that comes from another one or goes back to `origin`: who asks, and who started that.
 void set_starters(json::Value& trigger, const json::Value& requester, const json::Value& origin);
+/// Whether a run with this trigger may let destructive functions act: `may_destroy: false` says that the role of who started it does not
+/// permit it. Not said: it may.
+[[nodiscard]] bool may_destroy(const json::Value& trigger);
+/// The run goes on as who asks for it may: after a fork, a replay, a retry, and in a child. Part of `set_starters`.
+void set_right(json::Value& trigger, const json::Value& requester);
 /// Viewers never may. Error `approval.forbidden`.
 [[nodiscard]] Result<void> check_decider(const ApprovalRequest& request, std::string_view starter, const Decider& decider);
 /// Against the form. Error `approval.invalid_data` (422) with findings below `/data`.

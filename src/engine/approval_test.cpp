@@ -225,6 +225,21 @@ TEST(Starters, AreWhoAskedAndWhoStartedWhatItComesFrom) {
   EXPECT_EQ(of("workflow", R"({"type":"manual"})", *json::parse(R"({"type":"manual"})")), "administrator;");
 }
 
+TEST(Right, S4_H3_IsThatOfWhoAskedLastAndOldTriggersHaveIt) {
+  auto trigger = *json::parse(R"({"type":"manual","user":"ann"})");
+  EXPECT_TRUE(may_destroy(trigger));
+  EXPECT_TRUE(may_destroy(json::Value()));
+  set_right(trigger, *json::parse(R"({"type":"manual","may_destroy":false})"));
+  EXPECT_FALSE(may_destroy(trigger));
+  auto child = json::Value::object({{"type", "workflow"}});
+  set_starters(child, trigger, trigger);
+  EXPECT_FALSE(may_destroy(child));
+  auto fork = child;
+  set_starters(fork, *json::parse(R"({"type":"manual","user":"bob"})"), child);
+  EXPECT_TRUE(may_destroy(fork)) << "bob may";
+  EXPECT_EQ(fork.find("may_destroy"), nullptr);
+}
+
 TEST(Digest, ChangesWithEveryByteOfWhatIsAsked) {
   const RunId run;
   ApprovalRequest request;

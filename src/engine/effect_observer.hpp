@@ -44,6 +44,7 @@ struct EffectReport {
   const json::Value& arguments;
   End end = End::success;
   const json::Value& error;  ///< null unless it failed
+  std::string_view reason;   ///< why a destructive function was not allowed to act; empty: it was, or is not there
   bool awaited = true;       ///< false: the run went on without the answer; the end is that of the start
   TimePoint began{};         ///< when it was wanted: waiting for its turn counts
   TimePoint ended{};

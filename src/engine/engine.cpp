@@ -305,8 +305,8 @@ void Engine::resume(const OrganizationId& organization, const RunId& run, Acknow
   impl_->command(run, done, [=](Shard& shard) { shard.resume(organization, run, done); });
 }
 
-void Engine::retry(const OrganizationId& organization, const RunId& run, RetryRequested request, Acknowledged done) {
-  impl_->command(run, done, [=](Shard& shard) { shard.retry(organization, run, request, done); });
+void Engine::retry(const OrganizationId& organization, const RunId& run, RetryRequested request, Acknowledged done, json::Value requester) {
+  impl_->command(run, done, [=](Shard& shard) { shard.retry(organization, run, request, done, requester); });
 }
 
 void Engine::fork(const OrganizationId& organization, const RunId& run, ForkRequest request, Started done) {

@@ -176,8 +176,9 @@ class Engine {
   void cancel(const OrganizationId& organization, const RunId& run, std::string reason, Acknowledged done, CancelBy by = CancelBy::machine);
   void suspend(const OrganizationId& organization, const RunId& run, Acknowledged done);
   void resume(const OrganizationId& organization, const RunId& run, Acknowledged done);
-  /// Of a faulted (or cancelled) run. Error `run.not_retryable` in another phase, `run.unknown_task`.
-  void retry(const OrganizationId& organization, const RunId& run, RetryRequested request, Acknowledged done);
+  /// Of a faulted (or cancelled) run. Error `run.not_retryable` in another phase, `run.unknown_task`. `requester`: whoever asks, as in
+  /// `ForkRequest`: from now on the run may destroy where that one may; null: as before.
+  void retry(const OrganizationId& organization, const RunId& run, RetryRequested request, Acknowledged done, json::Value requester = {});
   /// A new run of the same version that takes over what `run` has done before the task `from` (the first time that it came there) and goes
   /// on from there, with `input` as that task's raw input or what it had. The run itself is left alone, whatever its phase. Empty `from`: a
   /// run from the beginning, with that input or the same. Errors: `run.unknown_task` (it never came there, or the task lies inside of a
@@ -185,7 +186,7 @@ class Engine {
   struct ForkRequest {
     std::string from;
     std::optional<json::Value> input;
-    json::Value requester{};  ///< whoever asks, as members `user` and `api_key`; without: the installation's own key
+    json::Value requester{};  ///< whoever asks, as members `user`, `api_key`, `may_destroy`; without: the installation's own key
   };
   void fork(const OrganizationId& organization, const RunId& run, ForkRequest request, Started done);
   /// A CloudEvent for one run, or for every run of the organization that listens. Acknowledged when durable. Exactly once per event

@@ -123,9 +123,43 @@ TEST_F(EngineTest, W5_ADryRunOnlyPlans) {
 TEST_F(EngineTest, ADestructiveFunctionActsOnlyWhereThatIsAllowed) {
   bench_.boot();
   const auto planned = bench_.execute(bench_.add("planned", "\n  - a: {call: destroy}"), {});
-  EXPECT_EQ(json::to_text(planned.output), R"({"dry_run":true,"plan":[{"action":"destroy"}]})");
+  EXPECT_EQ(json::to_text(planned.output), R"({"dry_run":true,"plan":[{"action":"destroy"}],"reason":"a destructive function acts only )"
+                                           R"(with `allow_destructive: true`; it told its plan"})");
   const auto done = bench_.execute(bench_.add("done", "\n  - a: {call: destroy, with: {allow_destructive: true}}"), {});
   EXPECT_EQ(json::to_text(done.output), R"("destroyed")");
+}
+
+// proves: S4-H3
+TEST_F(EngineTest, S4_H3_ADestructiveFunctionActsOnlyWhereTheRoleOfTheStarterPermits) {
+  const auto destroys = bench_.add("destroys", "\n  - a: {call: destroy, with: {allow_destructive: true}}");
+  const auto parent = bench_.add("parent", "\n  - a: {run: {workflow: {namespace: test, name: destroys, version: '1.0.0'}}}");
+  const auto fails = bench_.add(
+      "fails", "\n  - a: {call: destroy, with: {allow_destructive: true}}\n  - b: {raise: {error: {type: 'https://x', status: 500}}}");
+  bench_.boot();
+  const auto as_member = [&](const WorkflowId& workflow) {
+    auto request = bench_.request(workflow);
+    request.trigger = json::Value::object({{"type", "manual"}, {"user", "ann"}, {"may_destroy", false}});
+    return bench_.execute(std::move(request));
+  };
+  for (const auto& workflow : {destroys, parent}) {
+    const auto planned = as_member(workflow);
+    EXPECT_EQ(planned.phase, Phase::completed);
+    EXPECT_TRUE(planned.output.get("dry_run").truthy()) << json::to_text(planned.output);
+    EXPECT_THAT(json::to_text(planned.output.get("reason")), HasSubstr("destroy_role"));
+  }
+  const auto admin = *json::parse(R"({"type": "manual", "user": "bob"})");
+  const auto failed = as_member(fails);
+  EXPECT_EQ(failed.phase, Phase::faulted);
+  const auto fork = bench_.fork(failed.id, {.from = {}, .input = {}, .requester = admin});
+  ASSERT_TRUE(fork.has_value());
+  EXPECT_EQ(bench_.wait_for_end(*fork).trigger.find("may_destroy"), nullptr);
+  ASSERT_TRUE(bench_.retry(failed.id, {"/do/0/a", {}}, admin).has_value());
+  const auto retried = bench_.wait_for_end(failed.id);
+  EXPECT_EQ(retried.trigger.find("may_destroy"), nullptr);
+  ASSERT_TRUE(bench_.retry(failed.id, {"/do/0/a", {}}, *json::parse(R"({"may_destroy": false})")).has_value());
+  bench_.kill();
+  bench_.boot();
+  EXPECT_EQ(bench_.wait_for_end(failed.id).trigger.get("may_destroy"), json::Value(false)) << "durable with the retry";
 }
 
 // ---- crashes --------------------------------------------------------------------------------------------------------------------

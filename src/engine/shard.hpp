@@ -92,7 +92,8 @@ class Shard {
   void cancel(const OrganizationId& organization, const RunId& run, CancelRequested request, Engine::Acknowledged done);
   void suspend(const OrganizationId& organization, const RunId& run, Engine::Acknowledged done);
   void resume(const OrganizationId& organization, const RunId& run, Engine::Acknowledged done);
-  void retry(const OrganizationId& organization, const RunId& run, RetryRequested request, Engine::Acknowledged done);
+  void retry(const OrganizationId& organization, const RunId& run, RetryRequested request, Engine::Acknowledged done,
+             json::Value requester = {});
   void fork(const OrganizationId& organization, const RunId& run, Engine::ForkRequest request, Engine::Started done);
   void deliver(const OrganizationId& organization, const RunId& run, json::Value event, Engine::Acknowledged done);
   void decide(const OrganizationId& organization, const RunId& run, ApprovalDecision decision, Engine::Acknowledged done);
@@ -219,7 +220,7 @@ class Shard {
   void command(const OrganizationId& organization, const RunId& id, Engine::Acknowledged done, std::function<EventBody()> body);
   void cancel_broken(Run& run, Engine::Acknowledged done);
   void mend(Run& run, Engine::Acknowledged done);
-  void reopen(const FinishedRun& stored, RetryRequested request, Engine::Acknowledged done);
+  void reopen(const FinishedRun& stored, RetryRequested request, const Engine::Acknowledged& done, const json::Value& requester);
 
   // shard_approvals.cpp
   void ask_people(Run& run, RequestApproval asked);

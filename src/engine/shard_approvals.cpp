@@ -61,6 +61,7 @@ void Shard::report_question(Run& run, const CloseApproval& closing) {
                          .arguments = arguments,
                          .end = end,
                          .error = error,
+                         .reason = {},
                          .awaited = true,
                          .began = asked.at,
                          .ended = closing.at});

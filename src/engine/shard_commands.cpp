@@ -100,22 +100,24 @@ void Shard::mend(Run& run, Engine::Acknowledged done) {
   if (run.let_in && run.machine->phase() == Phase::pending) input(run, RunAdmitted{});
 }
 
-void Shard::retry(const OrganizationId& organization, const RunId& id, RetryRequested request, Engine::Acknowledged done) {
-  const auto found = [this, organization, id, request, done](Run& run) {
+void Shard::retry(const OrganizationId& organization, const RunId& id, RetryRequested request, Engine::Acknowledged done,
+                  json::Value requester) {
+  const auto found = [this, organization, id, request, done, requester](Run& run) {
     if (!run.is_final()) return done(Error{ErrorClass::conflict, "run.not_retryable", "run " + id.to_string() + " has not ended"});
     // Its end is on the way to the disk: again from there.
-    run.at_end.emplace_back([this, organization, id, request, done](Run&) {
-      want(id, [this, organization, id, request, done](Result<StoredRun>&) { retry(organization, id, request, done); });
+    run.at_end.emplace_back([this, organization, id, request, done, requester](Run&) {
+      want(id,
+           [this, organization, id, request, done, requester](Result<StoredRun>&) { retry(organization, id, request, done, requester); });
     });
   };
-  const auto missing = [this, id, request, done](Result<StoredRun>& stored) {
+  const auto missing = [this, id, request, done, requester](Result<StoredRun>& stored) {
     if (stored.has_error() || !std::holds_alternative<FinishedRun>(stored.value())) return done(absent(id, stored));
-    reopen(std::get<FinishedRun>(stored.value()), request, done);
+    reopen(std::get<FinishedRun>(stored.value()), request, done, requester);
   };
   with_run(organization, id, found, missing);
 }
 
-void Shard::reopen(const FinishedRun& stored, RetryRequested request, Engine::Acknowledged done) {
+void Shard::reopen(const FinishedRun& stored, RetryRequested request, const Engine::Acknowledged& done, const json::Value& requester) {
   if (draining_) return done(Error{ErrorClass::unavailable, "engine.stopping", "the engine is stopping"});
   if (stored.phase == Phase::completed) {
     return done(Error{ErrorClass::conflict, "run.not_retryable",
@@ -129,7 +131,8 @@ void Shard::reopen(const FinishedRun& stored, RetryRequested request, Engine::Ac
   auto& run = add_run(std::move(revived).value());
   run.let_in = true;
   run.reopened = true;
-  run.acknowledged.push_back(std::move(done));
+  if (requester.is_object()) set_right(run.trigger, requester);
+  run.acknowledged.push_back(done);
   // Not by `input`: the machine is in a final phase, and this is the one event that leads out of it.
   ++run.inputs;
   apply(run, std::move(request), [] { return true; });

@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::string_view kEmit = "emit";
 constexpr std::string_view kRunWorkflow = "run.workflow";
+// Why a function that destroys has told its plan and done nothing.
+constexpr std::string_view kNotAllowed = "a destructive function acts only with `allow_destructive: true`; it told its plan";
+constexpr std::string_view kNotPermitted =
+    "a destructive function acts only where the role of who started the run permits it (`destroy_role` of the organization); it told its "
+    "plan";
 
 /// Run by the engine itself.
 bool is_internal(std::string_view function) { return function == kEmit || function == kRunWorkflow; }
@@ -112,10 +117,12 @@ void Shard::begin_effect(Run& run, StartEffect action, bool restarted) {
                            "with these arguments '" + name + "' may change something outside, and a probe may not"));
     }
     effect.effect_class = effect.action.declared.value_or(own_class);
-    const bool forbidden =
-        function != nullptr && function->destroys(effect.action.arguments) && !effect.action.arguments.get("allow_destructive").truthy();
-    effect.plan_only = run.identity.dry_run || forbidden;
-    effect.refused = forbidden && !run.identity.dry_run;
+    if (!run.identity.dry_run && function != nullptr && function->destroys(effect.action.arguments)) {
+      const bool is_allowed = effect.action.arguments.get("allow_destructive").truthy();
+      effect.reason = !is_allowed ? kNotAllowed : !may_destroy(run.trigger) ? kNotPermitted : std::string_view();
+    }
+    effect.refused = !effect.reason.empty();
+    effect.plan_only = run.identity.dry_run || effect.refused;
     if (effect.plan_only && internal) return answer(run, id, plan_of(effect.action));
     if (effect.plan_only) effect.effect_class = EffectClass::read;
   } catch (const std::exception& error) {
@@ -204,6 +211,7 @@ void Shard::answer(Run& run, EffectId id, Outcome outcome) {
     const auto& effect = found->second;
     const auto end = effect.refused ? End::refused : !outcome.ok() ? End::failure : effect.plan_only ? End::planned : End::success;
     report(run, effect, end, outcome.error);
+    if (outcome.ok() && !effect.reason.empty() && outcome.output.is_object()) outcome.output.set("reason", effect.reason);
   }
   forget_effect(run, id);
   if (outcome.ok()) {
@@ -228,6 +236,7 @@ void Shard::report(const Run& run, const Effect& effect, EffectReport::End end, 
                          .arguments = action.arguments,
                          .end = end,
                          .error = error,
+                         .reason = effect.reason,
                          .awaited = !unawaited(plan, action),
                          .began = effect.wanted_at,
                          .ended = world_.clock.now()});

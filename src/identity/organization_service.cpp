@@ -49,6 +49,24 @@ Result<OrganizationView> view_of(storage::Session& session, const OrganizationId
   return view;
 }
 
+/// Whoever could lower it from `owner` without being one would give himself what it takes away.
+Result<void> take_destroy_role(Organization& organization, Role acting, const std::optional<Role>& wanted) {
+  if (!wanted || *wanted == organization.destroy_role) return {};
+  if (*wanted < Role::member) {
+    Finding finding;
+    finding.pointer = "/destroy_role";
+    finding.message = "`member`, `admin` or `owner`: who only looks starts nothing.";
+    finding.rule = "enum";
+    return Error(ErrorClass::unprocessable, "organization.invalid", "The organization cannot be described like this.",
+                 {std::move(finding)});
+  }
+  if ((*wanted == Role::owner || organization.destroy_role == Role::owner) && acting < Role::owner) {
+    return Error(ErrorClass::denied, "organization.denied", "Only owners reserve destroying to owners, or give it to others again.");
+  }
+  organization.destroy_role = *wanted;
+  return {};
+}
+
 }  // namespace
 
 Actor actor_in(const Principal& principal, const OrganizationId& organization) {
@@ -89,6 +107,9 @@ Organizations::~Organizations() = default;
 void Organizations::add_part(OrganizationPart part) { impl_->parts.push_back(std::move(part)); }
 void Organizations::on_membership_change(std::function<void(const UserId&)> listener) { impl_->changed = std::move(listener); }
 void Organizations::on_deleted(std::function<void(const OrganizationId&)> listener) { impl_->deleted = std::move(listener); }
+void Organizations::on_destroy_role(std::function<void(const OrganizationId&)> listener) {
+  impl_->destroy_role_changed = std::move(listener);
+}
 void Organizations::on_invited(std::function<void(const Invited&)> listener) { impl_->invited = std::move(listener); }
 void Organizations::membership_changed(const UserId& user) {
   if (impl_->changed) impl_->changed(user);
@@ -134,11 +155,14 @@ Result<OrganizationView> Organizations::get(const OrganizationId& id, const Acto
 
 Result<OrganizationView> Organizations::update(const OrganizationId& id, const Actor& actor, const OrganizationChanges& changes) {
   OrganizationView view;
+  std::vector<UserId> concerned;
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY_VOID(lock_organization(transaction, id));
-    PAWL_TRY_VOID(authorize(transaction, id, actor, Role::admin));
+    PAWL_TRY(acting, authorize(transaction, id, actor, Role::admin));
     PAWL_TRY(found, detail::find_organization(transaction, id));
     auto organization = std::move(*found);
+    const auto before = organization.destroy_role;
+    PAWL_TRY_VOID(take_destroy_role(organization, acting, changes.destroy_role));
     if (changes.name) organization.name = *changes.name;
     if (changes.description) organization.description = *changes.description;
     PAWL_TRY_VOID(detail::check_texts(organization.name, organization.description));
@@ -152,9 +176,20 @@ Result<OrganizationView> Organizations::update(const OrganizationId& id, const A
     PAWL_TRY_VOID(detail::update_organization(transaction, organization));
     PAWL_TRY(changed, view_of(transaction, id, actor.user));
     view = std::move(changed);
+    concerned.clear();
+    if (organization.destroy_role != before) {
+      PAWL_TRY(members, detail::load_member_ids(transaction, id));
+      concerned = std::move(members);
+      PAWL_TRY_VOID(impl_->record(transaction, {.action = "organization.destroy_role_changed",
+                                                .actor = actor.user,
+                                                .organization = id,
+                                                .role = to_text(organization.destroy_role)}));
+    }
     return impl_->record(transaction, {.action = "organization.changed", .actor = actor.user, .organization = id});
   };
   PAWL_TRY_VOID(impl_->d.database.write_and_wait(work));
+  if (!concerned.empty() && impl_->destroy_role_changed) impl_->destroy_role_changed(id);
+  for (const auto& user : concerned) membership_changed(user);
   return view;
 }
 
@@ -329,7 +364,7 @@ Result<std::vector<OrganizationId>> Organizations::leave_everything(storage::Tra
   const auto now = impl_->d.clock.now();
   PAWL_TRY(own, personal_organization(transaction, user));
   PAWL_TRY(memberships, load_memberships(transaction, user));
-  for (const auto& [id, role] : memberships) {
+  for (const auto& [id, role, least] : memberships) {
     PAWL_TRY_VOID(lock_organization(transaction, id));
     if (id == own) {
       PAWL_TRY_VOID(impl_->erase(transaction, id, now));

@@ -63,7 +63,8 @@ struct OrganizationPage {
 struct OrganizationChanges {
   std::optional<std::string> name{};  ///< the slug stays: addresses that were handed out keep working
   std::optional<std::string> description{};
-  std::optional<std::string> slug{};  ///< only on request
+  std::optional<std::string> slug{};   ///< only on request
+  std::optional<Role> destroy_role{};  ///< `member` or more; only owners take it to `owner`, or away from there
 };
 
 struct Member {
@@ -154,6 +155,8 @@ class Organizations {
   void on_membership_change(std::function<void(const UserId&)> listener);
   /// Called after the commit that deleted an organization: cancel its runs, forget what is cached.
   void on_deleted(std::function<void(const OrganizationId&)> listener);
+  /// Called after the commit that changed who may destroy in an organization: what starts runs there by itself has to be asked anew.
+  void on_destroy_role(std::function<void(const OrganizationId&)> listener);
   /// Called after the commit of an invitation whose address has an account.
   void on_invited(std::function<void(const Invited&)> listener);
 
@@ -161,7 +164,7 @@ class Organizations {
   [[nodiscard]] Result<OrganizationPage> list(const UserId& user, std::uint32_t limit, std::optional<OrganizationId> after);
   [[nodiscard]] Result<OrganizationView> create(const UserId& owner, const NewOrganization& request);
   [[nodiscard]] Result<OrganizationView> get(const OrganizationId& id, const Actor& actor);
-  /// Admin.
+  /// Admin. Of `destroy_role`: within the transaction, and known to every member's principal when it returns.
   [[nodiscard]] Result<OrganizationView> update(const OrganizationId& id, const Actor& actor, const OrganizationChanges& changes);
   /// Owner. What `remove` would take away now.
   [[nodiscard]] Result<DeletionCounts> preview_removal(const OrganizationId& id, const Actor& actor);

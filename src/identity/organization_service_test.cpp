@@ -96,6 +96,35 @@ TEST_F(OrganizationServiceTest, P2_FA_13_ToWhoIsNoMemberAnOrganizationDoesNotExi
   EXPECT_EQ(code(service_->get(acme_, {ada_, std::nullopt, false})), "organization.not_found") << "a key of another organization";
 }
 
+// proves: S4-H3
+TEST_F(OrganizationServiceTest, S4_H3_WhoMayDestroyIsASettingThatNobodySetsAboveTheOwnRole) {
+  add(bob_, Role::admin);
+  const auto admin = as(bob_, Role::admin);
+  EXPECT_EQ(service_->get(acme_, admin)->organization.destroy_role, Role::member);
+  const auto memberships = [&](const UserId& user) {
+    return database_->read([&](storage::Session& session) { return load_memberships(session, user); }).value();
+  };
+  recorded_.clear();
+  changed_.clear();
+  std::vector<OrganizationId> told;
+  service_->on_destroy_role([&](const OrganizationId& id) { told.push_back(id); });
+  ASSERT_TRUE(service_->update(acme_, admin, {.destroy_role = Role::admin}).has_value());
+  EXPECT_THAT(recorded_, ElementsAre("organization.destroy_role_changed", "organization.changed"));
+  EXPECT_THAT(changed_, testing::UnorderedElementsAre(ada_, bob_)) << "what is cached of them is stale";
+  EXPECT_THAT(told, ElementsAre(acme_));
+  EXPECT_EQ(service_->get(acme_, admin)->organization.destroy_role, Role::admin);
+  for (const auto& membership : memberships(bob_)) EXPECT_EQ(membership.destroy_role, Role::admin);
+  for (const auto& membership : memberships(eve_)) EXPECT_EQ(membership.destroy_role, Role::member);
+
+  EXPECT_EQ(code(service_->update(acme_, admin, {.destroy_role = Role::viewer})), "organization.invalid");
+  EXPECT_EQ(code(service_->update(acme_, admin, {.destroy_role = Role::owner})), "organization.denied");
+  ASSERT_TRUE(service_->update(acme_, as(ada_), {.destroy_role = Role::owner}).has_value());
+  EXPECT_EQ(code(service_->update(acme_, admin, {.destroy_role = Role::member})), "organization.denied");
+  recorded_.clear();
+  ASSERT_TRUE(service_->update(acme_, admin, {.name = "Acme 2", .destroy_role = Role::owner}).has_value()) << "as it is";
+  EXPECT_THAT(recorded_, ElementsAre("organization.changed"));
+}
+
 TEST_F(OrganizationServiceTest, P1_AKeyOfAnOwnerHasNoMorePowerThanItsScopes) {
   Principal key;
   key.kind = Principal::Kind::api_key;

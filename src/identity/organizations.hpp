@@ -32,6 +32,7 @@ struct Organization {
   std::string slug;  ///< unique among the organizations that exist; for people and addresses
   std::string description;
   std::optional<UserId> personal_of;  ///< the user whose own organization this is
+  Role destroy_role = Role::member;   ///< the least role whose runs may destroy; never `viewer`
   TimePoint created_at{};
   TimePoint updated_at{};
 };

@@ -41,11 +41,26 @@ std::optional<Role> required_role(Permission permission) {
   return std::nullopt;
 }
 
-std::optional<Role> Principal::role_in(const OrganizationId& organization) const {
+namespace {
+
+const Membership* membership_in(const std::vector<Membership>& memberships, const OrganizationId& organization) {
   const auto found =
       std::find_if(memberships.begin(), memberships.end(), [&](const Membership& each) { return each.organization == organization; });
-  if (found == memberships.end()) return std::nullopt;
-  return found->role;
+  return found == memberships.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::optional<Role> Principal::role_in(const OrganizationId& organization) const {
+  const auto* membership = membership_in(memberships, organization);
+  if (membership == nullptr) return std::nullopt;
+  return membership->role;
+}
+
+bool Principal::may_destroy(const OrganizationId& organization) const {
+  if (superuser && scopes.has(Permission::administer)) return true;
+  const auto* membership = membership_in(memberships, organization);
+  return membership != nullptr && membership->role >= membership->destroy_role;
 }
 
 bool Principal::permits(Permission permission, const OrganizationId& organization) const {

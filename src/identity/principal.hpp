@@ -58,6 +58,7 @@ class Scopes {
 struct Membership {
   OrganizationId organization;
   Role role = Role::viewer;
+  Role destroy_role = Role::member;  ///< that the organization asks for before anything is destroyed
 };
 
 struct Principal {
@@ -82,6 +83,8 @@ struct Principal {
   /// May this one do what asks for `permission` in `organization`? `open` is always permitted; for `account` and `administer` the
   /// organization does not matter.
   [[nodiscard]] bool permits(Permission permission, const OrganizationId& organization) const;
+  /// May what this one starts in `organization` let functions destroy? By the role of the user, also with an API key.
+  [[nodiscard]] bool may_destroy(const OrganizationId& organization) const;
 };
 
 }  // namespace pawl::identity

@@ -44,6 +44,29 @@ TEST(Principal, AnApiKeyHasNoMoreThanItsScopes) {
   EXPECT_FALSE(key.permits(Permission::write, kOurs));
 }
 
+// proves: S4-H3
+TEST(Principal, S4_H3_WhoMayDestroyIsForTheOrganizationToSay) {
+  EXPECT_TRUE(member_of(kOurs, Role::member).may_destroy(kOurs)) << "as it was before there was a setting";
+  EXPECT_FALSE(member_of(kOurs, Role::viewer).may_destroy(kOurs));
+  EXPECT_FALSE(member_of(kOurs, Role::owner).may_destroy(kTheirs));
+  EXPECT_FALSE(Principal().may_destroy(kOurs));
+  for (const auto least : {Role::member, Role::admin, Role::owner}) {
+    for (const auto role : {Role::viewer, Role::member, Role::admin, Role::owner}) {
+      auto principal = member_of(kOurs, role);
+      principal.memberships.front().destroy_role = least;
+      EXPECT_EQ(principal.may_destroy(kOurs), role >= least) << to_text(role) << " where it takes " << to_text(least);
+      principal.kind = Principal::Kind::api_key;
+      principal.scopes = Scopes();
+      principal.scopes.add(Permission::execute);
+      EXPECT_EQ(principal.may_destroy(kOurs), role >= least) << "a key acts as its user, where it may act at all";
+      principal.superuser = true;
+      EXPECT_EQ(principal.may_destroy(kOurs), role >= least) << "a key without the scope is no administrator's";
+      principal.scopes = Scopes::all();
+      EXPECT_TRUE(principal.may_destroy(kOurs));
+    }
+  }
+}
+
 TEST(Principal, NamesOfRolesAndPermissionsReadBack) {
   for (const auto role : {Role::viewer, Role::member, Role::admin, Role::owner}) EXPECT_EQ(parse_role(to_text(role)), role);
   EXPECT_EQ(parse_permission(to_text(Permission::manage)), Permission::manage);

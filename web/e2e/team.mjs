@@ -92,4 +92,20 @@ export const teamTests = [
       await mia.context().close();
     },
   ],
+  [
+    'an owner says whose runs may destroy',
+    async ({ page }) => {
+      await page.goto('/organization');
+      const choice = page.getByLabel('Whose runs may destroy');
+      for (const role of ['admin', 'member']) {
+        await choice.selectOption(role);
+        const saved = page.waitForResponse((response) => response.request().method() === 'PUT');
+        await page.getByRole('button', { name: 'Save' }).click();
+        assert.equal((await (await saved).json()).destroy_role, role);
+        await page.reload();
+        await choice.waitFor();
+        assert.equal(await choice.inputValue(), role);
+      }
+    },
+  ],
 ];

@@ -3,6 +3,7 @@
 #include "api/detail/render.hpp"
 #include "api/detail/shown.hpp"
 #include "catalog/idempotency.hpp"
+#include "engine/approval.hpp"
 #include "json/write.hpp"
 
 namespace pawl::api::detail {
@@ -165,20 +166,36 @@ void take_and_start(const ExecutionPtr& execution) {
                           now, taken);
 }
 
-/// On the connection's thread, with the plan at hand.
-void begin(const ExecutionPtr& execution) {
-  if (!execution->executable->active) {
-    return execution->answer_error(Error(ErrorClass::conflict, "workflow.inactive", "The workflow is not active."));
-  }
+Error busy() { return {ErrorClass::unavailable, "server.busy", "The server is busy; try again."}; }
+
+void begin_asked(const ExecutionPtr& execution) {
   if (execution->delivery) return take_and_start(execution);
   if (execution->wish.idempotency_key.empty()) return start(execution, std::nullopt);
   claim_and_start(execution);
 }
 
+/// On the connection's thread, with the plan at hand.
+void begin(const ExecutionPtr& execution) {
+  if (!execution->executable->active) {
+    return execution->answer_error(Error(ErrorClass::conflict, "workflow.inactive", "The workflow is not active."));
+  }
+  if (!execution->is_unattended || !execution->executable->is_guarded) return begin_asked(execution);
+  const bool taken = execution->context.d.pool.try_post([execution] {
+    auto trigger = execution->context.d.catalog.with_right(*execution->executable, execution->wish.trigger);
+    on_home(execution, [execution, trigger = std::move(trigger)](Execution& e) {
+      e.wish.trigger = trigger;
+      begin_asked(execution);
+    });
+  });
+  if (!taken) execution->answer_error(busy());
+}
+
 }  // namespace
 
-json::Value trigger_of(const Context& context, const identity::Principal& principal) {
+json::Value trigger_of(const Context& context, const Call& call) {
+  const auto& principal = call.principal;
   auto trigger = context.manual_trigger;
+  if (!principal.may_destroy(call.organization)) engine::set_right(trigger, json::Value::object({{"may_destroy", false}}));
   if (!principal.user.is_nil()) trigger.set("user", principal.user.to_string());
   if (!principal.api_key.is_nil()) trigger.set("api_key", principal.api_key.to_string());
   return trigger;
@@ -235,7 +252,7 @@ void execute(const ExecutionPtr& execution, const OrganizationId& organization, 
       begin(execution);
     });
   });
-  if (!taken) execution->answer_error(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
+  if (!taken) execution->answer_error(busy());
 }
 
 }  // namespace pawl::api::detail

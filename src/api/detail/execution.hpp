@@ -38,6 +38,7 @@ struct Execution {
   Call call;
   Wish wish;
   Reply reply = Reply::outcome;
+  bool is_unattended = false;  ///< nobody asks: the run may destroy where the author of the workflow may
   catalog::ExecutablePtr executable;
   RunId run;
   WaitList::Token wait = 0;
@@ -61,7 +62,8 @@ struct Execution {
 using ExecutionPtr = std::shared_ptr<Execution>;
 
 /// What started a run that somebody asked for, and says who: the audit records of the run's functions are theirs.
-[[nodiscard]] json::Value trigger_of(const Context& context, const identity::Principal& principal);
+/// With `may_destroy: false` where the role of that one does not permit it.
+[[nodiscard]] json::Value trigger_of(const Context& context, const Call& call);
 
 /// Whatever is wrong with a webhook.
 [[nodiscard]] Error unknown_hook();

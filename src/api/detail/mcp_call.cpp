@@ -78,7 +78,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
     start.workflow = workflow->id;
     start.version = workflow->version;
     start.input = wish_.arguments;
-    start.trigger = trigger_of(context_, call_.principal);
+    start.trigger = trigger_of(context_, call_);
     start.trigger.set("via", "mcp");
     if (context_.d.secrets) start.secrets = context_.d.secrets(workflow->organization, *workflow->plan);
     workflow_ = workflow->id;

@@ -170,7 +170,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     start.workflow = workflow.id;
     start.version = workflow.version;
     start.input = sent.input;
-    start.trigger = trigger_of(context_, call_.principal);
+    start.trigger = trigger_of(context_, call_);
     start.trigger.set("via", "a2a");
     start.id = run_ = run;
     start.trigger.set(kContext, sent.conversation.empty() ? run.to_string() : sent.conversation);

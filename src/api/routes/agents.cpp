@@ -182,7 +182,7 @@ void offer(Context& context, const CallPtr& shared, const std::shared_ptr<json::
   auto executable = executable_of(context, shared->organization, *proposal);
   if (executable.has_error()) return shared->fail(executable.error());
   proposal->executable = std::move(*executable);
-  auto trigger = trigger_of(context, shared->principal);
+  auto trigger = trigger_of(context, *shared);
   trigger.set(kOffered, digest_of(*shared, *proposal));
   rehearsal(context).of_workflow(*proposal->executable, {.input = proposal->input, .trigger = std::move(trigger)},
                                  [&context, shared, reply, proposal, reason = output.get("reason")](Result<engine::RunView> run) {
@@ -236,7 +236,7 @@ void start_confirmed(Context& context, const CallPtr& shared, const Proposal& pr
   request.workflow = proposal.executable->id;
   request.version = proposal.executable->version;
   request.input = proposal.input;
-  request.trigger = trigger_of(context, shared->principal);
+  request.trigger = trigger_of(context, *shared);
   request.trigger.set("proposal", proposal.id);
   if (context.d.secrets) request.secrets = context.d.secrets(shared->organization, *request.plan);
   request.id = run;

@@ -72,7 +72,7 @@ void replay_letter(Context& context, Call call) {
   PAWL_API_TRY(id, letter_id(call.request));
   PAWL_API_CHECK(Fields(std::move(call.body)).finish());
   const auto shared = std::make_shared<Call>(std::move(call));
-  context.dead_letters->replay(shared->organization, id, trigger_of(context, shared->principal), [shared](Result<RunId> run) {
+  context.dead_letters->replay(shared->organization, id, trigger_of(context, *shared), [shared](Result<RunId> run) {
     if (run.has_error()) return shared->fail(run.error());
     std::string out;
     append_run_status(out, *run, engine::Phase::running);

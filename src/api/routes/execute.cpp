@@ -75,7 +75,7 @@ Result<Wish> read_wish(const http::Request& request, json::Value body) {
 void execute_workflow(Context& context, Call call) {
   PAWL_API_TRY(id, workflow_id(call.request));
   PAWL_API_TRY(wish, read_wish(call.request, std::move(call.body)));
-  auto trigger = trigger_of(context, call.principal);
+  auto trigger = trigger_of(context, call);
   if (!wish.trigger.is_null()) trigger.set("dead_letter", true);
   wish.trigger = std::move(trigger);
   const auto organization = call.organization;

@@ -73,7 +73,7 @@ void heal(Context& context, Call call) {
   wish.fresh = call.body.get("fresh").truthy();
   wish.exclude_starter = call.body.get("exclude_starter").truthy();
   if (const auto role = text_of(call.body, "approvers"); !role.empty()) wish.approvers = {role};
-  wish.trigger = trigger_of(context, call.principal);
+  wish.trigger = trigger_of(context, call);
   wish.may_write = call.principal.permits(Permission::write, call.organization);
   wish.by = actor_of(call.principal);
   wish.user = call.principal.user;

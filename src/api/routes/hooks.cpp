@@ -61,6 +61,7 @@ void run_hook(Context& context, Call call, const catalog::Hook& hook, const cata
               const std::optional<catalog::SignedDelivery>& delivery) {
   const auto execution = std::make_shared<Execution>(context, std::move(call));
   execution->reply = Execution::Reply::output_only;
+  execution->is_unattended = true;
   execution->wish.input = std::move(input);
   execution->wish.trigger = json::Value::object({{"type", "webhook"}, {"remote_address", execution->call.request.remote_address}});
   if (rule.wait) execution->wish.wait = kMaxWait;

@@ -256,7 +256,7 @@ void generate_workflow(Context& context, Call call) {
   auto try_out = [&context, shared, dry_run](models::Assistant::Draft draft, std::function<void(Findings)> told_findings) {
     agents::Rehearsal::Part part;
     part.input = draft.input.is_null() ? json::Value::object() : std::move(draft.input);
-    part.trigger = trigger_of(context, shared->principal);
+    part.trigger = trigger_of(context, *shared);
     rehearsal(context).of_document(shared->organization, {.text = std::move(draft.document)}, draft.plan, std::move(part),
                                    [&context, dry_run, told_findings = std::move(told_findings)](Result<engine::RunView> view) {
                                      if (view.has_error()) {

@@ -22,6 +22,7 @@ void append_organization(std::string& out, const identity::OrganizationView& vie
   object.text("description", organization.description);
   object.boolean("personal", organization.personal_of.has_value());
   object.text_or_null("role", view.role ? identity::to_text(*view.role) : "");
+  object.text("destroy_role", identity::to_text(organization.destroy_role));
   object.integer("members", view.members);
   object.time("created_at", organization.created_at);
   object.time("updated_at", organization.updated_at);
@@ -143,6 +144,7 @@ void update_organization(Context& context, Call call) {
   changes.name = text_in(call.body, "name");
   changes.description = text_in(call.body, "description");
   changes.slug = text_in(call.body, "slug");
+  if (const auto least = text_in(call.body, "destroy_role")) changes.destroy_role = identity::parse_role(*least);
   PAWL_API_TRY(view, context.d.organizations->update(id, actor_of(call), changes));
   reply_with(call, 200, view, append_organization);
 }
@@ -283,6 +285,10 @@ void accept_invitation(Context& context, Call call) {
 
 Shape role_shape() { return Shape::choice({"viewer", "member", "admin", "owner"}); }
 
+Shape destroy_role_shape() {
+  return Shape::choice({"member", "admin", "owner"}).described("The least role whose runs may let functions destroy.");
+}
+
 Shape organization_shape() {
   return Shape::object("Organization", {{"id", Shape::id()},
                                         {"name", Shape::text("Acme", 200)},
@@ -290,6 +296,7 @@ Shape organization_shape() {
                                         {"description", Shape::text("Makes everything", 4000)},
                                         {"personal", Shape::boolean(false)},
                                         {"role", role_shape().or_null()},
+                                        {"destroy_role", destroy_role_shape()},
                                         {"members", Shape::integer(3)},
                                         {"created_at", Shape::time()},
                                         {"updated_at", Shape::time()}});
@@ -367,9 +374,11 @@ std::vector<Route> organization_rows() {
        .body = Body::json,
        .request = Shape::object("OrganizationChanges", {{"name", Shape::text("Acme", 200).at_least(1), Shape::kOptional},
                                                         {"description", Shape::text("Makes everything", 4000), Shape::kOptional},
-                                                        {"slug", Shape::text("acme", 48), Shape::kOptional}}),
+                                                        {"slug", Shape::text("acme", 48), Shape::kOptional},
+                                                        {"destroy_role", destroy_role_shape(), Shape::kOptional}}),
        .reply = organization_shape(),
-       .description = "The slug stays when the name changes; name a new one to change it."},
+       .description = "The slug stays when the name changes; name a new one to change it. Only owners take `destroy_role` to `owner`, or "
+                      "away from there."},
       {.method = Method::delete_,
        .path = "/api/organizations/{org_id}",
        .id = "deleteOrganization",

@@ -267,7 +267,7 @@ void execute_plugin(Context& context, Call call) {
     return call.fail(Error(ErrorClass::unprocessable, "plugin.invalid_params", "The function cannot be called with these parameters.",
                            std::move(checked.findings)));
   }
-  auto trigger = trigger_of(context, call.principal);
+  auto trigger = trigger_of(context, call);
   trigger.set("plugin", name);
   const auto shared = std::make_shared<Call>(std::move(call));
   rehearsal(context).of_document(shared->organization, std::move(definition), *checked.value,

@@ -125,7 +125,7 @@ void retry_run(Context& context, Call call) {
   request.input = fields.value("input");
   PAWL_API_CHECK(fields.finish());
   const auto shared = std::make_shared<Call>(std::move(call));
-  context.d.engine.retry(shared->organization, id, std::move(request), accepted(context, shared, id));
+  context.d.engine.retry(shared->organization, id, std::move(request), accepted(context, shared, id), trigger_of(context, *shared));
 }
 
 void fork_run(Context& context, Call call) {
@@ -134,7 +134,7 @@ void fork_run(Context& context, Call call) {
   engine::Engine::ForkRequest request;
   request.from = fields.text("from", 2000).value_or("");
   request.input = fields.value("input");
-  request.requester = trigger_of(context, call.principal);
+  request.requester = trigger_of(context, call);
   PAWL_API_CHECK(fields.finish());
   const auto shared = std::make_shared<Call>(std::move(call));
   context.d.engine.fork(shared->organization, id, std::move(request), [shared](Result<RunId> fork) {

@@ -125,7 +125,7 @@ void test_task(Context& context, Call call) {
     return call.fail(
         Error(ErrorClass::unprocessable, "workflow.unknown_task", "The task cannot stand alone.", std::move(checked.findings)));
   }
-  auto trigger = trigger_of(context, call.principal);
+  auto trigger = trigger_of(context, call);
   trigger.set("task", wish.task);
   if (wish.workflow) trigger.set("workflow", wish.workflow->to_string());
   const auto shared = std::make_shared<Call>(std::move(call));

@@ -25,9 +25,10 @@ struct Shard::Effect {
   StartEffect action;
   EffectClass effect_class = EffectClass::once;
   State state = State::gated;
-  bool restarted = false;  ///< after recovery: a child may exist already
-  bool plan_only = false;  ///< a dry run, or a destructive function that was not allowed to act
-  bool refused = false;    ///< the latter, or a function that is not there
+  bool restarted = false;   ///< after recovery: a child may exist already
+  bool plan_only = false;   ///< a dry run, or a destructive function that was not allowed to act
+  bool refused = false;     ///< the latter, or a function that is not there
+  std::string_view reason;  ///< why it was not allowed; empty: it was
   TimePoint wanted_at{};
   Cancel cancel;
   std::optional<RunId> child;  ///< of `run.workflow`

@@ -290,8 +290,8 @@ class TestBench final : public PlanSource {
   [[nodiscard]] Result<void> resume(const RunId& run) {
     return acknowledged([&](Engine::Acknowledged done) { engine_->resume(organization_, run, std::move(done)); });
   }
-  [[nodiscard]] Result<void> retry(const RunId& run, const RetryRequested& request) {
-    return acknowledged([&](Engine::Acknowledged done) { engine_->retry(organization_, run, request, std::move(done)); });
+  [[nodiscard]] Result<void> retry(const RunId& run, const RetryRequested& request, const json::Value& requester = {}) {
+    return acknowledged([&](Engine::Acknowledged done) { engine_->retry(organization_, run, request, std::move(done), requester); });
   }
   [[nodiscard]] Result<void> decide(const RunId& run, const ApprovalDecision& decision) {
     return acknowledged([&](Engine::Acknowledged done) { engine_->decide(organization_, run, decision, std::move(done)); });

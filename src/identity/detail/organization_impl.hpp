@@ -20,6 +20,7 @@ struct Organizations::Impl {
   std::vector<OrganizationPart> parts;
   std::function<void(const UserId&)> changed;
   std::function<void(const OrganizationId&)> deleted;
+  std::function<void(const OrganizationId&)> destroy_role_changed;
   std::function<void(const Invited&)> invited;
 
   [[nodiscard]] Result<DeletionCounts> count_parts(storage::Session& session, const OrganizationId& id) const;

@@ -14,6 +14,9 @@ Finding problem(std::string_view field, std::string message) {
   return finding;
 }
 
+/// What cannot be read permits the least.
+Role destroy_role_in(std::string_view text) { return parse_role(text).value_or(Role::owner); }
+
 Organization to_organization(const storage::Row& row) {
   Organization organization;
   organization.id = row.id<OrganizationId>(0);
@@ -23,6 +26,7 @@ Organization to_organization(const storage::Row& row) {
   if (!row.is_null(4)) organization.personal_of = row.id<UserId>(4);
   organization.created_at = row.time(5);
   organization.updated_at = row.time(6);
+  organization.destroy_role = destroy_role_in(row.text(7));
   return organization;
 }
 
@@ -59,7 +63,8 @@ Result<bool> slug_exists(storage::Session& session, std::string_view slug) {
 Result<std::optional<Organization>> find_organization(storage::Session& session, const OrganizationId& id) {
   std::optional<Organization> found;
   PAWL_TRY_VOID(session.query(
-      "select id, name, slug, description, personal_of, created_at, updated_at from organizations where id = $1 and deleted_at is null",
+      "select id, name, slug, description, personal_of, created_at, updated_at, destroy_role from organizations where id = $1 and "
+      "deleted_at is null",
       {id}, [&](const storage::Row& row) { found = to_organization(row); }));
   return found;
 }
@@ -94,9 +99,10 @@ Result<void> lock_organization(storage::Transaction& transaction, const Organiza
 }
 
 Result<void> update_organization(storage::Transaction& transaction, const Organization& organization) {
-  PAWL_TRY_VOID(
-      transaction.execute("update organizations set name = $1, slug = $2, description = $3, updated_at = $4 where id = $5",
-                          {organization.name, organization.slug, organization.description, organization.updated_at, organization.id}));
+  PAWL_TRY_VOID(transaction.execute(
+      "update organizations set name = $1, slug = $2, description = $3, updated_at = $4, destroy_role = $5 where id = $6",
+      {organization.name, organization.slug, organization.description, organization.updated_at, to_text(organization.destroy_role),
+       organization.id}));
   return {};
 }
 
@@ -204,13 +210,13 @@ namespace pawl::identity {
 
 Result<std::vector<Membership>> load_memberships(storage::Session& session, const UserId& user) {
   std::vector<Membership> memberships;
-  PAWL_TRY_VOID(
-      session.query("select m.organization_id, m.role from organization_members m join organizations o on o.id = m.organization_id "
-                    "where m.user_id = $1 and o.deleted_at is null order by m.joined_at, m.organization_id",
-                    {user}, [&](const storage::Row& row) {
-                      const auto role = parse_role(row.text(1));
-                      if (role) memberships.push_back({row.id<OrganizationId>(0), *role});
-                    }));
+  PAWL_TRY_VOID(session.query(
+      "select m.organization_id, m.role, o.destroy_role from organization_members m join organizations o on o.id = m.organization_id "
+      "where m.user_id = $1 and o.deleted_at is null order by m.joined_at, m.organization_id",
+      {user}, [&](const storage::Row& row) {
+        const auto role = parse_role(row.text(1));
+        if (role) memberships.push_back({row.id<OrganizationId>(0), *role, detail::destroy_role_in(row.text(2))});
+      }));
   return memberships;
 }
 

@@ -2903,6 +2903,8 @@ export interface components {
             personal: boolean;
             /** @enum {string|null} */
             role: "viewer" | "member" | "admin" | "owner" | null;
+            /** @enum {string} */
+            destroy_role: "member" | "admin" | "owner";
             members: number;
             /** Format: date-time */
             created_at: string;
@@ -2921,6 +2923,8 @@ export interface components {
             name?: string;
             description?: string;
             slug?: string;
+            /** @enum {string} */
+            destroy_role?: "member" | "admin" | "owner";
         };
         OrganizationRemoval: {
             dry_run: boolean;

@@ -144,6 +144,9 @@ export const account = {
     create: 'Make the organization',
     details: 'Details',
     description: 'Description (optional)',
+    destroyRole: 'Whose runs may destroy',
+    destroyRoleHelp: 'Runs of others only plan what functions would destroy or overwrite, and say so. Schedules, events and webhooks count as who saved the workflow.',
+    destroyers: { member: 'Everybody who may run workflows', admin: 'Admins and owners', owner: 'Owners' },
     saved: 'Saved.',
   },
 } as const;

@@ -16,6 +16,8 @@ import { Time } from '@/ui/time';
 import { toast } from '@/ui/toast';
 
 const ROLES: Role[] = ['viewer', 'member', 'admin', 'owner'];
+type DestroyRole = Schemas['Organization']['destroy_role'];
+const DESTROYERS: DestroyRole[] = ['member', 'admin', 'owner'];
 const options = ROLES.map((role) => ({ value: role, label: `${t.team.roles[role]}: ${t.team.roleHelp[role]}` }));
 
 export function OrganizationPage() {
@@ -37,8 +39,11 @@ function Name({ organization }: { organization: string }) {
   const params = { path: { org_id: organization } };
   const key = [scope(), 'organization'];
   const found = useQuery({ queryKey: key, queryFn: () => ask(api.GET('/api/organizations/{org_id}', { params })) });
+  const owns = useMay('owner');
+  // Only owners reserve it to owners, or give it back: an admin sees that it is so.
+  const choices = DESTROYERS.filter((role) => owns || (role === 'owner') === (found.data?.destroy_role === 'owner'));
   const form = useForm(
-    ({ name = '', description = '' }) => ask(api.PUT('/api/organizations/{org_id}', { params, body: { name, description } })),
+    ({ name = '', description = '', destroy_role: least }) => ask(api.PUT('/api/organizations/{org_id}', { params, body: { name, description, destroy_role: least as DestroyRole } })),
     (now) => {
       queries.setQueryData(key, now);
       void queries.invalidateQueries({ queryKey: ['organizations'] });
@@ -53,6 +58,13 @@ function Name({ organization }: { organization: string }) {
         <form onSubmit={form.onSubmit} className="flex max-w-md flex-col gap-3">
           <TextField label={t.team.organizationName} name="name" defaultValue={found.data.name} required maxLength={200} />
           <TextField label={t.team.description} name="description" defaultValue={found.data.description} maxLength={1000} />
+          <Select
+            label={t.team.destroyRole}
+            hint={t.team.destroyRoleHelp}
+            name="destroy_role"
+            defaultValue={found.data.destroy_role}
+            options={choices.map((role) => ({ value: role, label: t.team.destroyers[role] }))}
+          />
           <FormProblem error={form.error} />
           <Button type="submit" className="self-start" busy={form.busy}>
             {t.common.save}
