@@ -1,4 +1,6 @@
-// A run without what is large in it, each of its values alone, and the attempts of its tasks.
+/// Routes about what a run holds: the run without what is large in it, each of its values alone, and the attempts of its tasks.
+///
+/// Handlers and their shapes for the table in `runs.cpp`; they keep nothing, and `context` outlives them.
 #pragma once
 
 #include <vector>
