@@ -197,8 +197,10 @@ void Memories::write(Memory memory, std::function<void(Result<void>)> done) {
   database_.write(
       [kept, now, most_bytes = most_bytes_](Transaction& transaction) -> Result<void> {
         PAWL_TRY_VOID(
-            transaction.execute("delete from agent_memories where organization_id = $1 and expires_at is not null and expires_at <= $2",
-                                {kept->organization, now}));
+            // Not the one that is written: the run may have read it before its end, and repeat what others had said.
+            transaction.execute("delete from agent_memories where organization_id = $1 and expires_at is not null and expires_at <= $2 and "
+                                "not (scope = $3 and key = $4)",
+                                {kept->organization, now, kept->scope, kept->key}));
         const auto messages = json::to_text(kept->messages);
         const auto untrusted = json::to_text(kept->untrusted);
         std::int64_t others = 0;

@@ -246,6 +246,21 @@ TEST_F(MemoriesTest, A2_ARunWhoseStarterWasErasedMeanwhileWritesNothingBack) {
   EXPECT_EQ(found(one_, "k"), "[1]");
 }
 
+TEST_F(MemoriesTest, A2_WhoseWordsTheyAreIsKnownAlsoWhereTheMemoryHasExpiredWhileARunWentOn) {
+  const auto ann = person();
+  const auto bob = person();
+  const std::string of_ann = R"({"role": "user", "content": "of Ann"})";
+  ASSERT_TRUE(try_write(one_, "k", "[" + of_ann + "]", Millis(1'000), ann).has_value());
+  clock_.advance(Millis(1'000));
+  ASSERT_TRUE(try_write(one_, "k", "[" + of_ann + R"(, {"role": "user", "content": "of Bob"}])", {}, bob).has_value());
+  std::string text;
+  const auto read = database_->read([&](storage::Session& session) -> Result<void> {
+    return session.query("select authors from agent_memories", {}, [&](const storage::Row& row) { text = row.text(0); });
+  });
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(json::to_text(json::parse(text).value().get("of")), "[[0],[1]]");
+}
+
 /// Two runs that had read the same: the later one counts, as a whole, and knows who else had been there meanwhile.
 TEST_F(MemoriesTest, A2_OfTwoRunsAtOnceTheLaterOneCountsAndNobodysWordsBecomeAnothers) {
   const auto ann = person();

@@ -437,17 +437,25 @@ Result<void> FolderWatch::Impl::list_folder(Walk& walk, const Place& place, std:
 
 Result<void> FolderWatch::Impl::look_into(Walk& walk, const Place& place, DIR* folder, std::size_t depth) {
   constexpr std::int64_t kNanos = 1'000'000'000;
-  while (const auto* entry = ::readdir(folder)) {
+  for (;;) {
+    errno = 0;
+    const auto* entry = ::readdir(folder);
+    if (entry == nullptr && errno != 0) return file_error(errno, place.display());  // half a listing would tell that the rest is gone
+    if (entry == nullptr) return {};
     const std::string name(entry->d_name);
     if (++walk.entries > kMaxEntries) return too_many("entries", kMaxEntries, place);
     if (name == "." || name == ".." || !is_utf8(name)) continue;
-    struct stat status {};
-    if (::fstatat(::dirfd(folder), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone meanwhile
     const auto child = place.child(name);
+    struct stat status {};
+    if (::fstatat(::dirfd(folder), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT || errno == EACCES) continue;  // gone meanwhile, or closed to us
+      return file_error(errno, child.display());
+    }
     if (S_ISDIR(status.st_mode) && walk.wish.recursive && depth < kMaxDepth && name.front() != '.') {
       auto below = list_folder(walk, child, depth + 1);
-      // A folder that is gone, closed to us or the server's own is none.
-      if (below.has_error() && below.error().code == "file.too_many") return below;
+      // A folder that is gone, closed to us or the server's own is none. One that cannot be read just now (no file handle is left, the
+      // disk fails) is there all the same: passed over, its files would count as removed, and as new with the next listing.
+      if (below.has_error() && (below.error().code == "file.too_many" || below.error().code == "file.io")) return below;
     }
     if (!S_ISREG(status.st_mode) || ::fnmatch(walk.wish.glob.c_str(), name.c_str(), FNM_PERIOD) != 0) continue;
     if (walk.files.size() >= kMaxFiles) return too_many("files", kMaxFiles, place);
@@ -458,7 +466,6 @@ Result<void> FolderWatch::Impl::look_into(Walk& walk, const Place& place, DIR* f
     walk.files.push_back({std::move(path), static_cast<std::uint64_t>(status.st_size),
                           static_cast<std::int64_t>(status.st_mtim.tv_sec) * kNanos + status.st_mtim.tv_nsec});
   }
-  return {};
 }
 
 Result<std::unique_ptr<FolderWatch>> FolderWatch::make(const std::vector<std::string>& roots, const std::vector<std::string>& hidden) {

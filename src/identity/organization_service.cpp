@@ -155,6 +155,7 @@ Result<OrganizationView> Organizations::get(const OrganizationId& id, const Acto
 
 Result<OrganizationView> Organizations::update(const OrganizationId& id, const Actor& actor, const OrganizationChanges& changes) {
   OrganizationView view;
+  bool is_moved = false;  // who may destroy
   std::vector<UserId> concerned;
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY_VOID(lock_organization(transaction, id));
@@ -177,7 +178,8 @@ Result<OrganizationView> Organizations::update(const OrganizationId& id, const A
     PAWL_TRY(changed, view_of(transaction, id, actor.user));
     view = std::move(changed);
     concerned.clear();
-    if (organization.destroy_role != before) {
+    is_moved = organization.destroy_role != before;
+    if (is_moved) {
       PAWL_TRY(members, detail::load_member_ids(transaction, id));
       concerned = std::move(members);
       PAWL_TRY_VOID(impl_->record(transaction, {.action = "organization.destroy_role_changed",
@@ -188,7 +190,8 @@ Result<OrganizationView> Organizations::update(const OrganizationId& id, const A
     return impl_->record(transaction, {.action = "organization.changed", .actor = actor.user, .organization = id});
   };
   PAWL_TRY_VOID(impl_->d.database.write_and_wait(work));
-  if (!concerned.empty() && impl_->destroy_role_changed) impl_->destroy_role_changed(id);
+  // Also where nobody is a member, as in the installation's own organization.
+  if (is_moved && impl_->destroy_role_changed) impl_->destroy_role_changed(id);
   for (const auto& user : concerned) membership_changed(user);
   return view;
 }

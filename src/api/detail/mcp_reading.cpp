@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <unordered_set>
 
 #include "api/detail/mcp_call.hpp"
 #include "api/detail/mcp_parts.hpp"
@@ -157,10 +158,11 @@ void read_run(Context& context, Call call, mcp::Request request, const std::stri
 /// What a schema says can stand there: a choice, or a truth value. Examples are offered too, but are not all that there is.
 std::vector<std::string> choices_of(const json::Value& schema) {
   std::vector<std::string> values;
+  std::unordered_set<std::string> seen;
   const auto add = [&](const json::Value& value) {
     if (value.is_null() || value.is_object() || value.is_array()) return;
     auto text = value.is_string() ? std::string(value.as_string()) : json::to_text(value);
-    if (std::ranges::find(values, text) == values.end()) values.push_back(std::move(text));
+    if (seen.insert(text).second) values.push_back(std::move(text));
   };
   const auto add_all = [&](const json::Value& list) {
     if (!list.is_array()) return;

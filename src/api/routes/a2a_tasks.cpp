@@ -1,5 +1,6 @@
 #include "api/routes/a2a_tasks.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::size_t kTasksPerPage = 50;
 constexpr std::int64_t kMostTasksPerPage = 100;
+constexpr std::size_t kMostTasksWithOutput = 20;  // each may be 32 MiB
 constexpr std::uint32_t kMostRunsLookedAt = 200;  // for one page of tasks
 
 Value part_of(const Value& value) {
@@ -136,6 +138,10 @@ Result<ListWish> read_list(const OrganizationId& organization, const Value& para
     if (!size.is_integer() || size.as_integer() < 1 || size.as_integer() > kMostTasksPerPage) return wrong("`pageSize` is 1 to 100.");
     wish.page = static_cast<std::size_t>(size.as_integer());
   }
+  if (wish.with_output) {
+    wish.page = std::min(wish.page, kMostTasksWithOutput);
+    wish.filter.limit = static_cast<std::uint32_t>(wish.page);
+  }
   if (const auto token = text_in(params, "pageToken"); !token.empty()) {
     wish.filter.before = RunId::parse(token);
     if (!wish.filter.before) return wrong("`pageToken` is not of this list.");
@@ -158,7 +164,7 @@ class TaskList : public std::enable_shared_from_this<TaskList> {
     left_ = page_.runs.size() + 1;
     for (std::size_t i = 0; i < seen_.size(); ++i) {
       context_.d.engine.view(call_.organization, page_.runs[i].id, false, [self = shared_from_this(), i](Result<engine::RunView> view) {
-        if (view.has_value() && self->is_wanted(*view)) self->seen_[i] = std::move(*view);
+        if (view.has_value() && self->is_wanted(*view)) self->seen_[i] = self->needed_of(std::move(*view));
         self->one_less();
       });
     }
@@ -170,6 +176,12 @@ class TaskList : public std::enable_shared_from_this<TaskList> {
     if (view.trigger.get("via") != Value("a2a")) return false;
     if (!wish_.conversation.empty() && context_of(view) != wish_.conversation) return false;
     return !wish_.after || view.ended_at.value_or(context_.d.clock.now()) > *wish_.after;
+  }
+  /// All of them lie in memory until the last has come.
+  [[nodiscard]] engine::RunView needed_of(engine::RunView view) const {
+    view.input = {};
+    if (!wish_.with_output) view.output = {};
+    return view;
   }
   void one_less() {
     if (--left_ > 0) return;

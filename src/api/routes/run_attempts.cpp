@@ -1,6 +1,7 @@
 // The attempts of one task, as the audit trail has them: one record for each call of a function. Who may see the run sees of them what the
 // run itself shows of the last one: number, times, outcome, error.
 #include <algorithm>
+#include <memory>
 
 #include "api/body.hpp"
 #include "api/json_writer.hpp"
@@ -13,6 +14,9 @@ namespace {
 
 /// Pages of the trail that are looked through; a page holds 200 records of the run.
 constexpr int kMostPages = 5;
+
+/// The run's times are of the same clock as the trail's, which may have been set in between.
+constexpr Millis kClockSlack{60'000};
 
 /// A `try` calls nothing itself: what it tries again stands below it.
 bool belongs(const audit::Entry& entry, std::string_view task) {
@@ -33,19 +37,8 @@ void append_attempt(std::string& out, const audit::Entry& entry) {
   object.value("error", known.get("error"));
 }
 
-}  // namespace
-
-void list_run_attempts(Context& context, Call call) {
-  PAWL_API_TRY(id, run_id(call.request));
-  Query query(call.request);
-  const std::string task(query.text("task").value_or(""));
-  if (task.empty()) query.problem("task", "must be the reference of a task, such as /do/0/greet");
-  PAWL_API_CHECK(query.finish());
-  audit::Filter filter;
-  filter.run = id;
-  filter.action = "function.executed";
-  filter.text = task;
-  filter.limit = 200;
+/// Blocks: on the pool.
+void tell_attempts(Context& context, Call& call, audit::Filter filter, const std::string& task) {
   std::vector<audit::Entry> found;
   for (int pages = 0; pages < kMostPages; ++pages) {
     PAWL_API_TRY(page, audit::list(context.d.database, audit::Scope::of(call.organization), filter));
@@ -62,6 +55,33 @@ void list_run_attempts(Context& context, Call call) {
     append_array(object.raw("items"), found, [&](const audit::Entry& entry) { append_attempt(out, entry); });
   }
   call.reply(200, std::move(out));
+}
+
+}  // namespace
+
+/// Only what was recorded while the run was there is looked through: the newest records of a busy organization are of other runs, and a
+/// page looks at a bounded number.
+void list_run_attempts(Context& context, Call call) {
+  PAWL_API_TRY(id, run_id(call.request));
+  Query query(call.request);
+  const std::string task(query.text("task").value_or(""));
+  if (task.empty()) query.problem("task", "must be the reference of a task, such as /do/0/greet");
+  PAWL_API_CHECK(query.finish());
+  audit::Filter filter;
+  filter.run = id;
+  filter.action = "function.executed";
+  filter.text = task;
+  filter.limit = 200;
+  const auto shared = std::make_shared<Call>(std::move(call));
+  context.d.engine.view(shared->organization, id, false, [&context, shared, filter, task](Result<engine::RunView> view) {
+    if (view.has_error()) return shared->fail(view.error());
+    auto while_it_ran = filter;
+    while_it_ran.since = view->created_at - kClockSlack;
+    if (view->ended_at) while_it_ran.until = *view->ended_at + kClockSlack;
+    const bool taken =
+        context.d.pool.try_post([&context, shared, while_it_ran, task] { tell_attempts(context, *shared, while_it_ran, task); });
+    if (!taken) shared->fail(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
+  });
 }
 
 std::vector<Parameter> run_attempt_parameters() {

@@ -326,7 +326,6 @@ std::vector<Route> run_routes() {
        .summary = "List the attempts of a task that calls a function",
        .permission = Permission::read,
        .handler = list_run_attempts,
-       .runs = Runs::pool,
        .owner = &kRunOwner,
        .query = run_attempt_parameters(),
        .reply = run_attempts_shape()},

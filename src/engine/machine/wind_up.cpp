@@ -221,7 +221,11 @@ void Core::part_ended(json::Value problem) {
     undone(number, std::move(problem));
     return undo_next();
   }
-  wind_up.has_closed = true;
+  // Behind compensations that are retried first a `finally` that failed runs again: else the run would complete without it.
+  wind_up.has_closed = problem.is_null() || !hides_failures();
+  if (rules >= 2 && !problem.is_null() && wind_up.ending == Phase::completed && !hides_failures()) {
+    wind_up.undid = false;  // nothing is left to undo: it is `finally` that can be retried
+  }
   const auto last = problem.is_null() ? wind_up.ending : Phase::faulted;
   finish(last, std::move(problem));
 }

@@ -80,6 +80,14 @@ TEST(AdriftCompensation, W10_TheErrorOfFinallyComesFirstAndTheOtherIsItsCause) {
   ASSERT_EQ(run.phase(), Phase::faulted);
   EXPECT_EQ(run.error("instance"), "/document/metadata/finally/0/f");
   EXPECT_EQ(run.machine().error().get("cause").get("compensation_failures").size(), 1U);
+  run.apply(RetryRequested{});
+  run.succeed("compensate a");
+  ASSERT_THAT(run.pending(), ElementsAre("f")) << "it had failed";
+  run.fail("f");
+  ASSERT_EQ(run.phase(), Phase::faulted);
+  run.apply(RetryRequested{});
+  run.succeed("f");
+  EXPECT_EQ(run.output(), "1");
   run.verify();
 }
 

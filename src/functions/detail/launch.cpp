@@ -246,6 +246,10 @@ Result<Launched> launch(const LaunchPlan& plan) {
   Launched launched{pid, Fd(pidfd), std::move(input.write), std::move(output.read), std::move(error_output.read), std::move(report.read)};
   if (failure.step != nullptr) {
     waitpid(pid, nullptr, 0);
+    if (plan.announce >= 0) {  // it had announced itself, and is gone: the number is somebody else's next
+      const auto line = fmt::format("-{}\n", pid);
+      static_cast<void>(!write(plan.announce, line.data(), line.size()));
+    }
     return Error(ErrorClass::internal, "process.start",
                  fmt::format("{} cannot be started: {}: {}", plan.program, failure.step, std::strerror(failure.error)));
   }

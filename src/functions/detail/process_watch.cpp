@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,16 +13,18 @@ namespace pawl::functions {
 namespace {
 
 // Each line begins or ends one: `+12`, `-12`. The end of all lines is that of the server. Signals to everybody are not meant for it.
-constexpr const char* kScript = R"sh(trap '' HUP INT QUIT TERM
-all=
+// The list does not grow by those that have ended (the shell searches it), and a group that is gone already ends nothing: what `kill` says
+// about it has no reader, which would end the shell.
+constexpr const char* kScript = R"sh(trap '' HUP INT QUIT TERM PIPE
+all=' '
 while read -r line; do
   one=${line#?}
   case $line in
-    +*) all="$all $one " ;;
+    +*) all="$all$one " ;;
     *) case $all in *" $one "*) all="${all%% $one *} ${all#* $one }" ;; esac ;;
   esac
 done
-for one in $all; do kill -9 "-$one"; done)sh";
+for one in $all; do kill -9 "-$one" 2>/dev/null; done)sh";
 
 bool has_ended(const Launched& process) {
   pollfd look{process.pidfd.get(), POLLIN, 0};
@@ -61,9 +64,10 @@ Result<Launched> ProcessWatch::launch(LaunchPlan plan) {
 ExitStatus ProcessWatch::wait(const Launched& launched) const {
   const auto status = wait_for_exit(launched);
   if (watch_) {
-    // Where it is not read, this one is killed once more when nobody has that number.
     const auto line = fmt::format("-{}\n", launched.pid);
-    static_cast<void>(!write(watch_->input.get(), line.data(), line.size()));
+    const auto told = write(watch_->input.get(), line.data(), line.size());
+    // One that cannot be told would kill whoever has this number by then: the next start begins another.
+    if (told != static_cast<ssize_t>(line.size())) kill(watch_->pid, SIGKILL);
   }
   return status;
 }

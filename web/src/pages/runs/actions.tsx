@@ -133,7 +133,7 @@ function ForkDialog({ run, from, close }: { run: Schemas['Run']; from: TaskRun |
       footer={
         <>
           <Button onClick={close}>{t.common.cancel}</Button>
-          <Button kind="primary" busy={fork.isPending} disabled={problem !== null || arriving} onClick={() => fork.mutate()}>
+          <Button kind="primary" busy={fork.isPending} disabled={problem !== null || arriving || (typed === null && !input.isSuccess)} onClick={() => fork.mutate()}>
             {t.runs.startFork}
           </Button>
         </>

@@ -1,5 +1,5 @@
 // Values of a run that were left out of it because they are large: read alone, part by part, where one looks.
-import { useQueries } from '@tanstack/react-query';
+import { useQueries, useQuery } from '@tanstack/react-query';
 import { api, ask, type Schemas } from '@/api/client';
 import { scope } from '@/app/session';
 import { JsonView, type Source } from '@/ui/json-view';
@@ -52,17 +52,31 @@ export function RunValue({ run, task = null, of, label }: { run: Run; task?: Tas
   return <JsonView key={`${task ? `${keyOf(task)} ${task.attempt} ${task.ended_at}` : ''} ${of}`} size={size} source={sourceOf(run, task, of)} label={label} />;
 }
 
+/** So many are read one by one; the server goes through all that happened in a run that has ended for each of them. */
+const MOST_ALONE = 8;
+
 /** The tasks with what was left out of those of them that are to be read whole. */
 export function useWhole(run: Run, wanted: (task: TaskRun) => boolean): TaskRun[] {
   const missing = run.tasks.flatMap((task) => (task.left_out && wanted(task) ? (['input', 'output'] as const).filter((of) => task.left_out?.[of] !== undefined).map((of) => ({ task, of })) : []));
+  const together = run.ended_at !== null && missing.length > MOST_ALONE;
+  const whole = useQuery({
+    queryKey: [scope(), 'runs', 'whole', run.id, run.ended_at],
+    staleTime: Infinity,
+    enabled: together,
+    queryFn: () => ask(api.GET('/api/runs/{run_id}', { params: { path: { run_id: run.id } } })),
+  });
   const values = useQueries({
-    queries: missing.map(({ task, of }) => ({
+    queries: (together ? [] : missing).map(({ task, of }) => ({
       queryKey: [scope(), 'runs', 'value', run.id, keyOf(task), task.attempt, task.started_at, of],
       staleTime: Infinity,
       queryFn: () => wholeValue(run, task, of),
     })),
   });
   if (missing.length === 0) return run.tasks;
+  if (together) {
+    const all = new Map(whole.data?.tasks.map((task) => [`${keyOf(task)} ${task.started_at}`, task]));
+    return run.tasks.map((task) => (task.left_out && wanted(task) ? (all.get(`${keyOf(task)} ${task.started_at}`) ?? task) : task));
+  }
   const found = new Map<TaskRun, Partial<TaskRun>>();
   for (const [at, { task, of }] of missing.entries()) found.set(task, { ...found.get(task), [of]: values[at]?.data ?? null });
   return run.tasks.map((task) => ({ ...task, ...found.get(task) }));
