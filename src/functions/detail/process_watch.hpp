@@ -3,12 +3,14 @@
 ///
 /// The kernel kills the process that the server itself has started (`launch`), and bubblewrap asks for the same for those below it, but
 /// only once it has set everything up: before, a server that is killed leaves a command that runs on without anybody who watches its time.
-/// All of them are in the process group of the first until then, which is what is killed here.
+/// Those are in the process group of the first, which is killed here, or in a session of their own under bubblewrap's name, which carries a
+/// mark of this watch for that.
 ///
 /// Not thread-safe: the runner's own.
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "base/error.hpp"
 #include "functions/detail/launch.hpp"
@@ -17,7 +19,7 @@ namespace pawl::functions {
 
 class ProcessWatch {
  public:
-  ProcessWatch() = default;
+  ProcessWatch();
   /// Everything has been waited for by now.
   ~ProcessWatch();
   ProcessWatch(const ProcessWatch&) = delete;
@@ -32,6 +34,7 @@ class ProcessWatch {
  private:
   [[nodiscard]] Result<void> begin();
 
+  std::string mark_;  ///< what the command lines of bubblewrap's processes begin with
   std::optional<Launched> watch_;
 };
 
