@@ -117,7 +117,7 @@ void Shard::begin_effect(Run& run, StartEffect action, bool restarted) {
                            "with these arguments '" + name + "' may change something outside, and a probe may not"));
     }
     effect.effect_class = effect.action.declared.value_or(own_class);
-    if (!run.identity.dry_run && function != nullptr && function->destroys(effect.action.arguments)) {
+    if (!run.identity.dry_run && !internal && function->destroys(effect.action.arguments)) {
       const bool is_allowed = effect.action.arguments.get("allow_destructive").truthy();
       effect.reason = !is_allowed ? kNotAllowed : !may_destroy(run.trigger) ? kNotPermitted : std::string_view();
     }

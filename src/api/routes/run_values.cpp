@@ -250,9 +250,10 @@ std::vector<Parameter> run_value_parameters() {
 Shape run_value_shape() {
   auto member = value_members();
   member.push_back({"name", Shape::text("text", 1U << 20U).described("Of an object's member."), Shape::kOptional});
+  const auto one = Shape::object("RunValueMember", std::move(member));
   auto members = value_members();
   members.push_back({"members",
-                     Shape::array(Shape::object("RunValueMember", std::move(member)), static_cast<std::size_t>(kMostMembers))
+                     Shape::array(one, static_cast<std::size_t>(kMostMembers))
                          .described("Of an array or object that is too large; each comes with its value where that is small (2 KiB)."),
                      Shape::kOptional});
   members.push_back({"next_offset", Shape::integer(1000).described("Where there are more members."), Shape::kOptional});
