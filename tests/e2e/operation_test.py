@@ -228,8 +228,8 @@ class UpgradeGuideTest(unittest.TestCase):
     def setUpClass(cls):
         with open(os.path.join(ROOT, "docs", "upgrading.md"), encoding="utf-8") as page:
             cls.page = page.read()
-        table = cls.page.partition("| change | production | names |\n")[2]
-        cls.rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[1:] if line.startswith("|")]
+        table = cls.page.partition("| change | production | names |\n")[2].partition("\n\n")[0]
+        cls.rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[1:]]
 
     def outcome(self, folder, settings):
         """-> (starts, standard error)"""
