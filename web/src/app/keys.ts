@@ -71,7 +71,8 @@ function focusSearch(): boolean {
 export function useKeys({ palette, sheet }: { palette: () => void; sheet: () => void }): void {
   const navigate = useNavigate();
   useEffect(() => {
-    let goes = 0;
+    // When `g` was pressed; times count from the page's own start, so that 0 would be a `g` in its first second.
+    let goes = -Infinity;
     const onKey = (event: KeyboardEvent) => {
       const key = event.key.toLowerCase();
       if (key === 'k' && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
@@ -81,7 +82,7 @@ export function useKeys({ palette, sheet }: { palette: () => void; sheet: () => 
       }
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat || !usePreferences.getState().letters || isTyping(event.target)) return;
       const second = event.timeStamp - goes < SECOND_KEY;
-      goes = 0;
+      goes = -Infinity;
       const page = second ? GO[key] : undefined;
       const name = event.shiftKey && /^[a-z]$/.test(key) ? `Shift-${key.toUpperCase()}` : key;
       const acts = () => {

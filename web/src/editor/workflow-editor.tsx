@@ -174,7 +174,8 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
     },
     F2: () => {
       if (!writes || !place) return false;
-      setRenaming(true);
+      // Just after a move the chosen one is still of the text before.
+      if (selected && nameOf(selected)) setRenaming(true);
       return true;
     },
     'Alt-ArrowUp': () => move(-1),
