@@ -19,7 +19,8 @@ constexpr const char* kName = "pawl-watch";
 
 // Each line begins or ends one: `+12`, `-12`. The end of all lines is that of the server. Signals to everybody are not meant for it.
 // The list does not grow by those that have ended (the shell searches it), and a group that is gone already ends nothing: what `kill` says
-// about it has no reader, which would end the shell. Then come those that bubblewrap has given a session of their own: `$1` is how they begin.
+// about it has no reader, which would end the shell. Then come those that bubblewrap has given a session of their own: `$1` is how their
+// command lines begin.
 constexpr const char* kScript = R"sh(trap '' HUP INT QUIT TERM PIPE
 all=' '
 while read -r line; do
