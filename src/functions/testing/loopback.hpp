@@ -20,19 +20,24 @@
 
 namespace pawl::functions {
 
+/// Lets a socket listen there. -> its port
+inline std::uint16_t listen_on_loopback(int listener) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const plain = reinterpret_cast<sockaddr*>(&address);
+  if (bind(listener, plain, size) != 0 || listen(listener, 64) != 0 || getsockname(listener, plain, &size) != 0) {
+    throw std::runtime_error("nothing can listen on 127.0.0.1");
+  }
+  return ntohs(address.sin_port);
+}
+
 class Loopback {
  public:
   /// `answer`: sent to everybody once they have said something, whatever they said; empty: silence.
   explicit Loopback(std::string answer = {}) : answer_(std::move(answer)), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* const plain = reinterpret_cast<sockaddr*>(&address);
-    if (bind(listener_.get(), plain, size) != 0 || listen(listener_.get(), 64) != 0 || getsockname(listener_.get(), plain, &size) != 0) {
-      throw std::runtime_error("nothing can listen on 127.0.0.1");
-    }
-    port_ = ntohs(address.sin_port);
+    port_ = listen_on_loopback(listener_.get());
     thread_ = std::thread([this] { serve(); });
   }
   ~Loopback() {
@@ -88,15 +93,7 @@ class Flood {
  public:
   Flood(std::string head, std::string_view piece) : head_(std::move(head)), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     while (much_.size() < 64U * 1024) much_ += piece;
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* const plain = reinterpret_cast<sockaddr*>(&address);
-    if (bind(listener_.get(), plain, size) != 0 || listen(listener_.get(), 64) != 0 || getsockname(listener_.get(), plain, &size) != 0) {
-      throw std::runtime_error("nothing can listen on 127.0.0.1");
-    }
-    port_ = ntohs(address.sin_port);
+    port_ = listen_on_loopback(listener_.get());
     thread_ = std::thread([this] { serve(); });
   }
   ~Flood() {
