@@ -32,7 +32,7 @@ class WatchedFolders {
   virtual void follow(const ScheduleId& id, const OrganizationId& organization, const FileWatch& wish, Listed listed) = 0;
   /// Lists it once more. Does not block.
   virtual void look(const ScheduleId& id) = 0;
-  /// Waits for a call of `listed`; there is none afterwards.
+  /// There is no call of `listed` afterwards: waits for one that has begun, and never for a folder that is being read.
   virtual void forget(const ScheduleId& id) = 0;
 };
 

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -56,6 +57,14 @@ Error share_used(std::string_view what, std::size_t limit, const Place& place) {
   return {ErrorClass::too_large, "file.too_many",
           fmt::format("{} is not watched: the organization has {} {} watched in all, which is its share", place.display(), limit, what)};
 }
+
+/// Whether an error of one folder is one of the whole listing.
+bool ends_listing(const Error& error) {
+  return error.code == "file.too_many" || error.code == "file.io" || error.code == "file.broken_off";
+}
+
+/// Nobody is told of it.
+Error broken_off() { return {ErrorClass::unavailable, "file.broken_off", "nobody follows the folder any more"}; }
 
 /// As file functions take it: relative paths are meant from the first root.
 std::string path_of(const Place& place) { return place.root == 0 ? place.relative : place.display(); }
@@ -126,6 +135,7 @@ struct FolderWatch::Impl {
   using Due = std::map<std::string, Followed>::iterator;
 
   std::shared_ptr<const Roots> roots;
+  Reading reading;
   std::shared_ptr<Gate> gate;
   Fd inotify;
   std::mutex mutex;
@@ -134,8 +144,11 @@ struct FolderWatch::Impl {
   std::map<int, Concerned> by_watch;
   std::map<std::string, std::uint64_t> turns;  // when each owner had its last turn
   std::uint64_t turn = 0;
-  std::string telling;  // whose listing is being told
+  std::string walking;     // whose folder is being read
+  std::set<int> unneeded;  // watches that nobody needed any more while one was
+  std::string telling;     // whose listing is being told
   bool stopping = false;
+  std::atomic<bool> is_wanted = false;  // what is being read; written under the mutex
   std::thread thread;
 
   void run();
@@ -146,6 +159,7 @@ struct FolderWatch::Impl {
   [[nodiscard]] Due next_due();
   void list_due();
   void release(const std::string& key);
+  void drop(int watch);
 
   struct Walk {
     const Wish& wish;
@@ -162,7 +176,7 @@ struct FolderWatch::Impl {
     bool too_many_folders = false;
   };
   [[nodiscard]] Walk begin_walk(const std::string& key, const Wish& wish);
-  void end_walk(const std::string& key, Walk& walk, Steady::duration took);
+  [[nodiscard]] bool end_walk(const std::string& key, Walk& walk, Steady::duration took);
   [[nodiscard]] Result<int> add_watch(Walk& walk, const Place& place, const Fd& folder, std::uint32_t events);
   [[nodiscard]] Result<void> count(Walk& walk, const Place& place, int watch);
   [[nodiscard]] Result<void> list(Walk& walk);
@@ -269,13 +283,15 @@ void FolderWatch::Impl::list_due() {
     Listed listed;
     {
       const std::lock_guard lock(mutex);
+      if (stopping) return;
       const auto it = next_due();
       if (it == followed.end()) return;
       it->second.due.reset();
       key = it->first;
       wish = it->second.wish;
       listed = it->second.listed;
-      telling = key;
+      walking = key;
+      is_wanted = true;
       if (turns.size() > 2 * followed.size()) turns.clear();  // of owners that follow nothing any more
       turns[wish.owner] = ++turn;
     }
@@ -283,17 +299,18 @@ void FolderWatch::Impl::list_due() {
     auto walk = begin_walk(key, wish);
     const auto began = Steady::now();
     const auto walked = list(walk);
-    end_walk(key, walk, Steady::now() - began);
-    if (walked.has_error()) {
-      listed(walked.error(), std::move(hold));
-    } else {
-      listed(std::move(walk.files), std::move(hold));
+    if (end_walk(key, walk, Steady::now() - began)) {
+      if (walked.has_error()) {
+        listed(walked.error(), std::move(hold));
+      } else {
+        listed(std::move(walk.files), std::move(hold));
+      }
+      {
+        const std::lock_guard lock(mutex);
+        telling.clear();
+      }
+      told.notify_all();
     }
-    {
-      const std::lock_guard lock(mutex);
-      telling.clear();
-    }
-    told.notify_all();
     take_events();
   }
 }
@@ -311,11 +328,14 @@ FolderWatch::Impl::Walk FolderWatch::Impl::begin_walk(const std::string& key, co
   return walk;
 }
 
-void FolderWatch::Impl::end_walk(const std::string& key, Walk& walk, Steady::duration took) {
+/// Whether the listing is to be told: then it counts as being told from now on.
+bool FolderWatch::Impl::end_walk(const std::string& key, Walk& walk, Steady::duration took) {
   const std::lock_guard lock(mutex);
+  const bool wanted = is_wanted;
   const auto it = followed.find(key);
-  const bool wanted = it != followed.end();
-  std::set<int> ended;
+  walking.clear();
+  if (wanted) telling = key;
+  std::set<int> ended = std::exchange(unneeded, {});
   if (wanted) {
     for (const int watch : it->second.inside) ended.insert(watch);
     for (const auto& [watch, name] : it->second.above) ended.insert(watch);
@@ -342,12 +362,22 @@ void FolderWatch::Impl::end_walk(const std::string& key, Walk& walk, Steady::dur
     it->second.rests_until = now + kRest * took;
     if (walk.blind) it->second.due = std::min(it->second.due.value_or(now + kBlindPatience), now + kBlindPatience);
   }
-  for (const int watch : ended) {
-    const auto concerned = by_watch.find(watch);
-    if (!concerned->second.inside.empty() || !concerned->second.above.empty()) continue;
-    by_watch.erase(concerned);
-    ::inotify_rm_watch(inotify.get(), watch);
+  for (const int watch : ended) drop(watch);
+  return wanted;
+}
+
+/// The mutex is held. Takes away a watch that concerns nobody. While a folder is being read it may be the reader's already, who is noted
+/// at its end: taken away now, that folder would be deaf.
+void FolderWatch::Impl::drop(int watch) {
+  const auto concerned = by_watch.find(watch);
+  if (concerned == by_watch.end()) return;
+  if (!concerned->second.inside.empty() || !concerned->second.above.empty()) return;
+  if (!walking.empty()) {
+    unneeded.insert(watch);
+    return;
   }
+  by_watch.erase(concerned);
+  ::inotify_rm_watch(inotify.get(), watch);
 }
 
 /// The mutex is held.
@@ -357,14 +387,13 @@ void FolderWatch::Impl::release(const std::string& key) {
   auto watches = std::move(it->second.inside);
   for (const auto& [watch, name] : it->second.above) watches.insert(watch);
   followed.erase(it);
+  if (walking == key) is_wanted = false;
   for (const int watch : watches) {
     const auto concerned = by_watch.find(watch);
     if (concerned == by_watch.end()) continue;
     concerned->second.inside.erase(key);
     concerned->second.above.erase(key);
-    if (!concerned->second.inside.empty() || !concerned->second.above.empty()) continue;
-    by_watch.erase(concerned);
-    ::inotify_rm_watch(inotify.get(), watch);
+    drop(watch);
   }
 }
 
@@ -432,6 +461,7 @@ Result<void> FolderWatch::Impl::list_folder(Walk& walk, const Place& place, std:
   const std::unique_ptr<DIR, CloseFolder> opened(::fdopendir(folder.get()));
   if (opened == nullptr) return file_error(errno, place.display());
   static_cast<void>(folder.release());  // closed with the stream
+  if (reading) reading(path_of(place));
   return look_into(walk, place, opened.get(), depth);
 }
 
@@ -442,6 +472,7 @@ Result<void> FolderWatch::Impl::look_into(Walk& walk, const Place& place, DIR* f
     const auto* entry = ::readdir(folder);
     if (entry == nullptr && errno != 0) return file_error(errno, place.display());  // half a listing would tell that the rest is gone
     if (entry == nullptr) return {};
+    if (!is_wanted) return broken_off();
     const std::string name(entry->d_name);
     if (++walk.entries > kMaxEntries) return too_many("entries", kMaxEntries, place);
     if (name == "." || name == ".." || !is_utf8(name)) continue;
@@ -455,7 +486,7 @@ Result<void> FolderWatch::Impl::look_into(Walk& walk, const Place& place, DIR* f
       auto below = list_folder(walk, child, depth + 1);
       // A folder that is gone, closed to us or the server's own is none. One that cannot be read just now (no file handle is left, the
       // disk fails) is there all the same: passed over, its files would count as removed, and as new with the next listing.
-      if (below.has_error() && (below.error().code == "file.too_many" || below.error().code == "file.io")) return below;
+      if (below.has_error() && ends_listing(below.error())) return below;
     }
     if (!S_ISREG(status.st_mode) || ::fnmatch(walk.wish.glob.c_str(), name.c_str(), FNM_PERIOD) != 0) continue;
     if (walk.files.size() >= kMaxFiles) return too_many("files", kMaxFiles, place);
@@ -468,8 +499,10 @@ Result<void> FolderWatch::Impl::look_into(Walk& walk, const Place& place, DIR* f
   }
 }
 
-Result<std::unique_ptr<FolderWatch>> FolderWatch::make(const std::vector<std::string>& roots, const std::vector<std::string>& hidden) {
+Result<std::unique_ptr<FolderWatch>> FolderWatch::make(const std::vector<std::string>& roots, const std::vector<std::string>& hidden,
+                                                       Reading reading) {
   auto impl = std::make_unique<Impl>();
+  impl->reading = std::move(reading);
   PAWL_TRY(opened, Roots::open(roots, hidden));
   impl->roots = std::move(opened);
   PAWL_TRY(gate, Gate::make());
@@ -488,6 +521,7 @@ FolderWatch::~FolderWatch() {
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->stopping = true;
+    impl_->is_wanted = false;
   }
   impl_->gate->ring();
   impl_->thread.join();
@@ -501,6 +535,7 @@ Result<void> FolderWatch::check(const std::string& folder) const {
 void FolderWatch::follow(const std::string& key, Wish wish, Listed listed) {
   {
     const std::lock_guard lock(impl_->mutex);
+    impl_->release(key);
     auto& each = impl_->followed[key];
     each.wish = std::move(wish);
     each.listed = std::move(listed);

@@ -53,9 +53,11 @@ class FolderWatch {
   /// Errors: those of file functions, `file.too_many` (files or folders; nothing of it is told then).
   using Listed = std::function<void(Result<std::vector<File>>, Hold)>;
 
+  /// Told on the thread of the watch before a folder is read, which is watched by then. Tests hold a listing up there.
+  using Reading = std::function<void(const std::string& folder)>;
   /// Error `functions.root`, `file.watch` (the kernel grants none).
   [[nodiscard]] static Result<std::unique_ptr<FolderWatch>> make(const std::vector<std::string>& roots,
-                                                                 const std::vector<std::string>& hidden);
+                                                                 const std::vector<std::string>& hidden, Reading reading = {});
   ~FolderWatch();
   FolderWatch(const FolderWatch&) = delete;
   FolderWatch& operator=(const FolderWatch&) = delete;
@@ -63,10 +65,12 @@ class FolderWatch {
   /// Whether the folder may be watched, by its name alone. Errors `file.outside`, `file.invalid`.
   [[nodiscard]] Result<void> check(const std::string& folder) const;
 
-  /// Lists the folder now and after everything that happens below it, until it is forgotten. `key`: the caller's own, one for each folder.
+  /// Lists the folder now and after everything that happens below it, until it is forgotten. `key`: the caller's own, one for each folder;
+  /// what was followed under it before is forgotten. Does not block.
   void follow(const std::string& key, Wish wish, Listed listed);
   void look(const std::string& key);
-  /// Waits for a call of `listed`; there is none afterwards.
+  /// There is no call of `listed` afterwards: waits for one that has begun, and never for a folder that is being read (that listing is
+  /// broken off, and nobody is told).
   void forget(const std::string& key);
 
  private:

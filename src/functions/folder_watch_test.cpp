@@ -16,6 +16,7 @@ namespace pawl::functions {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Listing = Result<std::vector<FolderWatch::File>>;
@@ -28,7 +29,13 @@ class FolderWatchTest : public ::testing::Test {
     fs::create_directories(folder_ / "root" / "in" / "below");
     fs::create_directories(folder_ / "root" / "secret");
     fs::create_directories(folder_ / "outside");
-    watch_ = FolderWatch::make({(folder_ / "root").string()}, {(folder_ / "root" / "secret").string()}).value();
+    auto reading = [this](const std::string& folder) {
+      std::unique_lock lock(mutex_);
+      reading_.push_back(folder);
+      changed_.notify_all();
+      changed_.wait(lock, [this] { return !held_; });
+    };
+    watch_ = FolderWatch::make({(folder_ / "root").string()}, {(folder_ / "root" / "secret").string()}, std::move(reading)).value();
   }
   void TearDown() override {
     watch_.reset();
@@ -79,6 +86,17 @@ class FolderWatchTest : public ::testing::Test {
     blocked_ = blocked;
     changed_.notify_all();
   }
+  /// While it is, the thread of the watch stands still in the next folder that it reads, as on a slow disk.
+  void hold(bool held) {
+    const std::lock_guard lock(mutex_);
+    held_ = held;
+    reading_.clear();
+    changed_.notify_all();
+  }
+  void wait_reading() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !reading_.empty(); });
+  }
   void wait_told(std::size_t count) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return told_.size() >= count; });
@@ -103,6 +121,8 @@ class FolderWatchTest : public ::testing::Test {
   std::map<std::string, std::vector<FolderWatch::Hold>> kept_;
   std::string message_;
   bool blocked_ = false;
+  bool held_ = false;
+  std::vector<std::string> reading_;  // folders that were read since `hold`
   std::unique_ptr<FolderWatch> watch_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -356,6 +376,49 @@ TEST_F(FolderWatchTest, W6_WhoIsForgottenHearsNothingMore) {
   write("in/a", "1");
   follow({.folder = "in", .glob = "b"});
   EXPECT_THAT(first(), IsEmpty());
+}
+
+// The scheduler forgets on the thread on which it fires: one slow folder of one organization would hold up all schedules.
+TEST_F(FolderWatchTest, W6_ForgettingDoesNotWaitForAFolderThatIsBeingRead) {
+  hold(true);
+  note("slow", {.owner = "a", .folder = "in", .recursive = true}, false);
+  wait_reading();
+  watch_->forget("slow");
+  write("in/x", "1");
+  hold(false);
+  note("next", {.owner = "a", .folder = "in"}, false);
+  wait_for("next", {"in/x"});
+  EXPECT_EQ(times("slow"), 0U) << "nobody is told of what nobody wanted";
+  const std::lock_guard lock(mutex_);
+  EXPECT_THAT(reading_, Each("in")) << "the folder below was not read any more";
+}
+
+TEST_F(FolderWatchTest, W6_WhoFollowsAnewWhileAFolderIsBeingReadHearsOfTheNewWishOnly) {
+  write("in/a.csv", "1");
+  write("in/b.txt", "1");
+  hold(true);
+  note("k", {.folder = "in", .glob = "*.csv"}, false);
+  wait_reading();
+  note("k", {.folder = "in", .glob = "*.txt"}, false);
+  hold(false);
+  wait_told(1);
+  wait_for("k", {"in/b.txt"});
+  EXPECT_EQ(times("k"), 1U);
+  write("in/c.txt", "1");
+  wait_for("k", {"in/b.txt", "in/c.txt"});
+}
+
+TEST_F(FolderWatchTest, W6_AFolderIsNotDeafWhenWhoWatchedItBeforeIsForgottenWhileItIsBeingRead) {
+  note("first", {.owner = "a", .folder = "in"}, false);
+  wait_for("first", {});
+  hold(true);
+  note("second", {.owner = "b", .folder = "in"}, false);
+  wait_reading();
+  watch_->forget("first");
+  hold(false);
+  wait_for("second", {});
+  write("in/x", "1");
+  wait_for("second", {"in/x"});
 }
 
 }  // namespace
