@@ -1,21 +1,18 @@
 #include "catalog/catalog.hpp"
 
 #include <algorithm>
-#include <shared_mutex>
-#include <unordered_map>
 
 #include <fmt/core.h>
 
-#include "base/assert.hpp"
 #include "catalog/bounded_cache.hpp"
 #include "catalog/destroy_right.hpp"
+#include "catalog/detail/definitions.hpp"
+#include "catalog/detail/hook_table.hpp"
 #include "catalog/detail/rows.hpp"
 #include "catalog/detail/triggers.hpp"
 #include "catalog/watched_folders.hpp"
 #include "catalog/webhook.hpp"
 #include "engine/approval.hpp"
-#include "json/parse.hpp"
-#include "json/write.hpp"
 #include "notify/notice.hpp"
 #include "storage/database.hpp"
 
@@ -24,6 +21,7 @@ namespace {
 
 constexpr std::size_t kCachedPlans = 2000;
 constexpr std::size_t kCachedOwners = 4000;
+constexpr std::size_t kCachedNames = 4000;
 /// From taking a plan to the durable start of its run.
 constexpr Millis kStartPatience{60'000};
 constexpr std::string_view kTaskListNamespace = "default";
@@ -55,6 +53,11 @@ struct VersionKeyHash {
   }
 };
 
+/// For `Impl::resolved`. Names that are found hold no line break, so one that is asked for with one has a key of its own.
+std::string key_of(const OrganizationId& organization, const detail::DocumentNames& names) {
+  return fmt::format("{}\n{}\n{}\n{}", organization.to_string(), names.namespace_name, names.name, names.version);
+}
+
 detail::DocumentNames names_of(const dsl::Plan& plan) { return {plan.namespace_name, plan.name, plan.version}; }
 
 /// Nothing is made where the organization has gone since the caller was let in; and it stays until the transaction ends.
@@ -75,13 +78,13 @@ struct Catalog::Impl {
   BoundedCache<VersionKey, dsl::PlanPtr, VersionKeyHash> plans{kCachedPlans};
   BoundedCache<WorkflowId, std::optional<OrganizationId>> owners{kCachedOwners};
   BoundedCache<VersionKey, std::optional<TimePoint>, VersionKeyHash> named{kCachedPlans};  // when somebody asked for a version by number
-  mutable std::shared_mutex hooks_mutex;
-  std::unordered_map<std::string, Hook> hooks;  // by token digest
+  // What names stand for: shards ask for every run that calls another, and must not wait for a connection each time. A workflow that is
+  // made or changed may take any name over, so each change forgets all of them.
+  BoundedCache<std::string, std::optional<detail::NamedVersion>> resolved{kCachedNames};
+  detail::HookTable hooks;
   std::function<void(const WorkflowId&)> listener;
 
-  [[nodiscard]] Result<dsl::PlanPtr> compile(const Definition& definition, const dsl::FunctionCatalog& functions) const;
   [[nodiscard]] Result<void> check_folder(const dsl::Plan& plan) const;
-  [[nodiscard]] Result<void> load_hooks();
   [[nodiscard]] Result<Workflow> with_triggers(storage::Session& session, Workflow workflow) const;
   [[nodiscard]] Result<Workflow> try_update(Catalog& catalog, const OrganizationId& organization, const WorkflowId& id, Changes changes);
   void prune(const WorkflowId& workflow);
@@ -89,61 +92,6 @@ struct Catalog::Impl {
   /// After a change: forgets what is stale, reads the hooks again, tells the scheduler.
   [[nodiscard]] Result<void> changed(const WorkflowId& workflow);
 };
-
-namespace {
-
-/// What of the plan was written by somebody and may change, for `Definition::functions`.
-std::string pinned_text(const dsl::Plan& plan) {
-  if (plan.functions.empty()) return {};
-  auto list = json::Value::array();
-  for (const auto& function : plan.functions) {
-    list.push_back(json::Value::object({{"name", function->name},
-                                        {"version", function->version},
-                                        {"catalog", function->catalog},
-                                        {"sha256", function->sha256},
-                                        {"task", function->task}}));
-  }
-  return json::to_text(list);
-}
-
-std::vector<dsl::FunctionDefinitionPtr> pinned_functions(const json::Value& list) {
-  std::vector<dsl::FunctionDefinitionPtr> functions;
-  for (const auto& one : list.items()) {
-    const auto text = [&](std::string_view name) { return std::string(one.get(name).as_string()); };
-    functions.push_back(std::make_shared<const dsl::FunctionDefinition>(
-        dsl::FunctionDefinition{text("name"), text("version"), text("catalog"), text("sha256"), one.get("task")}));
-  }
-  return functions;
-}
-
-Checked<dsl::PlanPtr> compile_definition(const Definition& definition, const dsl::FunctionCatalog& functions) {
-  if (!definition.functions.empty()) {
-    const auto list = json::parse(definition.functions);
-    PAWL_ASSERT(list.has_value(), "the catalog has written it");
-    Definition written = definition;
-    written.functions.clear();
-    return compile_definition(written, dsl::PinnedFunctions(pinned_functions(*list), functions));
-  }
-  if (definition.format == Definition::Format::text) return dsl::compile(definition.text, functions);
-  const auto document = json::parse(definition.text);
-  if (document.has_value()) return dsl::compile_data(*document, functions);
-  Checked<dsl::PlanPtr> out;
-  out.findings = document.error().findings;
-  return out;
-}
-
-}  // namespace
-
-Result<dsl::PlanPtr> Catalog::Impl::compile(const Definition& definition, const dsl::FunctionCatalog& functions) const {
-  auto checked = compile_definition(definition, functions);
-  if (checked.ok()) return std::move(*checked.value);
-  Findings errors;
-  for (auto& finding : checked.findings) {
-    if (finding.severity == Severity::error) errors.push_back(std::move(finding));
-  }
-  auto message = fmt::format("The definition has {} problem{}.", errors.size(), errors.size() == 1 ? "" : "s");
-  return Error(ErrorClass::unprocessable, "workflow.invalid", std::move(message), std::move(errors));
-}
 
 /// `metadata.files` watches what file functions may see, and nothing else.
 Result<void> Catalog::Impl::check_folder(const dsl::Plan& plan) const {
@@ -155,22 +103,6 @@ Result<void> Catalog::Impl::check_folder(const dsl::Plan& plan) const {
   return file_watch_error(plan, "", "The folder cannot be watched: " + allowed.error().message + " (PAWL_FILE_ROOTS).");
 }
 
-Result<void> Catalog::Impl::load_hooks() {
-  std::unordered_map<std::string, Hook> loaded;
-  const auto work = [&](storage::Session& session) -> Result<void> {
-    return session.query(
-        "select h.token_hash, h.organization_id, h.workflow_id from webhooks h join workflows w on w.id = h.workflow_id "
-        "where w.deleted_at is null and w.is_active = 1",
-        {}, [&](const storage::Row& row) {
-          loaded.emplace(std::string(row.blob(0)), Hook{row.id<OrganizationId>(1), row.id<WorkflowId>(2)});
-        });
-  };
-  PAWL_TRY_VOID(d.database.read(work));
-  const std::unique_lock lock(hooks_mutex);
-  hooks = std::move(loaded);
-  return {};
-}
-
 Result<Workflow> Catalog::Impl::with_triggers(storage::Session& session, Workflow workflow) const {
   PAWL_TRY(triggers, detail::load_triggers(session, workflow, d.seals));
   workflow.triggers = std::move(triggers);
@@ -179,7 +111,8 @@ Result<Workflow> Catalog::Impl::with_triggers(storage::Session& session, Workflo
 
 Result<void> Catalog::Impl::changed(const WorkflowId& workflow) {
   current.erase(workflow);
-  PAWL_TRY_VOID(load_hooks());
+  resolved.clear();
+  PAWL_TRY_VOID(hooks.load(d.database));
   if (listener) listener(workflow);
   return {};
 }
@@ -194,7 +127,7 @@ Result<dsl::PlanPtr> Catalog::Impl::load_plan(const WorkflowId& workflow, std::u
     return Error(ErrorClass::not_found, "workflow.version_not_found",
                  fmt::format("There is no version {} of workflow {}.", version, workflow.to_string()));
   }
-  PAWL_TRY(plan, compile((*stored)->definition, d.functions));
+  PAWL_TRY(plan, detail::compile_or_refuse((*stored)->definition, d.functions));
   plans.put(key, plan, generation);
   return plan;
 }
@@ -204,14 +137,14 @@ Catalog::~Catalog() = default;
 
 WatchedFolders* Catalog::folders() const { return impl_->d.folders; }
 
-Result<void> Catalog::start() { return impl_->load_hooks(); }
+Result<void> Catalog::start() { return impl_->hooks.load(impl_->d.database); }
 
 std::uint64_t Catalog::changes() const { return impl_->current.generation(); }
 
 void Catalog::on_change(std::function<void(const WorkflowId&)> listener) { impl_->listener = std::move(listener); }
 
 Checked<dsl::PlanPtr> Catalog::check(const Definition& definition) const {
-  auto checked = compile_definition(definition, impl_->d.functions);
+  auto checked = detail::compile_definition(definition, impl_->d.functions);
   if (!checked.value) return checked;
   if (const auto allowed = impl_->check_folder(**checked.value); allowed.has_error()) {
     checked.findings.push_back(allowed.error().findings.front());
@@ -221,7 +154,7 @@ Checked<dsl::PlanPtr> Catalog::check(const Definition& definition) const {
 
 Result<Workflow> Catalog::create(const OrganizationId& organization, NewWorkflow request) {
   auto& d = impl_->d;
-  PAWL_TRY(plan, impl_->compile(request.definition, d.functions));
+  PAWL_TRY(plan, detail::compile_or_refuse(request.definition, d.functions));
   PAWL_TRY(specs, specs_of(*plan));
   PAWL_TRY_VOID(webhook_of(*plan));
   PAWL_TRY_VOID(impl_->check_folder(*plan));
@@ -234,7 +167,7 @@ Result<Workflow> Catalog::create(const OrganizationId& organization, NewWorkflow
   workflow.active = request.active;
   workflow.created_by = workflow.updated_by = request.author;
   workflow.definition = std::move(request.definition);
-  workflow.definition.functions = pinned_text(*plan);
+  workflow.definition.functions = detail::pinned_text(*plan);
   Version version;
   version.definition = workflow.definition;
   version.change_summary = std::move(request.change_summary);
@@ -308,9 +241,9 @@ Result<Workflow> Catalog::Impl::try_update(Catalog& catalog, const OrganizationI
   dsl::PlanPtr plan;
   std::optional<std::uint32_t> planned;  // the version whose plan that is
   if (changes.definition) {
-    PAWL_TRY(compiled, compile(*changes.definition, d.functions));
+    PAWL_TRY(compiled, detail::compile_or_refuse(*changes.definition, d.functions));
     PAWL_TRY_VOID(webhook_of(*compiled));
-    changes.definition->functions = pinned_text(*compiled);
+    changes.definition->functions = detail::pinned_text(*compiled);
     PAWL_TRY_VOID(check_folder(*compiled));
     plan = std::move(compiled);
   } else {
@@ -375,6 +308,7 @@ void Catalog::Impl::prune(const WorkflowId& workflow) {
         [&](storage::Transaction& transaction) { return detail::remove_version(transaction, workflow, version); });
     if (removed.has_error()) return;
     plans.erase({workflow, version});
+    resolved.clear();
   }
 }
 
@@ -383,8 +317,8 @@ Result<VersionDiff> Catalog::diff(const OrganizationId& organization, const Work
   PAWL_TRY(after, version(organization, id, to));
   VersionDiff difference;
   difference.hunks = diff_lines(text_of(before.definition), text_of(after.definition));
-  const auto old_plan = compile_definition(before.definition, impl_->d.functions);
-  const auto new_plan = compile_definition(after.definition, impl_->d.functions);
+  const auto old_plan = detail::compile_definition(before.definition, impl_->d.functions);
+  const auto new_plan = detail::compile_definition(after.definition, impl_->d.functions);
   if (old_plan.ok() && new_plan.ok()) {
     difference.tasks = diff_tasks(**old_plan.value, **new_plan.value);
     difference.triggers = diff_triggers(**old_plan.value, **new_plan.value);
@@ -449,7 +383,8 @@ Result<void> Catalog::forget(const OrganizationId& organization) {
     impl_->current.erase(workflow);
     impl_->owners.erase(workflow);
   }
-  PAWL_TRY_VOID(impl_->load_hooks());
+  impl_->resolved.clear();
+  PAWL_TRY_VOID(impl_->hooks.load(impl_->d.database));
   if (!impl_->listener) return {};
   for (const auto& workflow : workflows) impl_->listener(workflow);
   return {};
@@ -538,7 +473,7 @@ json::Value Catalog::with_right(const Executable& executable, json::Value trigge
 
 Result<ExecutablePtr> Catalog::keep_unlisted(const OrganizationId& organization, const Definition& definition, dsl::PlanPtr plan) {
   auto& d = impl_->d;
-  const std::string functions = pinned_text(*plan);
+  const std::string functions = detail::pinned_text(*plan);
   // The document names its row: the id is made of its digest, so nothing needs to be searched. RFC 9562: version 8.
   const auto digest = crypto::hash(organization.to_string() + "\n" + definition.text + functions);
   Workflow workflow;
@@ -575,13 +510,7 @@ Result<ExecutablePtr> Catalog::keep_unlisted(const OrganizationId& organization,
   return std::make_shared<const Executable>(std::move(executable));
 }
 
-std::optional<Hook> Catalog::find_hook(std::string_view token) const {
-  const auto digest = detail::token_digest(token);  // the lookup's time then says nothing about the token
-  const std::shared_lock lock(impl_->hooks_mutex);
-  const auto it = impl_->hooks.find(digest);
-  if (it == impl_->hooks.end()) return std::nullopt;
-  return it->second;
-}
+std::optional<Hook> Catalog::find_hook(std::string_view token) const { return impl_->hooks.find(token); }
 
 Result<dsl::PlanPtr> Catalog::plan(const WorkflowId& workflow, std::uint32_t version) { return impl_->load_plan(workflow, version); }
 
@@ -591,17 +520,24 @@ Result<Catalog::Resolved> Catalog::find(const OrganizationId& organization, std:
   names.namespace_name = std::string(namespace_name.empty() ? kTaskListNamespace : namespace_name);
   names.name = std::string(name);
   names.version = std::string(version);
-  auto found = impl_->d.database.read([&](storage::Session& session) { return detail::find_by_name(session, organization, names); });
-  if (found.has_error()) return found.error();
-  if (!*found) {
+  const auto key = key_of(organization, names);
+  auto known = impl_->resolved.get(key);
+  if (!known) {
+    const auto generation = impl_->resolved.generation();
+    auto found = impl_->d.database.read([&](storage::Session& session) { return detail::find_by_name(session, organization, names); });
+    if (found.has_error()) return found.error();
+    known = *found;
+    if (known) impl_->resolved.put(key, known, generation);
+  }
+  if (!known) {
     return Error(ErrorClass::not_found, "workflow.not_found",
                  fmt::format("There is no active workflow `{}/{}`{}{}.", names.namespace_name, names.name,
                              names.version.empty() ? "" : " of version ", names.version));
   }
-  PAWL_TRY(plan, impl_->load_plan((*found)->workflow, (*found)->version));
+  PAWL_TRY(plan, impl_->load_plan(known->workflow, known->version));
   Resolved resolved;
-  resolved.workflow = (*found)->workflow;
-  resolved.version = (*found)->version;
+  resolved.workflow = known->workflow;
+  resolved.version = known->version;
   resolved.plan = std::move(plan);
   return resolved;
 }

@@ -168,6 +168,7 @@ class Catalog final : public engine::PlanSource {
 
   // engine::PlanSource
   [[nodiscard]] Result<dsl::PlanPtr> plan(const WorkflowId& workflow, std::uint32_t version) override;
+  /// Blocks for a name (or a plan) that is not in memory since the last change of any workflow; never otherwise.
   [[nodiscard]] Result<Resolved> find(const OrganizationId& organization, std::string_view namespace_name, std::string_view name,
                                       std::string_view version) override;
 

@@ -183,6 +183,62 @@ TEST_F(CatalogTest, FindsADocumentByNameAndVersion) {
   EXPECT_TRUE(catalog_->find(organization_, "test", "simple", "").has_error());
 }
 
+// A shard's thread asks: where all connections are out it would stand still, with all of its runs.
+TEST_F(CatalogTest, ANameThatIsKnownIsFoundWithoutTheDatabase) {
+  const auto made = create(simple());
+  const auto found = [&](std::string_view version) {
+    const auto result = catalog_->find(organization_, "test", "simple", version);
+    return result.has_value() ? result->workflow.to_string() + " " + std::to_string(result->version) : result.error().code;
+  };
+  EXPECT_EQ(found(""), made.id.to_string() + " 1");
+  EXPECT_EQ(found("1.0.0"), made.id.to_string() + " 1");
+  execute("update workflows set is_active = 0", {});
+  EXPECT_EQ(found(""), made.id.to_string() + " 1") << "nobody has looked into the database";
+  EXPECT_EQ(found("1.0.0"), made.id.to_string() + " 1");
+  EXPECT_TRUE(catalog_->find(stranger(), "test", "simple", "").has_error()) << "what one organization knows is not another's";
+  execute("update workflows set is_active = 1", {});
+}
+
+TEST_F(CatalogTest, ANameStandsForWhatItStandsForNowAfterEveryChange) {
+  max_versions_ = 1;
+  catalog_ = open();
+  const auto found = [&](std::string_view version = "") {
+    const auto result = catalog_->find(organization_, "test", "simple", version);
+    return result.has_value() ? result->workflow.to_string() + " " + std::to_string(result->version) : result.error().code;
+  };
+  EXPECT_EQ(found(), "workflow.not_found");
+  const auto first = create(simple());
+  const auto id = first.id.to_string();
+  EXPECT_EQ(found(), id + " 1") << "that there was none is not remembered";
+  clock_.time += Millis(61'000);
+  auto next = simple();
+  next.text.replace(next.text.find("1.0.0"), 5, "1.1.0");
+  change(first.id, {.definition = next});
+  EXPECT_EQ(found(), id + " 2");
+  EXPECT_EQ(found("1.1.0"), id + " 2");
+  EXPECT_EQ(found("1.0.0"), id + " 1");
+  clock_.time += Millis(61'000);
+  change(first.id, {.description = "nothing new", .definition = next});
+  clock_.time += Millis(61'000);
+  next.text += "  - b: {set: {x: 2}}\n";
+  change(first.id, {.definition = next});
+  EXPECT_EQ(found("1.0.0"), "workflow.not_found") << "that version is not kept any more";
+  EXPECT_EQ(found(), id + " 3");
+  clock_.time += Millis(10);
+  const auto newer = create(simple("y"));
+  EXPECT_EQ(found(), newer.id.to_string() + " 1") << "the newest of this name";
+  change(newer.id, {.active = false});
+  EXPECT_EQ(found(), id + " 3");
+  change(newer.id, {.active = true});
+  EXPECT_EQ(found(), newer.id.to_string() + " 1");
+  ASSERT_TRUE(catalog_->remove(organization_, newer.id).has_value());
+  EXPECT_EQ(found(), id + " 3");
+  execute("update organizations set deleted_at = 1 where id = $1", {organization_});
+  execute("update workflows set deleted_at = 1 where organization_id = $1", {organization_});
+  ASSERT_TRUE(catalog_->forget(organization_).has_value());
+  EXPECT_EQ(found(), "workflow.not_found");
+}
+
 TEST_F(CatalogTest, ListsNewestFirstByCursor) {
   std::vector<std::string> names;
   for (int n = 0; n < 5; ++n) {

@@ -4,22 +4,20 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <thread>
 
 #include <fmt/core.h>
 
-#include "base/assert.hpp"
 #include "catalog/bounded_cache.hpp"
 #include "catalog/catalog.hpp"
+#include "catalog/detail/schedule_entry.hpp"
+#include "catalog/detail/schedule_events.hpp"
 #include "catalog/detail/schedule_folder.hpp"
 #include "catalog/detail/schedule_rows.hpp"
-#include "catalog/event_trigger.hpp"
+#include "catalog/detail/schedule_starts.hpp"
 #include "catalog/file_watch.hpp"
 #include "catalog/watched_folders.hpp"
-#include "crypto/crypto.hpp"
-#include "engine/dead_letter.hpp"
 #include "engine/engine.hpp"
 #include "engine/lifecycle.hpp"
 #include "notify/notice.hpp"
@@ -28,16 +26,14 @@
 namespace pawl::catalog {
 namespace {
 
-using detail::PendingStart;
 using detail::ScheduleFolder;
 using detail::ScheduleRow;
+using Entry = detail::ScheduleEntry;
 
 constexpr std::size_t kMaxQueuedJobs = 10'000;
 constexpr std::size_t kCachedOwners = 1000;
 /// The longest sleep: a wall clock that is set forward is noticed after this.
 constexpr Millis kLongestSleep{10'000};
-/// How often starts that were refused and runs from before a restart are looked at.
-constexpr Millis kRetryEvery{1000};
 /// How often a folder is looked for that cannot be watched.
 constexpr Millis kFolderPatience{10'000};
 
@@ -46,61 +42,6 @@ Error not_found(const ScheduleId& id) {
 }
 
 Error stopped() { return {ErrorClass::unavailable, "scheduler.stopped", "The scheduler is not running."}; }
-
-std::string event_digest(const json::Value& event) {
-  const auto& source = event.get("source");
-  const auto& id = event.get("id");
-  std::string text;
-  if (source.is_string()) text += source.as_string();
-  text += '\n';
-  if (id.is_string()) text += id.as_string();
-  const auto digest = crypto::hash(text);
-  return fmt::format("{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3], digest[4], digest[5],
-                     digest[6], digest[7]);
-}
-
-json::Value trigger_of(const ScheduleRow& row, const PendingStart& start) {
-  const auto* type = row.spec.kind == "on" ? "event" : row.spec.kind == "files" ? "file" : "schedule";
-  auto trigger = json::Value::object({{"type", type}, {"schedule_id", row.id.to_string()}, {"due", to_rfc3339(start.due)}});
-  if (start.cause.is_object()) {
-    for (const auto& member : start.cause.members()) trigger.set(member.name(), member.value);
-  }
-  return trigger;
-}
-
-bool is_lifecycle(const json::Value& event) {
-  return event.get("type").is_string() && event.get("type").as_string().starts_with(engine::kLifecyclePrefix);
-}
-
-/// Where the runs of an organization have to tell how they come along.
-bool follows_lifecycle(const dsl::EventStrategy& strategy) {
-  return std::any_of(strategy.filters.begin(), strategy.filters.end(), [](const dsl::EventFilter& filter) {
-    return std::any_of(filter.with.begin(), filter.with.end(), [](const auto& attribute) {
-      const auto& [name, wanted] = attribute;
-      return name == "type" && wanted.is_constant() && wanted.constant().is_string() &&
-             wanted.constant().as_string().find("serverlessworkflow") != std::string_view::npos;
-    });
-  });
-}
-
-/// What a run that an event starts remembers of it: after which run it comes, and how many ends of workflows led to it.
-json::Value cause_of(const json::Value& event) {
-  if (!is_lifecycle(event)) return {};
-  const auto& chain = event.get("pawlchain");
-  return json::Value::object({{"after", event.get("subject")}, {"chain", (chain.is_integer() ? chain.as_integer() : 0) + 1}});
-}
-
-notify::Notice notice_of(const engine::DeadLetter& letter) {
-  notify::Notice notice;
-  notice.organization = letter.organization;
-  notice.kind = "dead_letter";
-  notice.subject = letter.workflow.to_string();
-  notice.title = "The workflow " + letter.workflow_name + " could not be started";
-  notice.data = json::Value::object(
-      {{"dead_letter_id", letter.id.to_string()}, {"workflow_id", letter.workflow.to_string()}, {"workflow_name", letter.workflow_name}});
-  notice.at = letter.created_at;
-  return notice;
-}
 
 notify::Notice misfired(const ScheduleRow& row, TimePoint now) {
   notify::Notice notice;
@@ -112,18 +53,6 @@ notify::Notice misfired(const ScheduleRow& row, TimePoint now) {
   notice.at = now;
   return notice;
 }
-
-/// A schedule in memory.
-struct Entry {
-  ScheduleRow row;
-  SchedulePolicy policy;
-  dsl::PlanPtr plan;                       ///< of `on` schedules: holds the event strategy
-  std::unique_ptr<ScheduleFolder> folder;  ///< of `files` schedules
-  bool dirty = false;
-  std::vector<RunId> starting;  ///< handed to the engine, not yet durable
-  std::vector<RunId> watched;   ///< from before a restart: nobody tells us of their end
-  [[nodiscard]] bool tracks_runs() const { return policy.overlap != Overlap::allow || policy.after_completion; }
-};
 
 }  // namespace
 
@@ -141,16 +70,23 @@ struct Scheduler::Impl {
   std::atomic<bool> listing_lost = false;  ///< of some folder: the queue was full
   std::thread thread;
   // Below: the scheduler's thread only.
-  std::map<ScheduleId, Entry> entries;
-  std::vector<engine::DeadLetter> letters;  // of firings that came to nothing; stored with the next progress
-  std::vector<notify::Notice> notices;      // likewise
-  TimePoint next_retry{};
+  detail::ScheduleEntries entries;
+  detail::ScheduleStarts starts{{
+      .entries = entries,
+      .engine = d.engine,
+      .catalog = d.catalog,
+      .clock = d.clock,
+      .secrets = d.secrets,
+      .post = [this](Job job) { return post(std::move(job)); },
+      .ended = [this](const ScheduleId& id, const RunId& run) { ended(id, run); },
+      .report = [this](const Entry& entry, std::string_view sentence) { report(entry, sentence); },
+  }};
+  std::vector<notify::Notice> notices;  // stored with the next progress
 
   bool post(Job job);
   void run();
   void take_jobs(Millis patience);
   [[nodiscard]] Millis sleep_time() const;
-  [[nodiscard]] bool needs_retry() const;
 
   [[nodiscard]] Result<void> load(std::optional<WorkflowId> workflow);
   void adopt(ScheduleRow row);
@@ -158,13 +94,7 @@ struct Scheduler::Impl {
   void fire_due();
   void apply(Entry& entry, const ScheduleDecision& decision, const json::Value& input, const json::Value& cause = {});
   [[nodiscard]] Result<void> persist();
-  void begin_pending();
-  void begin(Entry& entry, const PendingStart& start);
-  void settled(const ScheduleId& id, const RunId& run, const Result<RunId>& result);
-  void bury(const Entry& entry, const RunId& run, const Error& error);
   void ended(const ScheduleId& id, const RunId& run);
-  void retry();
-  void look_at(const Entry& entry, const RunId& run);
   void offer(const OrganizationId& organization, const json::Value& event, const std::function<void(Result<void>)>& done);
   void report(const Entry& entry, std::string_view what) const;
 
@@ -191,7 +121,7 @@ void Scheduler::Impl::report(const Entry& entry, std::string_view what) const {
 }
 
 Millis Scheduler::Impl::sleep_time() const {
-  Millis patience = needs_retry() ? kRetryEvery : kLongestSleep;
+  Millis patience = starts.needs_retry() ? detail::kRetryEvery : kLongestSleep;
   const auto now = d.clock.now();
   for (const auto& [id, entry] : entries) {
     if (entry.folder && entry.folder->look_at()) patience = std::min(patience, *entry.folder->look_at() - now);
@@ -220,13 +150,13 @@ void Scheduler::Impl::run() {
     }
     fire_due();
     look_at_folders();
-    if (d.clock.now() >= next_retry) retry();
+    starts.retry_when_due(d.clock.now());
     if (const auto stored = persist(); stored.has_error()) {
       // Nothing starts that is not durable; the decision stays in memory and is stored with the next attempt.
       if (d.report) d.report("schedules cannot be stored: " + stored.error().message);
       continue;
     }
-    begin_pending();
+    starts.begin_pending();
   }
 }
 
@@ -259,7 +189,7 @@ bool Scheduler::Impl::take_plan(Entry& entry) const {
     return false;
   }
   entry.plan = plan;
-  if (follows_lifecycle(*plan->schedule->on)) d.engine.follow_lifecycle(entry.row.organization);
+  if (detail::follows_lifecycle(*plan->schedule->on)) d.engine.follow_lifecycle(entry.row.organization);
   return true;
 }
 
@@ -326,10 +256,7 @@ Result<void> Scheduler::Impl::persist() {
   }
   if (changed.empty()) return {};
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
-    for (const auto& letter : letters) {
-      PAWL_TRY_VOID(engine::store_dead_letter(transaction, letter));
-      PAWL_TRY_VOID(notify::store(transaction, notice_of(letter)));
-    }
+    PAWL_TRY_VOID(starts.store(transaction));
     for (const auto& notice : notices) PAWL_TRY_VOID(notify::store(transaction, notice));
     for (const auto* entry : changed) {
       PAWL_TRY_VOID(detail::store_progress(transaction, entry->row.id, entry->row.progress));
@@ -342,95 +269,9 @@ Result<void> Scheduler::Impl::persist() {
     entry->dirty = false;
     if (entry->folder) entry->folder->stored();
   }
-  letters.clear();
+  starts.stored();
   notices.clear();
   return {};
-}
-
-void Scheduler::Impl::begin_pending() {
-  for (auto& [id, entry] : entries) {
-    for (const auto& start : entry.row.progress.pending) {
-      const bool begun = std::find(entry.starting.begin(), entry.starting.end(), start.run) != entry.starting.end();
-      if (!begun) begin(entry, start);
-    }
-  }
-}
-
-void Scheduler::Impl::begin(Entry& entry, const PendingStart& start) {
-  auto executable = d.catalog.executable(entry.row.organization, entry.row.workflow);
-  entry.starting.push_back(start.run);
-  const auto id = entry.row.id;
-  const auto run = start.run;
-  if (executable.has_error()) {
-    static_cast<void>(post([this, id, run, error = executable.error()] { settled(id, run, error); }));
-    return;
-  }
-  engine::StartRequest request;
-  request.plan = (*executable)->plan;
-  request.organization = entry.row.organization;
-  request.workflow = entry.row.workflow;
-  request.version = (*executable)->version;
-  request.input = start.input;
-  request.trigger = d.catalog.with_right(**executable, trigger_of(entry.row, start));
-  if (d.secrets) request.secrets = d.secrets(entry.row.organization, *(*executable)->plan);
-  request.id = run;
-  engine::Engine::Finished finished;
-  if (entry.tracks_runs()) {
-    finished = [this, id, run](const engine::RunView&) { static_cast<void>(post([this, id, run] { ended(id, run); })); };
-  }
-  d.engine.start_run(
-      std::move(request),
-      [this, id, run](Result<RunId> result) {
-        static_cast<void>(post([this, id, run, result = std::move(result)] { settled(id, run, result); }));
-      },
-      std::move(finished));
-}
-
-/// The engine has taken a start, or refused it.
-void Scheduler::Impl::settled(const ScheduleId& id, const RunId& run, const Result<RunId>& result) {
-  const auto it = entries.find(id);
-  if (it == entries.end()) return;
-  auto& entry = it->second;
-  if (result.has_error() && result.error().kind == ErrorClass::unavailable) {
-    // Overloaded or stopping: the start stays pending and is tried again.
-    next_retry = d.clock.now() + kRetryEvery;
-    return;
-  }
-  const bool exists = result.has_error() && result.error().code == "run.exists";             // an earlier try did start it
-  const bool skipped = result.has_error() && result.error().code == "run.concurrency_busy";  // as its workflow wants it
-  if (skipped) ++entry.row.progress.times.skipped;
-  if (result.has_error() && !exists && !skipped) bury(entry, run, result.error());
-  std::erase(entry.starting, run);
-  std::erase_if(entry.row.progress.pending, [&](const PendingStart& start) { return start.run == run; });
-  if (entry.folder) entry.folder->make_room(entry.row.progress.pending.size(), d.clock.now());
-  entry.dirty = true;
-  if (skipped) {
-    ended(id, run);
-  } else if (result.has_error() && !exists) {
-    report(entry, result.error().message);
-    ended(id, run);
-  }
-}
-
-/// A firing that cannot become a run is not lost: it becomes a dead letter, in the commit that crosses the firing out.
-void Scheduler::Impl::bury(const Entry& entry, const RunId& run, const Error& error) {
-  const auto& pending = entry.row.progress.pending;
-  const auto start = std::find_if(pending.begin(), pending.end(), [&](const PendingStart& each) { return each.run == run; });
-  if (start == pending.end()) return;
-  engine::DeadLetter letter;
-  letter.id = run;
-  letter.organization = entry.row.organization;
-  letter.workflow = entry.row.workflow;
-  letter.kind = engine::DeadLetter::Kind::start;
-  letter.trigger = trigger_of(entry.row, *start);
-  letter.input = start->input;
-  letter.error = engine::make_error("runtime", 500, "The run could not be started", error.message);
-  letter.created_at = d.clock.now();
-  if (const auto workflow = d.catalog.get(letter.organization, letter.workflow); workflow.has_value()) {
-    letter.workflow_name = workflow->name;
-    letter.version = workflow->version;
-  }
-  letters.push_back(std::move(letter));
 }
 
 void Scheduler::Impl::ended(const ScheduleId& id, const RunId& run) {
@@ -443,68 +284,20 @@ void Scheduler::Impl::ended(const ScheduleId& id, const RunId& run) {
   look_soon(entry, Millis(0));
 }
 
-bool Scheduler::Impl::needs_retry() const {
-  return std::any_of(entries.begin(), entries.end(),
-                     [](const auto& item) { return !item.second.watched.empty() || !item.second.row.progress.pending.empty(); });
-}
-
-/// Starts that were refused are tried again; runs from before a restart are asked whether they have ended.
-void Scheduler::Impl::retry() {
-  next_retry = d.clock.now() + kRetryEvery;
-  for (auto& [id, entry] : entries) {
-    for (const auto& run : entry.watched) look_at(entry, run);
-    // Only those that the engine was given: it does not know one whose turn comes after this, and "unknown" means: start it again.
-    for (const auto& start : entry.row.progress.pending) {
-      if (std::find(entry.starting.begin(), entry.starting.end(), start.run) != entry.starting.end()) look_at(entry, start.run);
-    }
-  }
-}
-
-void Scheduler::Impl::look_at(const Entry& entry, const RunId& run) {
-  d.engine.view(entry.row.organization, run, false, [this, id = entry.row.id, run](Result<engine::RunView> view) {
-    const bool missing = view.has_error() && view.error().kind == ErrorClass::not_found;
-    if (view.has_error() && !missing) return;
-    const bool over = missing || engine::is_final(view->phase);
-    static_cast<void>(post([this, id, run, missing, over] {
-      const auto it = entries.find(id);
-      if (it == entries.end()) return;
-      auto& present = it->second;
-      const auto is_run = [&](const PendingStart& start) { return start.run == run; };
-      const auto& pending = present.row.progress.pending;
-      const bool is_pending = std::any_of(pending.begin(), pending.end(), is_run);
-      if (is_pending && missing) {
-        std::erase(present.starting, run);  // begins again with the next round
-        return;
-      }
-      if (is_pending) settled(id, run, run);
-      if (over) ended(id, run);
-    }));
-  });
-}
-
 void Scheduler::Impl::offer(const OrganizationId& organization, const json::Value& event, const std::function<void(Result<void>)>& done) {
   const auto now = d.clock.now();
-  const auto digest = event_digest(event);
-  const auto cause = cause_of(event);
+  const detail::OfferedEvent offered(event);
   for (auto& [id, entry] : entries) {
-    if (!entry.plan || !entry.row.enabled || entry.row.organization != organization) continue;
-    auto& seen = entry.row.progress.seen;
-    if (std::find(seen.begin(), seen.end(), digest) != seen.end()) continue;
-    const auto& schedule = *entry.plan->schedule;
-    auto decision = on_event(*schedule.on, schedule.read, event, now, entry.row.progress.collected);
-    if (!decision.matched) continue;
-    if (cause.is_object() && cause.get("chain").as_integer() > engine::kMaxChain) {
+    if (entry.row.organization != organization) continue;
+    const auto outcome = detail::offer(offered, entry, now);
+    if (outcome.kind == detail::EventOutcome::Kind::in_circle) {
       report(entry, fmt::format("not started: {} ends of workflows have led to this one, perhaps in a circle", engine::kMaxChain));
-      continue;
     }
-    entry.dirty = true;
-    seen.push_back(digest);
-    if (seen.size() > kRememberedEvents) seen.pop_front();
-    if (!decision.input) continue;
+    if (!outcome.input) continue;
     entry.row.progress.times.last_fired = now;
     ScheduleDecision start;
     start.start.push_back(now);
-    apply(entry, start, *decision.input, cause);
+    apply(entry, start, *outcome.input, offered.cause);
   }
   if (done) done(persist());
 }
@@ -531,7 +324,7 @@ void Scheduler::Impl::look_at_folders() {
   const auto now = d.clock.now();
   const bool lost = listing_lost.exchange(false);
   for (auto& [id, entry] : entries) {
-    if (lost) look_soon(entry, kRetryEvery);
+    if (lost) look_soon(entry, detail::kRetryEvery);
     if (entry.folder && entry.folder->take_look(now)) d.catalog.folders()->look(id);
   }
 }
@@ -566,10 +359,7 @@ Scheduler::~Scheduler() { stop(); }
 
 Result<void> Scheduler::start() {
   PAWL_TRY_VOID(impl_->load(std::nullopt));
-  for (auto& [id, entry] : impl_->entries) {
-    // Perhaps started before the restart, perhaps not: the engine knows.
-    for (const auto& start : entry.row.progress.pending) entry.starting.push_back(start.run);
-  }
+  impl_->starts.ask_about_all();
   impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
   return {};
 }

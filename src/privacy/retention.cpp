@@ -10,8 +10,6 @@ namespace pawl::privacy {
 namespace {
 
 constexpr std::int64_t kBatch = 500;
-constexpr Millis kFirst = std::chrono::minutes(1);
-constexpr Millis kPeriod = std::chrono::hours(1);
 constexpr Millis kDay = std::chrono::hours(24);
 constexpr std::string_view kAudit = "audit_records";
 
@@ -175,8 +173,8 @@ Result<std::vector<Purged>> Retention::purge(const audit::Actor& actor, const st
 
 // ---- the schedule ---------------------------------------------------------------------------------------------------------------
 
-RetentionSchedule::RetentionSchedule(Retention& retention, std::function<void(const Error&)> report)
-    : retention_(retention), report_(std::move(report)), thread_([this] { run(); }) {}
+RetentionSchedule::RetentionSchedule(Retention& retention, std::function<void(const Error&)> report, const RetentionTimes& times)
+    : retention_(retention), report_(std::move(report)), times_(times), thread_([this] { run(); }) {}
 
 RetentionSchedule::~RetentionSchedule() {
   {
@@ -193,7 +191,7 @@ bool RetentionSchedule::stopping() {
 }
 
 void RetentionSchedule::run() {
-  auto wait = kFirst;
+  auto wait = times_.first;
   for (;;) {
     {
       std::unique_lock lock(mutex_);
@@ -201,7 +199,7 @@ void RetentionSchedule::run() {
     }
     const auto purged = retention_.purge(audit::Actor{}, [this] { return !stopping(); });
     if (purged.has_error() && report_) report_(purged.error());
-    wait = kPeriod;
+    wait = times_.period;
   }
 }
 

@@ -66,10 +66,16 @@ class Retention {
   std::mutex purging_;
 };
 
-/// Purges once soon after the start and then every hour, on a thread of its own. Destruction stops it between two batches.
+struct RetentionTimes {
+  Millis first = std::chrono::minutes(1);  ///< from the start to the first purge
+  Millis period = std::chrono::hours(1);   ///< from the end of one to the next
+};
+
+/// Purges soon after the start and then again and again, on a thread of its own. Destruction stops it between two batches. `report`: a purge
+/// has failed; the next one is tried all the same.
 class RetentionSchedule {
  public:
-  RetentionSchedule(Retention& retention, std::function<void(const Error&)> report);
+  RetentionSchedule(Retention& retention, std::function<void(const Error&)> report, const RetentionTimes& times = {});
   RetentionSchedule(const RetentionSchedule&) = delete;
   RetentionSchedule& operator=(const RetentionSchedule&) = delete;
   ~RetentionSchedule();
@@ -80,6 +86,7 @@ class RetentionSchedule {
 
   Retention& retention_;
   std::function<void(const Error&)> report_;
+  const RetentionTimes times_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stop_ = false;  // guarded by mutex_

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "audit/query.hpp"
 #include "audit/testing/chain.hpp"
 
@@ -81,6 +83,29 @@ TEST_F(RetentionRules, StopBetweenTwoBatchesWhenToldTo) {
   Retention rules(*database, *log, clock, {});
   int asked = 0;
   EXPECT_EQ(of(*rules.purge({}, [&] { return ++asked <= 1; }), "runs"), 500U);
+}
+
+// proves: FA-17, AI-H11
+TEST_F(RetentionRules, FA_17_TheSchedulePurgesSoonAfterTheStartAndAgainAndAgain) {
+  const auto wait_until_gone = [&] {
+    while (number("select count(*) from runs") > 1) std::this_thread::yield();
+  };
+  add_run(1, 179 * kDay);
+  add_run(2, 181 * kDay);
+  Retention rules(*database, *log, clock, {});
+  {
+    const RetentionSchedule schedule(rules, [](const Error& error) { ADD_FAILURE() << error.message; },
+                                     {.first = Millis(1), .period = Millis(1)});
+    wait_until_gone();
+    add_run(3, 181 * kDay);
+    wait_until_gone();
+  }
+  add_run(4, 181 * kDay);
+  EXPECT_EQ(of(*rules.count(), "runs"), 1U) << "it has ended";
+  reopen();
+  const auto page = audit::list(*database, audit::Scope::installation(), {.action = "retention.purged"});
+  ASSERT_EQ(page->entries.size(), 2U);
+  for (const auto& entry : page->entries) EXPECT_EQ(entry.details, R"({"runs":1})");
 }
 
 // proves: FA-17

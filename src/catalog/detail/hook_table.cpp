@@ -1,0 +1,34 @@
+#include "catalog/detail/hook_table.hpp"
+
+#include <mutex>
+#include <utility>
+
+#include "catalog/detail/triggers.hpp"
+
+namespace pawl::catalog::detail {
+
+Result<void> HookTable::load(storage::Database& database) {
+  std::unordered_map<std::string, Hook> loaded;
+  const auto work = [&](storage::Session& session) -> Result<void> {
+    return session.query(
+        "select h.token_hash, h.organization_id, h.workflow_id from webhooks h join workflows w on w.id = h.workflow_id "
+        "where w.deleted_at is null and w.is_active = 1",
+        {}, [&](const storage::Row& row) {
+          loaded.emplace(std::string(row.blob(0)), Hook{row.id<OrganizationId>(1), row.id<WorkflowId>(2)});
+        });
+  };
+  PAWL_TRY_VOID(database.read(work));
+  const std::unique_lock lock(mutex_);
+  by_digest_ = std::move(loaded);
+  return {};
+}
+
+std::optional<Hook> HookTable::find(std::string_view token) const {
+  const auto digest = token_digest(token);  // the lookup's time then says nothing about the token
+  const std::shared_lock lock(mutex_);
+  const auto it = by_digest_.find(digest);
+  if (it == by_digest_.end()) return std::nullopt;
+  return it->second;
+}
+
+}  // namespace pawl::catalog::detail

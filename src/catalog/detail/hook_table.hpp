@@ -1,0 +1,29 @@
+// Where the tokens of webhooks lead, in memory: whoever calls a webhook has shown nothing yet, and is to cost no query.
+//
+// Thread-safe; `find` never blocks, but for the moment in which a new table takes the place of the old one.
+#pragma once
+
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/error.hpp"
+#include "catalog/catalog.hpp"
+#include "storage/database.hpp"
+
+namespace pawl::catalog::detail {
+
+class HookTable {
+ public:
+  /// Reads the webhooks of all active workflows. Blocks. Where it fails, what was known stays.
+  [[nodiscard]] Result<void> load(storage::Database& database);
+  [[nodiscard]] std::optional<Hook> find(std::string_view token) const;
+
+ private:
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<std::string, Hook> by_digest_;
+};
+
+}  // namespace pawl::catalog::detail
