@@ -42,8 +42,9 @@ class Applying : public std::enable_shared_from_this<Applying> {
         tending_(healing_, remedy_.id) {}
 
   void begin() {
-    // What comes of it may destroy where whoever approved it may; the installation's own key may everywhere.
+    // What comes of it is done by whoever approved it, and may destroy where that one may; the installation's own key may everywhere.
     if (!consent_.by.is_nil()) {
+      requester_.set("user", consent_.by.to_string());
       const auto may = catalog::may_destroy(d_.database, remedy_.organization, consent_.by);
       if (may.has_error()) return give_up(may.error());
       if (!*may) requester_.set("may_destroy", false);
@@ -142,7 +143,7 @@ class Applying : public std::enable_shared_from_this<Applying> {
   void started(Phase phase, std::optional<TimePoint> ended_at) {
     off_shard([self = shared_from_this(), phase, ended_at] {
       const auto& remedy = self->remedy_;
-      if (const auto kept = self->healing_->remedies.applied(remedy, self->new_version_, self->consent_.by, self->d_.clock.now());
+      if (const auto kept = self->healing_->remedies.applied(remedy, self->new_version_, actor_of(self->consent_), self->d_.clock.now());
           kept.has_error()) {
         return self->done_(refused(503, "Not recorded", kept.error().message));
       }
@@ -167,7 +168,7 @@ class Applying : public std::enable_shared_from_this<Applying> {
   }
 
   void give_up(const std::string& why) {
-    if (const auto kept = healing_->remedies.failed(remedy_, why, new_version_, consent_.by); kept.has_error()) {
+    if (const auto kept = healing_->remedies.failed(remedy_, why, new_version_, actor_of(consent_)); kept.has_error()) {
       return done_(refused(503, "Not recorded", kept.error().message));
     }
     done_(refused(409, "The remedy could not be applied", why));
@@ -177,8 +178,8 @@ class Applying : public std::enable_shared_from_this<Applying> {
   Healing::Dependencies& d_;
   const Remedy remedy_;
   const Consent consent_;
-  const bool is_first_;                            ///< no process began with it before
-  json::Value requester_ = json::Value::object();  ///< for whom the runs are started and retried: what that one may
+  const bool is_first_;                                                ///< no process began with it before
+  json::Value requester_ = json::Value::object({{"type", "manual"}});  ///< for whom the runs are started and retried, and what they may
   engine::Done done_;
   std::optional<std::uint32_t> new_version_;
   const Healing::Impl::Tending tending_;
@@ -283,8 +284,8 @@ void Healing::Impl::settle(const engine::Invocation& call, engine::Done done) {
   if (!*consent || (*consent)->proposal_digest != detail::digest_of(remedy->proposal)) {
     return done(refused(403, "Not approved", "Nobody has approved this very proposal."));
   }
-  if (!(*consent)->by.is_nil()) {
-    const auto may = remedies.may_write(call.organization, (*consent)->by);
+  if (!(*consent)->by.is_nil() || (*consent)->is_erased) {
+    const auto may = remedies.may_write(call.organization, (*consent)->by);  // nobody has the nil id
     if (may.has_error()) return done(refused(503, "Not readable", may.error().message));
     if (!*may) {
       const std::string why = "Whoever approved it may not change workflows any more.";
@@ -363,7 +364,7 @@ void Healing::Impl::settle_left(const OrganizationId& organization, const Remedy
             return;
           }
           const auto consent = self->remedies.consent(remedy.organization, remedy.healing_run);
-          const auto by = consent.has_value() && *consent ? (*consent)->by : UserId{};
+          const auto by = consent.has_value() && *consent ? actor_of(**consent) : audit::Actor::anonymous();
           if (self->remedies.applied(remedy, version, by, self->d.clock.now()).has_error()) return;
           if (engine::is_final(phase))
             return self->record_end(remedy.result_run, phase == Phase::completed, at.value_or(self->d.clock.now()));

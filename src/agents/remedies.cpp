@@ -70,12 +70,14 @@ audit::Record record_of(const Remedy& remedy, std::string action) {
   return record;
 }
 
-/// Nil: the installation's own key.
-audit::Actor decider(const UserId& user) { return user.is_nil() ? audit::Actor::administrator() : audit::Actor::of_user(user); }
-
 Error not_found() { return {ErrorClass::not_found, "remedy.not_found", "There is no remedy of this id."}; }
 
 }  // namespace
+
+audit::Actor actor_of(const Consent& consent) {
+  if (consent.is_erased) return audit::Actor::anonymous();
+  return consent.by.is_nil() ? audit::Actor::administrator() : audit::Actor::of_user(consent.by);
+}
 
 Result<std::optional<Remedy>> Remedies::reserve(const Remedy& remedy) {
   std::optional<Remedy> holder;
@@ -220,13 +222,14 @@ Result<bool> Remedies::may_write(const OrganizationId& organization, const UserI
 Result<std::optional<Consent>> Remedies::consent(const OrganizationId& organization, const RunId& healing_run) {
   std::optional<Consent> consent;
   PAWL_TRY_VOID(database_.read([&](storage::Session& session) {
-    return session.query(
-        "select decided_by, asked from approvals where organization_id = $1 and run_id = $2 and status = 'approved'",
-        {organization, healing_run}, [&](const storage::Row& row) {
-          const auto asked = engine::approval_request(parsed(row.text(1)));
-          const auto& digest = asked.data.get("proposal_digest");
-          consent = Consent{row.is_null(0) ? UserId{} : row.id<UserId>(0), digest.is_string() ? std::string(digest.as_string()) : ""};
-        });
+    return session.query("select decided_by, asked from approvals where organization_id = $1 and run_id = $2 and status = 'approved'",
+                         {organization, healing_run}, [&](const storage::Row& row) {
+                           const auto asked = engine::approval_request(parsed(row.text(1)));
+                           const auto& digest = asked.data.get("proposal_digest");
+                           consent = Consent{.by = row.id<UserId>(0),
+                                             .proposal_digest = digest.is_string() ? std::string(digest.as_string()) : ""};
+                           consent->is_erased = consent->by.is_nil() && !row.is_null(0);
+                         });
   }));
   return consent;
 }
@@ -256,7 +259,7 @@ Result<bool> Remedies::begin_applying(const Remedy& remedy) {
   return moved;
 }
 
-Result<void> Remedies::applied(const Remedy& remedy, std::optional<std::uint32_t> new_version, const UserId& by, TimePoint at) {
+Result<void> Remedies::applied(const Remedy& remedy, std::optional<std::uint32_t> new_version, const audit::Actor& by, TimePoint at) {
   const auto work = [&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(changed,
              transaction.execute("update remedies set status = 'applied', new_version = $1, applied_at = $2 where organization_id = $3 and "
@@ -265,7 +268,7 @@ Result<void> Remedies::applied(const Remedy& remedy, std::optional<std::uint32_t
     if (changed == 0 || audit_ == nullptr) return {};
     if (new_version) PAWL_TRY_VOID(record_version(transaction, remedy, *new_version, by));
     auto record = record_of(remedy, "remedy.applied");
-    record.actor = decider(by);
+    record.actor = by;
     record.details.set("result_run", remedy.result_run.to_string());
     if (new_version) record.details.set("version", *new_version);
     return audit_->append(transaction, std::move(record));
@@ -275,7 +278,8 @@ Result<void> Remedies::applied(const Remedy& remedy, std::optional<std::uint32_t
   return {};
 }
 
-Result<void> Remedies::failed(const Remedy& remedy, std::string_view failure, std::optional<std::uint32_t> new_version, const UserId& by) {
+Result<void> Remedies::failed(const Remedy& remedy, std::string_view failure, std::optional<std::uint32_t> new_version,
+                              const audit::Actor& by) {
   PAWL_TRY_VOID(database_.write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
     PAWL_TRY(changed,
              transaction.execute("update remedies set status = 'failed', failure = $1, new_version = $2 where organization_id = $3 "
@@ -289,10 +293,11 @@ Result<void> Remedies::failed(const Remedy& remedy, std::string_view failure, st
 }
 
 /// As a change by hand is recorded.
-Result<void> Remedies::record_version(storage::Transaction& transaction, const Remedy& remedy, std::uint32_t version, const UserId& by) {
+Result<void> Remedies::record_version(storage::Transaction& transaction, const Remedy& remedy, std::uint32_t version,
+                                      const audit::Actor& by) {
   if (audit_ == nullptr) return {};
   auto record = record_of(remedy, "workflows.updateWorkflow");
-  record.actor = decider(by);
+  record.actor = by;
   record.resource = {"workflows", remedy.workflow.to_string()};
   record.details.set("remedy", remedy.id.to_string());
   record.details.set("version", version);

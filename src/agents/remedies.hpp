@@ -73,9 +73,12 @@ struct Experience {
 };
 /// That somebody approved this very proposal.
 struct Consent {
-  UserId by;  ///< nil: the installation's own key
+  UserId by;               ///< nil: the installation's own key, or somebody who was erased
+  bool is_erased = false;  ///< the latter: nothing is done for it any more
   std::string proposal_digest;
 };
+/// Who answers for what is done with it.
+[[nodiscard]] audit::Actor actor_of(const Consent& consent);
 
 class Remedies {
  public:
@@ -111,10 +114,10 @@ class Remedies {
   /// Once approved: `proposed` becomes `applying`. False: it was not `proposed` any more, or another remedy of the run was applied
   /// meanwhile.
   [[nodiscard]] Result<bool> begin_applying(const Remedy& remedy);
-  [[nodiscard]] Result<void> applied(const Remedy& remedy, std::optional<std::uint32_t> new_version, const UserId& by, TimePoint at);
+  [[nodiscard]] Result<void> applied(const Remedy& remedy, std::optional<std::uint32_t> new_version, const audit::Actor& by, TimePoint at);
   /// `new_version`: that was made all the same.
   [[nodiscard]] Result<void> failed(const Remedy& remedy, std::string_view failure, std::optional<std::uint32_t> new_version = {},
-                                    const UserId& by = {});
+                                    const audit::Actor& by = {});
   /// Of all remedies whose result the run is, and that wait for it.
   [[nodiscard]] Result<void> ended(const RunId& result_run, bool worked, TimePoint at);
   /// Applied ones of all organizations whose end is not known.
@@ -124,7 +127,7 @@ class Remedies {
 
  private:
   [[nodiscard]] Result<void> record_version(storage::Transaction& transaction, const Remedy& remedy, std::uint32_t version,
-                                            const UserId& by);
+                                            const audit::Actor& by);
   void committed();
 
   storage::Database& database_;

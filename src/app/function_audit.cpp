@@ -4,13 +4,14 @@
 #include <utility>
 
 #include "audit/redact.hpp"
+#include "engine/approval.hpp"
 
 namespace pawl::app {
 namespace {
 
 using engine::EffectReport;
 
-/// Who started the run, as its trigger says.
+/// Who the run acts for, as its trigger says: who started it, or asked for its fork, its replay or its retry.
 audit::Actor actor_of(const json::Value& trigger) {
   const auto id = [&trigger](std::string_view name) {
     const auto& text = trigger.get(name);
@@ -20,8 +21,7 @@ audit::Actor actor_of(const json::Value& trigger) {
   const auto key = id("api_key");
   if (key) return audit::Actor::of_key(UserId{user.value_or(Uuid{})}, ApiKeyId{*key});
   if (user) return audit::Actor::of_user(UserId{*user});
-  const auto& type = trigger.get("type");
-  if (type.is_string() && type.as_string() == "manual") return audit::Actor::administrator();
+  if (engine::starter_of(trigger) == engine::kAdministrator) return audit::Actor::administrator();
   return {};
 }
 

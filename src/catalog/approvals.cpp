@@ -55,7 +55,7 @@ ApprovalView view_of(const storage::Row& row) {
   if (row.boolean(12)) view.starter = engine::kAdministrator;
   view.created_at = row.time(13);
   view.decided_at = row.optional_time(14);
-  if (!row.is_null(15)) view.decided_by = row.id<UserId>(15).to_string();
+  if (const auto by = row.id<UserId>(15); !by.is_nil()) view.decided_by = by.to_string();
   view.comment = row.text(16);
   if (!row.text(17).empty()) view.data = parsed(row.text(17));
   view.can_decide = view.status == "open" && row.boolean(18);

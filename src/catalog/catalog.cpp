@@ -467,7 +467,7 @@ Result<ExecutablePtr> Catalog::executable(const OrganizationId& organization, co
 json::Value Catalog::with_right(const Executable& executable, json::Value trigger) const {
   if (!executable.is_guarded) return trigger;
   const auto may = may_destroy(impl_->d.database, executable.organization, executable.author);
-  engine::set_right(trigger, json::Value::object({{"may_destroy", may.has_value() && *may}}));
+  engine::set_right_of_author(trigger, may.has_value() && *may);
   return trigger;
 }
 
@@ -540,6 +540,13 @@ Result<Catalog::Resolved> Catalog::find(const OrganizationId& organization, std:
   resolved.version = known->version;
   resolved.plan = std::move(plan);
   return resolved;
+}
+
+bool Catalog::author_may_destroy(const OrganizationId& organization, const WorkflowId& workflow, std::uint32_t version) {
+  const auto guard = load_guard(impl_->d.database, organization, workflow, version);
+  if (guard.has_error() || !guard->is_guarded) return guard.has_value();
+  const auto may = may_destroy(impl_->d.database, organization, guard->author);
+  return may.has_value() && *may;
 }
 
 }  // namespace pawl::catalog

@@ -171,6 +171,8 @@ class Catalog final : public engine::PlanSource {
   /// Blocks for a name (or a plan) that is not in memory since the last change of any workflow; never otherwise.
   [[nodiscard]] Result<Resolved> find(const OrganizationId& organization, std::string_view namespace_name, std::string_view name,
                                       std::string_view version) override;
+  /// As the trigger of `with_right`: what cannot be looked up may not. Blocks.
+  [[nodiscard]] bool author_may_destroy(const OrganizationId& organization, const WorkflowId& workflow, std::uint32_t version) override;
 
  private:
   struct Impl;

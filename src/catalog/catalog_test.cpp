@@ -12,6 +12,7 @@
 #include "catalog/idempotency.hpp"
 #include "catalog/organization_part.hpp"
 #include "catalog/webhook.hpp"
+#include "engine/approval.hpp"
 #include "json/write.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
@@ -587,10 +588,13 @@ TEST_F(CatalogTest, S4_H3_WhatStartsByItselfHasTheRightOfItsAuthorWhereTheOrgani
     const auto made = catalog_->create(organization_, std::move(request)).value();
     const auto executable = catalog_->executable(organization_, made.id).value();
     EXPECT_EQ(executable->author, executable->is_guarded ? author : UserId{});
-    return json::to_text(catalog_->with_right(*executable, json::Value::object({{"type", "schedule"}})));
+    auto trigger = catalog_->with_right(*executable, json::Value::object({{"type", "schedule"}}));
+    EXPECT_EQ(catalog_->author_may_destroy(organization_, made.id, 1), engine::may_destroy(trigger)) << "as one that another one calls";
+    return json::to_text(trigger);
   };
   const std::string permitted = R"({"type":"schedule"})";
-  const std::string denied = R"({"type":"schedule","may_destroy":false})";
+  const std::string trusted = R"({"type":"schedule","unattended":true})";
+  const std::string denied = R"({"type":"schedule","may_destroy":false,"unattended":true})";
   EXPECT_EQ(trigger_of(member), permitted);
   EXPECT_EQ(trigger_of({}), permitted);
   EXPECT_TRUE(may(user("viewer")) && may({})) << "nobody asks for more than was asked for before";
@@ -601,7 +605,7 @@ TEST_F(CatalogTest, S4_H3_WhatStartsByItselfHasTheRightOfItsAuthorWhereTheOrgani
   ASSERT_TRUE(catalog_->forget(organization_).has_value());
   EXPECT_TRUE(catalog_->executable(organization_, early.id).value()->is_guarded) << "what was in memory is read again";
   EXPECT_EQ(trigger_of(member), denied);
-  EXPECT_EQ(trigger_of(admin), permitted);
+  EXPECT_EQ(trigger_of(admin), trusted);
   EXPECT_EQ(trigger_of({}), denied);
   EXPECT_FALSE(may(user("")) || may({}));
   EXPECT_TRUE(may(user("", true)));
@@ -612,6 +616,7 @@ TEST_F(CatalogTest, S4_H3_WhatStartsByItselfHasTheRightOfItsAuthorWhereTheOrgani
   EXPECT_TRUE(may(user("owner")));
   execute("update organizations set destroy_role = 'nonsense' where id = $1", {organization_});
   EXPECT_FALSE(may(admin)) << "what cannot be read asks for the most";
+  EXPECT_FALSE(catalog_->author_may_destroy(organization_, early.id, 7)) << "of no such version";
   execute("update organizations set destroy_role = 'viewer' where id = $1", {organization_});
   EXPECT_TRUE(may(admin));
 }

@@ -19,6 +19,8 @@ namespace {
 constexpr std::array<std::string_view, 4> kRoles = {"viewer", "member", "admin", "owner"};
 constexpr int kMember = 1;
 constexpr std::string_view kMayDestroy = "may_destroy";
+constexpr std::string_view kUnattended = "unattended";
+constexpr std::string_view kRetried = "retried";
 
 json::Value names_of(const std::vector<std::string>& names) {
   auto list = json::Value::array();
@@ -163,7 +165,8 @@ int least_rank(const ApprovalRequest& request) {
 std::string starter_of(const json::Value& trigger) {
   if (auto user = text_in(trigger, "user"); !user.empty()) return user;
   const auto type = text_in(trigger, "type");
-  return type == "manual" || type == "fork" || type == "replay" ? std::string(kAdministrator) : std::string();
+  const bool is_asked_for = type == "manual" || type == "fork" || type == "replay" || trigger.get(kRetried).truthy();
+  return is_asked_for ? std::string(kAdministrator) : std::string();
 }
 
 std::vector<std::string> starters_of(const json::Value& trigger) {
@@ -190,12 +193,29 @@ void set_starters(json::Value& trigger, const json::Value& requester, const json
   if (starters.size() > 0) trigger.set("starters", std::move(starters));
 }
 
+void set_retrier(json::Value& trigger, const json::Value& requester) {
+  const auto before = trigger;
+  for (const auto* const who : {"user", "api_key"}) trigger.erase(who);
+  set_starters(trigger, requester, before);
+  trigger.set(kRetried, true);
+}
+
 bool may_destroy(const json::Value& trigger) { return trigger.get(kMayDestroy) != json::Value(false); }
 
 void set_right(json::Value& trigger, const json::Value& requester) {
   trigger.erase(kMayDestroy);
+  trigger.erase(kUnattended);
   if (!may_destroy(requester)) trigger.set(kMayDestroy, false);
+  if (is_unattended(requester)) trigger.set(kUnattended, true);
 }
+
+void set_right_of_author(json::Value& trigger, bool may) {
+  trigger.erase(kMayDestroy);
+  if (!may) trigger.set(kMayDestroy, false);
+  trigger.set(kUnattended, true);
+}
+
+bool is_unattended(const json::Value& trigger) { return trigger.get(kUnattended).truthy(); }
 
 Result<void> check_decider(const ApprovalRequest& request, std::string_view starter, const Decider& decider) {
   const auto refuse = [](std::string why) { return Error(ErrorClass::denied, "approval.forbidden", std::move(why)); };

@@ -47,17 +47,23 @@ inline constexpr std::string_view kAdministrator = "administrator";
 [[nodiscard]] std::optional<int> rank_of(std::string_view role);
 /// The least role that may decide, whoever has it; 4: nobody by role alone.
 [[nodiscard]] int least_rank(const ApprovalRequest& request);
-/// Who started a run, as `Decider::id`; empty: nobody (a schedule, an event). Of a fork and a replay: who asked for it.
+/// Who started a run, as `Decider::id`; empty: nobody (a schedule, an event). Of a fork, a replay and a retry: who asked for it.
 [[nodiscard]] std::string starter_of(const json::Value& trigger);
-/// All who had a part in its start: of a fork, a replay and a child also those who started what it comes from (`starters`).
+/// All who had a part in its start: of a fork, a replay, a retry and a child also those who started what it comes from (`starters`).
 [[nodiscard]] std::vector<std::string> starters_of(const json::Value& trigger);
 /// For the trigger of a run that comes from another one or goes back to `origin`: who asks, and who started that.
 void set_starters(json::Value& trigger, const json::Value& requester, const json::Value& origin);
+/// For a run that goes on because somebody asks: what it does from now on that one does, with their right (`retried`).
+void set_retrier(json::Value& trigger, const json::Value& requester);
 /// Whether a run with this trigger may let destructive functions act: `may_destroy: false` says that the role of who started it does not
 /// permit it. Not said: it may.
 [[nodiscard]] bool may_destroy(const json::Value& trigger);
 /// The run goes on as who asks for it may: after a fork, a replay, a retry, and in a child. Part of `set_starters`.
 void set_right(json::Value& trigger, const json::Value& requester);
+/// A run that nobody asks for (a schedule, an event): whether the author of its version may. It is kept that nobody asked.
+void set_right_of_author(json::Value& trigger, bool may);
+/// Whether nobody asked for it: its children may destroy only where the authors of their own versions may, too.
+[[nodiscard]] bool is_unattended(const json::Value& trigger);
 /// Viewers never may. Error `approval.forbidden`.
 [[nodiscard]] Result<void> check_decider(const ApprovalRequest& request, std::string_view starter, const Decider& decider);
 /// Against the form. Error `approval.invalid_data` (422) with findings below `/data`.

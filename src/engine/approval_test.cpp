@@ -240,6 +240,37 @@ TEST(Right, S4_H3_IsThatOfWhoAskedLastAndOldTriggersHaveIt) {
   EXPECT_EQ(fork.find("may_destroy"), nullptr);
 }
 
+TEST(Right, S4_H3_ThatNobodyAskedIsKnownToChildrenUntilSomebodyDoes) {
+  auto trigger = *json::parse(R"({"type":"schedule","may_destroy":false})");
+  set_right_of_author(trigger, true);
+  EXPECT_TRUE(may_destroy(trigger) && is_unattended(trigger));
+  auto child = json::Value::object({{"type", "workflow"}});
+  set_starters(child, trigger, trigger);
+  EXPECT_TRUE(may_destroy(child) && is_unattended(child));
+  set_right_of_author(child, false);
+  EXPECT_TRUE(!may_destroy(child) && is_unattended(child));
+  set_retrier(child, *json::parse(R"({"type":"manual","user":"bob"})"));
+  EXPECT_TRUE(may_destroy(child) && !is_unattended(child));
+}
+
+TEST(Starters, S4_H3_ARetriedRunIsThatOfWhoRetriedIt) {
+  const auto retried = [](std::string_view trigger, std::string_view requester) {
+    auto run = *json::parse(trigger);
+    set_retrier(run, *json::parse(requester));
+    std::string all;
+    for (const auto& id : starters_of(run)) all += id + ";";
+    return all + json::to_text(run.get("api_key"));
+  };
+  constexpr std::string_view kAnn = R"({"type":"manual","user":"ann","api_key":"k"})";
+  constexpr std::string_view kKey = R"({"type":"manual"})";
+  EXPECT_EQ(retried(kAnn, R"({"type":"manual","user":"bob"})"), "bob;ann;null");
+  EXPECT_EQ(retried(kAnn, R"({"type":"manual","user":"bob","api_key":"l"})"), R"(bob;ann;"l")");
+  EXPECT_EQ(retried(kAnn, kKey), "administrator;ann;null") << "the installation's own key, and no longer ann";
+  EXPECT_EQ(retried(kKey, kAnn), R"(ann;administrator;"k")");
+  EXPECT_EQ(retried(R"({"type":"schedule"})", kKey), "administrator;null");
+  EXPECT_EQ(retried(R"({"type":"remedy","user":"ann"})", R"({"type":"remedy","user":"eve"})"), "eve;ann;null");
+}
+
 TEST(Digest, ChangesWithEveryByteOfWhatIsAsked) {
   const RunId run;
   ApprovalRequest request;

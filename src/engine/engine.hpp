@@ -49,6 +49,11 @@ class PlanSource {
   };
   [[nodiscard]] virtual Result<Resolved> find(const OrganizationId& organization, std::string_view namespace_name, std::string_view name,
                                               std::string_view version) = 0;
+  /// Whether whoever saved that version may let runs destroy. Asked where nobody started the run that calls it by name.
+  [[nodiscard]] virtual bool author_may_destroy(const OrganizationId& organization, const WorkflowId& workflow, std::uint32_t version) {
+    static_cast<void>(organization), static_cast<void>(workflow), static_cast<void>(version);
+    return true;
+  }
 };
 
 enum class Durability : std::uint8_t { sync, group };
@@ -177,7 +182,7 @@ class Engine {
   void suspend(const OrganizationId& organization, const RunId& run, Acknowledged done);
   void resume(const OrganizationId& organization, const RunId& run, Acknowledged done);
   /// Of a faulted (or cancelled) run. Error `run.not_retryable` in another phase, `run.unknown_task`. `requester`: whoever asks, as in
-  /// `ForkRequest`: from now on the run may destroy where that one may; null: as before.
+  /// `ForkRequest`: from now on the run is theirs (`set_retrier`), and may destroy where they may; null: as before.
   void retry(const OrganizationId& organization, const RunId& run, RetryRequested request, Acknowledged done, json::Value requester = {});
   /// A new run of the same version that takes over what `run` has done before the task `from` (the first time that it came there) and goes
   /// on from there, with `input` as that task's raw input or what it had. The run itself is left alone, whatever its phase. Empty `from`: a

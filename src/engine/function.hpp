@@ -52,10 +52,11 @@ struct Invocation {
   EffectClass effect = EffectClass::read;  ///< of this very step: what the task declares, else what the function says
   std::string idempotency_key;             ///< to be sent with an `idempotent` or `once` effect; empty for the others
   json::Value arguments;
-  json::Value input;       ///< the task's input (URI templates expand over it)
-  json::Value secrets;     ///< object; values never go to logs, errors or outputs
-  bool dry_run = false;    ///< start nothing: answer `Outcome::planned`
-  bool restarted = false;  ///< a process ended before this very call answered: it may have begun
+  json::Value input;        ///< the task's input (URI templates expand over it)
+  json::Value secrets;      ///< object; values never go to logs, errors or outputs
+  bool dry_run = false;     ///< start nothing: answer `Outcome::planned`
+  bool may_destroy = true;  ///< false: the run may not (`engine::may_destroy`); files that a program of the call could write it only reads
+  bool restarted = false;   ///< a process ended before this very call answered: it may have begun
   TimePoint now{};
 };
 

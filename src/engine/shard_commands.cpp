@@ -131,7 +131,7 @@ void Shard::reopen(const FinishedRun& stored, RetryRequested request, const Engi
   auto& run = add_run(std::move(revived).value());
   run.let_in = true;
   run.reopened = true;
-  if (requester.is_object()) set_right(run.trigger, requester);
+  if (requester.is_object()) set_retrier(run.trigger, requester);
   run.acknowledged.push_back(done);
   // Not by `input`: the machine is in a final phase, and this is the one event that leads out of it.
   ++run.inputs;

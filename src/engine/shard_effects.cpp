@@ -89,6 +89,8 @@ Invocation Shard::invocation_of(const Run& run, const Effect& effect) const {
   call.input = action.input;
   call.secrets = task.sees_secrets ? run.machine->info().secrets : json::Value::object();
   call.dry_run = effect.plan_only;
+  call.may_destroy = may_destroy(run.trigger);
+  call.may_destroy = may_destroy(run.trigger);
   call.restarted = effect.restarted;
   call.now = world_.clock.now();
   return call;
@@ -350,6 +352,11 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
                                          {"task", step_reference(run.machine->plan(), step.task, step.iteration)}});
   if (depth > 1) request.trigger.set("depth", depth);
   set_starters(request.trigger, run.trigger, run.trigger);  // who started the parent started the child, too
+  // Nobody looks at what such a run calls: who may save a workflow of that name would have the right of the caller's author.
+  if (is_unattended(run.trigger) && may_destroy(run.trigger) &&
+      !world_.plans.author_may_destroy(request.organization, request.workflow, request.version)) {
+    set_right_of_author(request.trigger, false);
+  }
   request.durability = run.durability;
   request.child = true;
   request.priority = run.priority;

@@ -254,6 +254,8 @@ constexpr std::string_view kOfOrganization[] = {
     "delete from organizations where id = $1",
 };
 
+// Not null, which is the installation's own key: what somebody approved who is there no more is done with nobody's right.
+constexpr std::string_view kForgetDecider = "update approvals set decided_by = $2, comment = '', answer = '' where decided_by = $1";
 // $1: the person. In an order that no reference forbids; what names the address by its text goes before the person's row.
 constexpr std::string_view kOfPerson[] = {
     "delete from audit_addresses where seq in (select seq from audit_records where actor_user = $1)",
@@ -270,7 +272,6 @@ constexpr std::string_view kOfPerson[] = {
     "delete from outbox where lower(recipient) in (select email_key from users where id = $1)",
     "delete from oauth_identities where user_id = $1",
     "delete from approval_users where name in (select email_key from users where id = $1)",
-    "update approvals set decided_by = null, comment = '', answer = '' where decided_by = $1",
     "update approvals set starter = null where starter = $1",
     "update workflows set created_by = null where created_by = $1",
     "update workflows set updated_by = null where updated_by = $1",
@@ -334,6 +335,7 @@ Result<void> erase(Transaction& transaction, audit::Log& log, const Erasure& era
     }
     PAWL_TRY_VOID(erase_organization(transaction, sole, erased));
   }
+  PAWL_TRY_VOID(transaction.execute(kForgetDecider, {user, UserId{}}));
   for (const auto sql : kOfPerson) PAWL_TRY_VOID(transaction.execute(sql, {user}));
   PAWL_TRY_VOID(erase_from_memories(transaction, user));
   PAWL_TRY(gone, transaction.execute("delete from users where id = $1", {user}));

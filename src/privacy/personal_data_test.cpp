@@ -145,6 +145,29 @@ TEST_F(PersonalData, P7_IsErasedFromEveryFileAndTheTrailStillVerifies) {
   }
 }
 
+// Null is the installation's own key: what this person has approved does not become its.
+TEST_F(PersonalData, P7_WhatThePersonHasDecidedWasDecidedByNobodyAnyMore) {
+  for (std::uint8_t by = 1; by <= 3; ++by) {
+    execute(
+        "insert into approvals (id, organization_id, run_id, number, workflow_id, workflow_name, version, task, title, asked, digest, "
+        "status, least_role, exclude_starter, starter_key, created_at, decided_at, decided_by, comment, answer) values ($1, $2, $1, 1, $1, "
+        "'w', 1, '/do/0/ask', 't', '{}', 'd', 'approved', 1, 0, 0, 1, 2, $3, 'said', 'filled in')",
+        {user(by), organization(2), by == 3 ? storage::Parameter(nullptr) : storage::Parameter(user(by))});
+  }
+  ASSERT_FALSE(erase(1).has_error());
+  std::vector<std::string> decided;
+  ASSERT_FALSE(database
+                   ->read([&](storage::Session& session) {
+                     return session.query("select decided_by, comment, answer from approvals order by id", {},
+                                          [&](const storage::Row& row) {
+                                            decided.push_back(row.is_null(0) ? "key" : row.id<UserId>(0).to_string());
+                                            EXPECT_EQ(row.text(1).empty() && row.text(2).empty(), decided.size() == 1);
+                                          });
+                   })
+                   .has_error());
+  EXPECT_THAT(decided, ::testing::ElementsAre(UserId{}.to_string(), user(2).to_string(), "key"));
+}
+
 TEST_F(PersonalData, IsNotErasedWhereAnOrganizationWouldBeLeftWithoutAnOwner) {
   const auto refused = erase(2);
   ASSERT_TRUE(refused.has_error());

@@ -160,6 +160,8 @@ class TestBench final : public PlanSource {
     functions_.add(
         std::make_unique<InlineFunction>("approval", false, [](const Invocation& call) { return Outcome::success(call.arguments); }));
     functions_.add(std::make_unique<InlineFunction>("destroy", true, [](const Invocation&) { return Outcome::success("destroyed"); }));
+    functions_.add(
+        std::make_unique<InlineFunction>("may", false, [](const Invocation& call) { return Outcome::success(call.may_destroy); }));
   }
   ~TestBench() override {
     kill();
@@ -269,6 +271,12 @@ class TestBench final : public PlanSource {
     return get(started->get_future());
   }
 
+  /// Who saved it may not let runs destroy (any more).
+  void distrust(const WorkflowId& workflow, bool distrusted) {
+    const std::lock_guard lock(plans_mutex_);
+    distrusted ? static_cast<void>(distrusted_.insert(workflow)) : static_cast<void>(distrusted_.erase(workflow));
+  }
+
   [[nodiscard]] Result<RunView> view(const RunId& run, bool with_tasks) { return view_as(organization_, run, with_tasks); }
   [[nodiscard]] Result<RunView> view_as(const OrganizationId& organization, const RunId& run, bool with_tasks = false) {
     const auto seen = std::make_shared<std::promise<Result<RunView>>>();
@@ -366,6 +374,12 @@ class TestBench final : public PlanSource {
     }
     return Error{ErrorClass::not_found, "workflow.not_found", "the workflow is not there"};
   }
+  [[nodiscard]] bool author_may_destroy(const OrganizationId& organization, const WorkflowId& workflow, std::uint32_t version) override {
+    EXPECT_EQ(organization, organization_);
+    EXPECT_EQ(version, 1U);
+    const std::lock_guard lock(plans_mutex_);
+    return !distrusted_.contains(workflow);
+  }
 
  private:
   template <class T>
@@ -390,6 +404,7 @@ class TestBench final : public PlanSource {
   std::atomic<std::size_t> noops_{0};
   std::mutex plans_mutex_;
   std::map<WorkflowId, dsl::PlanPtr> plans_;
+  std::set<WorkflowId> distrusted_;
   std::atomic<bool> hidden_{false};
   std::uint32_t max_pages_ = 0;
   EngineOptions options_;
