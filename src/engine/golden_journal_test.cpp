@@ -152,6 +152,15 @@ do:
   - last: {call: fetch}
 )";
 
+constexpr const char* kRetried = R"(document: {dsl: '1.0.3', namespace: golden, name: retried, version: '1.0.0'}
+do:
+  - tried:
+      try: [{d: {call: fetch, metadata: {compensate: {call: charge}}}}, {inner: {call: fetch}}]
+      metadata: {compensate: true}
+      catch: {retry: {delay: {seconds: 1}, limit: {attempt: {count: 2}}}}
+  - last: {call: fetch}
+)";
+
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all{
       {.name = "plain", .document = kPlain},
@@ -161,6 +170,7 @@ const std::vector<Kind>& kinds() {
       {.name = "compensation", .document = kCompensation},
       {.name = "compensation-cancelled", .document = kCompensation, .cancel_at = 9},
       {.name = "compensation-adrift", .document = kAdrift, .hurries = true},
+      {.name = "compensation-retried", .document = kRetried},
   };
   return all;
 }

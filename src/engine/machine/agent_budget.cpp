@@ -6,7 +6,9 @@
 // - The longest answer is cut to what the limits leave, the same however many are under way. Where not even the prompt with a very short
 //   answer fits, there is no request.
 // - What a model costs is known from its replies, which tell it where the cost is limited. Before the first one of a model all the money
-//   that is left is set aside: whoever asks the model knows the price, and keeps to it (models/ledger.hpp).
+//   that is left is set aside: whoever asks the model knows the price, and keeps to it (models/ledger.hpp). Where an agent has money of its
+//   own (a limit, or its part of a turn's), that is all which is set aside above it, so others go beside it; where nobody's is limited,
+//   prices do not matter. To set aside a part for each of those that share one limit would cut their answers by how many they are.
 // - Afterwards what was charged takes its place. What nobody told counts as all that was set aside.
 // - Steps (turns, summaries, calls) count when they begin.
 #include <fmt/format.h>

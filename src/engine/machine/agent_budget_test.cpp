@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/machine/detail/test_run.hpp"
@@ -28,8 +29,9 @@ class Provider {
   /// Takes all that the request allows, or a part of it.
   Value answer(const StartEffect& effect, double part = 1, std::string_view calls = "[]") {
     const auto& budget = effect.arguments.get("budget");
-    const auto prompt = budget.get("prompt").as_integer();
-    const auto most = effect.arguments.get("max_tokens").as_integer();
+    const auto& told = effect.arguments.get("max_tokens");
+    const auto prompt = budget.is_object() ? budget.get("prompt").as_integer() : 100;  // else nothing is limited
+    const auto most = told.is_integer() ? told.as_integer() : 50;
     auto answer = most;
     if (const auto& given = budget.get("cost"); !given.is_null()) {
       const auto left = given.as_double() * 1e6 - static_cast<double>(prompt) * kInput;
@@ -52,13 +54,13 @@ class Provider {
   std::int64_t money = 0;
 };
 
-/// An agent with a tool of which `number` agents run side by side; each has turns until it says something.
-std::string crowd(int number, std::string_view budget) {
+/// An agent with a tool of which `number` agents run side by side; each has turns until it says something. `own`: of each of them.
+std::string crowd(int number, std::string_view budget, std::string_view own = "") {
   std::string branches;
   for (int i = 0; i < number; ++i) {
     const auto name = "b" + std::to_string(i);
-    branches +=
-        (i == 0 ? "" : ", ") + std::string("{") + name + ": {call: agent, with: {model: m, prompt: work, tools: [{function: add}]}}}";
+    branches += (i == 0 ? "" : ", ") + std::string("{") + name + ": {call: agent, with: {model: m, prompt: work, tools: [{function: add}]" +
+                std::string(own) + "}}}";
   }
   return "use: {functions: {many: {fork: {branches: [" + branches + "]}}}}\n" +
          "do: [{ask: {call: agent, with: {model: m, prompt: q, on_budget: finish, tools: [{function: many}], budget: {" +
@@ -68,13 +70,14 @@ std::string crowd(int number, std::string_view budget) {
 constexpr const char* kMany = R"([{"id": "c", "name": "many", "arguments": {}}])";
 
 /// Answers requests in some order until the run ends. Says how many were under way at once, at most.
-std::size_t work(TestRun& run, Provider& provider, std::uint32_t seed) {
+std::size_t work(TestRun& run, Provider& provider, std::uint32_t seed, bool tells_price = true) {
   std::size_t most = 0;
   std::size_t asked = 0;
   for (int i = 0; i < 2'000 && !is_final(run.phase()); ++i) {
     const auto pending = run.machine().pending_effects();
     if (pending.empty()) return 0;
-    most = std::max(most, pending.size());
+    const auto requests = std::count_if(pending.begin(), pending.end(), [](const StartEffect& effect) { return effect.function == "llm"; });
+    most = std::max(most, static_cast<std::size_t>(requests));
     seed = seed * 1'103'515'245U + 12'345U;
     const auto& chosen = pending[(seed >> 16U) % pending.size()];
     if (chosen.function != "llm") {
@@ -85,7 +88,9 @@ std::size_t work(TestRun& run, Provider& provider, std::uint32_t seed) {
     const auto calls = is_first                 ? std::string(kMany)
                        : (seed >> 20U) % 3 == 0 ? R"([{"id": "c", "name": "add", "arguments": {"a": )" + std::to_string(i) + "}}]"
                                                 : std::string("[]");
-    run.succeed(chosen.effect, provider.answer(chosen, is_first ? 0.01 : 1, calls));
+    auto reply = provider.answer(chosen, is_first ? 0.01 : 1, calls);
+    if (!tells_price) reply.erase("price");
+    run.succeed(chosen.effect, std::move(reply));
   }
   return most;
 }
@@ -115,6 +120,26 @@ TEST(AgentBudget, A2_AHundredAgentsSideBySideKeepToTheMicroDollarAndToTheToken) 
                 provider.tokens);
     }
   }
+}
+
+/// Where no money is limited, prices do not matter; where each has money of its own, that is all which is set aside for it.
+TEST(AgentBudget, A2_AgentsOfUnknownPriceGoSideBySideWhereTheLimitHoldsAllTheSame) {
+  for (const auto& [budget, own, dollars] : {std::tuple("tokens: 10000000", "", 0.0), std::tuple("steps: 900", "", 0.0),
+                                             std::tuple("cost: 1000", ", on_budget: finish, budget: {cost: 5}", 1000.0)}) {
+    SCOPED_TRACE(budget);
+    TestRun run(crowd(100, budget, own));
+    run.checks = testing::Checks::keys;
+    Provider provider;
+    EXPECT_EQ(work(run, provider, 7, false), 100U);
+    EXPECT_TRUE(is_final(run.phase()));
+    if (dollars > 0) {
+      EXPECT_LE(provider.money, nano(dollars));
+    }
+  }
+  TestRun shared(crowd(100, "cost: 100"));
+  shared.checks = testing::Checks::keys;
+  Provider provider;
+  EXPECT_EQ(work(shared, provider, 7, false), 1U) << "one limit for all of them";
 }
 
 std::string agent(std::string_view more) {
@@ -206,6 +231,8 @@ TEST(AgentBudget, A2_WhoWaitsForRoomStillEndsInItsTimeAndLetsOthersGoOn) {
   first.erase("price");  // so that each of them sets everything aside
   run.succeed(run.effect_of("turn"), first);
   ASSERT_EQ(run.machine().pending_effects().size(), 1U) << "the others wait";
+  EXPECT_THAT(run.machine().waiting_reason(), HasSubstr("answer of llm"));
+  EXPECT_THAT(run.machine().waiting_reason(), HasSubstr("/b and 1 more wait for what model \"m\" costs, which its first answer tells"));
   EXPECT_EQ(run.fire(), Millis(10'000));
   EXPECT_EQ(run.machine().pending_effects().size(), 1U);
   auto second = provider.answer(run.pending_effect("turn"), 0.01);
@@ -217,6 +244,18 @@ TEST(AgentBudget, A2_WhoWaitsForRoomStillEndsInItsTimeAndLetsOthersGoOn) {
   run.succeed(run.effect_of("turn"), provider.answer(run.pending_effect("turn"), 0.01));
   EXPECT_THAT(run.output(), HasSubstr(R"("stop_reason":"stop")"));
   run.verify();
+}
+
+TEST(AgentBudget, A2_AnAgentThatWaitsForRoomSaysSo) {
+  TestRun run(crowd(2, "tokens: 6000"));
+  Provider provider;
+  run.succeed(run.effect_of("turn"), provider.answer(run.pending_effect("turn"), 0.01, kMany));
+  ASSERT_EQ(run.machine().pending_effects().size(), 1U);
+  EXPECT_THAT(run.machine().waiting_reason(), HasSubstr("/b1 waits for room in the budget, which requests of other agents have set aside"));
+  run.reload();
+  EXPECT_THAT(run.machine().waiting_reason(), HasSubstr("/b1 waits for room in the budget, which"));
+  run.succeed(run.effect_of("turn"), provider.answer(run.pending_effect("turn"), 0.01));
+  EXPECT_THAT(run.machine().waiting_reason(), ::testing::Not(HasSubstr("room in the budget")));
 }
 
 TEST(AgentBudget, A2_StepsAreThoseOfAllAgentsBelow) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/machine/detail/agent_memory.hpp"
+#include "engine/machine/detail/agent_rules.hpp"
 #include "engine/machine/detail/core.hpp"
 
 namespace pawl::engine {
@@ -137,6 +138,17 @@ std::string describe(const ApprovalRequest& request) {
   return text;
 }
 
+/// For what an agent waits that may ask nothing before others are through (agent_budget.cpp).
+std::string missing_room(const Activation& agent, const Activation& outermost, bool on_money) {
+  const auto settings = model_settings(agent.agent[0]);
+  const auto& prices = outermost.agent[0].prices;
+  if (!on_money || (prices.is_object() && !prices.get(model_named(settings)).is_null())) {
+    return "room in the budget, which requests of other agents have set aside";
+  }
+  return fmt::format("what model \"{}\" costs, which its first answer tells: until then one agent at a time has the money of the budget",
+                     text_of(settings.get("model")));
+}
+
 }  // namespace
 
 std::vector<StartEffect> Core::pending_effects() const {
@@ -180,6 +192,20 @@ std::string Core::waiting_reason() const {
     const auto* call = std::get_if<dsl::CallTask>(&task_of(act).body);
     add(fmt::format("answer of {} {}", call != nullptr ? call->function : "emit", reference_of(act)));
     if (effects.size() > 1) reason += fmt::format(" and {} more", effects.size() - 1);
+    std::size_t count = 0;
+    std::string why;
+    for (const auto& agent : activations) {
+      if (agent->id == kNone || agent->agent.empty() || !agent->agent[0].waits || count++ > 0) continue;
+      const auto* outermost = agent.get();
+      bool on_money = false;
+      for (const auto* place = outermost; place != nullptr; place = agent_above(*place)) {
+        outermost = place;
+        on_money = on_money || place->agent[0].cost_limit > 0;
+      }
+      reason += "; " + reference_of(*agent);
+      why = missing_room(*agent, *outermost, on_money);
+    }
+    if (count > 0) reason += count > 1 ? fmt::format(" and {} more wait for {}", count - 1, why) : " waits for " + why;
     return reason;
   }
   for (const auto& type : listens()) add(type.empty() ? std::string("any event") : fmt::format("event of type {}", type));

@@ -10,7 +10,9 @@ namespace pawl::engine {
 // 2  a run that would complete faults where something was not undone of which no error told the workflow; errors of runs with nothing left
 //    to undo name what was not undone, too; of more than 128 calls in a turn of an agent only so many have records; calls of one id get
 //    ids of their own; an answer that has come before the end of an agent's time was looked at counts as what it took
-const std::uint32_t kRules = 2;
+// 3  what was not undone of an attempt of a `try` is told once the error is caught for good: where a further attempt succeeds, by the run's
+//    end; an error that a `try` had told of what it could not undo names it no more once a retry of the run has undone it
+const std::uint32_t kRules = 3;
 
 namespace detail {
 

@@ -74,7 +74,7 @@ void Core::undo_attempt(Activation& act, const dsl::TryTask& body) {
   auto problem = std::exchange(act.extra, {});
   if (auto failures = undo_failures(&act); !failures.empty()) problem.set("compensation_failures", std::move(failures));
   for (auto& entry : wind_up.finished) {
-    if (lies_in(entry, act)) entry.is_untold = false;
+    if (rules < 3 && lies_in(entry, act)) entry.is_untold = false;
   }
   deal_with(act, body, std::move(problem));
 }
@@ -104,6 +104,10 @@ void Core::deal_with(Activation& act, const dsl::TryTask& body, json::Value prob
 }
 
 void Core::catch_error(Activation& act, const dsl::TryTask& body, json::Value problem) {
+  // Here the workflow is told what was not undone. A further attempt alone tells nobody.
+  for (auto& entry : wind_up.finished) {
+    if (rules >= 3 && body.undoes && lies_in(entry, act)) entry.is_untold = false;
+  }
   if (body.handler.tasks) {
     open_list(act, ListRole::handler, 0, act.input, std::move(problem));
     return;
