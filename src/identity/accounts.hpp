@@ -19,7 +19,7 @@
 /// | `auth.token_reused`         | unauthenticated | a refresh token was used twice: its session is revoked         |
 /// | `auth.link_invalid`         | invalid         | a one-time link that is unknown, used or expired               |
 /// | `auth.too_many_attempts`    | limited         | see login_throttle.hpp                                         |
-/// | `auth.weak_password`, `auth.invalid_email`, `auth.invalid_name` | unprocessable | with findings                |
+/// | `auth.weak_password`, `auth.invalid_email`, `auth.invalid_name`, `auth.invalid_time_zone` | unprocessable | with findings |
 /// | `auth.email_taken`          | conflict        |                                                                |
 /// | `auth.registration_closed`  | denied          | PAWL_REGISTRATION does not let this one in                     |
 /// | `auth.totp_enabled`, `auth.totp_not_set_up`, `auth.already_verified` | conflict | out of order                |
@@ -41,6 +41,7 @@
 #include "crypto/key_ring.hpp"
 #include "identity/mailer.hpp"
 #include "identity/passwords.hpp"
+#include "identity/preferences.hpp"
 #include "identity/session_authenticator.hpp"
 #include "identity/token_keys.hpp"
 #include "identity/user.hpp"
@@ -152,6 +153,10 @@ class Accounts {
   // ---- the account itself -------------------------------------------------------------------------------------------------------
   [[nodiscard]] Result<User> user(const UserId& user);
   [[nodiscard]] Result<User> rename(const UserId& user, const std::string& name);
+  /// Nothing where the user has never chosen any.
+  [[nodiscard]] Result<std::optional<Preferences>> preferences(const UserId& user);
+  /// Answers all of them. What else changes at the same time stays.
+  [[nodiscard]] Result<Preferences> change_preferences(const UserId& user, const PreferencesChange& change);
   /// Before what a stolen session must not do. Failures count as those of a login; `action` names what was tried, and outlives the call.
   [[nodiscard]] Result<void> prove_password(std::string_view action, const UserId& user, std::string_view password, const Client& client);
   /// Ends all sessions but `keep`.

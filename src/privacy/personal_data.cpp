@@ -31,9 +31,8 @@ struct Section {
 const std::vector<Section>& sections() {
   static const std::vector<Section> all = {
       {"account",
-       "select id, email, name, is_active, is_superuser, email_verified_at, totp_enabled_at, last_login_at, created_at, updated_at from "
-       "users "
-       "where id = $1",
+       "select id, email, name, is_active, is_superuser, email_verified_at, totp_enabled_at, preferences, last_login_at, created_at, "
+       "updated_at from users where id = $1",
        {{"id", Kind::id},
         {"email"},
         {"name"},
@@ -41,6 +40,7 @@ const std::vector<Section>& sections() {
         {"is_superuser", Kind::boolean},
         {"email_verified_at", Kind::time},
         {"totp_enabled_at", Kind::time},
+        {"preferences", Kind::json},
         {"last_login_at", Kind::time},
         {"created_at", Kind::time},
         {"updated_at", Kind::time}}},

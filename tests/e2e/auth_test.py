@@ -111,6 +111,26 @@ class AuthTest(unittest.TestCase):
         self.refused("POST", "/api/auth/register", {"email": address, "password": PASSWORD, "name": "Eve"}, 409, "auth.email_taken")
         self.call("POST", "/api/auth/register", {"email": address, "password": "short", "name": "Eve"}, 422)
 
+    def test_preferences_follow_the_person_and_are_closed_and_small(self):
+        address, session = self.register()
+        token = session["access_token"]
+        self.assertIsNone(self.call("GET", "/api/auth/me", expect=200, token=token)["preferences"])
+        chosen = {"theme": "dark", "time_zone": "Asia/Tokyo", "letter_shortcuts": False}
+        self.assertEqual(self.call("PUT", "/api/auth/preferences", chosen, 200, token=token), chosen)
+        self.assertEqual(self.call("PUT", "/api/auth/preferences", {"theme": "light"}, 200, token=token), {**chosen, "theme": "light"})
+        other = self.login(address)["access_token"]
+        self.assertEqual(self.call("GET", "/api/auth/me", expect=200, token=other)["preferences"], {**chosen, "theme": "light"})
+        for wrong in ({"theme": "pink"}, {"theme": 1}, {"time_zone": "x" * 65}, {"time_zone": "a b"}, {"letter_shortcuts": "no"}, {"font": "large"}, [],
+                      {"theme": "dark", "user_id": "01900000-0000-7000-8000-000000000000"}):
+            self.call("PUT", "/api/auth/preferences", wrong, 422, token=token)
+        self.refused("PUT", "/api/auth/preferences", {"time_zone": "../etc"}, 422, "auth.invalid_time_zone", token=token)
+        self.call("PUT", "/api/auth/preferences", {"theme": "dark"}, 401)
+        self.assertEqual(self.call("GET", "/api/auth/me", expect=200, token=token)["preferences"], {**chosen, "theme": "light"})
+        _, stranger = self.register()
+        self.assertIsNone(self.call("GET", "/api/auth/me", expect=200, token=stranger["access_token"])["preferences"])
+        taken = self.call("GET", "/api/data/export", expect=200, token=token)
+        self.assertEqual(taken["account"][0]["preferences"], {**chosen, "theme": "light"})
+
     def test_a_wrong_password_and_an_unknown_address_look_the_same(self):
         address, _ = self.register()
         answers = []

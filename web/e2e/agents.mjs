@@ -37,6 +37,34 @@ do:
     },
   ],
   [
+    'what an agent did is read as messages, by turns, or value by value, by keys too',
+    async (world) => {
+      const { page, axe } = world;
+      await page.goto(`/runs/${world.agentRun}?view=agent`);
+      const agent = page.getByRole('region', { name: 'Agent ask' });
+      await agent.getByText('Turn 1').waitFor();
+      await agent.getByText(/tokens in, /).first().waitFor();
+      await page.keyboard.press('d');
+      const records = agent.getByRole('list', { name: 'Records of ask' });
+      await records.getByRole('button', { name: /^look/ }).click();
+      const record = agent.getByRole('region', { name: 'Record of look' });
+      await record.getByText('"healthy"').first().waitFor();
+      assert.deepEqual(await axe(page), []);
+      // The address keeps it.
+      await page.reload();
+      await records.waitFor();
+      await page.keyboard.press('m');
+      await agent.getByText('The service is healthy.').waitFor();
+      assert.equal(await records.count(), 0);
+      assert.equal(await page.getByRole('button', { name: 'Messages', pressed: true }).count(), 1);
+      assert.deepEqual(await axe(page), []);
+      await page.keyboard.press('t');
+      await page.getByRole('button', { name: 'Turns', pressed: true }).waitFor();
+      assert.equal(new URL(page.url()).searchParams.get('read'), null);
+      assert.equal(new URL(page.url()).searchParams.get('view'), 'agent');
+    },
+  ],
+  [
     'what an agent may not do alone is decided where it asks',
     async ({ page, server, axe }) => {
       const definition = `document: {dsl: '1.0.3', namespace: test, name: asks-first, version: '1.0.0'}

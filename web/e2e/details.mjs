@@ -1,5 +1,6 @@
 // What one looks for when something is odd: attempts of a task, a value of some megabytes, keys, one's own time zone, an address that is none.
 import assert from 'node:assert/strict';
+import { ADMIN, signIn } from './access.mjs';
 import { call } from './work.mjs';
 
 const head = (name) => `document: {dsl: '1.0.3', namespace: test, name: ${name}, version: '1.0.0'}\n`;
@@ -76,6 +77,28 @@ export const detailTests = [
     },
   ],
   [
+    'the log of a run has what all of its tasks wrote, is searched, and leads to the task',
+    async ({ page, axe }) => {
+      const workflow = await make(page, `${head('logging')}do:\n  - pause: {wait: {hours: 1}}\n  - hear: {listen: {to: {one: {with: {type: org.example.go}}}}}\n`);
+      const run = (await call(page, 'POST', `/api/workflows/${workflow}/execute`, { dry_run: true, wait: true })).body.id;
+      await page.goto(`/runs/${run}?view=logs`);
+      const lines = page.getByRole('list', { name: 'Log' }).getByRole('listitem');
+      await lines.filter({ hasText: 'it would wait until' }).waitFor();
+      await lines.filter({ hasText: 'it would wait for events' }).waitFor();
+      await page.getByText('2 lines', { exact: true }).waitFor();
+      assert.deepEqual(await axe(page), []);
+      await page.keyboard.press('/');
+      await page.keyboard.type('EVENTS');
+      await page.getByText('1 of 2 lines').waitFor();
+      assert.equal(await lines.count(), 1);
+      await page.getByLabel('Level').selectOption('error');
+      await page.getByText('0 of 2 lines').waitFor();
+      await page.getByLabel('Level').selectOption('');
+      await lines.getByRole('button', { name: 'hear' }).click();
+      await page.getByRole('complementary', { name: 'Task hear' }).getByText('it would wait for events').waitFor();
+    },
+  ],
+  [
     'keys go to pages and tell themselves; in fields they are letters, and they can be switched off',
     async ({ page, axe }) => {
       await page.goto('/');
@@ -119,6 +142,60 @@ export const detailTests = [
       await page.goto('/profile');
       assert.equal(await page.getByLabel('Time zone').inputValue(), 'Asia/Tokyo');
       await page.getByLabel('Time zone').selectOption('');
+    },
+  ],
+  [
+    'what a person prefers is there in another browser, acts at once, survives a lost connection, and stays with that person',
+    async ({ page, browser }) => {
+      const themeOf = (one) => one.evaluate(() => document.documentElement.dataset.theme);
+      const kept = async () => (await call(page, 'GET', '/api/auth/me')).body.preferences;
+      await page.goto('/profile');
+      await page.getByLabel('Theme').selectOption('dark');
+      assert.equal(await themeOf(page), 'dark');
+      // The page is left while the choice is on its way.
+      await page.getByLabel('Time zone').selectOption('Asia/Tokyo');
+      await page.goto('/profile');
+      assert.equal(await page.getByLabel('Time zone').inputValue(), 'Asia/Tokyo');
+      const saved = page.waitForResponse((reply) => reply.url().endsWith('/api/auth/preferences') && reply.request().method() === 'PUT');
+      await page.getByLabel('Single letters are shortcuts').uncheck();
+      assert.equal((await saved).status(), 200);
+      await page.waitForFunction(() => localStorage.getItem('pawl.preferences') === null);
+      assert.deepEqual(await kept(), { theme: 'dark', time_zone: 'Asia/Tokyo', letter_shortcuts: false });
+
+      const elsewhere = await browser.person({ colorScheme: 'light' });
+      await elsewhere.goto('/profile');
+      await signIn(elsewhere, ADMIN);
+      await elsewhere.getByRole('heading', { name: 'Profile', level: 1 }).waitFor();
+      assert.equal(await themeOf(elsewhere), 'dark');
+      assert.equal(await elsewhere.getByLabel('Time zone').inputValue(), 'Asia/Tokyo');
+      assert.equal(await elsewhere.getByLabel('Single letters are shortcuts').isChecked(), false);
+
+      // Without a connection it is said, acts all the same, and is kept once there is one.
+      await elsewhere.route('**/api/auth/preferences', (route) => route.abort());
+      await elsewhere.getByLabel('Theme').selectOption('light');
+      await elsewhere.getByText('The server cannot be reached').first().waitFor();
+      assert.equal(await themeOf(elsewhere), 'light');
+      assert.equal((await kept()).theme, 'dark');
+      await elsewhere.unroute('**/api/auth/preferences');
+      const late = elsewhere.waitForResponse((reply) => reply.url().endsWith('/api/auth/preferences'));
+      await elsewhere.reload();
+      assert.equal((await late).status(), 200);
+      assert.deepEqual(await kept(), { theme: 'light', time_zone: 'Asia/Tokyo', letter_shortcuts: false });
+      await page.reload();
+      await page.getByRole('heading', { name: 'Profile', level: 1 }).waitFor();
+      assert.equal(await themeOf(page), 'light');
+
+      // Who comes next at that browser finds nothing of it.
+      await elsewhere.getByRole('button', { name: /Your account/ }).click();
+      await elsewhere.getByRole('menuitem', { name: 'Sign out' }).click();
+      await elsewhere.getByRole('heading', { name: 'Sign in to Pawl' }).waitFor();
+      assert.deepEqual(await elsewhere.evaluate(() => Object.keys(localStorage).filter((key) => /theme|zone|letters|preferences/.test(key))), []);
+      await elsewhere.context().close();
+      browser.problems.splice(0);
+
+      await call(page, 'PUT', '/api/auth/preferences', { theme: 'system', time_zone: '', letter_shortcuts: true });
+      await page.reload();
+      await page.getByRole('heading', { name: 'Profile', level: 1 }).waitFor();
     },
   ],
   [

@@ -96,6 +96,8 @@ export const homeTests = [
       const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export CSV' }).click()]);
       const lines = readFileSync(await download.path(), 'utf8').trim().split('\n');
       assert.ok(lines.length > 1 && lines.slice(1).every((line) => line.includes('createWorkflow')), lines[1]);
+      await page.getByRole('button', { name: 'Verify the chain' }).click();
+      await page.getByText(/unbroken/i).waitFor();
     },
   ],
   [
@@ -113,6 +115,7 @@ export const homeTests = [
       await row.getByText('switched off').waitFor({ state: 'detached' });
       await page.getByRole('button', { name: 'Health' }).click();
       await page.getByText('Ready for work').waitFor();
+      await page.getByText('Schema of the database').waitFor();
       await page.getByText('up to date').waitFor();
       await page.getByRole('button', { name: 'Data' }).click();
       await page.getByRole('button', { name: 'What would go now?' }).click();

@@ -58,6 +58,10 @@ export const keyboardTests = [
       await page.getByRole('heading', { name: 'Trigger' }).waitFor();
       await page.keyboard.press('t');
       await page.getByRole('table', { name: 'Timeline' }).waitFor();
+      await page.keyboard.press('l');
+      await page.getByText('Nothing was logged').waitFor();
+      await page.keyboard.press('t');
+      await page.getByRole('table', { name: 'Timeline' }).waitFor();
       await page.keyboard.press(']');
       await page.waitForURL(new RegExp(runs[1]));
       await page.getByText('Faulted').first().waitFor();
@@ -68,6 +72,52 @@ export const keyboardTests = [
       await page.keyboard.press('Shift+R');
       assert.equal((await retried).status(), 202);
       assert.deepEqual(await axe(page), []);
+    },
+  ],
+  [
+    'x and Space choose runs, which are then retried or cancelled together',
+    async ({ page, axe }) => {
+      const failing = await make(page, `${head('chosen-failing')}do:\n  - a: {raise: {error: {type: 'urn:x', status: 418, title: Teapot}}}\n`);
+      const open = await make(page, `${head('chosen-open')}do:\n  - hold: {wait: {hours: 1}}\n`);
+      const faulted = [await run(page, failing), await run(page, failing)];
+      const waiting = (await call(page, 'POST', `/api/workflows/${open}/execute`, {})).body.id;
+      await page.goto('/runs?q=chosen-');
+      const list = page.getByRole('list', { name: 'Runs' });
+      await list.getByRole('listitem').nth(2).waitFor();
+      const bar = page.getByRole('region', { name: 'Chosen runs' });
+      // The newest stands first: the open one, then the two that failed.
+      await page.keyboard.press('j');
+      await page.keyboard.press('x');
+      await bar.getByText('1 run chosen').waitFor();
+      await bar.getByRole('button', { name: 'Cancel 1 that is open' }).waitFor();
+      await page.keyboard.press('j');
+      await page.keyboard.press('Space');
+      await page.keyboard.press('j');
+      await page.keyboard.press('x');
+      await bar.getByText('3 runs chosen').waitFor();
+      assert.equal(new URL(page.url()).pathname, '/runs');
+      assert.deepEqual(await axe(page), []);
+      const retried = [];
+      page.on('response', (reply) => {
+        if (reply.url().endsWith('/retry')) retried.push(`${reply.status()} ${reply.url().split('/').at(-2)}`);
+      });
+      await bar.getByRole('button', { name: 'Retry 2 that failed' }).click();
+      await page.getByText('2 runs go on from what failed.').waitFor();
+      assert.deepEqual(retried.toSorted(), faulted.map((id) => `202 ${id}`).toSorted());
+      await bar.waitFor({ state: 'detached' });
+      // With the pointer, and let go again; then for good, after one was asked.
+      await list.getByRole('checkbox', { name: /of chosen-open/ }).check();
+      await page.keyboard.press('Space');
+      await bar.waitFor({ state: 'detached' });
+      await page.keyboard.press('x');
+      await page.keyboard.press('Escape');
+      await bar.waitFor({ state: 'detached' });
+      await page.keyboard.press('x');
+      await bar.getByRole('button', { name: 'Cancel 1 that is open' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Cancel 1 that is open' }).click();
+      await page.getByText('1 run is told to stop.').waitFor();
+      await list.getByRole('listitem').filter({ hasText: 'chosen-open' }).getByText('Cancelled').waitFor();
+      assert.equal((await call(page, 'GET', `/api/runs/${waiting}`)).body.status, 'cancelled');
     },
   ],
   [

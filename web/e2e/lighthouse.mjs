@@ -16,7 +16,7 @@ const { default: lighthouse, desktopConfig } = await import(pathToFileURL(tools.
 
 const CATEGORIES = ['performance', 'accessibility', 'best-practices'];
 /** Pages that draw a graph or hold the editor may be slower on a phone. */
-const HEAVY = new Set(['editor', 'older version', 'tasks of versions', 'new from a sample', 'run', 'timeline', 'values', 'agent']);
+const HEAVY = new Set(['editor', 'older version', 'tasks of versions', 'new from a sample', 'run', 'timeline', 'values', 'log', 'agent', 'agent in detail']);
 const least = (form, name, category) => (form === 'desktop' ? 95 : category !== 'performance' ? 90 : HEAVY.has(name) ? 80 : 90);
 const TRIES = Number(process.env.LIGHTHOUSE_TRIES ?? 3);
 

@@ -19,7 +19,9 @@ const INSIDE = [
   ({ run }) => `/runs/${run}`,
   ({ run, task }) => `/runs/${run}?task=${task}&view=timeline`,
   ({ run }) => `/runs/${run}?view=data`,
+  ({ run }) => `/runs/${run}?view=logs`,
   ({ agentRun }) => `/runs/${agentRun}?view=agent`,
+  ({ agentRun }) => `/runs/${agentRun}?view=agent&read=details`,
   ({ mended }) => `/runs/${mended}?view=remedies`,
   () => '/assistant',
   () => '/assistant/memory',
@@ -27,7 +29,7 @@ const INSIDE = [
   ({ approval }) => `/approvals/${approval}?status=all`,
   ...['/notifications', '/notifications?tab=preferences', '/notifications?tab=channels', '/schedules', '/dead-letters', '/functions', '/functions/http', '/integrations', '/audit', '/organization', '/admin', '/admin?tab=health', '/admin?tab=limits', '/admin?tab=settings', '/admin?tab=data', '/profile', '/nonsense'].map((path) => () => path),
 ];
-const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'access', 'versions', 'tasks of versions', 'older version', 'runs', 'run', 'timeline', 'values', 'agent', 'remedies', 'assistant', 'memory', 'approvals', 'approval', 'notifications', 'what one is told', 'channels', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'limits', 'settings', 'data', 'profile', 'nowhere'];
+const NAMES = ['home', 'workflows', 'new workflow', 'new from a sample', 'editor', 'runs of a workflow', 'triggers', 'access', 'versions', 'tasks of versions', 'older version', 'runs', 'run', 'timeline', 'values', 'log', 'agent', 'agent in detail', 'remedies', 'assistant', 'memory', 'approvals', 'approval', 'notifications', 'what one is told', 'channels', 'schedules', 'dead letters', 'functions', 'function', 'integrations', 'audit', 'organization', 'users', 'health', 'limits', 'settings', 'data', 'profile', 'nowhere'];
 const WIDE = { width: 1366, height: 850 };
 const NARROW = { width: 390, height: 844 };
 /** In an order that changes one thing at a time. */

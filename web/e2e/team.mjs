@@ -108,4 +108,53 @@ export const teamTests = [
       }
     },
   ],
+  [
+    'a step that may not destroy says that it only planned, why, and what to do',
+    async ({ page, browser, axe }) => {
+      const definition = (name, more) => `document: {dsl: '1.0.3', namespace: test, name: ${name}, version: '1.0.0'}\ndo:\n  - before: {set: {x: 1}}\n  - overwrite: {call: file-write, with: {path: ${name}.txt, content: x, mode: overwrite${more}}}\n`;
+      const make = async (name, more) => (await call(page, 'POST', '/api/workflows', { definition: definition(name, more) })).body.id;
+      // Not allowed by the definition.
+      await page.goto('/');
+      const unasked = await make('unasked', '');
+      const plain = (await call(page, 'POST', `/api/workflows/${unasked}/execute`, { wait: true })).body.id;
+      await page.goto(`/runs/${plain}?view=timeline`);
+      await page.getByText('overwrite was planned only: nothing was done.').waitFor();
+      await page.getByRole('row', { name: /overwrite/ }).getByText('planned only').waitFor();
+      await page.getByRole('button', { name: 'Why, and what to do' }).click();
+      const refusal = page.getByRole('region', { name: 'Planned only, nothing was done' });
+      await refusal.getByText(/Write allow_destructive: true/).waitFor();
+      assert.deepEqual(await axe(page), []);
+      await refusal.getByRole('link', { name: 'Open the task in the editor' }).click();
+      await page.waitForURL(/\/workflows\/.*at=/);
+      // Not permitted to the role of who starts it; to the owner it is.
+      const allowed = await make('allowed', ', allow_destructive: true');
+      const { body: me } = await call(page, 'GET', '/api/auth/me');
+      const bob = await browser.person();
+      await bob.goto('/register');
+      await bob.getByLabel('Your name').fill('Bob');
+      await bob.getByLabel('E-mail address').fill('bob@example.org');
+      await bob.getByLabel('Password').fill(ADMIN.password);
+      await bob.getByRole('button', { name: 'Create an account' }).click();
+      await bob.getByRole('heading', { name: 'Home', level: 1 }).waitFor();
+      const his = (await call(bob, 'GET', '/api/auth/me')).body.id;
+      assert.equal((await call(page, 'POST', `/api/organizations/${me.organization_id}/members`, { user_id: his, role: 'member' })).status, 201);
+      assert.equal((await call(page, 'PUT', `/api/organizations/${me.organization_id}`, { destroy_role: 'admin' })).status, 200);
+      await bob.evaluate((id) => localStorage.setItem('pawl.organization', id), me.organization_id);
+      const refused = (await call(bob, 'POST', `/api/workflows/${allowed}/execute?organization_id=${me.organization_id}`, { wait: true })).body.id;
+      await bob.goto(`/runs/${refused}?view=timeline`);
+      await bob.getByRole('button', { name: 'Why, and what to do' }).click();
+      await bob.getByRole('region', { name: 'Planned only, nothing was done' }).getByText(/Ask somebody with a larger role/).waitFor();
+      assert.equal(await bob.getByRole('link', { name: 'Who may destroy in this organization' }).count(), 0);
+      await bob.context().close();
+      await page.goto(`/runs/${refused}?view=timeline`);
+      await page.getByRole('button', { name: 'Why, and what to do' }).click();
+      await refusal.getByRole('link', { name: 'Who may destroy in this organization' }).waitFor();
+      const done = (await call(page, 'POST', `/api/workflows/${allowed}/execute`, { wait: true })).body.id;
+      await page.goto(`/runs/${done}?view=timeline`);
+      await page.getByRole('row', { name: /overwrite/ }).waitFor();
+      assert.equal(await page.getByText(/planned only/i).count(), 0);
+      assert.equal((await call(page, 'PUT', `/api/organizations/${me.organization_id}`, { destroy_role: 'member' })).status, 200);
+      assert.equal((await call(page, 'DELETE', `/api/organizations/${me.organization_id}/members/${his}`)).status, 204);
+    },
+  ],
 ];

@@ -11,6 +11,7 @@ import { homeTests } from './home.mjs';
 import { integrationTests } from './integrations.mjs';
 import { keyboardTests } from './keyboard.mjs';
 import { notificationTests } from './notifications.mjs';
+import { profileTests } from './profile.mjs';
 import { reachTests } from './reach.mjs';
 import { servingTests } from './serving.mjs';
 import { teamTests } from './team.mjs';
@@ -18,4 +19,4 @@ import { trialTests } from './trials.mjs';
 import { truthTests } from './truth.mjs';
 import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests, ...detailTests, ...keyboardTests, ...folderTests, ...hostileTests];
+export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests, ...detailTests, ...profileTests, ...keyboardTests, ...folderTests, ...hostileTests];

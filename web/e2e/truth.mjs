@@ -53,7 +53,7 @@ export const truthTests = [
       assert.equal(kept.workers, 0);
       assert.deepEqual([...kept.caches, ...kept.databases], []);
       // Choices, the page that is scrolled, drafts that the person typed; nothing else.
-      assert.deepEqual([...kept.local, ...kept.session].filter((key) => !/^(pawl\.(theme|organization|draft|pin|zone|letters)|tsr-scroll-restoration)/.test(key)), []);
+      assert.deepEqual([...kept.local, ...kept.session].filter((key) => !/^(pawl\.(theme|organization|draft|pin|zone|letters|preferences)|tsr-scroll-restoration)/.test(key)), []);
       for (const path of ['/api/runs', '/api/auth/me', '/api/workflows', '/api/audit']) {
         const reply = await page.request.get(path);
         assert.match(reply.headers()['cache-control'] ?? '', /no-store/, path);

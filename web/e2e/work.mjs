@@ -171,6 +171,34 @@ export const workTests = [
     },
   ],
   [
+    'a live connection that breaks is taken up again: it is said meanwhile, and what happened is there afterwards',
+    async ({ page: other, browser, patient }) => {
+      const run = (await call(other, 'POST', `/api/workflows/${patient}/execute`, { input: {} })).body.id;
+      const page = await browser.open(other.context());
+      const open = [];
+      let broken = false;
+      await page.routeWebSocket(/\/ws/, (socket) => {
+        if (broken) return void socket.close();
+        open.push(socket);
+        socket.connectToServer();
+      });
+      await page.goto(`/runs/${run}`);
+      const state = page.getByRole('main').locator('[aria-live]').first();
+      await state.getByText('Waiting').waitFor();
+      broken = true;
+      for (const socket of open.splice(0)) await socket.close();
+      await page.getByText('Reconnecting').waitFor();
+      const event = { specversion: '1.0', id: 'go-broken', source: '/tests', type: 'org.example.go', data: {} };
+      assert.equal((await call(other, 'POST', '/api/events', event)).status, 202);
+      for (let look = 0; look < 200 && (await call(other, 'GET', `/api/runs/${run}`)).body.status !== 'completed'; look += 1);
+      assert.equal(await state.getByText('Waiting').count(), 1, 'nobody has told the page yet');
+      broken = false;
+      await state.getByText('Completed').waitFor();
+      await page.getByText('Reconnecting').waitFor({ state: 'detached' });
+      await page.close();
+    },
+  ],
+  [
     'a run is cancelled with a reason, and forked from a task with another input',
     async ({ page, patient }) => {
       const run = await call(page, 'POST', `/api/workflows/${patient}/execute`, { input: {} });

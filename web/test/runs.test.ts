@@ -1,6 +1,7 @@
 import { attemptsOf } from '@/pages/runs/attempts';
 import { describe, expect, it } from 'vitest';
-import { asTree, depthOf, folded, keeping, keyOf, statesOf, type TaskRun, stepFrom } from '@/pages/runs/tasks';
+import { linesOf, matching } from '@/pages/runs/lines';
+import { asTree, depthOf, folded, keeping, keyOf, refusalOf, statesOf, type TaskRun, stepFrom } from '@/pages/runs/tasks';
 import { scaleOf } from '@/pages/runs/timeline';
 import { withTasks, withWords } from '@/pages/runs/with-task';
 import { sideBySide } from '@/pages/workflow/side-by-side';
@@ -172,5 +173,42 @@ describe('keys go through the rows', () => {
     expect(stepFrom(keys, 'c', 1, (key) => key === 'c')).toBe('c');
     expect(stepFrom(keys, 'a', 1, () => false)).toBeNull();
     expect(stepFrom([], null, 1)).toBeNull();
+  });
+});
+
+describe('the log of a run', () => {
+  const line = (text: string, second: number | null, level = 'info') => ({ text, level, at: second === null ? null : at(second) });
+  const lines = linesOf([
+    task({ name: 'a', logs: [line('one', 1), line('behind one', null), line('four', 4, 'error')] }),
+    task({ name: 'b', reference: '/do/1/b', started_at: at(2), logs: [line('from its start', null, 'debug'), line('three', 3, 'warning'), line('odd', 5, 'fatal')] }),
+  ]);
+
+  it('has the lines of all tasks by their times; those without one stay behind their own', () => {
+    expect(lines.map((one) => `${one.task.name} ${one.line.text}`)).toEqual(['a one', 'a behind one', 'b from its start', 'b three', 'a four', 'b odd']);
+    expect(lines.map((one) => one.at)).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('is narrowed by level, text and task; an unknown level is never hidden', () => {
+    const texts = (level: string, text: string) => matching(lines, level, text).map((one) => one.line.text);
+    expect(texts('error', '')).toEqual(['four', 'odd']);
+    expect(texts('warning', '')).toEqual(['three', 'four', 'odd']);
+    expect(texts('info', 'o')).toEqual(['one', 'behind one', 'four', 'odd']);
+    expect(texts('', 'b')).toEqual(['behind one', 'from its start', 'three', 'odd']);
+  });
+});
+
+describe('a destructive step that only planned', () => {
+  const plan = [{ action: 'write' }];
+  it.each([
+    [{ dry_run: true, plan, reason: 'permits it (`destroy_role` of the organization)' }, 'role'],
+    [{ dry_run: true, plan, reason: 'acts only with `allow_destructive: true`' }, 'unasked'],
+    [{ dry_run: true, plan, reason: 'something new' }, 'other'],
+    [{ dry_run: true, plan }, undefined],
+    [{ dry_run: true, reason: 'destroy_role' }, undefined],
+    [{ plan, reason: 'destroy_role' }, undefined],
+    ['destroy_role', undefined],
+    [null, undefined],
+  ])('%j says why', (output, kind) => {
+    expect(refusalOf({ output })?.kind).toBe(kind);
   });
 });

@@ -150,8 +150,15 @@ void csrf(Context& context, Call call) {
 
 // ---- the account ------------------------------------------------------------------------------------------------------------------
 
+void write_preferences(ObjectWriter& object, const identity::Preferences& preferences) {
+  object.text("theme", identity::to_text(preferences.theme));
+  object.text("time_zone", preferences.time_zone);
+  object.boolean("letter_shortcuts", preferences.letter_shortcuts);
+}
+
 void me(Context& context, Call call) {
   PAWL_API_TRY(user, accounts(context).user(call.principal.user));
+  PAWL_API_TRY(preferences, accounts(context).preferences(call.principal.user));
   std::string out;
   {
     ObjectWriter object(out);
@@ -162,6 +169,12 @@ void me(Context& context, Call call) {
       entry.text("role", identity::to_text(membership.role));
     });
     object.text_or_null("organization_id", call.principal.home.is_nil() ? "" : call.principal.home.to_string());
+    if (preferences) {
+      ObjectWriter chosen(object.raw("preferences"));
+      write_preferences(chosen, *preferences);
+    } else {
+      object.null("preferences");
+    }
   }
   call.reply(200, std::move(out));
 }
@@ -169,6 +182,23 @@ void me(Context& context, Call call) {
 void change_profile(Context& context, Call call) {
   PAWL_API_TRY(user, accounts(context).rename(call.principal.user, text_of(call, "name")));
   reply_user(call, user);
+}
+
+void change_preferences(Context& context, Call call) {
+  identity::PreferencesChange change;
+  const auto& theme = call.body.get("theme");
+  if (theme.is_string()) change.theme = identity::parse_theme(theme.as_string());
+  const auto& zone = call.body.get("time_zone");
+  if (zone.is_string()) change.time_zone = std::string(zone.as_string());
+  const auto& letters = call.body.get("letter_shortcuts");
+  if (letters.is_bool()) change.letter_shortcuts = letters.as_bool();
+  PAWL_API_TRY(preferences, accounts(context).change_preferences(call.principal.user, change));
+  std::string out;
+  {
+    ObjectWriter object(out);
+    write_preferences(object, preferences);
+  }
+  call.reply(200, std::move(out));
 }
 
 void change_password(Context& context, Call call) {
@@ -283,12 +313,22 @@ void disable_totp(Context& context, Call call) {
 
 Shape user_shape() { return Shape::object("User", user_members()); }
 
+Shape preferences_shape(std::string_view name, Shape::Presence presence) {
+  return Shape::object(
+      name, {{"theme", Shape::choice({identity::kThemes.begin(), identity::kThemes.end()}), presence},
+             {"time_zone", Shape::text("Europe/Berlin", identity::kMaxTimeZone).described("A name of the tz database; empty: the browser's."), presence},
+             {"letter_shortcuts", Shape::boolean(true).described("Whether single letters are keys of the interface."), presence}});
+}
+
 Shape me_shape() {
   auto members = user_members();
   members.push_back(
       {"organizations", Shape::array(Shape::object(
                             "OwnMembership", {{"id", Shape::id()}, {"role", Shape::choice({"viewer", "member", "admin", "owner"})}}))});
   members.push_back({"organization_id", Shape::id().or_null().described("Where requests that name no organization act.")});
+  members.push_back({"preferences", preferences_shape("Preferences", Shape::Presence::required)
+                                        .or_null()
+                                        .described("How the interface shows things; null: nothing was ever chosen.")});
   return Shape::object("Me", std::move(members));
 }
 
@@ -474,6 +514,18 @@ std::vector<Route> account_routes() {
        .body = Body::json,
        .request = Shape::object("ProfileChange", {{"name", Shape::text("Ada").at_least(1)}}),
        .reply = user_shape()},
+      {.method = Method::put,
+       .path = "/api/auth/preferences",
+       .id = "changePreferences",
+       .tag = "auth",
+       .summary = "Choose how the interface shows things",
+       .permission = Permission::account,
+       .handler = change_preferences,
+       .runs = Runs::pool,
+       .body = Body::json,
+       .request = preferences_shape("PreferencesChange", Shape::kOptional),
+       .reply = preferences_shape("Preferences", Shape::Presence::required),
+       .description = "They follow the person to every browser (`getMe`). What is left out stays as it is."},
       {.method = Method::post,
        .path = "/api/auth/change-password",
        .id = "changePassword",

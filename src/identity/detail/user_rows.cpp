@@ -70,6 +70,17 @@ Result<void> update_name(Transaction& transaction, const UserId& id, std::string
   return done(transaction.execute("update users set name = $2, updated_at = $3 where id = $1", {id, name, now}));
 }
 
+Result<void> load_preferences(Session& session, const UserId& id, std::optional<std::optional<Preferences>>& found) {
+  return session.query("select preferences from users where id = $1 and deleted_at is null", {id}, [&](const Row& row) {
+    found.emplace();
+    if (!row.is_null(0)) found->emplace(preferences_of(row.text(0)));
+  });
+}
+
+Result<void> store_preferences(Transaction& transaction, const UserId& id, const Preferences& preferences) {
+  return done(transaction.execute("update users set preferences = $2 where id = $1", {id, to_json(preferences)}));
+}
+
 Result<bool> replace_password(Transaction& transaction, const UserId& id, const std::optional<std::string>& old_hash, std::string_view hash,
                               TimePoint now) {
   return changed_one(transaction.execute(

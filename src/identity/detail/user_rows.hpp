@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "identity/preferences.hpp"
 #include "identity/user.hpp"
 #include "storage/database.hpp"
 
@@ -25,6 +26,9 @@ struct UserRow {
 /// Error `auth.email_taken` (409).
 [[nodiscard]] Result<void> insert_user(storage::Transaction& transaction, const UserRow& row);
 [[nodiscard]] Result<void> update_name(storage::Transaction& transaction, const UserId& id, std::string_view name, TimePoint now);
+/// Leaves `found` empty where there is no such user.
+[[nodiscard]] Result<void> load_preferences(storage::Session& session, const UserId& id, std::optional<std::optional<Preferences>>& found);
+[[nodiscard]] Result<void> store_preferences(storage::Transaction& transaction, const UserId& id, const Preferences& preferences);
 /// Only while the old hash is still the one there: false otherwise.
 [[nodiscard]] Result<bool> replace_password(storage::Transaction& transaction, const UserId& id, const std::optional<std::string>& old_hash,
                                             std::string_view hash, TimePoint now);

@@ -1519,6 +1519,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+    "/api/auth/preferences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
         get?: never;
         put: operations["changeProfile"];
         post?: never;
@@ -3240,6 +3247,17 @@ export interface components {
             /** @enum {string} */
             role: "viewer" | "member" | "admin" | "owner";
         };
+        Preferences: {
+            /** @enum {string} */
+            theme: "system" | "light" | "dark";
+            time_zone: string;
+            letter_shortcuts: boolean;
+        };
+        PreferencesChange: {
+            theme?: "system" | "light" | "dark" | null;
+            time_zone?: string | null;
+            letter_shortcuts?: boolean | null;
+        };
         Me: {
             /** Format: uuid */
             id: string;
@@ -3257,6 +3275,7 @@ export interface components {
             organizations: components["schemas"]["OwnMembership"][];
             /** Format: uuid */
             organization_id: string | null;
+            preferences: components["schemas"]["Preferences"] | null;
         };
         ProfileChange: {
             name: string;
@@ -7367,6 +7386,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Failure"];
+        };
+    };
+    changePreferences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreferencesChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preferences"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -23,10 +23,18 @@ const SECOND_KEY = 1500;
 /** Where letters are text, or keys mean something of their own. */
 export function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  return target.isContentEditable || target.closest('input, textarea, select, [role=dialog], [role=menu], [role=tree], [role=listbox]') !== null;
+  return target.isContentEditable || target.closest('input:not([type=checkbox]), textarea, select, [role=dialog], [role=menu], [role=tree], [role=listbox]') !== null;
 }
 
-/** What keys do on the page that is shown: `j`, or `Shift-R`. */
+/** What the space bar does by itself: it presses, opens and ticks what has the focus. */
+const takesSpace = (target: EventTarget | null) => target instanceof HTMLElement && target.closest('button, summary, input, [role=button]') !== null;
+
+/** The row of the list that has the focus. */
+export function focusedRow(): HTMLElement | null {
+  return document.activeElement?.closest<HTMLElement>('main [data-row]') ?? null;
+}
+
+/** What keys do on the page that is shown: `j`, ` `, or `Shift-R`. */
 type PageKeys = Record<string, (() => void) | false | undefined>;
 const pages: { current: PageKeys }[] = [];
 
@@ -81,6 +89,7 @@ export function useKeys({ palette, sheet }: { palette: () => void; sheet: () => 
         return;
       }
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat || !usePreferences.getState().letters || isTyping(event.target)) return;
+      if (key === ' ' && takesSpace(event.target)) return;
       const second = event.timeStamp - goes < SECOND_KEY;
       goes = -Infinity;
       const page = second ? GO[key] : undefined;

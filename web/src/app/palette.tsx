@@ -6,8 +6,7 @@ import { type ReactNode, useDeferredValue, useState } from 'react';
 import { api, ask } from '@/api/client';
 import { t } from '@/i18n/en';
 import { groups } from './nav';
-import { scope, useMay, useSession } from './session';
-import { useTheme } from './theme';
+import { prefer, scope, useMay, useSession } from './session';
 
 const ITEM = 'flex min-h-9 cursor-pointer items-center gap-2 rounded-md px-2 py-1.5 data-[selected=true]:bg-hover';
 const GROUP = '[&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:py-1.5 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:text-muted';
@@ -19,7 +18,6 @@ export default function Palette({ close, keys }: { close: () => void; keys: () =
   const superuser = useSession((state) => state.me?.is_superuser ?? false);
   const manages = useMay('admin');
   const writes = useMay('member');
-  const theme = useTheme();
   const found = useQuery({
     queryKey: [scope(), 'workflows', 'palette', q],
     queryFn: ({ signal }) => ask(api.GET('/api/workflows', { params: { query: { limit: 8, ...(q ? { q } : { sort: 'updated' as const }) } }, signal })),
@@ -70,7 +68,7 @@ export default function Palette({ close, keys }: { close: () => void; keys: () =
                   {t.keys.title}
                 </Item>
                 {(['light', 'dark', 'system'] as const).map((name) => (
-                  <Item key={name} name={`${t.nav.theme} ${t.nav[name]}`} select={go(() => theme.choose(name))}>
+                  <Item key={name} name={`${t.nav.theme} ${t.nav[name]}`} select={go(() => prefer({ theme: name }))}>
                     {t.nav.theme}: {t.nav[name]}
                   </Item>
                 ))}

@@ -1,32 +1,98 @@
-// What a person has set for how things are shown here; it stays in this browser, as the theme does.
+// How things are shown to a person. It is kept with the account and so follows the person to every browser; the browser's copy is for the first
+// picture, before the account is there, and holds what has not reached the server yet.
 import { create } from 'zustand';
+import { api, ask, type Schemas } from '@/api/client';
 import { isZone, showTimesIn } from '@/ui/format';
+import { toast } from '@/ui/toast';
 
+export type Theme = Schemas['Preferences']['theme'];
+type Change = Schemas['PreferencesChange'];
+
+const THEME = 'pawl.theme'; // app/first.js reads it, too
 const ZONE = 'pawl.zone';
 const LETTERS = 'pawl.letters';
+const UNSENT = 'pawl.preferences';
+const dark = matchMedia('(prefers-color-scheme: dark)');
 
 type Preferences = {
+  theme: Theme;
   /** Empty: that of the browser. */
   zone: string;
-  chooseZone: (zone: string) => void;
   /** Single letters act as shortcuts. */
   letters: boolean;
-  chooseLetters: (on: boolean) => void;
 };
 
-const storedZone = localStorage.getItem(ZONE) ?? '';
-showTimesIn(storedZone);
+function fromBrowser(): Preferences {
+  const theme = localStorage.getItem(THEME);
+  const zone = localStorage.getItem(ZONE) ?? '';
+  return { theme: theme === 'light' || theme === 'dark' ? theme : 'system', zone: isZone(zone) ? zone : '', letters: localStorage.getItem(LETTERS) !== 'off' };
+}
 
-export const usePreferences = create<Preferences>((set) => ({
-  zone: isZone(storedZone) ? storedZone : '',
-  chooseZone: (zone) => {
-    localStorage.setItem(ZONE, zone);
-    showTimesIn(zone);
-    set({ zone });
-  },
-  letters: localStorage.getItem(LETTERS) !== 'off',
-  chooseLetters: (letters) => {
-    localStorage.setItem(LETTERS, letters ? 'on' : 'off');
-    set({ letters });
-  },
-}));
+export const usePreferences = create<Preferences>(fromBrowser);
+showTimesIn(usePreferences.getState().zone);
+
+function paint(): void {
+  const { theme } = usePreferences.getState();
+  document.documentElement.dataset.theme = theme === 'dark' || (theme === 'system' && dark.matches) ? 'dark' : 'light';
+}
+
+dark.addEventListener('change', paint);
+
+function show({ theme, time_zone: zone, letter_shortcuts: letters }: Change): void {
+  const now = usePreferences.getState();
+  // A zone that this browser does not know cannot be shown; the account keeps it for those that do.
+  const next = { theme: theme ?? now.theme, zone: zone == null ? now.zone : isZone(zone) ? zone : '', letters: letters ?? now.letters };
+  localStorage.setItem(THEME, next.theme);
+  localStorage.setItem(ZONE, next.zone);
+  localStorage.setItem(LETTERS, next.letters ? 'on' : 'off');
+  showTimesIn(next.zone);
+  usePreferences.setState(next);
+  paint();
+}
+
+/** What was chosen here and the server has not confirmed, of the person `of` alone. */
+function unsent(of: string): Change {
+  try {
+    const kept = JSON.parse(localStorage.getItem(UNSENT) ?? '{}') as { of?: string; change?: Change };
+    return kept.of === of ? (kept.change ?? {}) : {};
+  } catch {
+    return {};
+  }
+}
+
+let sending: Promise<unknown> = Promise.resolve();
+
+/** One after the other, so that the last choice is the one that stays. */
+function send(of: string, change: Change): void {
+  localStorage.setItem(UNSENT, JSON.stringify({ of, change: { ...unsent(of), ...change } }));
+  sending = sending
+    .then(async () => {
+      const waiting = unsent(of);
+      if (Object.keys(waiting).length === 0) return;
+      // It arrives even where the page is left at once.
+      await ask(api.PUT('/api/auth/preferences', { body: waiting, keepalive: true }));
+      if (JSON.stringify(unsent(of)) === JSON.stringify(waiting)) localStorage.removeItem(UNSENT);
+    })
+    .catch(toast.failed);
+}
+
+/** Acts at once, and is kept for the person. */
+export function choose(of: string | undefined, change: Change): void {
+  show(change);
+  if (of !== undefined) send(of, change);
+}
+
+/** What the account says, when a person comes in. Where nothing was ever chosen, what the browser shows stays. */
+export function adopt(of: string, kept: Schemas['Preferences'] | null): void {
+  const late = unsent(of);
+  show({ ...kept, ...late });
+  if (Object.keys(late).length > 0) send(of, late);
+}
+
+/** Whoever uses the browser next begins with nothing of this person's. */
+export function forgetPreferences(): void {
+  for (const key of [THEME, ZONE, LETTERS, UNSENT]) localStorage.removeItem(key);
+  showTimesIn('');
+  usePreferences.setState(fromBrowser());
+  paint();
+}

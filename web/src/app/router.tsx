@@ -76,7 +76,7 @@ const runs = createRoute({
 const run = createRoute({
   getParentRoute: () => inside,
   path: '/runs/$runId',
-  validateSearch: only('task', 'view'),
+  validateSearch: only('task', 'view', 'read'),
   component: lazyRouteComponent(() => import('@/pages/runs/view'), 'RunPage'),
 });
 const approvals = createRoute({

@@ -18,9 +18,8 @@ import { toast } from '@/ui/toast';
 import { Mark } from './mark';
 import { useKeys } from './keys';
 import { groups, type NavItem } from './nav';
-import { usePreferences } from './preferences';
-import { chooseOrganization, signOut, useMay, useSession } from './session';
-import { type Theme, useTheme } from './theme';
+import { type Theme, usePreferences } from './preferences';
+import { chooseOrganization, prefer, signOut, useMay, useSession } from './session';
 
 const Palette = lazy(() => import('./palette'));
 const Shortcuts = lazy(() => import('./shortcuts'));
@@ -31,7 +30,7 @@ export function Shell() {
   const [menu, setMenu] = useState(false);
   const [palette, setPalette] = useState(false);
   const [sheet, setSheet] = useState(false);
-  const zone = usePreferences((set) => set.zone);
+  const zone = usePreferences((now) => now.zone);
   useKeys({ palette: useCallback(() => setPalette((open) => !open), []), sheet: useCallback(() => setSheet(true), []) });
   return (
     <div className="flex min-h-dvh flex-col md:flex-row">
@@ -227,7 +226,7 @@ function Organizations() {
 
 function Account({ keys }: { keys: () => void }) {
   const me = useSession((state) => state.me);
-  const theme = useTheme();
+  const theme = usePreferences((now) => now.theme);
   const navigate = useNavigate();
   const queries = useQueryClient();
   const leave = () => {
@@ -251,8 +250,8 @@ function Account({ keys }: { keys: () => void }) {
         <MenuLine />
         <MenuChoices
           label={t.nav.theme}
-          value={theme.theme}
-          onChange={(value) => theme.choose(value as Theme)}
+          value={theme}
+          onChange={(value) => prefer({ theme: value as Theme })}
           options={[
             { value: 'system', label: t.nav.system },
             { value: 'light', label: t.nav.light },

@@ -5,10 +5,11 @@ import { Dialog } from '@/ui/dialog';
 import { GO } from './keys';
 import { groups } from './nav';
 import { usePreferences } from './preferences';
+import { prefer } from './session';
 
 /** All keys that do something, and whether single letters do. */
 export default function Shortcuts({ close }: { close: () => void }) {
-  const { letters, chooseLetters } = usePreferences();
+  const letters = usePreferences((now) => now.letters);
   const pages = groups.flatMap((group) => group.items);
   const sections: [string, [string, string][]][] = [
     [
@@ -26,6 +27,9 @@ export default function Shortcuts({ close }: { close: () => void }) {
         ['j', t.keys.down],
         ['k', t.keys.up],
         ['Enter', t.keys.open],
+        ['x', `${t.runs.title}: ${t.keys.pick}`],
+        ['Space', `${t.runs.title}: ${t.keys.pick}`],
+        ['Esc', `${t.runs.title}: ${t.keys.none}`],
       ],
     ],
     [
@@ -36,9 +40,18 @@ export default function Shortcuts({ close }: { close: () => void }) {
         ['e', t.keys.nextError],
         ['i', t.runs.view.data],
         ['t', t.runs.view.timeline],
+        ['l', t.runs.view.logs],
         ['[', t.keys.olderRun],
         [']', t.keys.newerRun],
         ['Shift R', t.keys.retry],
+      ],
+    ],
+    [
+      t.keys.trace,
+      [
+        ['m', t.agent.reading.messages],
+        ['t', t.agent.reading.turns],
+        ['d', t.agent.reading.details],
       ],
     ],
     [
@@ -92,7 +105,7 @@ export default function Shortcuts({ close }: { close: () => void }) {
         ))}
         </div>
         <div className="border-t border-line pt-3">
-          <Checkbox name="letters" label={t.keys.letters} checked={letters} onChange={(event) => chooseLetters(event.target.checked)} />
+          <Checkbox name="letters" label={t.keys.letters} checked={letters} onChange={(event) => prefer({ letter_shortcuts: event.target.checked })} />
         </div>
       </div>
     </Dialog>

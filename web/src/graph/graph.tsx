@@ -1,6 +1,6 @@
 import '@xyflow/react/dist/style.css';
 import './graph.css';
-import { Background, Controls, type Edge, type Node, type NodeProps, ReactFlow, type ReactFlowInstance, useStore } from '@xyflow/react';
+import { Controls, type Edge, type Node, type NodeProps, ReactFlow, type ReactFlowInstance, useStore, ViewportPortal } from '@xyflow/react';
 import { memo, useCallback, useEffect, useMemo, useRef } from 'react';
 import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
@@ -72,6 +72,18 @@ function Detail({ show, fit }: { show: (detail: string) => void; fit: () => void
   useEffect(() => show(detail), [show, detail]);
   return null;
 }
+
+/** So far around the tasks there are dots. */
+const GROUND = 4000;
+
+/** The ground moves with the drawing as one picture; the library's own is painted anew, all over, at each step. */
+const Dots = memo(function Dots({ width, height }: { width: number; height: number }) {
+  return (
+    <ViewportPortal>
+      <div className="dots" style={{ left: -GROUND, top: -GROUND, width: width + 2 * GROUND, height: height + 2 * GROUND }} />
+    </ViewportPortal>
+  );
+});
 
 /** Smaller than this nobody reads what a task is called. */
 const READABLE = 0.65;
@@ -163,7 +175,7 @@ export function Graph({ graph, store, selected, onSelect, label, dimmed = false,
       >
         <Detail show={showDetail} fit={fit} />
         <Edges placed={placed} />
-        <Background gap={20} size={1} color="var(--border)" />
+        <Dots width={placed.width} height={placed.height} />
         <Controls showInteractive={false} position="bottom-left" />
       </ReactFlow>
     </section>

@@ -23,6 +23,13 @@ export const agent = {
     nothingRecalled: 'Nothing was kept from earlier runs.',
     remembered: (messages: number) => (messages === 1 ? '1 message is kept for the next run.' : `${messages} messages are kept for the next run.`),
     memory: 'Agent memory',
+    readings: 'Read it as',
+    reading: { messages: 'Messages', turns: 'Turns', details: 'Details' },
+    records: (name: string) => `Records of ${name}`,
+    chosen: (name: string) => `Record of ${name}`,
+    key: (letter: string) => `Key ${letter}`,
+    asked: 'Request',
+    answered: 'Reply',
   },
   memories: {
     title: 'Agent memory',

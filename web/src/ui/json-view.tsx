@@ -1,6 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ChevronRight } from 'lucide-react';
-import { type KeyboardEvent, type MouseEvent, useEffect, useId, useMemo, useRef, useState } from 'react';
+import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useId, useMemo, useRef, useState } from 'react';
 import { t } from '@/i18n/en';
 import { CopyButton } from './copy-button';
 import { cx } from './cx';
@@ -40,8 +40,10 @@ export function JsonView(props: Props) {
   const given = 'size' in props ? props.size : null;
   const weight = useMemo(() => given ?? weightOf(value), [given, value]);
   const at = Math.min(active, rows.length - 1);
+  // Another function each time would have the places of all lines computed anew at each movement.
+  const getItemKey = useCallback((index: number) => rows[index]?.path ?? index, [rows]);
   // oxlint-disable-next-line react/incompatible-library -- this component keeps nothing that the library could make stale
-  const lines = useVirtualizer({ count: rows.length, getScrollElement: () => place.current, estimateSize: () => LINE, overscan: 12, getItemKey: (index) => rows[index]?.path ?? index });
+  const lines = useVirtualizer({ count: rows.length, getScrollElement: () => place.current, estimateSize: () => LINE, overscan: 12, getItemKey });
 
   const visible = lines.getVirtualItems();
   /** Asks for more of what is not here, once at a time for each place. */

@@ -1,5 +1,6 @@
 import { X } from 'lucide-react';
 import { create } from 'zustand';
+import { ApiError } from '@/api/client';
 import { t } from '@/i18n/en';
 import { problemText } from './states';
 
@@ -20,7 +21,11 @@ const useToasts = create<Store>((set) => ({
 
 export const toast = {
   done: (text: string) => useToasts.getState().add(text, false),
-  failed: (error: unknown) => useToasts.getState().add(problemText(error).detail || problemText(error).title, true),
+  failed: (error: unknown) => {
+    const { title, detail } = problemText(error);
+    const offline = error instanceof ApiError && error.status === 0;
+    useToasts.getState().add(offline ? `${title}. ${detail}` : detail || title, true);
+  },
 };
 
 export function Toasts() {

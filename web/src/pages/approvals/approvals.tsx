@@ -40,13 +40,14 @@ export function ApprovalsPage() {
           {t.approvals.mine}
         </label>
       </div>
-      {list.isPending && <Loading />}
+      {list.isPending && !approvalId && <Loading />}
       {list.error && <ProblemView error={list.error} retry={() => void list.refetch()} />}
       {list.data && items.length === 0 && !approvalId && <Empty title={status === 'open' ? t.approvals.empty : t.approvals.noneOf}>{status === 'open' && t.approvals.emptyHelp}</Empty>}
       {(items.length > 0 || approvalId) && (
         <div className="grid items-start gap-4 lg:grid-cols-[minmax(18rem,26rem)_1fr]">
           <div className={cx('flex flex-col gap-3', approvalId && 'max-lg:hidden')}>
-            <ul aria-label={t.approvals.title} className="panel divide-y divide-line overflow-hidden">
+            {list.isPending && <Loading />}
+            <ul aria-label={t.approvals.title} className="panel divide-y divide-line overflow-hidden empty:hidden">
               {items.map((item) => (
                 <li key={item.id} data-row className={cx('relative px-3 py-2.5 hover:bg-subtle', item.id === approvalId && 'bg-hover')}>
                   <div className="flex items-start gap-3">

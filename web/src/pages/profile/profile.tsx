@@ -1,9 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { api, ask, type Schemas } from '@/api/client';
-import { usePreferences } from '@/app/preferences';
-import { loadMe, roleIn, useSession } from '@/app/session';
-import { type Theme, useTheme } from '@/app/theme';
+import { type Theme, usePreferences } from '@/app/preferences';
+import { loadMe, prefer, roleIn, useSession } from '@/app/session';
 import { t } from '@/i18n/en';
 import { useForm } from '@/pages/auth/form';
 import { Button } from '@/ui/button';
@@ -18,6 +17,8 @@ import { Table } from '@/ui/table';
 import { Time } from '@/ui/time';
 import { toast } from '@/ui/toast';
 import { SignInLinks } from './sign-in-links';
+
+const QrPicture = lazy(() => import('@/ui/qr-picture').then((module) => ({ default: module.QrPicture })));
 
 export function ProfilePage() {
   const me = useSession((state) => state.me);
@@ -72,16 +73,15 @@ function Account({ me }: { me: Schemas['Me'] }) {
 const ZONES = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')];
 
 function Look() {
-  const theme = useTheme();
-  const { zone, chooseZone, letters, chooseLetters } = usePreferences();
+  const { theme, zone, letters } = usePreferences();
   const own = new Intl.DateTimeFormat().resolvedOptions().timeZone;
   return (
     <Section title={t.profile.look} hint={t.profile.lookHint}>
       <div className="flex max-w-md flex-col gap-3">
         <Select
           label={t.nav.theme}
-          value={theme.theme}
-          onChange={(event) => theme.choose(event.target.value as Theme)}
+          value={theme}
+          onChange={(event) => prefer({ theme: event.target.value as Theme })}
           options={[
             { value: 'system', label: t.nav.system },
             { value: 'light', label: t.nav.light },
@@ -92,10 +92,10 @@ function Look() {
           label={t.profile.zone}
           hint={t.profile.zoneHint}
           value={zone}
-          onChange={(event) => chooseZone(event.target.value)}
+          onChange={(event) => prefer({ time_zone: event.target.value })}
           options={[{ value: '', label: t.profile.zoneOwn(own) }, ...ZONES.map((name) => ({ value: name, label: name.replaceAll('_', ' ') }))]}
         />
-        <Checkbox name="letters" label={t.keys.letters} checked={letters} onChange={(event) => chooseLetters(event.target.checked)} />
+        <Checkbox name="letters" label={t.keys.letters} checked={letters} onChange={(event) => prefer({ letter_shortcuts: event.target.checked })} />
       </div>
     </Section>
   );
@@ -185,6 +185,9 @@ function FactorOn({ close }: { close: () => void }) {
         </div>
       ) : secret ? (
         <form key="code" onSubmit={enable.onSubmit} className="flex flex-col gap-3 pb-3">
+          <Suspense fallback={<div className="h-52" />}>
+            <QrPicture text={secret.uri} label={t.profile.factorPicture} />
+          </Suspense>
           <p className="panel flex items-center justify-between gap-2 py-1 pr-1 pl-3">
             <span className="font-mono break-all">
               <span className="sr-only">{t.profile.factorKey}: </span>

@@ -1,19 +1,22 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Wrench } from 'lucide-react';
-import { lazy, Suspense, useMemo } from 'react';
+import { lazy, Suspense, useMemo, useState } from 'react';
 import { parse } from 'yaml';
 import { runApprovalsQuery } from '@/api/approvals';
 import { api, ask, type Schemas } from '@/api/client';
+import { usePageKeys } from '@/app/keys';
 import { scope } from '@/app/session';
 import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
 import { between, count, duration } from '@/ui/format';
-import { Badge, Status } from '@/ui/status';
+import { Badge, Status, StatusShape } from '@/ui/status';
 import { Took, useNow } from '@/ui/time';
 import { ErrorView } from '@/ui/error-view';
 import { Bubble } from './bubble';
+import { Refusal } from './planned';
 import { keyOf, type TaskRun } from './tasks';
+import { type Reading, READINGS } from './reading';
 import { type Agent, agentsOf, budgetOf, type Call, type Kept, questionOf, type Turn } from './trace';
 import { RunValue, useWhole } from './values';
 
@@ -23,8 +26,9 @@ const money = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFra
 /** What is told of word for word, or counted: turns, what was remembered, what people are asked about. */
 const isRead = (task: TaskRun) => task.type === 'model' || task.type === 'approval' || /\/(recall|remember)$/.test(task.reference);
 
-/** What the agents of a run said, called and took, turn by turn. */
-export default function AgentView({ run, speech }: { run: Schemas['Run']; speech: Record<string, string> }) {
+/** What the agents of a run said, called and took: as a conversation, turn by turn, or value by value. */
+export default function AgentView({ run, speech, reading, read }: { run: Schemas['Run']; speech: Record<string, string>; reading: Reading; read: (as: Reading | undefined) => void }) {
+  usePageKeys({ m: () => read('messages'), t: () => read(undefined), d: () => read('details') });
   const tasks = useWhole(run, isRead);
   const agents = useMemo(() => agentsOf(tasks), [tasks]);
   const definition = useQuery({
@@ -37,14 +41,25 @@ export default function AgentView({ run, speech }: { run: Schemas['Run']; speech
   });
   return (
     <div className="flex flex-col gap-6 p-4 md:px-6">
+      <div role="group" aria-label={t.agent.readings} className="inline-flex self-start rounded-md border border-strong p-0.5 text-sm">
+        {READINGS.map((name) => (
+          <button key={name} type="button" aria-pressed={reading === name} title={t.agent.key(name[0] ?? '')} onClick={() => read(name === 'turns' ? undefined : name)} className="min-h-7 rounded-sm px-3 text-muted hover:text-fg aria-pressed:bg-hover aria-pressed:font-medium aria-pressed:text-fg pointer-coarse:min-h-10">
+            {t.agent.reading[name]}
+          </button>
+        ))}
+      </div>
       {agents.map((agent) => (
         <section key={`${agent.reference}#${agent.iteration}`} aria-label={t.agent.of(agent.name)} className={cx('flex flex-col gap-3', agent.depth > 0 && 'border-l-2 border-line pl-4')}>
           <Head agent={agent} definition={definition.data} />
-          <ol className="flex flex-col gap-3">
-            {agent.turns.map((turn) => (
-              <TurnView key={turn.number} turn={turn} run={run} said={turn.said || (turn.task.status === 'running' ? (speech[keyOf(turn.task)] ?? '') : '')} />
-            ))}
-          </ol>
+          {reading === 'details' ? (
+            <Details agent={agent} run={run} />
+          ) : (
+            <ol className="flex flex-col gap-3">
+              {agent.turns.map((turn) => (
+                <TurnView key={turn.number} turn={turn} run={run} bare={reading === 'messages'} said={turn.said || (turn.task.status === 'running' ? (speech[keyOf(turn.task)] ?? '') : '')} />
+              ))}
+            </ol>
+          )}
         </section>
       ))}
     </div>
@@ -104,11 +119,12 @@ function Bar({ label, used, limit, say }: { label: string; used: number; limit: 
   );
 }
 
-function TurnView({ turn, run, said }: { turn: Turn; run: Schemas['Run']; said: string }) {
+/** With what it took, or bare: only what was said and called. */
+function TurnView({ turn, run, bare, said }: { turn: Turn; run: Schemas['Run']; bare: boolean; said: string }) {
   const { task } = turn;
   return (
-    <li className="panel flex flex-col gap-3 p-3">
-      <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-muted">
+    <li className={bare ? 'flex max-w-4xl flex-col gap-3' : 'panel flex flex-col gap-3 p-3'}>
+      <div className={bare ? 'sr-only' : 'flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-muted'}>
         <h3 className="font-medium text-fg">{t.agent.turn(turn.number)}</h3>
         {task.status !== 'completed' && <Status status={task.status} />}
         {turn.model && <Badge>{turn.model}</Badge>}
@@ -147,6 +163,7 @@ function CallView({ call: { task, kind }, run }: { call: Call; run: Schemas['Run
           {kind === 'approval' && !task.ended_at && (
             <Question run={run} task={task} />
           )}
+          <Refusal run={run} task={task} />
           <RunValue run={run} task={task} of="input" label={t.agent.arguments(task.name)} />
           {task.error !== null ? <ErrorView error={task.error} /> : task.ended_at && <RunValue run={run} task={task} of="output" label={t.agent.answer(task.name)} />}
           <Link to="/runs/$runId" params={{ runId: run.id }} search={{ task: task.reference, view: 'timeline' }} className="link text-sm">
@@ -174,5 +191,59 @@ function Question({ run, task }: { run: Schemas['Run']; task: TaskRun }) {
     <Suspense fallback={null}>
       <ApprovalDetail approval={one} />
     </Suspense>
+  );
+}
+
+/** Every record of the agent at the left, its values at the right. */
+function Details({ agent, run }: { agent: Agent; run: Schemas['Run'] }) {
+  const records = agent.turns.flatMap((turn) => [
+    { task: turn.task, name: t.agent.turn(turn.number), depth: 0, turn },
+    ...turn.calls.map((call) => ({ task: call.task, name: call.task.name, depth: 1, turn: null })),
+  ]);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const at = Math.max(0, records.findIndex(({ task }) => keyOf(task) === chosen));
+  const record = records[at];
+  if (!record) return null;
+  const { task, turn } = record;
+  return (
+    <div className="panel flex flex-col md:flex-row">
+      <ul aria-label={t.agent.records(agent.name)} className="max-h-64 shrink-0 overflow-y-auto border-line p-1 max-md:border-b md:max-h-[70dvh] md:w-64 md:border-r">
+        {records.map((one, index) => (
+          <li key={keyOf(one.task)}>
+            <button type="button" aria-pressed={index === at} onClick={() => setChosen(keyOf(one.task))} style={{ paddingLeft: 8 + one.depth * 16 }} className="flex min-h-8 w-full items-center gap-2 rounded-md pr-2 text-left hover:bg-hover aria-pressed:bg-hover aria-pressed:font-medium pointer-coarse:min-h-11">
+              <StatusShape status={one.task.status} />
+              <span className={cx('min-w-0 flex-1 truncate', one.depth > 0 && 'font-mono text-sm')}>{one.name}</span>
+              <Took start={one.task.started_at} end={one.task.ended_at} className="shrink-0 text-xs text-muted" />
+            </button>
+          </li>
+        ))}
+      </ul>
+      <section aria-label={t.agent.chosen(record.name)} className="flex min-w-0 flex-1 flex-col gap-3 p-3">
+        <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-muted">
+          <h3 className="text-base font-medium text-fg">{record.name}</h3>
+          <Status status={task.status} />
+          {turn?.model && <Badge>{turn.model}</Badge>}
+          {turn && <span>{t.agent.tokens(count(turn.input), count(turn.output))}</span>}
+          {turn && turn.cost !== null && <span>{t.agent.cost(money.format(turn.cost))}</span>}
+          <Took start={task.started_at} end={task.ended_at} />
+          <Link to="/runs/$runId" params={{ runId: run.id }} search={{ task: keyOf(task), view: 'timeline' }} className="link">
+            {t.agent.record}
+          </Link>
+        </div>
+        <Refusal run={run} task={task} />
+        <h4 className="text-sm font-medium">{t.agent.asked}</h4>
+        <RunValue key={`${keyOf(task)} in`} run={run} task={task} of="input" label={t.agent.asked} />
+        {task.error !== null ? (
+          <ErrorView error={task.error} />
+        ) : (
+          task.ended_at && (
+            <>
+              <h4 className="text-sm font-medium">{t.agent.answered}</h4>
+              <RunValue key={`${keyOf(task)} out`} run={run} task={task} of="output" label={t.agent.answered} />
+            </>
+          )
+        )}
+      </section>
+    </div>
   );
 }

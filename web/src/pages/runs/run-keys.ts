@@ -27,7 +27,7 @@ async function newerRun(run: Run): Promise<string | undefined> {
   return last;
 }
 
-export function useRunKeys(run: Run | undefined, chosen: string | null, choose: (task: string | null) => void, show: (view: 'data' | 'timeline') => void): void {
+export function useRunKeys(run: Run | undefined, chosen: string | null, choose: (task: string | null) => void, view: string, show: (view: 'data' | 'timeline' | 'logs') => void): void {
   const navigate = useNavigate();
   const rows = () => asTree((run?.tasks ?? []).filter((task) => task.started_at));
   const step = (by: 1 | -1) => {
@@ -51,7 +51,9 @@ export function useRunKeys(run: Run | undefined, chosen: string | null, choose: 
       if (next !== null) choose(next);
     },
     i: () => show('data'),
-    t: () => show('timeline'),
+    l: () => show('logs'),
+    // Of an agent's trace `t` is a reading.
+    t: view !== 'agent' && (() => show('timeline')),
     '[': () => go(olderRun),
     ']': () => go(newerRun),
   });

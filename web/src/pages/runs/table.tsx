@@ -1,17 +1,20 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { memo, type MouseEvent, useLayoutEffect, useRef, useState } from 'react';
+import { memo, type MouseEvent, useCallback, useMemo, useRef, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { type RunFilter, runsQuery } from '@/api/runs';
-import { scope } from '@/app/session';
+import { focusedRow, usePageKeys } from '@/app/keys';
+import { scope, useMay } from '@/app/session';
 import { t } from '@/i18n/en';
 import { useFollow } from '@/live/use-follow';
 import { Button, ButtonLink } from '@/ui/button';
 import { readable, shortId } from '@/ui/format';
+import { useRowsInView } from '@/ui/rows-in-view';
 import { Empty, Loading, ProblemView } from '@/ui/states';
 import { Badge, Status } from '@/ui/status';
+import { cx } from '@/ui/cx';
 import { Time, Took } from '@/ui/time';
+import { PickedRuns } from './picked';
 
 const ROW = 56;
 
@@ -20,7 +23,23 @@ export function RunList({ filter, clear, ofOne = false }: { filter: RunFilter; c
   const queries = useQueryClient();
   const list = useInfiniteQuery(runsQuery(filter));
   const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
-  const items = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const items = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? [], [list.data]);
+  const may = useMay('member');
+  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
+  // What left the list with another filter is not acted on unseen.
+  const chosen = items.filter((item) => picked.has(item.id));
+  const pick = useCallback((id: string) => {
+    setPicked((before) => {
+      const now = new Set(before);
+      if (!now.delete(id)) now.add(id);
+      return now;
+    });
+  }, []);
+  const pickFocused = () => {
+    const id = focusedRow()?.dataset['row'];
+    if (id) pick(id);
+  };
+  usePageKeys({ x: may && pickFocused, ' ': may && pickFocused, escape: chosen.length > 0 && (() => setPicked(new Set())) });
   const reload = () => {
     setFresh(new Set());
     void queries.invalidateQueries({ queryKey: [scope(), 'runs', 'list'] });
@@ -74,19 +93,21 @@ export function RunList({ filter, clear, ofOne = false }: { filter: RunFilter; c
           </Button>
         )}
       </div>
-      <Rows items={items} ofOne={ofOne} />
+      <Rows items={items} ofOne={ofOne} picked={picked} pick={may ? pick : null} choosing={chosen.length > 0} />
       {list.hasNextPage && (
         <Button className="self-center" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
           {t.common.more}
         </Button>
       )}
+      {chosen.length > 0 && <PickedRuns runs={chosen} listed={items.length} all={() => setPicked(new Set(items.map((item) => item.id)))} none={() => setPicked(new Set())} done={reload} />}
     </div>
   );
 }
 
-function Rows({ items, ofOne }: { items: Schemas['RunItem'][]; ofOne: boolean }) {
+type Pick = ((id: string) => void) | null;
+
+function Rows({ items, ofOne, picked, pick, choosing }: { items: Schemas['RunItem'][]; ofOne: boolean; picked: ReadonlySet<string>; pick: Pick; choosing: boolean }) {
   const place = useRef<HTMLUListElement>(null);
-  const [offset, setOffset] = useState(0);
   const navigate = useNavigate();
   const follow = (event: MouseEvent) => {
     const id = event.target instanceof Element ? event.target.closest('a')?.dataset['run'] : undefined;
@@ -94,26 +115,29 @@ function Rows({ items, ofOne }: { items: Schemas['RunItem'][]; ofOne: boolean })
     event.preventDefault();
     void navigate({ to: '/runs/$runId', params: { runId: id } });
   };
-  useLayoutEffect(() => setOffset(place.current?.offsetTop ?? 0), []);
-  // oxlint-disable-next-line react/incompatible-library -- this component keeps nothing that the library could make stale
-  const rows = useWindowVirtualizer({ count: items.length, estimateSize: () => ROW, overscan: 8, scrollMargin: offset, getItemKey: (at) => items[at]?.id ?? at });
+  const { from, to } = useRowsInView(place, items.length, ROW);
   return (
     // One listener instead of a router's link in each row: rows come and go by the hundred while one scrolls.
     // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions -- links do the work, this only spares a reload
-    <ul ref={place} aria-label={t.runs.title} className="panel relative overflow-hidden" style={{ height: rows.getTotalSize() + 2 }} onClick={follow}>
-      {rows.getVirtualItems().map((row) => {
-        const run = items[row.index];
-        return run && <Row key={row.key} run={run} ofOne={ofOne} top={row.start - rows.options.scrollMargin} />;
-      })}
+    <ul ref={place} aria-label={t.runs.title} className="panel relative overflow-hidden" style={{ height: items.length * ROW + 2 }} onClick={follow}>
+      {items.slice(from, to).map((run, at) => (
+        <Row key={run.id} run={run} ofOne={ofOne} top={(from + at) * ROW} picked={picked.has(run.id)} pick={pick} choosing={choosing} />
+      ))}
     </ul>
   );
 }
 
 /** Stays as it is while others come into view. */
-const Row = memo(function Row({ run, ofOne, top }: { run: Schemas['RunItem']; ofOne: boolean; top: number }) {
+const Row = memo(function Row({ run, ofOne, top, picked, pick, choosing }: { run: Schemas['RunItem']; ofOne: boolean; top: number; picked: boolean; pick: Pick; choosing: boolean }) {
   return (
-    <li data-row className="absolute inset-x-0 top-0 border-b border-line contain-strict" style={{ transform: `translateY(${top}px)`, height: ROW }}>
-      <a href={`/runs/${run.id}`} data-run={run.id} className="flex h-full items-center gap-3 px-3 max-sm:gap-2 -outline-offset-2 hover:bg-subtle">
+    <li data-row={run.id} className={cx('group absolute inset-x-0 top-0 flex border-b border-line contain-strict', picked && 'bg-hover')} style={{ transform: `translateY(${top}px)`, height: ROW }}>
+      {pick && (
+        // It shows itself where one points, comes to it, or has begun to choose: a quiet list otherwise.
+        <label className="grid w-9 shrink-0 place-items-center">
+          <input type="checkbox" aria-label={t.runs.pick(run.workflow_name, shortId(run.id))} checked={picked} onChange={() => pick(run.id)} className={cx('size-4 accent-(--accent) focus-visible:opacity-100 group-focus-within:opacity-100 group-hover:opacity-100 pointer-coarse:opacity-100', !choosing && 'opacity-0')} />
+        </label>
+      )}
+      <a href={`/runs/${run.id}`} data-run={run.id} className={cx('flex h-full min-w-0 flex-1 items-center gap-3 pr-3 max-sm:gap-2 -outline-offset-2 hover:bg-subtle', !pick && 'pl-3')}>
         <Status status={run.status} className="w-28 shrink-0 max-sm:w-[6.5rem]" />
         <span className="min-w-0 flex-1">
           <span className="flex items-center gap-2">

@@ -8,6 +8,7 @@ import { clockTime } from '@/ui/format';
 import { Status } from '@/ui/status';
 import { Time, Took } from '@/ui/time';
 import { AttemptList } from './attempt-list';
+import { Refusal } from './planned';
 import { keyOf, type TaskRun } from './tasks';
 import { RunValue } from './values';
 
@@ -67,6 +68,7 @@ export function TaskPanel({ tasks, name, run, close, choose }: { tasks: TaskRun[
               </Link>
             </dd>
           </dl>
+          <Refusal run={run} task={task} />
           {(task.error !== null || task.left_out?.error !== undefined) && (
             <Part title={t.runs.error}>
               {task.left_out?.error === undefined ? <ErrorView error={task.error} /> : <RunValue run={run} task={task} of="error" label={t.runs.error} />}

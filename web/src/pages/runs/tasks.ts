@@ -147,3 +147,13 @@ export function stepFrom(keys: readonly string[], chosen: string | null, step: 1
   }
   return null;
 }
+
+export type Refusal = { kind: 'role' | 'unasked' | 'other'; reason: string };
+
+/** Why a destructive function only told its plan; null where it did not. The server's reason names the setting that stood in the way. */
+export function refusalOf(task: { output: unknown }): Refusal | null {
+  const output = task.output as { dry_run?: unknown; plan?: unknown; reason?: unknown } | null;
+  if (output === null || typeof output !== 'object' || output.dry_run !== true || !Array.isArray(output.plan) || typeof output.reason !== 'string') return null;
+  const { reason } = output;
+  return { kind: reason.includes('destroy_role') ? 'role' : reason.includes('allow_destructive') ? 'unasked' : 'other', reason };
+}

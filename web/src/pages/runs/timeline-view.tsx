@@ -4,7 +4,7 @@ import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
 import { duration } from '@/ui/format';
 import { FILL, StatusShape, statusWord, toneOf } from '@/ui/status';
-import { asTree, depthOf, folded, keyOf, type TaskRun } from './tasks';
+import { asTree, depthOf, folded, keyOf, refusalOf, type TaskRun } from './tasks';
 import { scaleOf } from './timeline';
 
 const FIRST = 200;
@@ -68,6 +68,7 @@ export function Timeline({ run, now, selected, choose }: { run: Schemas['Run']; 
                   <StatusShape status={task.status} />
                   <span className="truncate">{task.name}</span>
                   {task.iteration.length > 0 && <span className="shrink-0 text-xs text-muted">[{task.iteration.join('.')}]</span>}
+                  {!run.dry_run && refusalOf(task) !== null && <span className="shrink-0 text-xs text-wait">{t.planned.short}</span>}
                 </button>
               </th>
               <td className="px-2 py-0">

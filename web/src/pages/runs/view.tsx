@@ -17,6 +17,8 @@ import { Loading, ProblemView } from '@/ui/states';
 import { Badge, Status } from '@/ui/status';
 import { Time, Took, useNow } from '@/ui/time';
 import { RunActions } from './actions';
+import { PlannedOnly } from './planned';
+import { readingOf } from './reading';
 import { useRunKeys } from './run-keys';
 import { TaskPanel } from './task-panel';
 import { keeping, keyOf, statesOf } from './tasks';
@@ -25,11 +27,12 @@ import { RunValue } from './values';
 import { type TaskNews, type Words, withTasks, withWords } from './with-task';
 
 const AgentView = lazy(() => import('./agent-view'));
+const LogsView = lazy(() => import('./logs-view'));
 const Remedies = lazy(() => import('./remedies'));
 const Graph = lazy(() => import('@/graph/graph').then((module) => ({ default: module.Graph })));
 
 const OVER = ['completed', 'faulted', 'cancelled'];
-const VIEWS = ['graph', 'timeline', 'data', 'agent', 'remedies'] as const;
+const VIEWS = ['graph', 'timeline', 'data', 'logs', 'agent', 'remedies'] as const;
 
 /** The run as the server has it, brought up to date by what it tells: at once in small, then with all data. */
 function useLiveRun(id: string) {
@@ -121,7 +124,7 @@ export function RunPage() {
     [navigate],
   );
   const choose = useCallback((task: string | null) => set({ task: task ?? undefined }), [set]);
-  useRunKeys(run.data, search.task ?? null, choose, (name) => set({ view: name === usual ? undefined : name }));
+  useRunKeys(run.data, search.task ?? null, choose, view, (name) => set({ view: name === usual ? undefined : name }));
   if (run.error && !run.data) {
     return (
       <div className="flex flex-col gap-3 p-4 md:p-6">
@@ -178,6 +181,7 @@ export function RunPage() {
         )}
       </div>
       {data && !run.over && <Asked run={data} />}
+      {data && <PlannedOnly run={data} choose={choose} />}
       <div className="flex gap-4 border-b border-line px-4 md:px-6" role="group" aria-label={t.runs.views}>
         {VIEWS.filter((name) => (name !== 'agent' || tasks.some((task) => task.type === 'model')) && (name !== 'remedies' || view === name || (data?.status === 'faulted' && !data.dry_run))).map((name) => (
           <button
@@ -207,9 +211,14 @@ export function RunPage() {
                 <div className="p-4">{graph.isPending ? <Loading /> : graph.error ? <ProblemView error={graph.error} /> : <p className="text-muted">{t.runs.noGraph}</p>}</div>
               ))}
             {view === 'timeline' && <Timeline run={data} now={now} selected={selected} choose={choose} />}
+            {view === 'logs' && (
+              <Suspense fallback={<div className="p-4"><Loading /></div>}>
+                <LogsView run={data} choose={choose} />
+              </Suspense>
+            )}
             {view === 'agent' && (
               <Suspense fallback={<div className="p-4"><Loading /></div>}>
-                <AgentView run={data} speech={run.speech} />
+                <AgentView run={data} speech={run.speech} reading={readingOf(search.read)} read={(read) => set({ read })} />
               </Suspense>
             )}
             {view === 'remedies' && (
