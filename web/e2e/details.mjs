@@ -11,6 +11,8 @@ async function make(page, definition) {
   return made.body.id;
 }
 
+const themeOf = (page) => page.evaluate(() => document.documentElement.dataset.theme);
+
 export const detailTests = [
   [
     'each attempt of a task is told: when, how it ended, why, and how long until the next',
@@ -147,7 +149,6 @@ export const detailTests = [
   [
     'what a person prefers is there in another browser, acts at once, survives a lost connection, and stays with that person',
     async ({ page, browser }) => {
-      const themeOf = (one) => one.evaluate(() => document.documentElement.dataset.theme);
       const kept = async () => (await call(page, 'GET', '/api/auth/me')).body.preferences;
       await page.goto('/profile');
       await page.getByLabel('Theme').selectOption('dark');

@@ -93,4 +93,39 @@ export const reachTests = [
       await page.setViewportSize({ width: 1366, height: 850 });
     },
   ],
+  [
+    'at 320 pixels, with wide text and without motion, nothing sticks out, is cut off, or moves',
+    async (world) => {
+      const { page } = world;
+      await page.setViewportSize({ width: 320, height: 640 });
+      const found = [];
+      for (const path of ['/', '/workflows', `/workflows/${world.workflow}`, `/workflows/${world.nightly}/triggers`, '/runs', `/runs/${world.run}?view=timeline`, '/approvals', '/schedules', '/functions/http', '/integrations', '/notifications?tab=preferences', '/organization', '/profile', '/admin?tab=health']) {
+        await page.goto(path);
+        await page.getByRole('heading', { level: 1 }).waitFor();
+        await page.waitForFunction(() => document.querySelector('[aria-label="Loading"]') === null);
+        const wide = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        if ((await wide()) > 0) found.push(`${path}: ${await wide()} px too wide`);
+        // WCAG 1.4.12.
+        await page.evaluate(() => {
+          const sheet = new CSSStyleSheet();
+          sheet.replaceSync('* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important } p { margin-bottom: 2em !important }');
+          document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+        });
+        if ((await wide()) > 0) found.push(`${path}: ${await wide()} px too wide with wide text`);
+        const cut = await page.evaluate(() =>
+          [...document.querySelectorAll('main :is(p, h1, h2, h3, th, td, dt, dd, label, button, a, li)')]
+            .filter((element) => {
+              const style = getComputedStyle(element);
+              return style.overflowY === 'hidden' && style.textOverflow !== 'ellipsis' && !element.closest('.sr-only, .react-flow, .cm-editor') && element.clientHeight > 0 && element.scrollHeight > element.clientHeight + 2;
+            })
+            .map((element) => element.outerHTML.slice(0, 100)),
+        );
+        found.push(...cut.map((what) => `${path}: cut off: ${what}`));
+        const moving = await page.evaluate(() => document.getAnimations().filter((one) => one.playState === 'running' && Number(one.effect?.getTiming().duration) > 20).length);
+        if (moving > 0) found.push(`${path}: ${moving} animations`);
+      }
+      await page.setViewportSize({ width: 1366, height: 850 });
+      assert.deepEqual(found, []);
+    },
+  ],
 ];

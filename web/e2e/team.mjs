@@ -34,6 +34,8 @@ async function mailed(folder, address) {
   throw new Error(`no mail to ${address}`);
 }
 
+const overwriting = (name, more) => `document: {dsl: '1.0.3', namespace: test, name: ${name}, version: '1.0.0'}\ndo:\n  - before: {set: {x: 1}}\n  - overwrite: {call: file-write, with: {path: ${name}.txt, content: x, mode: overwrite${more}}}\n`;
+
 export const teamTests = [
   [
     'somebody is invited by mail, joins by its link, and may do what the role allows, also when that changes',
@@ -111,13 +113,12 @@ export const teamTests = [
   [
     'a step that may not destroy says that it only planned, why, and what to do',
     async ({ page, browser, axe }) => {
-      const definition = (name, more) => `document: {dsl: '1.0.3', namespace: test, name: ${name}, version: '1.0.0'}\ndo:\n  - before: {set: {x: 1}}\n  - overwrite: {call: file-write, with: {path: ${name}.txt, content: x, mode: overwrite${more}}}\n`;
-      const make = async (name, more) => (await call(page, 'POST', '/api/workflows', { definition: definition(name, more) })).body.id;
+      const make = async (name, more) => (await call(page, 'POST', '/api/workflows', { definition: overwriting(name, more) })).body.id;
       // Not allowed by the definition.
       await page.goto('/');
       const unasked = await make('unasked', '');
-      const plain = (await call(page, 'POST', `/api/workflows/${unasked}/execute`, { wait: true })).body.id;
-      await page.goto(`/runs/${plain}?view=timeline`);
+      const notAllowed = (await call(page, 'POST', `/api/workflows/${unasked}/execute`, { wait: true })).body.id;
+      await page.goto(`/runs/${notAllowed}?view=timeline`);
       await page.getByText('overwrite was planned only: nothing was done.').waitFor();
       await page.getByRole('row', { name: /overwrite/ }).getByText('planned only').waitFor();
       await page.getByRole('button', { name: 'Why, and what to do' }).click();

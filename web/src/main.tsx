@@ -24,17 +24,22 @@ const queries = new QueryClient({
   },
 });
 
-const root = createRoot(document.getElementById('root') as HTMLElement);
-// What the page itself shows until then (index.html) stays until there is something to put in its place, which is made bit by bit.
-void router.load().finally(() =>
-  startTransition(() =>
-    root.render(
-      <StrictMode>
-        <QueryClientProvider client={queries}>
-          <RouterProvider router={router} />
-          <Toasts />
-        </QueryClientProvider>
-      </StrictMode>,
+function begin(): void {
+  const root = createRoot(document.getElementById('root') as HTMLElement);
+  // What the page itself shows until then (index.html) stays until there is something to put in its place, which is made bit by bit.
+  void router.load().finally(() =>
+    startTransition(() =>
+      root.render(
+        <StrictMode>
+          <QueryClientProvider client={queries}>
+            <RouterProvider router={router} />
+            <Toasts />
+          </QueryClientProvider>
+        </StrictMode>,
+      ),
     ),
-  ),
-);
+  );
+}
+
+// A turn of its own: to read the program is one piece of work, to begin with it another, and a touch may come in between.
+void Promise.resolve().then(() => setTimeout(begin));

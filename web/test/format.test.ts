@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, between, bytes, clockTime, duration, exactTime, plannedTime, readable, showTimesIn, wallTime, zoneName } from '@/ui/format';
+import { ago, amount, between, bytes, clockTime, count, duration, exactTime, plannedTime, readable, showTimesIn, wallTime, zoneName } from '@/ui/format';
 
 const NOW = Date.parse('2026-11-26T12:00:00Z');
 
@@ -40,6 +40,24 @@ describe('relative times', () => {
   ])('%s is %s', (time, text) => {
     expect(ago(time, NOW)).toBe(text);
   });
+});
+
+it('relative times, numbers and money read as Intl would have them', () => {
+  const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+  const lengths = { second: 1, minute: 60, hour: 3600, day: 86_400, week: 7 * 86_400, month: 30 * 86_400, year: 365 * 86_400 } as const;
+  for (const [unit, length] of Object.entries(lengths) as [keyof typeof lengths, number][]) {
+    const most = { second: 59, minute: 59, hour: 23, day: 6, week: 4, month: 12, year: 20 }[unit];
+    for (let number = unit === 'second' ? 10 : 1; number <= most; number += 1) {
+      if (unit === 'month' && number === 12) continue;
+      for (const sign of [-1, 1]) expect(ago(NOW + sign * number * length * 1000, NOW)).toBe(relative.format(sign * number, unit));
+    }
+  }
+  const whole = new Intl.NumberFormat('en');
+  const dollars = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 4 });
+  for (const value of [0, 1, 12, 999, 1000, 1234, 12_345, 123_456, 1_234_567, 1e9, 12.5, 1234.5678, 0.0004, 0.1 + 0.2]) {
+    expect(count(value)).toBe(whole.format(value));
+    expect(amount(value, 4)).toBe(dollars.format(value));
+  }
 });
 
 it('sizes are in powers of 1024', () => {

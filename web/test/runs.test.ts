@@ -182,6 +182,7 @@ describe('the log of a run', () => {
     task({ name: 'a', logs: [line('one', 1), line('behind one', null), line('four', 4, 'error')] }),
     task({ name: 'b', reference: '/do/1/b', started_at: at(2), logs: [line('from its start', null, 'debug'), line('three', 3, 'warning'), line('odd', 5, 'fatal')] }),
   ]);
+  const texts = (level: string, text: string) => matching(lines, level, text).map((one) => one.line.text);
 
   it('has the lines of all tasks by their times; those without one stay behind their own', () => {
     expect(lines.map((one) => `${one.task.name} ${one.line.text}`)).toEqual(['a one', 'a behind one', 'b from its start', 'b three', 'a four', 'b odd']);
@@ -189,7 +190,6 @@ describe('the log of a run', () => {
   });
 
   it('is narrowed by level, text and task; an unknown level is never hidden', () => {
-    const texts = (level: string, text: string) => matching(lines, level, text).map((one) => one.line.text);
     expect(texts('error', '')).toEqual(['four', 'odd']);
     expect(texts('warning', '')).toEqual(['three', 'four', 'odd']);
     expect(texts('info', 'o')).toEqual(['one', 'behind one', 'four', 'odd']);

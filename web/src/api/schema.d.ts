@@ -1519,6 +1519,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        get?: never;
+        put: operations["changeProfile"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/preferences": {
         parameters: {
             query?: never;
@@ -1527,7 +1536,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put: operations["changeProfile"];
+        put: operations["changePreferences"];
         post?: never;
         delete?: never;
         options?: never;

@@ -6,7 +6,8 @@ import { type ReactNode, useDeferredValue, useState } from 'react';
 import { api, ask } from '@/api/client';
 import { t } from '@/i18n/en';
 import { groups } from './nav';
-import { prefer, scope, useMay, useSession } from './session';
+import { prefer } from './preferences';
+import { scope, useMay, useSession } from './session';
 
 const ITEM = 'flex min-h-9 cursor-pointer items-center gap-2 rounded-md px-2 py-1.5 data-[selected=true]:bg-hover';
 const GROUP = '[&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:py-1.5 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:text-muted';

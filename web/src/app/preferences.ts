@@ -4,6 +4,7 @@ import { create } from 'zustand';
 import { api, ask, type Schemas } from '@/api/client';
 import { isZone, showTimesIn } from '@/ui/format';
 import { toast } from '@/ui/toast';
+import { useSession, whenPersonChanges } from './session';
 
 export type Theme = Schemas['Preferences']['theme'];
 type Change = Schemas['PreferencesChange'];
@@ -41,7 +42,8 @@ dark.addEventListener('change', paint);
 function show({ theme, time_zone: zone, letter_shortcuts: letters }: Change): void {
   const now = usePreferences.getState();
   // A zone that this browser does not know cannot be shown; the account keeps it for those that do.
-  const next = { theme: theme ?? now.theme, zone: zone == null ? now.zone : isZone(zone) ? zone : '', letters: letters ?? now.letters };
+  const known = zone === undefined || zone === null ? now.zone : isZone(zone) ? zone : '';
+  const next = { theme: theme ?? now.theme, zone: known, letters: letters ?? now.letters };
   localStorage.setItem(THEME, next.theme);
   localStorage.setItem(ZONE, next.zone);
   localStorage.setItem(LETTERS, next.letters ? 'on' : 'off');
@@ -76,23 +78,26 @@ function send(of: string, change: Change): void {
     .catch(toast.failed);
 }
 
-/** Acts at once, and is kept for the person. */
-export function choose(of: string | undefined, change: Change): void {
+/** Acts at once, and is kept for the person who is signed in. */
+export function prefer(change: Change): void {
   show(change);
-  if (of !== undefined) send(of, change);
+  const { me } = useSession.getState();
+  if (me) send(me.id, change);
 }
 
-/** What the account says, when a person comes in. Where nothing was ever chosen, what the browser shows stays. */
-export function adopt(of: string, kept: Schemas['Preferences'] | null): void {
-  const late = unsent(of);
-  show({ ...kept, ...late });
-  if (Object.keys(late).length > 0) send(of, late);
+/** What the account says. Where nothing was ever chosen, what the browser shows stays. */
+function adopt(me: Schemas['Me']): void {
+  const late = unsent(me.id);
+  show({ ...me.preferences, ...late });
+  if (Object.keys(late).length > 0) send(me.id, late);
 }
 
 /** Whoever uses the browser next begins with nothing of this person's. */
-export function forgetPreferences(): void {
+function forget(): void {
   for (const key of [THEME, ZONE, LETTERS, UNSENT]) localStorage.removeItem(key);
   showTimesIn('');
   usePreferences.setState(fromBrowser());
   paint();
 }
+
+whenPersonChanges(adopt, forget);

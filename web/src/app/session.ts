@@ -1,7 +1,6 @@
 // Who is signed in, and in which organization requests act.
 import { create } from 'zustand';
 import { api, actIn, ask, type Schemas, whenSignedOut } from '@/api/client';
-import { adopt, choose, forgetPreferences } from './preferences';
 
 export type Role = 'viewer' | 'member' | 'admin' | 'owner';
 const RANK: Record<Role, number> = { viewer: 0, member: 1, admin: 2, owner: 3 };
@@ -19,6 +18,15 @@ export const useSession = create<Session>(() => ({ me: null, organization: null,
 whenSignedOut(() => {
   if (useSession.getState().me) useSession.setState({ expired: true });
 });
+
+let onArrival: (me: Schemas['Me']) => void = () => undefined;
+let onLeaving: () => void = () => undefined;
+
+/** Called before anything is shown to a person who comes in, and when one has signed out. */
+export function whenPersonChanges(arrival: (me: Schemas['Me']) => void, leaving: () => void): void {
+  onArrival = arrival;
+  onLeaving = leaving;
+}
 
 declare global {
   interface Window {
@@ -42,7 +50,7 @@ export async function loadMe(): Promise<Schemas['Me']> {
   const organization = known ? wanted : me.organization_id;
   actIn(organization);
   // Once for each visit: times that change their zone under somebody's hands would put what is being typed at risk.
-  if (useSession.getState().me?.id !== me.id) adopt(me.id, me.preferences);
+  if (useSession.getState().me?.id !== me.id) onArrival(me);
   useSession.setState({ me, organization, expired: false });
   return me;
 }
@@ -52,11 +60,6 @@ export function chooseOrganization(id: string): void {
   localStorage.setItem(KEY, id);
   actIn(id);
   useSession.setState({ organization: id });
-}
-
-/** How things are shown to the person who is signed in: at once here, and wherever they sign in next. */
-export function prefer(change: Schemas['PreferencesChange']): void {
-  choose(useSession.getState().me?.id, change);
 }
 
 export const PIN = 'pawl.pin.';
@@ -70,7 +73,7 @@ export async function signOut(): Promise<void> {
   // Whoever uses the browser next finds nothing of this person's work in it. A session that only ended keeps it.
   for (const name of Object.keys(localStorage)) if (name.startsWith('pawl.draft.')) localStorage.removeItem(name);
   forgetPins();
-  forgetPreferences();
+  onLeaving();
   useSession.setState({ me: null, organization: null, expired: false });
   actIn(null);
 }

@@ -18,8 +18,8 @@ import { toast } from '@/ui/toast';
 import { Mark } from './mark';
 import { useKeys } from './keys';
 import { groups, type NavItem } from './nav';
-import { type Theme, usePreferences } from './preferences';
-import { chooseOrganization, prefer, signOut, useMay, useSession } from './session';
+import { prefer, type Theme, usePreferences } from './preferences';
+import { chooseOrganization, signOut, useMay, useSession } from './session';
 
 const Palette = lazy(() => import('./palette'));
 const Shortcuts = lazy(() => import('./shortcuts'));

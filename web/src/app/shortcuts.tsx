@@ -4,8 +4,7 @@ import { Checkbox } from '@/ui/field';
 import { Dialog } from '@/ui/dialog';
 import { GO } from './keys';
 import { groups } from './nav';
-import { usePreferences } from './preferences';
-import { prefer } from './session';
+import { prefer, usePreferences } from './preferences';
 
 /** All keys that do something, and whether single letters do. */
 export default function Shortcuts({ close }: { close: () => void }) {

@@ -37,7 +37,7 @@ export function times(a: number, b: number): number {
 }
 
 function checksOf(data: readonly number[], count: number): number[] {
-  const divisor = Array.from({ length: count }, (_none, at) => (at === count - 1 ? 1 : 0));
+  const divisor = Array.from({ length: count }, (_none, at) => Number(at === count - 1));
   let root = 1;
   for (let step = 0; step < count; step += 1) {
     for (let at = 0; at < count; at += 1) divisor[at] = times(divisor[at] ?? 0, root) ^ (divisor[at + 1] ?? 0);
@@ -213,7 +213,7 @@ export function qrCode(text: string): boolean[][] | null {
   let best: boolean[][] = [];
   let least = Infinity;
   MASKS.forEach((flips, mask) => {
-    const rows = dark.map((row) => [...row]);
+    const rows = dark.map((row) => row.slice());
     places.forEach(([x, y], at) => {
       const bit = ((words[at >>> 3] ?? 0) >>> (7 - (at & 7))) & 1;
       (rows[y] ?? [])[x] = (bit === 1) !== flips(x, y);

@@ -22,7 +22,8 @@ export function useRowsInView(place: RefObject<HTMLElement | null>, count: numbe
   useLayoutEffect(() => {
     let shown: Rows | null = null;
     const look = (): Rows | null => {
-      const top = -(place.current?.getBoundingClientRect().top ?? 0);
+      // To ask where it is has the page laid out at once; at the top of a page that is not needed.
+      const top = scrollY === 0 ? 0 : -(place.current?.getBoundingClientRect().top ?? 0);
       const next = rowsInView(top, innerHeight, count, height);
       if (shown && shown.from === next.from && shown.to === next.to) return null;
       shown = next;
@@ -34,6 +35,7 @@ export function useRowsInView(place: RefObject<HTMLElement | null>, count: numbe
       if (next) flushSync(() => setRows(next));
     };
     const first = look();
+    // oxlint-disable-next-line react/set-state-in-effect -- where the list begins is known once it is there
     if (first) setRows(first);
     addEventListener('scroll', onMove, { passive: true });
     addEventListener('resize', onMove);

@@ -1,6 +1,6 @@
 import { queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ReactNode, useDeferredValue, useEffect, useRef } from 'react';
 import { waitingQuery } from '@/api/approvals';
 import { api, ask, type Schemas } from '@/api/client';
 import { scope, useMay } from '@/app/session';
@@ -8,7 +8,7 @@ import { t } from '@/i18n/en';
 import { useFollow } from '@/live/use-follow';
 import { ButtonLink } from '@/ui/button';
 import { cx } from '@/ui/cx';
-import { count, duration } from '@/ui/format';
+import { amount, count, duration } from '@/ui/format';
 import { Page, Section } from '@/ui/page';
 import { Loading, ProblemView } from '@/ui/states';
 import { Status, TEXT, type Tone } from '@/ui/status';
@@ -33,7 +33,8 @@ export function HomePage() {
   });
   // All that stands above something else comes at once, so that nothing moves.
   const above = [stats, useQuery(waitingQuery()), useQuery(lettersQuery())];
-  const ready = above.every((one) => !one.isPending);
+  // Made bit by bit: what came does not hold up a touch.
+  const ready = useDeferredValue(above.every((one) => !one.isPending));
   useFresh();
   return (
     <Page
@@ -169,7 +170,7 @@ function Figures({ stats, window }: { stats: Statistics; window: Window }) {
   );
 }
 
-const dollars = new Intl.NumberFormat('en', { style: 'currency', currency: 'USD', maximumFractionDigits: 4 });
+const dollars = (cost: number) => `$${amount(cost, 4)}`;
 
 const ofLimit = (value: string, limit: string | null) => (limit === null ? value : t.agent.ofBudget(value, limit));
 
@@ -182,7 +183,7 @@ function Spent() {
     <Section title={t.home.models}>
       <dl className="grid grid-cols-1 gap-2 sm:grid-cols-2 lg:grid-cols-4">
         <Figure name={t.home.modelCost} hint={t.home.modelMonth}>
-          {ofLimit(dollars.format(used.cost), limit.cost === null ? null : dollars.format(limit.cost))}
+          {ofLimit(dollars(used.cost), limit.cost === null ? null : dollars(limit.cost))}
         </Figure>
         <Figure name={t.home.modelTokens} hint={t.home.modelRequests(requests, count(requests))}>
           {ofLimit(count(used.tokens), limit.tokens === null ? null : count(limit.tokens))}

@@ -1,8 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import { api, ask, type Schemas } from '@/api/client';
-import { type Theme, usePreferences } from '@/app/preferences';
-import { loadMe, prefer, roleIn, useSession } from '@/app/session';
+import { prefer, type Theme, usePreferences } from '@/app/preferences';
+import { loadMe, roleIn, useSession } from '@/app/session';
 import { t } from '@/i18n/en';
 import { useForm } from '@/pages/auth/form';
 import { Button } from '@/ui/button';

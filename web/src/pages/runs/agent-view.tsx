@@ -9,7 +9,7 @@ import { usePageKeys } from '@/app/keys';
 import { scope } from '@/app/session';
 import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
-import { between, count, duration } from '@/ui/format';
+import { amount, between, count, duration } from '@/ui/format';
 import { Badge, Status, StatusShape } from '@/ui/status';
 import { Took, useNow } from '@/ui/time';
 import { ErrorView } from '@/ui/error-view';
@@ -21,7 +21,7 @@ import { type Agent, agentsOf, budgetOf, type Call, type Kept, questionOf, type 
 import { RunValue, useWhole } from './values';
 
 const ApprovalDetail = lazy(() => import('@/pages/approvals/detail').then((module) => ({ default: module.ApprovalDetail })));
-const money = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 6 });
+const money = (cost: number) => amount(cost, 6);
 
 /** What is told of word for word, or counted: turns, what was remembered, what people are asked about. */
 const isRead = (task: TaskRun) => task.type === 'model' || task.type === 'approval' || /\/(recall|remember)$/.test(task.reference);
@@ -75,14 +75,14 @@ function Head({ agent, definition }: { agent: Agent; definition: unknown }) {
         <h2 className="text-lg font-semibold">{agent.name}</h2>
         <Status status={agent.status} />
         <span className="text-sm text-muted">
-          {t.agent.sum(count(agent.turns.length), count(agent.calls), count(agent.tokens))}, {agent.cost === null ? t.agent.unknownCost : t.agent.cost(money.format(agent.cost))}
+          {t.agent.sum(count(agent.turns.length), count(agent.calls), count(agent.tokens))}, {agent.cost === null ? t.agent.unknownCost : t.agent.cost(money(agent.cost))}
         </span>
       </div>
       <Remembered kept={agent.kept} />
       <div className="flex flex-wrap gap-4 empty:hidden">
         {budget.tokens !== undefined && <Bar label={t.agent.tokenBudget} used={agent.tokens} limit={budget.tokens} say={count} />}
         {budget.ms !== undefined && <Bar label={t.agent.timeBudget} used={between(agent.started, agent.ended, now) ?? 0} limit={budget.ms} say={duration} />}
-        {budget.cost !== undefined && agent.cost !== null && <Bar label={t.agent.costBudget} used={agent.cost} limit={budget.cost} say={(value) => money.format(value)} />}
+        {budget.cost !== undefined && agent.cost !== null && <Bar label={t.agent.costBudget} used={agent.cost} limit={budget.cost} say={money} />}
         {budget.turns !== undefined && <Bar label={t.agent.turnBudget} used={agent.turns.length} limit={budget.turns} say={count} />}
         {budget.calls !== undefined && <Bar label={t.agent.callBudget} used={agent.calls} limit={budget.calls} say={count} />}
       </div>
@@ -129,7 +129,7 @@ function TurnView({ turn, run, bare, said }: { turn: Turn; run: Schemas['Run']; 
         {task.status !== 'completed' && <Status status={task.status} />}
         {turn.model && <Badge>{turn.model}</Badge>}
         <span>{t.agent.tokens(count(turn.input), count(turn.output))}</span>
-        {turn.cost !== null && <span>{t.agent.cost(money.format(turn.cost))}</span>}
+        {turn.cost !== null && <span>{t.agent.cost(money(turn.cost))}</span>}
         <Took start={task.started_at} end={task.ended_at} />
         {turn.stop && turn.stop !== 'stop' && <span>{t.agent.stops[turn.stop as keyof typeof t.agent.stops] ?? turn.stop}</span>}
       </div>
@@ -224,7 +224,7 @@ function Details({ agent, run }: { agent: Agent; run: Schemas['Run'] }) {
           <Status status={task.status} />
           {turn?.model && <Badge>{turn.model}</Badge>}
           {turn && <span>{t.agent.tokens(count(turn.input), count(turn.output))}</span>}
-          {turn && turn.cost !== null && <span>{t.agent.cost(money.format(turn.cost))}</span>}
+          {turn && turn.cost !== null && <span>{t.agent.cost(money(turn.cost))}</span>}
           <Took start={task.started_at} end={task.ended_at} />
           <Link to="/runs/$runId" params={{ runId: run.id }} search={{ task: keyOf(task), view: 'timeline' }} className="link">
             {t.agent.record}

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { memo, type MouseEvent, useCallback, useMemo, useRef, useState } from 'react';
+import { memo, type MouseEvent, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { type RunFilter, runsQuery } from '@/api/runs';
 import { focusedRow, usePageKeys } from '@/app/keys';
@@ -23,7 +23,9 @@ export function RunList({ filter, clear, ofOne = false }: { filter: RunFilter; c
   const queries = useQueryClient();
   const list = useInfiniteQuery(runsQuery(filter));
   const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
-  const items = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? [], [list.data]);
+  // Rows are made bit by bit: what came does not hold up a touch.
+  const known = useDeferredValue(list.data);
+  const items = useMemo(() => known?.pages.flatMap((page) => page.items) ?? [], [known]);
   const may = useMay('member');
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   // What left the list with another filter is not acted on unseen.
@@ -68,7 +70,7 @@ export function RunList({ filter, clear, ofOne = false }: { filter: RunFilter; c
     },
     reload,
   );
-  if (list.isPending) return <Loading rows={8} height={ROW} />;
+  if (list.isPending || (list.data && !known)) return <Loading rows={8} height={ROW} />;
   if (list.error) return <ProblemView error={list.error} retry={() => void list.refetch()} />;
   // Some of them may have come with the last look at the list.
   const unseen = [...fresh].filter((id) => !items.some((item) => item.id === id)).length;

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { Plus, Search } from 'lucide-react';
-import { useEffect, useRef, useState } from 'react';
+import { useDeferredValue, useEffect, useRef, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { workflowRunsQuery, workflowsQuery } from '@/api/workflows';
 import { scope, useMay } from '@/app/session';
@@ -30,7 +30,9 @@ export function WorkflowsPage() {
   const stale = () => void queries.invalidateQueries({ queryKey: [scope(), 'runs', 'of'] });
   useFollow('runs', stale, stale);
   const set = (change: Partial<typeof search>) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
-  const items = list.data?.pages.flatMap((page) => page.items) ?? [];
+  // Rows are made bit by bit: what came does not hold up a touch.
+  const data = useDeferredValue(list.data);
+  const items = data?.pages.flatMap((page) => page.items) ?? [];
   const filtered = !!(search.q || search.active);
   return (
     <Page
@@ -59,10 +61,10 @@ export function WorkflowsPage() {
           ))}
         </select>
       </div>
-      {list.isPending && <Loading rows={8} height={52} />}
+      {(list.isPending || (list.data && !data)) && <Loading rows={8} height={52} />}
       {list.error && <ProblemView error={list.error} retry={() => void list.refetch()} />}
-      {list.data && items.length === 0 && !filtered && <Empty title={t.workflows.empty} action={writes && <ButtonLink to="/workflows/new">{t.workflows.new}</ButtonLink>}>{t.workflows.emptyHelp}</Empty>}
-      {list.data && items.length === 0 && filtered && (
+      {data && items.length === 0 && !filtered && <Empty title={t.workflows.empty} action={writes && <ButtonLink to="/workflows/new">{t.workflows.new}</ButtonLink>}>{t.workflows.emptyHelp}</Empty>}
+      {data && items.length === 0 && filtered && (
         <Empty title={t.workflows.noMatch} action={<Button onClick={() => set({ q: undefined, active: undefined })}>{t.workflows.clear}</Button>}>
           {t.workflows.noMatchHelp}
         </Empty>
