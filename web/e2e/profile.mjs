@@ -43,10 +43,10 @@ export const profileTests = [
       await dialog.getByRole('img', { name: 'The key as a QR code' }).waitFor();
       const secret = new URL(uri).searchParams.get('secret');
       assert.deepEqual(await axe(zoe), []);
-      await dialog.getByLabel('Code').fill('000000');
+      await dialog.getByRole('textbox', { name: 'Code' }).fill('000000');
       await dialog.getByRole('button', { name: 'Switch on' }).click();
       await dialog.getByRole('alert').waitFor();
-      await dialog.getByLabel('Code').fill(codeOf(secret));
+      await dialog.getByRole('textbox', { name: 'Code' }).fill(codeOf(secret));
       await dialog.getByRole('button', { name: 'Switch on' }).click();
       const codes = dialog.getByRole('listitem');
       await codes.nth(9).waitFor();
@@ -63,14 +63,14 @@ export const profileTests = [
       for (const code of [codeOf(secret, 1), backup]) {
         await leave();
         await signIn(zoe, { email: 'zoe@example.org', password: ADMIN.password });
-        await zoe.getByLabel('Code').fill(code);
+        await zoe.getByRole('textbox', { name: 'Code' }).fill(code);
         await zoe.getByRole('button', { name: 'Sign in' }).click();
         await zoe.getByRole('heading', { name: 'Home', level: 1 }).waitFor();
       }
       await zoe.goto('/profile');
       await factor.getByRole('button', { name: 'Switch off' }).click();
       await dialog.getByLabel('Password').fill(ADMIN.password);
-      await dialog.getByLabel('Code').fill(backup);
+      await dialog.getByRole('textbox', { name: 'Code' }).fill(backup);
       await dialog.getByRole('button', { name: 'Switch off' }).click();
       await dialog.getByRole('alert').waitFor();
       await zoe.keyboard.press('Escape');
@@ -97,7 +97,7 @@ export const profileTests = [
       await signIn(elsewhere, { email: 'zoe@example.org', password: ADMIN.password });
       await elsewhere.getByRole('alert').waitFor();
       await signIn(elsewhere, { email: 'zoe@example.org', password: NEW });
-      await elsewhere.getByLabel('Code').waitFor();
+      await elsewhere.getByRole('textbox', { name: 'Code' }).waitFor();
       await elsewhere.context().close();
     },
   ],
