@@ -316,7 +316,8 @@ Shape user_shape() { return Shape::object("User", user_members()); }
 Shape preferences_shape(std::string_view name, Shape::Presence presence) {
   return Shape::object(
       name, {{"theme", Shape::choice({identity::kThemes.begin(), identity::kThemes.end()}), presence},
-             {"time_zone", Shape::text("Europe/Berlin", identity::kMaxTimeZone).described("A name of the tz database; empty: the browser's."), presence},
+             {"time_zone",
+              Shape::text("Europe/Berlin", identity::kMaxTimeZone).described("A name of the tz database; empty: the browser's."), presence},
              {"letter_shortcuts", Shape::boolean(true).described("Whether single letters are keys of the interface."), presence}});
 }
 

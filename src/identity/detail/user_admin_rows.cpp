@@ -73,10 +73,11 @@ Result<void> erase_user(storage::Transaction& transaction, const UserId& user, T
     PAWL_TRY_VOID(transaction.execute(sql, {user}));
   }
   const auto nothing = user.to_string();  // an address key that nobody can have
-  PAWL_TRY_VOID(transaction.execute(
-      "update users set email = '', email_key = $1, name = '', password_hash = null, is_active = 0, is_superuser = 0, "
-      "email_verified_at = null, sealed_totp_seed = null, totp_enabled_at = null, preferences = null, deleted_at = $2, updated_at = $2 where id = $3",
-      {nothing, now, user}));
+  PAWL_TRY_VOID(
+      transaction.execute("update users set email = '', email_key = $1, name = '', password_hash = null, is_active = 0, is_superuser = 0, "
+                          "email_verified_at = null, sealed_totp_seed = null, totp_enabled_at = null, preferences = null, deleted_at = $2, "
+                          "updated_at = $2 where id = $3",
+                          {nothing, now, user}));
   return {};
 }
 
