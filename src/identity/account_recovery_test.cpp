@@ -1,6 +1,8 @@
 // Changing a password, getting back in, and verifying an address.
 #include <gmock/gmock.h>
 
+#include <future>
+
 #include "identity/detail/test_support.hpp"
 
 namespace pawl::identity {
@@ -62,6 +64,25 @@ TEST_F(AccountsTest, ForgettingThePasswordOfAnUnknownAddressSendsNothing) {
   for (const char* email : {"nobody@example.org", "no address", ""}) accounts_->forgot_password(email);
   settle();
   EXPECT_THAT(mail_.messages, SizeIs(1)) << "only the one of the registration";
+}
+
+// Security check 12 and P1: nobody learns who has an account, also not from how long the answer takes.
+TEST_F(AccountsTest, S4_O7_AskingForALinkWaitsForNothingThatDependsOnTheAddress) {
+  sign_up();
+  std::promise<void> release;
+  const auto released = release.get_future().share();
+  database_->write(
+      [released](storage::Transaction&) -> Result<void> {
+        released.wait();
+        return {};
+      },
+      {});
+  // Each of them returns although nothing can be written, and without having looked for an account.
+  for (const char* email : {"ada@example.org", "nobody@example.org", "no address"}) accounts_->forgot_password(email);
+  EXPECT_THAT(mail_.messages, SizeIs(1)) << "only the one of the registration so far";
+  release.set_value();
+  settle();
+  EXPECT_THAT(mail_.messages, SizeIs(2));
 }
 
 TEST_F(AccountsTest, AResetEndsTheWaitThatOthersCaused) {

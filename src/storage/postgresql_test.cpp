@@ -298,6 +298,32 @@ TEST_F(Postgresql, AnOutageAnswersAtOnceOnceItIsKnownAndKeepsWhatMustNotFail) {
   EXPECT_EQ(count("select sum(a) from t"), 1);
 }
 
+// The journal's writes: a batch costs as many waits for the server as one of them would alone.
+TEST_F(Postgresql, ABatchGoesOutInOnePipeline) {
+  open_through_proxy();
+  ASSERT_FALSE(database_->write_and_wait(insert(0)).has_error());
+  std::promise<void> release;
+  const auto released = release.get_future().share();
+  database_->write(
+      [released](Transaction&) -> Result<void> {
+        released.wait();
+        return {};
+      },
+      {});
+  constexpr int kWrites = 200;
+  std::promise<void> written;
+  for (int i = 1; i <= kWrites; ++i) {
+    Database::Done done;
+    if (i == kWrites) done = [&](const Result<void>&) { written.set_value(); };
+    database_->write_or_poison(insert(i), std::move(done), 8);
+  }
+  const auto before = proxy_->turns();
+  release.set_value();
+  written.get_future().get();
+  EXPECT_LT(proxy_->turns() - before, 20U);
+  EXPECT_EQ(count("select count(*) from t"), kWrites + 1);
+}
+
 // proves: S4-H5, S0-8, AI-H2
 TEST_F(Postgresql, MoreReadersThanThePoolHasAreToldSoAndLeakNothing) {
   options_.pool_timeout = Millis(300);

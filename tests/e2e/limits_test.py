@@ -165,6 +165,38 @@ class LimitsTest(unittest.TestCase):
                            ("/api/auth/register", {"email": "a@example.org", "password": "a long Passphrase 17", "name": "A"})):
             self.assert_refused(server.request("POST", path, body, ANONYMOUS))
 
+    # proves: S4-C4, S4-A-P0d
+    def test_every_route_that_takes_a_password_a_code_or_a_link_is_refused_at_the_sixth(self):
+        server = self.serve(PAWL_TRUSTED_PROXIES="127.0.0.1")
+        account = {"email": "%d@example.org", "password": "a long Passphrase 17", "name": "Ann"}
+
+        def signed_in(name):
+            """Each somebody else: the attempts of one account are counted over all routes."""
+            status, session, _ = server.request("POST", "/api/auth/register", {**account, "email": f"{name}@example.org"},
+                                                {**ANONYMOUS, "X-Forwarded-For": f"203.0.113.{ord(name)}"})
+            self.assertEqual(status, 201, session)
+            return {"Authorization": f"Bearer {session['access_token']}"}
+
+        routes = [("/api/auth/register", {**account, "password": "short"}, ANONYMOUS),
+                  ("/api/auth/login", {"email": "%d@example.org", "password": "wrong horse battery"}, ANONYMOUS),
+                  ("/api/auth/forgot-password", {"email": "%d@example.org"}, ANONYMOUS),
+                  ("/api/auth/reset-password", {"token": "guess-%d", "new_password": "a long Passphrase 17"}, ANONYMOUS),
+                  ("/api/auth/verify-email", {"token": "guess-%d"}, ANONYMOUS),
+                  ("/api/invitations/preview", {"token": "guess-%d"}, ANONYMOUS),
+                  ("/api/auth/change-password", {"old_password": "wrong", "new_password": "a long Passphrase 18"}, signed_in("a")),
+                  ("/api/auth/totp/setup", {"password": "wrong"}, signed_in("b")),
+                  ("/api/auth/totp/enable", {"code": "%06d"}, signed_in("c")),
+                  ("/api/auth/totp/disable", {"password": "wrong", "code": "%06d"}, signed_in("d"))]
+        for number, (path, body, headers) in enumerate(routes):
+            headers = {**headers, "X-Forwarded-For": f"198.51.100.{number}"}
+            for attempt in range(6):
+                filled = {name: value % attempt if "%" in value else value for name, value in body.items()}
+                answer = server.request("POST", path, filled, headers)
+                if attempt < 5:
+                    self.assertNotEqual(answer[0], 429, f"{path}: attempt {attempt + 1}")
+                    self.assertEqual(answer[2]["X-RateLimit-Limit"], "5", path)
+            self.assert_refused(answer)
+
     def test_a_client_cannot_choose_its_address(self):
         server = self.serve()
         for attempt in range(5):

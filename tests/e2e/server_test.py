@@ -439,7 +439,10 @@ class Life(unittest.TestCase):
 
         process, text, port = start()
         key = re.search(r"^  ([\w-]{43})$", text, re.M).group(1)
-        self.assertEqual(os.stat(os.path.join(self.data, "api.key")).st_mode & 0o777, 0o600)
+        keys = [name for name in os.listdir(self.data) if name.endswith(".key")]
+        self.assertEqual(set(keys), {"api.key", "secret.key", "encryption.key"}, "no secret of its own has a default")
+        for name in keys:
+            self.assertEqual(os.stat(os.path.join(self.data, name)).st_mode & 0o777, 0o600, name)
         process.terminate()
         self.assertEqual(process.wait(timeout=20), 0)
         process.stdout.close()

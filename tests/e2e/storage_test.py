@@ -121,6 +121,78 @@ class PostgresqlTest(unittest.TestCase):
         for state in ("in", "out", "overflow", "waiters"):
             self.assertRegex(figures, rf'(?m)^pawl_database_pool_connections\{{state="{state}"\}} \d+$')
 
+    def server_of_schema(self, schema, **settings):
+        self.sql(f"create schema {schema}")
+        environment = {**self.environment, "DATABASE_URL": f"{self.services.database_url}?options=-csearch_path%3D{schema}", **settings}
+        return os.path.join(self.folder.name, schema), environment
+
+    def sql(self, statement):
+        return subprocess.run(["psql", "-q", "-X", "-t", "-A", self.services.database_url, "-c", statement], check=True, capture_output=True,
+                              text=True).stdout.strip()
+
+    def test_where_every_connection_is_out_others_are_told_so_and_nobody_hangs(self):
+        """A lock keeps the three connections of the pool from coming back. Whoever comes after that hears 503 when its second is over, the
+        parts that need no connection answer all the same, and afterwards all of them are there again."""
+        folder, environment = self.server_of_schema("small", DATABASE_POOL_SIZE="2", DATABASE_MAX_OVERFLOW="1", DATABASE_POOL_TIMEOUT="1")
+        server = Server(folder, extra_environment=environment).start()
+        self.addCleanup(server.stop)
+        self.assertEqual(server.request("GET", "/api/workflows")[0], 200)
+        answers = []
+
+        def ask():
+            began = time.monotonic()
+            status, reply, _ = server.request("GET", "/api/workflows", timeout=60)
+            answers.append((status, reply.get("code"), time.monotonic() - began))
+
+        locker = subprocess.Popen(["psql", "-q", "-X", self.services.database_url], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                  text=True)
+        self.addCleanup(locker.kill)
+        locker.stdin.write("begin; lock table small.workflows in access exclusive mode;\n")
+        locker.stdin.flush()
+        poll(lambda: self.sql("select count(*) from pg_locks where granted and mode = 'AccessExclusiveLock' and relation = "
+                              "'small.workflows'::regclass") == "1", 20, "the lock")
+        askers = [Background(ask) for _ in range(8)]
+        poll(lambda: len(answers) >= 5, 30, "those who got no connection are told so")
+        for status, code, seconds in list(answers):
+            self.assertEqual((status, code), (503, "storage.pool_exhausted"))
+            self.assertLess(seconds, 9)
+        self.assertEqual(server.request("GET", "/health/liveness")[0], 200)
+        self.assertEqual(server.request("GET", "/health/detailed")[1]["database_pool"]["out"], 3)
+        locker.stdin.write("commit;\n")
+        locker.stdin.close()
+        self.assertEqual(locker.wait(20), 0)
+        for asker in askers:
+            asker.join(60)
+        self.assertEqual(sorted(status for status, _, _ in answers), [200] * 3 + [503] * 5)
+        pool = server.request("GET", "/health/detailed")[1]["database_pool"]
+        self.assertEqual((pool["out"], pool["overflow"], pool["waiters"]), (0, 0, 0), "nothing leaks")
+        self.assertEqual(server.request("GET", "/api/workflows")[0], 200)
+
+    # proves: O4, S4-M5
+    def test_migrations_go_up_and_down_by_command(self):
+        folder, environment = self.server_of_schema("moved")
+
+        def migrate(action, status):
+            done = pawl("migrate", action, "--data-dir", folder, environment=environment)
+            self.assertEqual(done.returncode, status, f"{action}: {done.stdout}{done.stderr}")
+            return done.stdout
+
+        migrate("status", 1)
+        migrate("verify", 1)
+        migrate("up", 0)
+        migrate("verify", 0)
+        self.assertIn("0001", migrate("status", 0))
+        self.sql("update moved.schema_migrations set checksum = 'another text' where version = 1")
+        migrate("verify", 1)
+        self.sql("drop schema moved cascade; create schema moved")
+        migrate("up", 0)
+        while "nothing" not in migrate("down", 0):
+            pass
+        tables = self.sql("select string_agg(tablename, ' ') from pg_tables where schemaname = 'moved'")
+        self.assertEqual(tables, "schema_migrations", "each one took away what it had made")
+        migrate("up", 0)
+        migrate("verify", 0)
+
     # proves: AI-H2
     def test_killed_connections_are_replaced(self):
         workflow = self.server.create_workflow(ECHO, name="killed")

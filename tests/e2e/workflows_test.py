@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -92,6 +93,24 @@ class Workflows(unittest.TestCase):
         return self.call("POST", f"/api/workflows/{workflow['id']}/execute", {"wait": True, **(body or {})}, expect)
 
     # ---- versions ---------------------------------------------------------------------------------------------------------------
+
+    def test_only_so_many_versions_are_kept_and_those_that_runs_need(self):
+        folder = os.path.join(self.folder.name, "few")
+        server = Server(folder, extra_environment={"DATABASE_URL": "", "MAX_VERSIONS_PER_WORKFLOW": "2"}).start()
+        self.addCleanup(server.stop)
+        workflow = server.create_workflow(setting(1))
+        run = server.request("POST", f"/api/workflows/{workflow}/execute", {"wait": True})[1]["id"]
+        for value in range(2, 6):
+            self.assertEqual(server.request("PUT", f"/api/workflows/{workflow}", {"definition": setting(value)})[0], 200)
+        # A start that is under way may still want a version that was current a moment ago: let them all be older.
+        database = sqlite3.connect(os.path.join(folder, "pawl.db"), timeout=20)
+        with database:
+            database.execute("update workflow_versions set created_at = created_at - 120000")
+        database.close()
+        self.assertEqual(server.request("PUT", f"/api/workflows/{workflow}", {"definition": setting(6)})[0], 200)
+        kept = [each["version"] for each in server.request("GET", f"/api/workflows/{workflow}/versions")[1]["items"]]
+        self.assertEqual(kept, [6, 5, 1], "the newest two, and the one that a run is pinned to")
+        self.assertEqual(server.request("GET", f"/api/runs/{run}")[1]["output"], {"x": 1})
 
     def test_versions_are_compared_and_a_rollback_is_a_new_version(self):
         made = self.create(setting(1))

@@ -26,6 +26,7 @@ struct Line {
   int client = -1;
   int server = -1;
   bool holds_commit = false;
+  bool was_asked = false;
 };
 
 sockaddr_in loopback(std::uint16_t port) {
@@ -77,6 +78,8 @@ void TcpProxy::loop() {
     const auto got = recv(from_client ? line.client : line.server, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got <= 0) return false;
     const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+    if (!from_client && line.was_asked) ++turns_;
+    line.was_asked = from_client;
     if (from_client && swallowing_ && bytes.find(kCommit) != std::string_view::npos) line.holds_commit = true;
     if (!from_client && line.holds_commit && bytes.find(kCommitted) == std::string_view::npos) return true;  // of earlier statements
     if (!from_client && line.holds_commit) {

@@ -23,6 +23,8 @@ class TcpProxy {
   void freeze(bool on) { frozen_ = on; }
   void swallow_next_commit() { swallowing_ = true; }
   [[nodiscard]] std::uint32_t swallowed() const { return swallowed_; }
+  /// How often, of all lines, something came back after something was sent: each time somebody may have waited for it.
+  [[nodiscard]] std::uint64_t turns() const { return turns_; }
 
  private:
   void loop();
@@ -34,6 +36,7 @@ class TcpProxy {
   std::atomic<bool> frozen_{false};
   std::atomic<bool> swallowing_{false};
   std::atomic<std::uint32_t> swallowed_{0};
+  std::atomic<std::uint64_t> turns_{0};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
