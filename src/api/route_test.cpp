@@ -20,6 +20,25 @@ TEST(Routes, S4_O1_OnlyWhatMustBeOpenIsOpen) {
   }
 }
 
+// proves: S4-C4, P3
+TEST(Routes, S4_C4_WhateverTakesAPasswordACodeOrALinkIsCountedAsStrictlyAsALogIn) {
+  const std::set<std::string_view> secrets{"password", "old_password", "new_password", "otp", "code", "token"};
+  std::set<std::string_view> counted;
+  for (const auto& route : route_table()) {
+    if (route.rate == RateClass::auth) counted.insert(route.id);
+    if (!route.request) continue;
+    const auto body = route.request->example();
+    if (!body.is_object()) continue;
+    for (const auto& member : body.members()) {
+      if (secrets.contains(member.name())) {
+        EXPECT_EQ(route.rate, RateClass::auth) << route.path << " takes " << member.name();
+      }
+    }
+  }
+  EXPECT_THAT(counted, testing::IsSupersetOf<std::string_view>({"register", "login", "forgotPassword", "resetPassword", "verifyEmail",
+                                                                "setup", "changePassword", "setupTotp", "enableTotp", "disableTotp"}));
+}
+
 TEST(Routes, AreDeclaredOnceAndHaveNamesOfTheirOwn) {
   std::set<std::pair<http::Method, std::string_view>> seen;
   std::set<std::string_view> ids;
