@@ -1,5 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <array>
+#include <chrono>
+#include <set>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "base/assert.hpp"
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/outage.hpp"
@@ -28,6 +36,28 @@ TEST(Uuid, RefusesMalformedText) {
                            "0192f0c0-0000-7000-8000-0000000000000"}) {
     EXPECT_FALSE(Uuid::parse(text)) << text;
   }
+}
+
+TEST(Uuid, ReadsLettersOfEitherCase) {
+  const auto id = Uuid::parse("0192F0C0-ABCD-7EF0-8000-00000000000a");
+  ASSERT_TRUE(id);
+  EXPECT_EQ(id->to_string(), "0192f0c0-abcd-7ef0-8000-00000000000a");
+}
+
+// Numbers are taken from the system in handfuls, of which each thread has its own: no two of any may be the same.
+TEST(SystemRandom, GivesNoNumberTwiceAlsoToTwoThreads) {
+  SystemRandom random;
+  std::array<std::vector<std::uint64_t>, 2> drawn;
+  std::array<std::thread, 2> threads;
+  for (std::size_t i = 0; i < threads.size(); ++i) {
+    threads[i] = std::thread([&random, &numbers = drawn[i]] {
+      for (int n = 0; n < 1000; ++n) numbers.push_back(random.next());
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  std::set<std::uint64_t> different(drawn[0].begin(), drawn[0].end());
+  different.insert(drawn[1].begin(), drawn[1].end());
+  EXPECT_EQ(different.size(), 2000U);
 }
 
 TEST(Utf8, KnowsWhatIsWellFormed) {
@@ -61,9 +91,18 @@ TEST(Time, Rfc3339RoundTrips) {
 
 TEST(Time, RefusesWhatIsNotADate) {
   for (const auto* text :
-       {"", "2026-11-22", "2026-13-22T10:47:01Z", "2026-02-30T10:47:01Z", "2026-11-22T10:47:01", "2026-11-22T25:47:01Z"}) {
+       {"", "2026-11-22", "2026-13-22T10:47:01Z", "2026-02-30T10:47:01Z", "2026-11-22T10:47:01", "2026-11-22T25:47:01Z",
+        "2026-11-22T10:47:01.5", "2026-11-22T10:47:01.Z", "2026-11-22T10:47:01ZZ", "2026-11-22T10:47:01+0", "2026-11-22T10:47:01+24:00",
+        "2026-11-22T10:47:01+01:60", "2026-11-22T10:47:01+01-00", "2026-11-22T10:47:01 01:00", "2O26-11-22T10:47:01Z"}) {
     EXPECT_FALSE(parse_rfc3339(text)) << text;
   }
+}
+
+TEST(SystemClock, ShowsTheTimeOfTheSystemInWholeMilliseconds) {
+  const auto before = std::chrono::floor<Millis>(std::chrono::system_clock::now());
+  const auto now = SystemClock().now();
+  EXPECT_LE(before, now);
+  EXPECT_LE(now, std::chrono::system_clock::now());
 }
 
 TEST(Time, ReadsIsoDurations) {
@@ -81,10 +120,42 @@ TEST(Outage, BeginsWithTheFirstFailureAfterASuccess) {
   for (const auto& [failed, begins] : tries) EXPECT_EQ(outage.begins(failed), begins);
 }
 
-TEST(ErrorClass, EveryClassHasItsStatus) {
-  EXPECT_EQ(http_status(ErrorClass::unprocessable), 422);
-  EXPECT_EQ(http_status(ErrorClass::limited), 429);
-  EXPECT_EQ(title_of(ErrorClass::not_found), "Not found");
+TEST(ErrorClass, EveryClassHasItsStatusAndATitleOfItsOwn) {
+  const std::vector<std::pair<ErrorClass, int>> classes{
+      {ErrorClass::invalid, 400},     {ErrorClass::unprocessable, 422}, {ErrorClass::unauthenticated, 401}, {ErrorClass::denied, 403},
+      {ErrorClass::not_found, 404},   {ErrorClass::method, 405},        {ErrorClass::conflict, 409},        {ErrorClass::too_large, 413},
+      {ErrorClass::unsupported, 415}, {ErrorClass::limited, 429},       {ErrorClass::internal, 500},        {ErrorClass::unavailable, 503},
+      {ErrorClass::timeout, 504}};
+  std::set<std::string_view> titles;
+  for (const auto& [kind, status] : classes) {
+    EXPECT_EQ(http_status(kind), status);
+    EXPECT_TRUE(titles.insert(title_of(kind)).second) << title_of(kind);
+  }
+}
+
+TEST(Findings, WarningsAloneSpeakAgainstNothing) {
+  Finding finding;
+  finding.severity = Severity::warning;
+  Checked<int> checked{7, {finding}};
+  EXPECT_TRUE(checked.ok());
+  finding.severity = Severity::error;
+  checked.findings.push_back(finding);
+  EXPECT_FALSE(checked.ok());
+  EXPECT_FALSE((Checked<int>{{}, {}}.ok()));
+}
+
+TEST(Result, ToAskAFailedOneForItsValueIsABugThatNamesTheError) {
+  const Result<int> failed = Error(ErrorClass::conflict, "test.code", "a sentence");
+  try {
+    static_cast<void>(failed.value());
+    FAIL() << "it has none";
+  } catch (const std::logic_error& bug) {
+    EXPECT_NE(std::string(bug.what()).find("test.code: a sentence"), std::string::npos) << bug.what();
+  }
+}
+
+TEST(AssertDeathTest, ABrokenInvariantEndsTheProcessAndSaysWhich) {
+  EXPECT_DEATH(PAWL_ASSERT(1 + 1 == 3, "sums are right"), "broken invariant: sums are right \\(1 \\+ 1 == 3\\) at .*base_test.cpp");
 }
 
 }  // namespace

@@ -103,6 +103,18 @@ TEST(CircuitBreaker, IsNotChangedByCallsOfAnEarlierState) {
   EXPECT_EQ(breaker.snapshot(kStart + 11s).failures, 3U) << "but it is counted";
 }
 
+TEST(CircuitBreaker, S0_9_ClosesWhereTheOtherSideIsKnownToWork) {
+  CircuitBreaker breaker({.failures_to_open = 1, .open_for = 10s});
+  const auto slow = breaker.try_acquire(kStart);
+  EXPECT_TRUE(call(breaker, 0s, Outcome::failure));
+  EXPECT_FALSE(call(breaker, 1s, Outcome::success));
+  breaker.close();
+  EXPECT_EQ(to_text(breaker.snapshot(kStart + 1s).state), "closed");
+  breaker.report(*slow, Outcome::failure, kStart + 2s);
+  EXPECT_EQ(to_text(breaker.snapshot(kStart + 2s).state), "closed") << "what began before it closed says nothing";
+  EXPECT_TRUE(call(breaker, 2s, Outcome::success));
+}
+
 TEST(CircuitBreaker, S0_9_SaysItsStateForHealth) {
   CircuitBreaker breaker({.failures_to_open = 1, .open_for = 10s});
   EXPECT_TRUE(call(breaker, 0s, Outcome::success));
