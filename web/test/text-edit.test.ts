@@ -1,8 +1,7 @@
 import { Lexer } from 'yaml';
 import { describe, expect, it } from 'vitest';
-import { apply, deleteItem, type Edit, insertItem, moveItem, parse, rangeOfTask, renameKey, renameTask, taskAt } from '@/editor/text-edit';
-import { placeOf } from '@/editor/reference';
-import { pathOf } from '@/editor/reference';
+import { apply, deleteItem, type Edit, insertItem, moveItem, nameOfTask, parse, rangeOfTask, renameKey, renameTask, taskAt } from '@/editor/text-edit';
+import { isSamePlace, movedTo, pathOf, placeOf } from '@/editor/reference';
 
 const NESTED = `# leading comment
 document:
@@ -176,5 +175,23 @@ describe('renaming a task', () => {
     expect(renameTask(LIST, ['tasks'], 0, 'two')).toBeNull();
     expect(renameTask(LIST, ['tasks'], 9, 'x')).toBeNull();
     expect(renameTask(NESTED, ['do'], 0, 'b')).toBeNull();
+  });
+});
+
+describe('a task that was moved', () => {
+  it('is told by its place and its name in the text', () => {
+    expect(nameOfTask(NESTED, ['do'], 2)).toBe('c');
+    expect(nameOfTask(NESTED, ['do', 1, 'b', 'do'], 0)).toBe('inner');
+    expect(nameOfTask(LIST, ['tasks'], 0)).toBe('one');
+    expect(nameOfTask(NESTED, ['do'], 9)).toBeNull();
+    const moved = moveItem(NESTED, ['do'], 2, 1) as Edit;
+    expect(nameOfTask(apply(NESTED, moved), ['do'], 1)).toBe('c');
+  });
+
+  it('is found again by its place', () => {
+    expect(movedTo('/do/1/pay/try/0/ask', 2)).toBe('/do/1/pay/try/2/ask');
+    expect(isSamePlace('/do/1/a', '/do/1/b')).toBe(true);
+    expect(isSamePlace('/do/1/a', '/do/2/a')).toBe(false);
+    expect(isSamePlace('/do/1/a/do/0/x', '/do/1/b/do/0/x')).toBe(false);
   });
 });

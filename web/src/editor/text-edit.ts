@@ -1,6 +1,6 @@
 // Edits of a workflow's text that change what they have to and nothing else: comments, order, quotes and blank lines stay. Each is one
 // replacement, so the editor's undo takes it back like typing. Null where an edit cannot be made this way (lists in flow style, for one).
-import { type Document, isMap, isScalar, isSeq, parseDocument, stringify, type YAMLMap, type YAMLSeq } from 'yaml';
+import { type Document, isMap, isScalar, isSeq, parseDocument, type Scalar, stringify, type YAMLMap, type YAMLSeq } from 'yaml';
 import { type Path, placeOf } from './reference';
 
 export type Edit = { from: number; to: number; insert: string };
@@ -113,19 +113,39 @@ const scalarEdit = (node: unknown, old: string, now: string): Edit[] => {
 };
 const valueIn = (map: unknown, name: string): unknown => (isMap(map) ? map.get(name, true) : undefined);
 
+interface NamedTask {
+  items: YAMLSeq;
+  name: Scalar<string>;
+  byId: boolean;
+}
+
+/** Lists of the language name their tasks by keys, those of workflows in a list by `id`. */
+function namedTask(text: string, list: Path, index: number): NamedTask | null {
+  const items = nodeAt(parse(text), list);
+  const item = isSeq(items) ? items.items[index] : undefined;
+  if (!isSeq(items) || !isMap(item)) return null;
+  const byId = isScalar(item.get('id', true));
+  const name = nameNode(item, byId);
+  return isScalar(name) && typeof name.value === 'string' ? { items, name: name as Scalar<string>, byId } : null;
+}
+
+const nameNode = (item: unknown, byId: boolean): unknown => (byId ? valueIn(item, 'id') : isMap(item) ? item.items[0]?.key : undefined);
+
+/** What the task at this place is called now. */
+export function nameOfTask(text: string, list: Path, index: number): string | null {
+  return namedTask(text, list, index)?.name.value ?? null;
+}
+
 /**
  * The task's new name, and the same wherever its list leads to it: `then` of tasks, of cases and of `catch`; `depends_on` in lists of tasks.
  * Expressions are left alone. Null where there is no such task, or another one in the list has that name.
  */
 export function renameTask(text: string, list: Path, index: number, now: string): Edit[] | null {
-  const items = nodeAt(parse(text), list);
-  const item = isSeq(items) ? items.items[index] : undefined;
-  if (!isSeq(items) || !isMap(item)) return null;
-  const byId = isScalar(item.get('id', true));
-  const nameOf = (one: unknown): unknown => (byId ? valueIn(one, 'id') : isMap(one) ? one.items[0]?.key : undefined);
-  const name = nameOf(item);
-  const old = isScalar(name) ? name.value : undefined;
-  if (typeof old !== 'string' || items.items.some((one) => (nameOf(one) as { value?: unknown } | undefined)?.value === now)) return null;
+  const task = namedTask(text, list, index);
+  if (!task) return null;
+  const { items, name, byId } = task;
+  const old = name.value;
+  if (items.items.some((one) => (nameNode(one, byId) as { value?: unknown } | undefined)?.value === now)) return null;
   const edits = scalarEdit(name, old, now);
   for (const one of items.items) {
     if (byId) {

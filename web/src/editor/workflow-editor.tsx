@@ -17,7 +17,7 @@ import { toast } from '@/ui/toast';
 import { CodeEditor, type EditorHandle, type Finding } from './code-editor';
 import type { Vocabulary } from './completion';
 import { clearDraft, draftOf, keepDraft } from './draft';
-import { placeOf } from './reference';
+import { isSamePlace, movedTo, placeOf } from './reference';
 import type { Edit } from './text-edit';
 
 const ExecuteDialog = lazy(() => import('@/pages/workflow/execute').then((module) => ({ default: module.ExecuteDialog })));
@@ -69,7 +69,8 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
   const [running, setRunning] = useState<'run' | 'dry' | null>(null);
   const [adding, setAdding] = useState(false);
   const [testing, setTesting] = useState(false);
-  const [renaming, setRenaming] = useState(false);
+  /** The name that is being changed. */
+  const [renaming, setRenaming] = useState<string | null>(null);
   const editor = useRef<EditorHandle>(null);
   const { diagnosis, fresh, graph, error } = useDiagnosis(text);
   const functions = useQuery(pluginsQuery());
@@ -127,12 +128,19 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
     const found = editor.current && taskAt(editor.current.text(), offset, references.current);
     if (found) setSelected(found);
   }, []);
-  const edit = (make: (edits: TextEdits, now: string) => Edit | null) => {
+  // What is chosen keeps its place where another task came to stand there, as after a move; its reference is that of the text before.
+  useEffect(() => {
+    const stands = graph?.nodes ?? [];
+    if (!selected || stands.length === 0 || stands.some((node) => node.id === selected)) return;
+    setSelected(stands.find((node) => isSamePlace(node.id, selected))?.id ?? null);
+  }, [graph, selected]);
+  const edit = (make: (edits: TextEdits, now: string) => Edit | null, done?: () => void) => {
     textEdits()
       .then((edits) => {
         const change = editor.current && make(edits, editor.current.text());
-        if (change) editor.current?.apply(change);
-        else toast.failed(new Error(t.editor.byHand));
+        if (!change) return toast.failed(new Error(t.editor.byHand));
+        editor.current?.apply(change);
+        done?.();
       })
       .catch(toast.failed);
   };
@@ -143,17 +151,25 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
     edit((edits, now) => edits.insertItem(now, list, place ? place.index + 1 : Number.MAX_SAFE_INTEGER, task));
   };
   const move = (by: 1 | -1) => {
-    if (!writes || !place || place.index + by < 0) return false;
-    edit((edits, now) => edits.moveItem(now, place.list, place.index, place.index + by));
+    if (!writes || !place || !selected || place.index + by < 0) return false;
+    // The cursor goes along, so that the same key moves the same task further.
+    edit(
+      (edits, now) => edits.moveItem(now, place.list, place.index, place.index + by),
+      () => select(movedTo(selected, place.index + by)),
+    );
     return true;
   };
   const nameOf = (reference: string) => graph?.nodes.find((node) => node.id === reference)?.name ?? '';
+  const beginRename = async () => {
+    const { nameOfTask } = await textEdits();
+    // Of the text: just after a move the graph is still that of the one before.
+    if (place && editor.current) setRenaming(nameOfTask(editor.current.text(), place.list, place.index));
+  };
   const rename = async (now: string) => {
     const { renameTask } = await textEdits();
     const edits = place && editor.current && renameTask(editor.current.text(), place.list, place.index, now);
     if (!edits) return t.editor.nameTaken;
     editor.current?.applyAll(edits);
-    setSelected(null);
     return undefined;
   };
   const test = (on: boolean) => {
@@ -174,8 +190,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
     },
     F2: () => {
       if (!writes || !place) return false;
-      // Just after a move the chosen one is still of the text before.
-      if (selected && nameOf(selected)) setRenaming(true);
+      void beginRename();
       return true;
     },
     'Alt-ArrowUp': () => move(-1),
@@ -213,7 +228,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
             <IconButton label={t.editor.down} disabled={!place} onClick={() => move(1)}>
               <ArrowDown className="size-4" aria-hidden="true" />
             </IconButton>
-            <IconButton label={t.editor.rename} disabled={!place} onClick={() => setRenaming(true)}>
+            <IconButton label={t.editor.rename} disabled={!place} onClick={() => void beginRename()}>
               <Pencil className="size-4" aria-hidden="true" />
             </IconButton>
             <IconButton label={t.editor.remove} disabled={!place} onClick={() => place && edit((edits, now) => edits.deleteItem(now, place.list, place.index))}>
@@ -342,9 +357,9 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
           <TaskPalette functions={functions.data?.items ?? []} taken={vocabulary.tasks} list={list} insert={insert} close={() => setAdding(false)} />
         </Suspense>
       )}
-      {renaming && place && selected && (
+      {renaming !== null && place && (
         <Suspense>
-          <RenameDialog name={nameOf(selected)} rename={rename} close={() => setRenaming(false)} />
+          <RenameDialog name={renaming} rename={rename} close={() => setRenaming(null)} />
         </Suspense>
       )}
       {saving && (
