@@ -89,7 +89,7 @@ struct Catalog::Impl {
   [[nodiscard]] Result<Workflow> try_update(Catalog& catalog, const OrganizationId& organization, const WorkflowId& id, Changes changes);
   void prune(const WorkflowId& workflow);
   [[nodiscard]] Result<dsl::PlanPtr> load_plan(const WorkflowId& workflow, std::uint32_t version);
-  /// After a change: forgets what is stale, reads the hooks again, tells the scheduler.
+  /// After a change: forgets what is stale, reads its hook again, tells the scheduler.
   [[nodiscard]] Result<void> changed(const WorkflowId& workflow);
 };
 
@@ -112,7 +112,7 @@ Result<Workflow> Catalog::Impl::with_triggers(storage::Session& session, Workflo
 Result<void> Catalog::Impl::changed(const WorkflowId& workflow) {
   current.erase(workflow);
   resolved.clear();
-  PAWL_TRY_VOID(hooks.load(d.database));
+  PAWL_TRY_VOID(hooks.load(d.database, workflow));
   if (listener) listener(workflow);
   return {};
 }
@@ -178,6 +178,7 @@ Result<Workflow> Catalog::create(const OrganizationId& organization, NewWorkflow
     PAWL_TRY_VOID(hold_organization(transaction, organization));
     PAWL_TRY_VOID(detail::insert_workflow(transaction, workflow));
     PAWL_TRY_VOID(detail::insert_version(transaction, workflow.id, version, names_of(*plan)));
+    if (!detail::has_triggers(*plan, specs)) return {};  // of a new one there is nothing to be taken away
     PAWL_TRY_VOID(detail::store_triggers(transaction, workflow, *plan, specs, false, context));
     PAWL_TRY_VOID(detail::refuse_cycle(transaction, workflow, *plan));
     PAWL_TRY(complete, impl_->with_triggers(transaction, workflow));

@@ -7,19 +7,24 @@
 
 namespace pawl::catalog::detail {
 
-Result<void> HookTable::load(storage::Database& database) {
+Result<void> HookTable::load(storage::Database& database, const std::optional<WorkflowId>& of) {
+  constexpr std::string_view kAll =
+      "select h.token_hash, h.organization_id, h.workflow_id from webhooks h join workflows w on w.id = h.workflow_id "
+      "where w.deleted_at is null and w.is_active = 1";
+  constexpr std::string_view kOne =
+      "select h.token_hash, h.organization_id, h.workflow_id from webhooks h join workflows w on w.id = h.workflow_id "
+      "where w.deleted_at is null and w.is_active = 1 and h.workflow_id = $1";
+  // Of two changes of one workflow at once, what was read first may not be kept last.
+  const std::lock_guard loading(loading_);
   std::unordered_map<std::string, Hook> loaded;
-  const auto work = [&](storage::Session& session) -> Result<void> {
-    return session.query(
-        "select h.token_hash, h.organization_id, h.workflow_id from webhooks h join workflows w on w.id = h.workflow_id "
-        "where w.deleted_at is null and w.is_active = 1",
-        {}, [&](const storage::Row& row) {
-          loaded.emplace(std::string(row.blob(0)), Hook{row.id<OrganizationId>(1), row.id<WorkflowId>(2)});
-        });
+  const auto take = [&](const storage::Row& row) {
+    loaded.emplace(std::string(row.blob(0)), Hook{row.id<OrganizationId>(1), row.id<WorkflowId>(2)});
   };
-  PAWL_TRY_VOID(database.read(work));
+  PAWL_TRY_VOID(
+      database.read([&](storage::Session& session) { return of ? session.query(kOne, {*of}, take) : session.query(kAll, {}, take); }));
   const std::unique_lock lock(mutex_);
-  by_digest_ = std::move(loaded);
+  std::erase_if(by_digest_, [&](const auto& known) { return !of || known.second.workflow == *of; });
+  by_digest_.merge(loaded);
   return {};
 }
 

@@ -3,6 +3,7 @@
 // Thread-safe; `find` never blocks, but for the moment in which a new table takes the place of the old one.
 #pragma once
 
+#include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <string>
@@ -17,11 +18,12 @@ namespace pawl::catalog::detail {
 
 class HookTable {
  public:
-  /// Reads the webhooks of all active workflows. Blocks. Where it fails, what was known stays.
-  [[nodiscard]] Result<void> load(storage::Database& database);
+  /// Reads the webhooks of all active workflows, or of one that has changed. Blocks. Where it fails, what was known stays.
+  [[nodiscard]] Result<void> load(storage::Database& database, const std::optional<WorkflowId>& of = {});
   [[nodiscard]] std::optional<Hook> find(std::string_view token) const;
 
  private:
+  std::mutex loading_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, Hook> by_digest_;
 };

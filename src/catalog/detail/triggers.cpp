@@ -33,11 +33,9 @@ Result<void> insert_schedule(storage::Transaction& transaction, const Workflow& 
   PAWL_TRY(policy, policy_of(spec, context.now));
   const auto due = policy.next ? policy.next(context.now) : std::nullopt;
   const auto id = ScheduleId::make(context.now, context.random);
-  PAWL_TRY(count, transaction.execute("insert into schedules (id, organization_id, workflow_id, kind, spec, next_due, enabled, created_at) "
-                                      "values ($1, $2, $3, $4, $5, $6, 1, $7)",
-                                      {id, workflow.organization, workflow.id, spec.kind, text, due, context.now}));
-  static_cast<void>(count);
-  return {};
+  return transaction.queue("insert into schedules (id, organization_id, workflow_id, kind, spec, next_due, enabled, created_at) "
+                           "values ($1, $2, $3, $4, $5, $6, 1, $7)",
+                           {id, workflow.organization, workflow.id, spec.kind, text, due, context.now});
 }
 
 Result<void> store_schedules(storage::Transaction& transaction, const Workflow& workflow, const std::vector<ScheduleSpec>& specs,
@@ -55,20 +53,21 @@ Result<void> store_schedules(storage::Transaction& transaction, const Workflow& 
   }
   for (const auto& row : rows) {
     if (row.wanted) continue;
-    PAWL_TRY_VOID(transaction.execute("delete from schedules where id = $1", {row.id}));
+    PAWL_TRY_VOID(transaction.queue("delete from schedules where id = $1", {row.id}));
   }
   return {};
 }
 
 crypto::SealedPlace place_of(const Workflow& workflow) { return {kSealedToken.name, workflow.id, workflow.organization}; }
 
+bool wants_webhook(const dsl::Plan& plan) {
+  const auto& wish = plan.metadata.get("webhook");
+  return wish.is_object() || (wish.is_bool() && wish.as_bool());
+}
+
 Result<void> store_webhook(storage::Transaction& transaction, const Workflow& workflow, const dsl::Plan& plan,
                            const TriggerContext& context) {
-  const auto& wish = plan.metadata.get("webhook");
-  if (!wish.is_object() && !(wish.is_bool() && wish.as_bool())) {
-    PAWL_TRY_VOID(transaction.execute("delete from webhooks where workflow_id = $1", {workflow.id}));
-    return {};
-  }
+  if (!wants_webhook(plan)) return transaction.queue("delete from webhooks where workflow_id = $1", {workflow.id});
   bool exists = false;
   PAWL_TRY_VOID(
       transaction.query("select 1 from webhooks where workflow_id = $1", {workflow.id}, [&](const storage::Row&) { exists = true; }));
@@ -76,11 +75,10 @@ Result<void> store_webhook(storage::Transaction& transaction, const Workflow& wo
   const auto token = crypto::random_token();
   const auto digest = token_digest(token);
   const auto sealed = context.seals.seal(token, place_of(workflow));
-  PAWL_TRY_VOID(transaction.execute(
+  return transaction.queue(
       "insert into webhooks (token_hash, workflow_id, organization_id, created_at, sealed_token) "
       "values ($1, $2, $3, $4, $5)",
-      {storage::Parameter::blob(digest), workflow.id, workflow.organization, context.now, storage::Parameter::blob(sealed)}));
-  return {};
+      {storage::Parameter::blob(digest), workflow.id, workflow.organization, context.now, storage::Parameter::blob(sealed)});
 }
 
 }  // namespace
@@ -89,6 +87,8 @@ std::string token_digest(std::string_view token) {
   const auto digest = crypto::hash(token);
   return {digest.begin(), digest.end()};
 }
+
+bool has_triggers(const dsl::Plan& plan, const std::vector<ScheduleSpec>& specs) { return !specs.empty() || wants_webhook(plan); }
 
 Result<void> store_triggers(storage::Transaction& transaction, const Workflow& workflow, const dsl::Plan& plan,
                             const std::vector<ScheduleSpec>& specs, bool restart, const TriggerContext& context) {

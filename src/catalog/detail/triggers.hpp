@@ -23,6 +23,8 @@ struct TriggerContext {
 /// The digest under which a token is stored.
 [[nodiscard]] std::string token_digest(std::string_view token);
 
+/// Whether anything but a person starts it: without, a new workflow has no rows.
+[[nodiscard]] bool has_triggers(const dsl::Plan& plan, const std::vector<ScheduleSpec>& specs);
 /// Makes the rows fit the plan: unchanged schedules keep their times, a webhook keeps its token. `restart`: the workflow was inactive, so
 /// times count from now.
 [[nodiscard]] Result<void> store_triggers(storage::Transaction& transaction, const Workflow& workflow, const dsl::Plan& plan,
