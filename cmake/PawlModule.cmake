@@ -1,9 +1,9 @@
-# pawl_module(name [DATABASE_TESTS] [DEPS module...] [LIBS target...] [PRIVATE_LIBS target...])
+# pawl_module(name [DATABASE_TESTS] [DEPS module...] [LIBS target...] [PRIVATE_LIBS target...] [ALONE file...])
 #
 # One folder below src/ is one static library `pawl_<name>` (slashes become underscores). DEPS are other modules of ours and are checked
 # against the layer table; LIBS are outside libraries whose headers our public headers need; PRIVATE_LIBS are seen by .cpp files only.
 # `*_test.cpp` beside the code becomes the test program `pawl_<name>_test`; with DATABASE_TESTS it runs a second time, on PostgreSQL
-# (storage/testing/test_database.hpp), and is skipped where none is given.
+# (storage/testing/test_database.hpp), and is skipped where none is given. ALONE are sources that are never compiled together with others.
 #
 # Each module also gets `pawl_<name>_link_test` (target group `link_tests`): an empty program that takes the module as whole archive and
 # nothing but what it declares, so that a call into an undeclared module is an unresolved symbol. Its public headers are a file set: the
@@ -47,7 +47,7 @@ set(PAWL_PURE_DEPS_dsl base json yaml jq)
 set(PAWL_PURE_DEPS_engine_machine base json jq dsl)
 
 function(pawl_module name)
-  cmake_parse_arguments(ARG "DATABASE_TESTS" "" "DEPS;LIBS;PRIVATE_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "DATABASE_TESTS" "" "DEPS;LIBS;PRIVATE_LIBS;ALONE" ${ARGN})
   string(REPLACE "/" "_" id ${name})
   if(NOT DEFINED PAWL_LAYER_${id})
     message(FATAL_ERROR "module ${name} has no layer in PawlModule.cmake")
@@ -72,6 +72,7 @@ function(pawl_module name)
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")
 
+  pawl_group_sources(sources ${id} ALONE ${ARG_ALONE} FILES ${sources})
   add_library(pawl_${id} STATIC ${sources})
   target_include_directories(pawl_${id} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   if(headers)
@@ -97,12 +98,13 @@ function(pawl_module name)
   if(tests AND PAWL_TESTS AND NOT PAWL_SANITIZE STREQUAL "fuzzer")
     find_package(GTest REQUIRED)
     include(GoogleTest)
+    pawl_group_sources(tests ${id}_test ALONE ${ARG_ALONE} FILES ${tests})
     add_executable(pawl_${id}_test ${tests})
     target_link_libraries(pawl_${id}_test PRIVATE pawl_${id} pawl_warnings ${ARG_PRIVATE_LIBS} GTest::gmock_main)
     if(TARGET pawl_storage_testing)
       target_link_libraries(pawl_${id}_test PRIVATE pawl_storage_testing)
     endif()
-    set_target_properties(pawl_${id}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests UNITY_BUILD OFF)
+    set_target_properties(pawl_${id}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     if(CMAKE_BUILD_TYPE STREQUAL "Release")
       # What is measured and shipped is the module; optimizing the tests themselves doubles the time that they take to compile.
       target_compile_options(pawl_${id}_test PRIVATE -O0 -U_FORTIFY_SOURCE)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build" / "release"
+SOURCES = BUILD / "sources"
 JOBS = int(os.environ.get("PAWL_JOBS") or len(os.sched_getaffinity(0)))
 
 
@@ -58,15 +59,27 @@ def finish(problems):
 
 
 def compile_commands():
-    """Relative source name -> list of arguments, from the release build's compilation database."""
+    """Relative source name -> list of arguments, from the release build's compilation database. Sources that are compiled together with
+    others (cmake/PawlUnity.cmake) get the arguments of what includes them; SOURCES is a folder with a database that says the same."""
     database = BUILD / "compile_commands.json"
     if not database.is_file():
         sys.exit("build/release is not configured; run scripts/lint, which does it, or cmake --preset release")
     commands = {}
     for entry in json.loads(database.read_text()):
-        name = os.path.relpath(entry["file"], ROOT)
-        if not name.startswith(("build/", "..")):
-            commands.setdefault(name, shlex.split(entry["command"]))
+        arguments = shlex.split(entry["command"])
+        paths = [entry["file"]]
+        if entry["file"].startswith(f"{BUILD}/unity/"):
+            included = re.findall(r'^#include "(.+)"', pathlib.Path(entry["file"]).read_text(encoding="utf-8"), re.MULTILINE)
+            paths = [f"{ROOT}/src/{name}" for name in included]
+        for path in paths:
+            name = os.path.relpath(path, ROOT)
+            if not name.startswith(("build/", "..")):
+                commands.setdefault(name, [path if each == entry["file"] else each for each in arguments])
+    SOURCES.mkdir(exist_ok=True)
+    staged = SOURCES / f"{os.getpid()}.json"
+    staged.write_text(json.dumps([{"directory": str(BUILD), "file": f"{ROOT}/{name}", "arguments": arguments}
+                                  for name, arguments in commands.items()]))
+    staged.replace(SOURCES / "compile_commands.json")
     return commands
 
 

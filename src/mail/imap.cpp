@@ -22,7 +22,7 @@ Error bad(std::string message) { return {ErrorClass::invalid, "mail.arguments", 
 Error lost(std::string message) { return {ErrorClass::unavailable, "mail.server", std::move(message)}; }
 
 /// RFC 3501, `quoted`.
-Result<std::string> quoted(std::string_view text) {
+Result<std::string> quote(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c < ' ' || c > '~') return bad("texts for a mail server are ASCII without line breaks");
@@ -36,7 +36,7 @@ Result<std::string> quoted(std::string_view text) {
 Result<std::string> mailbox_name(std::string_view name) {
   std::string escaped;
   for (const char c : name) escaped += c == '&' ? "&-" : std::string(1, c);
-  return quoted(escaped);
+  return quote(escaped);
 }
 
 /// `2026-11-26` as `26-Nov-2026`.
@@ -64,7 +64,7 @@ Result<std::string> criteria_of(const ImapSearch& search) {
   }
   for (const auto& [key, text] : {std::pair("FROM", &search.from), std::pair("SUBJECT", &search.subject)}) {
     if (text->empty()) continue;
-    PAWL_TRY(word, quoted(*text));
+    PAWL_TRY(word, quote(*text));
     criteria += fmt::format(" {} {}", key, word);
   }
   return criteria;

@@ -22,7 +22,7 @@ constexpr SealedColumn kColumns[] = {
      .update = "update u set sealed_b = $1 where name = $2 and sealed_b = $3"},
 };
 
-class SealedColumns : public testing::Test {
+class SealedColumns : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string pattern = (std::filesystem::temp_directory_path() / "pawl-sealed-XXXXXX").string();
@@ -120,12 +120,12 @@ TEST_F(SealedColumns, FA_10_RefusesAndChangesNothingWhereOneRowDoesNotOpen) {
   const auto done = reseal(*database_, kColumns, ring_);
   ASSERT_TRUE(done.has_error());
   EXPECT_EQ(done.error().code, "keys.cannot_open");
-  EXPECT_THAT(done.error().message, testing::HasSubstr(id_of(3).to_string()));
-  EXPECT_THAT(done.error().message, testing::HasSubstr("crypto.unknown_key"));
+  EXPECT_THAT(done.error().message, ::testing::HasSubstr(id_of(3).to_string()));
+  EXPECT_THAT(done.error().message, ::testing::HasSubstr("crypto.unknown_key"));
   EXPECT_EQ(sealed_of(1), before);
   // The same for a value that came from another row.
   write("update t set sealed_a = $1 where id = $2", {Parameter::blob(sealed_of(2)), id_of(3)});
-  EXPECT_THAT(reseal(*database_, kColumns, ring_).error().message, testing::HasSubstr("crypto.damaged"));
+  EXPECT_THAT(reseal(*database_, kColumns, ring_).error().message, ::testing::HasSubstr("crypto.damaged"));
 }
 
 TEST_F(SealedColumns, StatusCountsRowsByKey) {
@@ -134,7 +134,7 @@ TEST_F(SealedColumns, StatusCountsRowsByKey) {
   const auto counts = count_sealed(*database_, kColumns);
   ASSERT_FALSE(counts.has_error());
   EXPECT_THAT((*counts)[0].by_key,
-              testing::UnorderedElementsAre(testing::Pair(crypto::to_text(old_.current()), 1U), testing::Pair("damaged", 1U)));
+              ::testing::UnorderedElementsAre(::testing::Pair(crypto::to_text(old_.current()), 1U), ::testing::Pair("damaged", 1U)));
 }
 
 }  // namespace
