@@ -89,17 +89,18 @@ Result<std::optional<OrganizationId>> load_owner(storage::Session& session, cons
 
 Result<void> insert_workflow(storage::Transaction& transaction, const Workflow& workflow) {
   return transaction.queue(
-                      "insert into workflows (id, organization_id, name, description, is_active, current_version, created_at, updated_at, "
-                      "created_by, updated_by) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-                      {workflow.id, workflow.organization, workflow.name, workflow.description, workflow.active ? 1 : 0, workflow.version,
-                       workflow.created_at, workflow.updated_at, by(workflow.created_by), by(workflow.updated_by)});
+      "insert into workflows (id, organization_id, name, description, is_active, current_version, created_at, updated_at, "
+      "created_by, updated_by) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+      {workflow.id, workflow.organization, workflow.name, workflow.description, workflow.active ? 1 : 0, workflow.version,
+       workflow.created_at, workflow.updated_at, by(workflow.created_by), by(workflow.updated_by)});
 }
 
 Result<void> update_workflow(storage::Transaction& transaction, const Workflow& workflow) {
-  return transaction.queue("update workflows set name = $3, description = $4, is_active = $5, current_version = $6, updated_at = $7, "
-                               "updated_by = $8 where organization_id = $1 and id = $2",
-                               {workflow.organization, workflow.id, workflow.name, workflow.description, workflow.active ? 1 : 0,
-                                workflow.version, workflow.updated_at, by(workflow.updated_by)});
+  return transaction.queue(
+      "update workflows set name = $3, description = $4, is_active = $5, current_version = $6, updated_at = $7, "
+      "updated_by = $8 where organization_id = $1 and id = $2",
+      {workflow.organization, workflow.id, workflow.name, workflow.description, workflow.active ? 1 : 0, workflow.version,
+       workflow.updated_at, by(workflow.updated_by)});
 }
 
 Result<bool> mark_deleted(storage::Transaction& transaction, const OrganizationId& organization, const WorkflowId& id, TimePoint now) {
@@ -112,12 +113,11 @@ Result<bool> mark_deleted(storage::Transaction& transaction, const OrganizationI
 Result<void> insert_version(storage::Transaction& transaction, const WorkflowId& workflow, const Version& version,
                             const DocumentNames& names) {
   return transaction.queue(
-                      "insert into workflow_versions (workflow_id, version, definition, source_format, change_summary, created_at, "
-                      "document_namespace, document_name, document_version, created_by, functions) "
-                      "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                      {workflow, version.version, version.definition.text, format_text(version.definition.format), version.change_summary,
-                       version.created_at, names.namespace_name, names.name, names.version, by(version.created_by),
-                       version.definition.functions});
+      "insert into workflow_versions (workflow_id, version, definition, source_format, change_summary, created_at, "
+      "document_namespace, document_name, document_version, created_by, functions) "
+      "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+      {workflow, version.version, version.definition.text, format_text(version.definition.format), version.change_summary,
+       version.created_at, names.namespace_name, names.name, names.version, by(version.created_by), version.definition.functions});
 }
 
 Result<std::vector<Version>> load_versions(storage::Session& session, const WorkflowId& workflow, std::uint32_t limit,

@@ -33,9 +33,10 @@ Result<void> insert_schedule(storage::Transaction& transaction, const Workflow& 
   PAWL_TRY(policy, policy_of(spec, context.now));
   const auto due = policy.next ? policy.next(context.now) : std::nullopt;
   const auto id = ScheduleId::make(context.now, context.random);
-  return transaction.queue("insert into schedules (id, organization_id, workflow_id, kind, spec, next_due, enabled, created_at) "
-                           "values ($1, $2, $3, $4, $5, $6, 1, $7)",
-                           {id, workflow.organization, workflow.id, spec.kind, text, due, context.now});
+  return transaction.queue(
+      "insert into schedules (id, organization_id, workflow_id, kind, spec, next_due, enabled, created_at) "
+      "values ($1, $2, $3, $4, $5, $6, 1, $7)",
+      {id, workflow.organization, workflow.id, spec.kind, text, due, context.now});
 }
 
 Result<void> store_schedules(storage::Transaction& transaction, const Workflow& workflow, const std::vector<ScheduleSpec>& specs,
