@@ -4,9 +4,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "functions/testing/each_builtin.hpp"
 #include "functions/testing/each_function.hpp"
-#include "net/address_policy.hpp"
-#include "net/curl_outbound.hpp"
 
 namespace pawl::functions {
 namespace {
@@ -22,20 +21,15 @@ const Reasons kSmallOutput = {
     {"file-write", "answers with a path, a size and a hash of what the run holds"},
     {"database-backup",
      "answers with a path and a size; the file is as large as the database, and that of pg_dump has the limit of processes"},
-    {"run.container", "its output is that of run.shell; the container engine is not there in tests"},
     {"log", "one line, cut at 4 KiB; the output is the input"},
 };
 
-class EachOutput : public testing::Test {
+class EachOutput : public EachBuiltin {
  protected:
-  static net::CurlOptions open_options() {
-    net::CurlOptions options;
-    options.policy.allow_private = true;
-    return options;
-  }
+  EachOutput() : EachBuiltin(limits()) {}
+
   static FunctionsOptions limits() {
     FunctionsOptions options;
-    options.warm_processes = 0;
     options.max_process_output = kSmall;
     options.max_file_read = kSmall;
     options.max_response = kSmall;
@@ -61,10 +55,8 @@ class EachOutput : public testing::Test {
       noise += static_cast<char>(static_cast<unsigned char>(n >> 24U));
     }
     write_slow_documents(bench_);
-    bench_.write("noise.tiff", grey_picture(400) + noise);
-    bench_.write("x.db", "");
-    bench_.write("large.txt", "x");
-    std::filesystem::resize_file(bench_.root() + "/large.txt", 8ULL << 30U);
+    bench_.write("noise.tiff", grey_tiff_head(400, 400) + noise);
+    sparse("large.txt", 8ULL << 30U);
     for (std::size_t i = 0; i < 2 * kEntries; ++i) bench_.write("many/" + std::to_string(i) + ".txt", "x");
     make("tar czf many.tar.gz many && head -c 100000000 /dev/zero > zeros && tar czf bomb.tar.gz zeros && rm zeros");
     make("mkdir repository && cd repository && git init -q . && for i in $(seq 3000); do : > $(printf '%0200d' $i); done");
@@ -76,7 +68,7 @@ class EachOutput : public testing::Test {
     const std::string mail = R"("security": "none", "from_email": "a@b.c", "to_email": "a@b.c", "subject": "x")";
     const std::string s3 =
         R"("bucket": "bucket", "endpoint": "http://127.0.0.1:)" + body + R"(", "access_key_id": "a", "secret_access_key": "b")";
-    return {
+    std::vector<Much> all = {
         {"http", R"({"method": "get", "endpoint": ")" + page + "\"}", "net.too_large"},
         {"http-task", R"({"url": ")" + page + "\"}", "net.too_large"},
         {"openapi", R"({"document": {"endpoint": ")" + page + R"("}, "operationId": "a"})", "net.too_large"},
@@ -100,9 +92,12 @@ class EachOutput : public testing::Test {
         {"run.shell", R"({"command": "yes"})", "Too much output"},
         {"run.shell", R"({"command": "yes >&2"})", "Too much output"},
         {"run.script", R"json({"language": "python", "code": "while True: print('x' * 1000)"})json", "Too much output"},
+        {"run.script", R"json({"language": "js", "code": "for (;;) console.log('x'.repeat(1000))"})json", "Too much output"},
+        {"run.script", R"json({"language": "js", "code": "for (;;) console.error('x'.repeat(1000))"})json", "Too much output"},
         {"run.script",
          R"json({"language": "js", "code": "for (;;) await new Promise((done) => process.stdout.write('x'.repeat(1000), done))"})json",
          "Too much output"},
+        {"run.container", R"({"image": "image", "command": "yes"})", "Too much output"},  // `StandInEngine`
         {"shell-command", R"({"command": "yes", "allow_destructive": true})", "Too much output"},
         {"transform", R"json({"all": true, "expression": "range(1e9)", "input": null})json", "transform."},
         {"csv", R"({"path": "large.txt"})", "file.too_large"},
@@ -120,15 +115,18 @@ class EachOutput : public testing::Test {
         {"image-processor", R"({"input_path": "noise.tiff", "output_path": "c.png", "operation": "resize", "width": 900})",
          "Too much output"},
     };
+    if (has_browser()) {
+      all.push_back({"web-scraper", R"({"selectors": {"a": "a"}, "wait_for": "body", "url": "http://127.0.0.1:)" + large_.port() + "/\"}",
+                     "net.too_large"});
+    }
+    return all;
   }
 
   const std::string head_ = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
   Flood web_{head_, "x"};
+  Loopback large_{"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + std::string(2 * kSmall, 'x')};
   Flood smtp_{"220-welcome\r\n", "220-and welcome\r\n"};
   Flood imap_{"* PREAUTH welcome\r\n", "* CAPABILITY IMAP4rev1\r\n"};
-  net::CurlOutbound outbound_{open_options()};
-  net::AddressPolicy policy_{.allow_private = true};
-  Bench bench_{outbound_, limits(), &policy_};
 };
 
 TEST_F(EachOutput, IsTooLargeInThisTestOrSaysWhyItCannotBe) { expect_all_of(bench_.registry, rows(), kSmallOutput); }

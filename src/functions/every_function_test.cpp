@@ -4,9 +4,8 @@
 #include <map>
 #include <vector>
 
+#include "functions/testing/each_builtin.hpp"
 #include "functions/testing/each_function.hpp"
-#include "net/address_policy.hpp"
-#include "net/curl_outbound.hpp"
 
 namespace pawl::functions {
 namespace {
@@ -38,6 +37,7 @@ std::vector<Slow> slow_calls() {
       {"database-backup",
        R"({"connection": {"host": "127.0.0.1", "port": PORT, "database": "d", "username": "u", "password": "p"}, "target": "d.dump", "timeout": TIME})"},
       {"run.shell", R"({"command": "sleep 86397"})", false, "86397"},
+      {"run.container", R"({"image": "image", "command": "sleep 86396"})", false, "86396"},  // `StandInEngine`
       {"run.script", R"json({"language": "python", "code": "import time; time.sleep(60)"})json", false, "worker.py"},
       {"shell-command", R"({"command": "sleep", "args": [86398], "timeout": TIME, "allow_destructive": true})", true, "86398"},
       {"transform", R"json({"expression": "reduce range(3000) as $i (0; . + $i)", "each": true, "input": ROUNDS, "timeout": TIME})json",
@@ -48,6 +48,10 @@ std::vector<Slow> slow_calls() {
       {"image-processor", R"({"input_path": "slow.tiff", "output_path": "slow.webp", "operation": "convert", "timeout": TIME})", true,
        "vips copy"},
   };
+  if (has_browser()) {
+    calls.push_back({"web-scraper", R"({"url": "http://127.0.0.1:PORT/", "selectors": {"a": "a"}, "wait_for": "a", "timeout": TIME})", true,
+                     "chromium"});
+  }
   for (Slow& call : calls) call.arguments = replaced(call.arguments, "ROUNDS", rounds);
   return calls;
 }
@@ -60,39 +64,18 @@ const std::map<std::string, std::string> kAtOnce = {
     {"file-read", "reads at most max_file_read bytes of a regular file"},
     {"file-write", "writes what the run holds, at most a few megabytes"},
     {"csv", "reads and writes at most max_file_read bytes in memory"},
-    {"run.container", "its processes are those of run.shell; what holds it is the container engine, which is not there in tests"},
 };
 
-class EachFunction : public testing::Test {
+class EachFunction : public EachBuiltin {
  protected:
-  static net::CurlOptions open_options() {
-    net::CurlOptions options;
-    options.policy.allow_private = true;
-    return options;
-  }
-  /// Interpreters that wait for other calls would look as if they were left of this one.
-  static FunctionsOptions no_stock() {
-    FunctionsOptions options;
-    options.warm_processes = 0;
-    return options;
-  }
-  void sparse(const std::string& name, std::uintmax_t size) const {
-    bench_.write(name, "x");
-    std::filesystem::resize_file(bench_.root() + "/" + name, size);
-  }
-
   void SetUp() override {
     write_slow_documents(bench_);
-    bench_.write("x.db", "");
     sparse("big/zeros", 900U << 20U);
     sparse("twins/a.bin", 8ULL << 30U);
     sparse("twins/b.bin", 8ULL << 30U);
   }
 
   Loopback silent_;
-  net::CurlOutbound outbound_{open_options()};
-  net::AddressPolicy policy_{.allow_private = true};
-  Bench bench_{outbound_, no_stock(), &policy_};
 };
 
 TEST_F(EachFunction, IsSlowInThisTestOrSaysWhyItCannotBe) { expect_all_of(bench_.registry, slow_calls(), kAtOnce); }

@@ -52,8 +52,8 @@ struct FunctionsOptions {
   std::vector<std::string> hidden;
 
   SandboxMode sandbox = SandboxMode::automatic;
-  /// `run.shell` and `run.script` may write the roots too. Otherwise they read them, and results leave through standard output;
-  /// `shell-command`, which must be allowed to be destructive, always may.
+  /// `run.shell` and `run.script` may write the roots too, in runs that may destroy. Otherwise they read them, and results leave through
+  /// standard output; `shell-command`, which must be allowed to be destructive, always may.
   bool scripts_may_write_roots = false;
   bool processes_may_use_network = false;
 
@@ -79,7 +79,9 @@ struct FunctionsOptions {
   std::uint64_t max_transfer = 4ULL << 30U;       ///< bytes per object that goes between a file and `s3`
   std::size_t max_document = 64U << 20U;          ///< bytes per PDF, picture or mailbox that is looked into
   std::uint64_t max_pixels = 100'000'000;         ///< per picture
-  std::string ca_file{};                          ///< PEM file of authorities that mail servers are trusted by; empty: the system's
+  /// Command line of a container engine, for `run.container`. Empty: podman, else docker, where one of them is installed.
+  std::string container_engine{};
+  std::string ca_file{};  ///< PEM file of authorities that mail servers are trusted by; empty: the system's
 };
 
 /// What the functions work with; all of it outlives the registry, and is stopped before the registry is destroyed.

@@ -2,10 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <regex>
 #include <set>
 
 #include "dsl/schema.hpp"
 #include "functions/testing/bench.hpp"
+#include "functions/testing/each_builtin.hpp"
 #include "json/write.hpp"
 #include "net/address_policy.hpp"
 #include "net/scripted_outbound.hpp"
@@ -357,6 +359,74 @@ TEST_F(Functions, S4H3OnlyWhatIsAllowedToDestroyWritesTheRoots) {
   EXPECT_FALSE(bench_.call("run.script", R"json({"language": "python", "code": "open('made', 'w')"})json").ok());
   EXPECT_TRUE(bench_.call("shell-command", R"({"command": "touch", "args": ["made"], "allow_destructive": true})").ok());
   EXPECT_TRUE(std::filesystem::exists(bench_.root() + "/made"));
+}
+
+// What runs programs is not destructive by itself: in a run that may not destroy they read what they could write else.
+// proves: S4-H3
+TEST_F(Functions, S4H3ProgramsOfARunThatMayNotDestroyOnlyReadTheRoots) {
+  const StandInEngine engine;
+  FunctionsOptions options;
+  options.scripts_may_write_roots = true;
+  options.warm_processes = 1;
+  options.container_engine = engine.program();
+  Bench bench(outbound_, options);
+  const auto call = [&](const char* function, const char* arguments, bool may) {
+    auto invocation = bench.invocation(arguments);
+    invocation.may_destroy = may;
+    return bench.finish(function, std::move(invocation));
+  };
+  const auto is_made = [&] { return std::filesystem::remove(bench.root() + "/made"); };
+  const std::pair<const char*, const char*> kWriting[] = {
+      {"run.shell", R"({"command": "echo x > made"})"},
+      {"run.script", R"json({"language": "python", "code": "open('made', 'w')"})json"},
+      {"run.script", R"json({"language": "js", "code": "require('fs').writeFileSync('made', '')"})json"},
+  };
+  for (const auto& [function, arguments] : kWriting) {
+    // Again and again: what one call leaves waiting is not for a call that may do less.
+    for (const bool may : {true, false, true, false, false, true}) {
+      EXPECT_EQ(call(function, arguments, may).ok(), may) << arguments;
+      EXPECT_EQ(is_made(), may) << arguments;
+    }
+  }
+  std::filesystem::create_directory(bench.root() + "/data");
+  constexpr const char* kContainer = R"({"image": "image", "command": "true", "volumes": {"data": "/data"}})";
+  EXPECT_TRUE(call("run.container", kContainer, false).ok());
+  EXPECT_THAT(engine.calls(), HasSubstr("type=bind,source=" + bench.root() + "/data,target=/data,readonly image true"));
+  EXPECT_TRUE(call("run.container", kContainer, true).ok());
+  EXPECT_THAT(engine.calls(), HasSubstr("target=/data image true"));
+
+  constexpr const char* kAddress =
+      R"({"operation": "presign", "bucket": "bbb", "key": "k", "method": "METHOD", "endpoint": "https://s3.test", )"
+      R"("access_key_id": "a", "secret_access_key": "b"})";
+  for (const std::string method : {"GET", "HEAD", "PUT"}) {
+    const auto arguments = std::regex_replace(kAddress, std::regex("METHOD"), method);
+    EXPECT_EQ(call("s3", arguments.c_str(), false).ok(), method != "PUT") << method;
+    EXPECT_TRUE(call("s3", arguments.c_str(), true).ok()) << method;
+  }
+}
+
+// proves: F4
+TEST_F(Functions, F4AContainerGetsNoFolderThatHoldsAHiddenOne) {
+  const StandInEngine engine;
+  std::string pattern = "/tmp/pawl-test-XXXXXX";
+  const std::string folder = mkdtemp(pattern.data());
+  std::filesystem::create_directories(folder + "/root/inner/data");
+  std::filesystem::create_directories(folder + "/root/other");
+  FunctionsOptions options;
+  options.roots = {folder + "/root"};
+  options.hidden = {folder + "/root/inner/data"};
+  options.container_engine = engine.program();
+  async::BlockingPool pool("test", 1, 1);
+  SystemClock clock;
+  SystemRandom random;
+  engine::FunctionRegistry registry;
+  ASSERT_TRUE(add_builtin_functions(registry, {outbound_, pool, clock, random}, options).has_value());
+  for (const std::string volume : {".", "inner", "other"}) {
+    const auto call = bench_.invocation(R"({"image": "image", "volumes": {")" + volume + R"(": "/data"}})");
+    EXPECT_EQ(registry.get("run.container")->plan(call).has_value(), volume == "other") << volume;
+  }
+  pool.stop();
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(Functions, ContainersSayWhatIsMissing) {

@@ -287,6 +287,7 @@ class Mcp final : public Builtin {
     talk.timeout = timeout.value_or(kUsualTimeout);
     talk.secrets = call.secrets;
     talk.at_most_once = call.effect == engine::EffectClass::once;
+    talk.may_destroy = call.may_destroy;
     return talk;
   }
 

@@ -7,7 +7,7 @@
 ///         arguments: [/opt/mcp/files/index.js, /data]
 ///         environment: {LOG_LEVEL: warn}
 ///         programs: [/opt/mcp]         # folders that the sandbox shows beside the system's programs
-///         roots: read                  # none (default), read, write: the folders that workflows may use
+///         roots: read                  # none (default), read, write: the folders that workflows may use; write: where the run may destroy
 ///         network: false
 ///         trust_annotations: false     # true: what the server says of its tools (readOnlyHint) counts
 ///         organizations: all           # or a list of ids; left out: the installation's own organization alone

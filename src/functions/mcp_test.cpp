@@ -20,7 +20,8 @@ constexpr std::string_view kEcho = R"({"name": "echo", "description": "Says it a
 
 json::Value parsed(std::string_view text) { return json::parse(text).value(); }
 
-/// Speaks the protocol: `echo` says what it got, `where` what it sees of the machine, `hang` never answers, `flood` does not stop.
+/// Speaks the protocol: `echo` says what it got, `where` what it sees of the machine, `write` makes a file where it is, `hang` never
+/// answers, `flood` does not stop.
 constexpr std::string_view kProgram = R"py(
 import json, os, sys
 print("a greeting that is no message", flush=True)
@@ -35,6 +36,13 @@ for line in sys.stdin:
         result = {"tools": [{"name": "echo", "description": "Says it again.", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": True}}]}
     elif params.get("name") == "where":
         result = {"content": [], "structuredContent": {"environment": sorted(os.environ), "roots": os.path.exists(sys.argv[1]), "token": os.environ.get("TOKEN"), "key": os.environ.get("KEY")}}
+    elif params.get("name") == "write":
+        try:
+            open("made", "w").close()
+            wrote = True
+        except OSError:
+            wrote = False
+        result = {"content": [], "structuredContent": {"wrote": wrote}}
     elif params.get("name") == "hang":
         continue
     elif params.get("name") == "flood":
@@ -72,7 +80,10 @@ class McpFunction : public testing::Test {
     McpServer remote{.name = "remote"};
     remote.url = kUrl;
     remote.headers = {{"Authorization", "Bearer of-the-catalogue"}};
-    made.servers = {program, trusted, others, gone, remote};
+    McpServer writer = program;
+    writer.name = "writer";
+    writer.roots = McpServer::Roots::write;
+    made.servers = {program, trusted, others, gone, remote, writer};
     return made;
   }
 
@@ -236,6 +247,19 @@ TEST_F(McpFunction, TimeOutputAndCancellationEndAProgram) {
   auto [future, cancel] = bench_.start("mcp", bench_.invocation(hang + "60}"));
   cancel();
   EXPECT_FALSE(future.get().ok());
+}
+
+// proves: S4-H3
+TEST_F(McpFunction, S4H3_AProgramWritesTheFoldersOnlyWhereTheRunMayDestroy) {
+  for (const bool may : {false, true}) {
+    auto invocation =
+        bench_.invocation(R"({"method": "tools/call", "transport": {"server": "writer"}, "tool": "write", "output": "content"})");
+    invocation.may_destroy = may;
+    const auto outcome = bench_.finish("mcp", std::move(invocation));
+    ASSERT_TRUE(outcome.ok()) << detail(outcome);
+    EXPECT_EQ(outcome.output.get("wrote"), json::Value(may));
+    EXPECT_EQ(std::filesystem::exists(bench_.root() + "/made"), may);
+  }
 }
 
 TEST_F(McpFunction, WhatAServerSaysOfItsToolsCountsWhereItIsTrusted) {

@@ -12,6 +12,7 @@
 #include "engine/machine/machine.hpp"
 #include "functions/detail/page_range.hpp"
 #include "functions/testing/bench.hpp"
+#include "functions/testing/tiff.hpp"
 #include "json/write.hpp"
 #include "net/address_policy.hpp"
 #include "net/scripted_outbound.hpp"
@@ -49,34 +50,10 @@ std::string pdf(const std::vector<std::string>& pages, const std::string& title)
          std::to_string(start) + "\n%%EOF\n";
 }
 
-/// An uncompressed TIFF in grey, for which no library is needed.
-std::string tiff(std::uint32_t width, std::uint32_t height, bool with_pixels = true) {
-  std::string out("II*\0", 4);
-  const auto put = [&out](std::uint32_t value, int bytes) {
-    for (int i = 0; i < bytes; ++i) out += static_cast<char>(static_cast<unsigned char>(value >> (8 * i) & 0xFFU));
-  };
-  put(8, 4);
-  const std::array<std::array<std::uint32_t, 3>, 9> entries{{{256, 4, width},
-                                                             {257, 4, height},
-                                                             {258, 3, 8},
-                                                             {259, 3, 1},
-                                                             {262, 3, 1},
-                                                             {273, 4, 8 + 2 + 9 * 12 + 4},
-                                                             {277, 3, 1},
-                                                             {278, 4, height},
-                                                             {279, 4, width * height}}};
-  put(entries.size(), 2);
-  for (const auto& [tag, type, value] : entries) {
-    put(tag, 2);
-    put(type, 2);
-    put(1, 4);
-    put(value, 4);
-  }
-  put(0, 4);
-  if (with_pixels) {
-    for (std::uint32_t i = 0; i < width * height; ++i) out += static_cast<char>(static_cast<unsigned char>(i % 251));
-  }
-  return out;
+std::string tiff(std::uint32_t width, std::uint32_t height) {
+  auto picture = grey_tiff_head(width, height);
+  for (std::uint32_t i = 0; i < width * height; ++i) picture += static_cast<char>(static_cast<unsigned char>(i % 251));
+  return picture;
 }
 
 class Media : public testing::Test {
@@ -205,7 +182,7 @@ TEST_F(Pictures, OnlyFiveTypesAreLoaded) {
 }
 
 TEST_F(Pictures, BombsAndBrokenFilesAreErrors) {
-  bench_.write("a.tif", tiff(60'000, 60'000, false));
+  bench_.write("a.tif", grey_tiff_head(60'000, 60'000));
   EXPECT_THAT(text(image_call(R"(, "output_path": "q.png", "operation": "convert")")), HasSubstr("limit of 100000000 pixels"));
   bench_.write("a.tif", tiff(10, 10));
   EXPECT_THAT(text(image_call(R"(, "output_path": "q.png", "operation": "resize", "width": 20000)")),

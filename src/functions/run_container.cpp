@@ -24,7 +24,8 @@ constexpr int kEngineFailed = 125;  // exit code of the command line itself, not
 Error bad(std::string message) { return {ErrorClass::invalid, "container.arguments", std::move(message)}; }
 
 // Nothing where neither is installed.
-std::string container_engine() {
+std::string container_engine(const FunctionsOptions& options) {
+  if (!options.container_engine.empty()) return options.container_engine;
   for (const char* name : {"podman", "docker"}) {
     for (const char* folder : {"/usr/local/bin", "/usr/bin", "/bin"}) {
       std::string path = fmt::format("{}/{}", folder, name);
@@ -56,16 +57,23 @@ Result<void> add_ports(Words& words, const json::Value& ports) {
   return boost::system::in_place_value;
 }
 
-Result<void> add_volumes(Words& words, const json::Value& volumes, const Roots& roots) {
+/// What runs in a container may do anything with what it is given: for who may not destroy, only look at it.
+Result<void> add_volumes(Words& words, const json::Value& volumes, const Roots& roots, bool may_write) {
   if (!volumes.is_object()) return boost::system::in_place_value;
   for (const json::Member& member : volumes.members()) {
     PAWL_TRY(place, roots.find(member.name()));
     PAWL_TRY(folder, open_place(place, O_PATH));
+    const std::string outer = place.display();
+    for (const std::string& hidden : roots.hidden()) {
+      if (hidden.starts_with(outer == "/" ? outer : outer + "/")) {
+        return bad(fmt::format("the volume {} holds a folder that is shown to no workflow", member.name()));
+      }
+    }
     const std::string inner = as_text(member.value);
-    if (!inner.starts_with('/') || inner.find(',') != std::string::npos || place.display().find(',') != std::string::npos) {
+    if (!inner.starts_with('/') || inner.find(',') != std::string::npos || outer.find(',') != std::string::npos) {
       return bad(fmt::format("the volume {} must be mounted at an absolute path, without commas", member.name()));
     }
-    words.insert(words.end(), {"--mount", fmt::format("type=bind,source={},target={}", place.display(), inner)});
+    words.insert(words.end(), {"--mount", fmt::format("type=bind,source={},target={}{}", outer, inner, may_write ? "" : ",readonly")});
   }
   return boost::system::in_place_value;
 }
@@ -120,7 +128,7 @@ class RunContainer final : public Builtin {
                      "command": {"type": "string"},
                      "arguments": {"type": ["array", "object"]},
                      "ports": {"type": "object", "description": "port of this machine, on loopback: port of the container"},
-                     "volumes": {"type": "object", "description": "path below the allowed folders: path in the container"},
+                     "volumes": {"type": "object", "description": "path below the allowed folders: path in the container; read-only in a run that may not destroy"},
                      "environment": {"type": "object"},
                      "stdin": {"description": "text, or a value that is written as JSON"},
                      "pullPolicy": {"type": "string", "enum": ["ifNotPresent", "always", "never"], "default": "ifNotPresent"},
@@ -144,14 +152,15 @@ class RunContainer final : public Builtin {
 
  private:
   [[nodiscard]] Result<json::Value> describe(const engine::Invocation& call) const override {
-    PAWL_TRY(words, read_words(call.arguments, "pawl-dry-run"));
+    PAWL_TRY(words, read_words(call, "pawl-dry-run"));
     json::Value list = json::Value::array();
     for (std::string& word : words) list.push_back(std::move(word));
     return json::Value::array({json::Value::object({{"action", "run"}, {"command", std::move(list)}})});
   }
 
   // The words after the engine's name; `--env-file` comes in later, with its path.
-  [[nodiscard]] Result<Words> read_words(const json::Value& arguments, const std::string& name) const {
+  [[nodiscard]] Result<Words> read_words(const engine::Invocation& call, const std::string& name) const {
+    const json::Value& arguments = call.arguments;
     PAWL_TRY_VOID(check_word("image", arguments.get("image").as_string()));
     PAWL_TRY_VOID(check_word("name", name));
     const std::string pull = text_or(arguments, "pullPolicy", "ifNotPresent");
@@ -163,7 +172,7 @@ class RunContainer final : public Builtin {
     const bool publishes = arguments.get("ports").is_object() && !arguments.get("ports").empty();
     if (!publishes && !parts_.options.processes_may_use_network) words.insert(words.end(), {"--network", "none"});
     PAWL_TRY_VOID(add_ports(words, arguments.get("ports")));
-    PAWL_TRY_VOID(add_volumes(words, arguments.get("volumes"), *parts_.roots));
+    PAWL_TRY_VOID(add_volumes(words, arguments.get("volumes"), *parts_.roots, call.may_destroy));
     words.emplace_back(arguments.get("image").as_string());
     const Words command = split_command(text_or(arguments, "command", ""));
     words.insert(words.end(), command.begin(), command.end());
@@ -172,9 +181,9 @@ class RunContainer final : public Builtin {
     return words;
   }
 
-  [[nodiscard]] Result<ProcessSpec> read_spec(const std::string& program, const json::Value& arguments, const std::string& name) const {
-    PAWL_TRY(spec, read_process(arguments));
-    PAWL_TRY(words, read_words(arguments, name));
+  [[nodiscard]] Result<ProcessSpec> read_spec(const std::string& program, const engine::Invocation& call, const std::string& name) const {
+    PAWL_TRY(spec, read_process(call.arguments));
+    PAWL_TRY(words, read_words(call, name));
     PAWL_TRY(environment, environment_file(spec.environment));
     spec.files = {{"environment", std::move(environment)}};
     spec.environment.clear();
@@ -188,14 +197,14 @@ class RunContainer final : public Builtin {
   }
 
   engine::Cancel run(engine::Invocation call, engine::Done done) override {
-    const std::string program = container_engine();
+    const std::string program = container_engine(parts_.options);
     if (program.empty()) {
       done(engine::Outcome::failure(engine::make_error("configuration", 400, "No container engine",
                                                        "containers cannot be run here: neither podman nor docker is installed")));
       return {};
     }
     const std::string name = text_or(call.arguments, "name", fmt::format("pawl-{:016x}", parts_.dependencies.random.next()));
-    auto spec = read_spec(program, call.arguments, name);
+    auto spec = read_spec(program, call, name);
     if (spec.has_error()) {
       done(failed(spec.error()));
       return {};

@@ -158,7 +158,7 @@ class ScriptCall : public std::enable_shared_from_this<ScriptCall> {
     auto spec = script_process(call_.arguments, code);
     if (spec.has_error()) return done_(failed(spec.error()));
     spec->network = parts_.options.processes_may_use_network;
-    spec->write_roots = parts_.options.scripts_may_write_roots;
+    spec->write_roots = parts_.options.scripts_may_write_roots && call_.may_destroy;
     auto shape = [form = text_or(call_.arguments, "return", "stdout"), secrets = call_.secrets](const ProcessResult& result) {
       return to_outcome(result, form, "the script", secrets);
     };

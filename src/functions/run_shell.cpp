@@ -56,7 +56,7 @@ class RunShell final : public Builtin {
     words.insert(words.end(), vector->begin(), vector->end());
     spec->command = [words = std::move(words)](const std::string&) { return words; };
     spec->network = parts_.options.processes_may_use_network;
-    spec->write_roots = parts_.options.scripts_may_write_roots;
+    spec->write_roots = parts_.options.scripts_may_write_roots && call.may_destroy;
     auto shape = [form = text_or(call.arguments, "return", "stdout"), secrets = std::move(call.secrets)](const ProcessResult& result) {
       return to_outcome(result, form, "the shell command", secrets);
     };

@@ -196,13 +196,18 @@ Result<json::Value> list(S3Client& client, const json::Value& arguments) {
   return output;
 }
 
-Result<json::Value> presigned(const Task& task, const json::Value& arguments, const json::Value& secrets, TimePoint now) {
+Result<json::Value> presigned(const Task& task, const engine::Invocation& call, TimePoint now) {
+  const json::Value& arguments = call.arguments;
   const std::string method = text_or(arguments, "method", "GET");
+  // Whoever has such an address replaces what is there with it.
+  if (method == "PUT" && !call.may_destroy) {
+    return Error(ErrorClass::denied, "s3.presign", "the role of who started the run does not permit an address to write to");
+  }
   const std::chrono::seconds lifetime(number_or(arguments, "expires", kDefaultLifetime));
   net::OutboundRequest carrier;
   carrier.url = fmt::format("{}://{}/", task.bucket.scheme, task.bucket.host);
   carrier.credentials = net::BasicCredentials{task.keys.access_key_id, task.keys.secret_access_key};
-  PAWL_TRY_VOID(hold_to_hosts(carrier, secrets));
+  PAWL_TRY_VOID(hold_to_hosts(carrier, call.secrets));
   const AwsRequest request{.method = method, .host = task.bucket.host, .path = task.bucket.path(task.key)};
   const std::string path = presign(request, lifetime, task.keys, {task.bucket.region, "s3"}, now);
   return json::Value::object({{"url", fmt::format("{}://{}{}", task.bucket.scheme, task.bucket.host, path)},
@@ -215,7 +220,7 @@ Result<json::Value> perform(S3Client& client, const Task& task, const engine::In
     case Operation::put: return put(client, task, call.arguments, parts.options);
     case Operation::get: return get(client, task, call.arguments, parts.options);
     case Operation::list: return list(client, call.arguments);
-    case Operation::presign: return presigned(task, call.arguments, call.secrets, parts.dependencies.clock.now());
+    case Operation::presign: return presigned(task, call, parts.dependencies.clock.now());
     case Operation::head: {
       PAWL_TRY(object, client.head(task.key));
       json::Value output = object ? to_json(*object) : json::Value::object({{"key", task.key}});

@@ -93,7 +93,7 @@ engine::Cancel talk_with_program(const std::shared_ptr<ProcessRunner>& processes
   spec.timeout = talk.timeout;
   spec.network = server.network;
   spec.see_roots = server.roots != McpServer::Roots::none;
-  spec.write_roots = server.roots == McpServer::Roots::write;
+  spec.write_roots = server.roots == McpServer::Roots::write && talk.may_destroy;
   spec.max_output = talk.options.limits.max_message;
   talk.options.initialize_first = true;
   const auto talking = std::make_shared<ProgramTalk>(std::move(talk), server.name, std::move(done));

@@ -35,6 +35,7 @@ struct Talk {
   Millis timeout{0};
   json::Value secrets;
   bool at_most_once = false;
+  bool may_destroy = true;  ///< of the run: where it may not, a program writes no folder that workflows may use
 };
 
 /// Streamable HTTP: each message a POST, answered by JSON or by an event stream; a session where the server opens one, ended at the

@@ -37,6 +37,8 @@ using Ending = ProcessResult::Ending;
 
 constexpr Millis kCountInterval{10};  // how often subprocesses are counted
 constexpr int kBeforeThem = -10;      // niceness of the thread that counts
+// How long an answer has the machine for itself before an interpreter is started for a later call, where another one waits already.
+constexpr Millis kCalm{25};
 
 enum class Source : std::uint8_t { wake, exit, input, output, error_output, report };
 
@@ -91,7 +93,8 @@ struct ProcessRunner::Impl {
   std::unordered_map<Id, Running> running;
   ProcessWatch watch_of_all;
   ProcessStock stock{options, watch_of_all};
-  SteadyTime counted{};  // when subprocesses were counted last
+  SteadyTime counted{};   // when subprocesses were counted last
+  SteadyTime answered{};  // when a call was answered last
 
   void ring() const {
     const std::uint64_t one = 1;
@@ -133,10 +136,13 @@ struct ProcessRunner::Impl {
       const int count = epoll_wait(poll.get(), events.data(), static_cast<int>(events.size()), next_timeout());
       for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)]);
       check_limits();
-      if (sandbox && sandbox->has_value()) stock.replenish(sandbox->value(), !running.empty(), std::chrono::steady_clock::now());
+      if (sandbox && sandbox->has_value()) stock_up(std::chrono::steady_clock::now());
     }
     end_all();
   }
+
+  [[nodiscard]] bool is_busy(SteadyTime now) const { return !running.empty() || now < answered + kCalm; }
+  void stock_up(SteadyTime now) { stock.replenish(sandbox->value(), is_busy(now), now); }
 
   // False: stop.
   bool take_requests() {
@@ -334,12 +340,13 @@ struct ProcessRunner::Impl {
   // The main process has ended; what it left behind goes too.
   void finish(Id id) {
     Running process = leave(id);
+    kill(-process.process.pid, SIGKILL);
     const ExitStatus end = watch_of_all.wait(process.process);
     if (!process.scratch.empty()) remove_tree(process.scratch);
     answer(process, end);
   }
 
-  // The main process has said how it ends: nobody waits until it has.
+  // The main process has said how it ends: nobody waits until it has, nor for the kernel to take apart all that it held.
   void hear(Id id) {
     Running& running_one = running.at(id);
     unsigned char code = 0;
@@ -348,29 +355,31 @@ struct ProcessRunner::Impl {
     if (length == 0) return running_one.process.report.reset();
     Running process = leave(id);
     answer(process, {.signalled = false, .code = code});
+    kill(-process.process.pid, SIGKILL);
     watch_of_all.wait(process.process);
     if (!process.scratch.empty()) remove_tree(process.scratch);
   }
 
   Running leave(Id id) {
     const auto found = running.find(id);
-    kill(-found->second.process.pid, SIGKILL);
     Running process = std::move(found->second);
     running.erase(found);
     return process;
   }
 
-  static void answer(Running& process, ExitStatus end) {
+  void answer(Running& process, ExitStatus end) {
     process.converse ? listen(process) : drain(process, process.process.output, process.result.output);
     drain(process, process.process.error_output, process.result.error_output);
     process.result.ending = process.killed_for ? *process.killed_for : end.signalled ? Ending::signalled : Ending::exited;
     process.result.code = end.code;
     process.done(std::move(process.result));
+    answered = std::chrono::steady_clock::now();
   }
 
   [[nodiscard]] int next_timeout() const {
     const SteadyTime now = std::chrono::steady_clock::now();
-    SteadyTime next = stock.next(!running.empty(), now);
+    SteadyTime next = stock.next(is_busy(now), now);
+    if (running.empty() && is_busy(now)) next = std::min(next, answered + kCalm);
     if (running.empty() && next == SteadyTime::max()) return -1;
     const bool counting = std::any_of(running.begin(), running.end(), [](const auto& entry) { return entry.second.contained; });
     next = std::min(next, counting ? std::max(now, counted + kCountInterval) : now + std::chrono::hours(1));

@@ -12,6 +12,11 @@ namespace {
 
 constexpr unsigned kMaxFailures = 3;  // then calls start their processes themselves, and say what is wrong
 
+/// A kind names what the processes run; what they may reach is part of it as well.
+bool are_alike(const ProcessSpec& a, const ProcessSpec& b) {
+  return a.kind == b.kind && a.write_roots == b.write_roots && a.network == b.network && a.see_roots == b.see_roots;
+}
+
 bool has_ended(const Launched& process) {
   pollfd look{process.pidfd.get(), POLLIN, 0};
   return poll(&look, 1, 0) != 0;
@@ -34,7 +39,7 @@ void ProcessStock::end(const Started& started) {
 
 std::optional<ProcessStock::Started> ProcessStock::take(const ProcessSpec& spec, Time now) {
   if (options_.warm_processes == 0) return std::nullopt;
-  auto kind = std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& one) { return one.pattern.kind == spec.kind; });
+  auto kind = std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& one) { return are_alike(one.pattern, spec); });
   if (kind == kinds_.end()) {
     kinds_.push_back({.pattern = spec, .waiting = {}});
     kind = std::prev(kinds_.end());

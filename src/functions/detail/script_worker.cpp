@@ -178,12 +178,18 @@ function folder() {
 let fatal = false;
 process.on('uncaughtExceptionMonitor', () => (fatal = true));
 
+// Where nothing is left to be done and the script still awaits something, node ends with 13.
+let awaits = true;
+let idle = false;
+process.on('beforeExit', () => (idle = true));
+
 // What is being written to a file when `process.exit` is called still is written: such an end takes its time as well.
 const isBusy = () => process.getActiveResourcesInfo().some((resource) => resource !== 'PipeWrap');
 
 // First in the list, so that the script's own listeners are called from here and the report comes after them.
 function report(code) {
   if (fatal || isBusy()) return;
+  if (awaits && idle) process.exitCode ??= 13;
   for (const listener of process.listeners('exit')) if (listener !== report) listener.call(process, process.exitCode ?? code);
   const end = Number(process.exitCode ?? code) & 255;
   try {
@@ -194,8 +200,7 @@ function report(code) {
 
 // A script that imports and exports nothing needs no loader of modules, which takes as long as all the rest: it runs as a module does,
 // strictly and with `await`.
-async function run(path, code) {
-  const filename = pathToFileURL(path).href;
+async function run(filename, code) {
   if (/^#!|\b(?:import|export)\b/.test(code)) return import(filename);
   const begin = "(async function () {'use strict';";
   return new Script(begin + code + '\n})', { filename, columnOffset: -begin.length }).runInThisContext().call(undefined);
@@ -204,7 +209,7 @@ async function run(path, code) {
 // What nearly every script does is compiled when it is done for the first time: here, while nobody waits.
 async function warm(path) {
   await import('./blank.mjs');
-  await run(path, '');
+  await run(filename, '');
   new Console(new Writable({ write: (piece, encoding, next) => next() })).log('%s', '', 1, { list: [true] });
   for (const stream of [process.stdout, process.stderr]) {
     stream.write('');
@@ -221,26 +226,36 @@ async function warm(path) {
   const file = openSync(path);
   Object.assign({}, readJob(file).environment);
   closeSync(file);
-  createRequire(path);
   isBusy();
-  writeFileSync(path, '');
 }
 
+// What a script prints is written when it prints: one that never lets go would else fill the memory, and nobody would see any of it.
+for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
+
 const path = folder() + '/script.mjs';
-await warm(path);
-const job = readJob(0);
-writeFileSync(path, job.code);
-Object.assign(process.env, job.environment);
-const list = Array.isArray(job.arguments);
-process.argv = [process.argv[0], path, ...(list ? job.arguments : [])];
-globalThis.require = createRequire(process.cwd() + '/script.js');
-if (!list) {
-  for (const [name, value] of Object.entries(job.arguments ?? {})) {
-    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
+const filename = pathToFileURL(path).href;
+
+function serve() {
+  const file = openSync(path, 'w');
+  globalThis.require = createRequire(process.cwd() + '/script.js');
+  const job = readJob(0);
+  writeFileSync(file, job.code);
+  closeSync(file);
+  Object.assign(process.env, job.environment);
+  const list = Array.isArray(job.arguments);
+  process.argv = [process.argv[0], path, ...(list ? job.arguments : [])];
+  if (!list) {
+    for (const [name, value] of Object.entries(job.arguments ?? {})) {
+      Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
+    }
   }
+  process.on('exit', report);
+  run(filename, job.code).finally(() => (awaits = false));
 }
-process.on('exit', report);
-await run(path, job.code);
+
+await warm(path);
+// Not from here: what follows the end of this file in the loader of modules is over then, and takes as long as a small script.
+setImmediate(serve);
 )";
 
 }  // namespace

@@ -20,6 +20,7 @@
 
 #include "functions/detail/fd.hpp"
 #include "functions/detail/process_runner.hpp"
+#include "functions/detail/process_watch.hpp"
 #include "functions/detail/sandbox.hpp"
 
 namespace pawl::functions {
@@ -101,6 +102,31 @@ TEST(ServerDeath, S4M2_NothingIsLeftOfAServerThatIsKilledWhileItStartsProcesses)
     EXPECT_TRUE(left.empty()) << left.size() << " processes live on, killed after " << (kLongest * i / kTimes).count() << " us";
     for (const pid_t each : left) kill(each, SIGKILL);
   }
+}
+
+// What nobody has told the watch of: one that is gone without a word (its line was lost) must not keep it from the others.
+// proves: S4-M2
+TEST(ProcessWatch, S4M2_AGroupThatIsGoneAlreadyKeepsNoneOfTheOthersAlive) {
+  LaunchPlan plan;
+  plan.environment = {std::string("PATH=") + kProgramPath};
+  const auto start = [&](ProcessWatch& watch, const char* seconds) {
+    plan.program = "/bin/sleep";
+    plan.arguments = {"sleep", seconds};
+    return watch.launch(plan).value();
+  };
+  Launched last;
+  {
+    ProcessWatch watch;
+    for (int i = 0; i < 3; ++i) static_cast<void>(wait_for_exit(start(watch, "0")));  // and not by the watch's own `wait`
+    last = start(watch, "86395");
+    pollfd look{last.pidfd.get(), POLLIN, 0};
+    EXPECT_EQ(poll(&look, 1, 0), 0) << "it runs";
+  }
+  pollfd look{last.pidfd.get(), POLLIN, 0};
+  const bool has_ended = poll(&look, 1, 10'000) == 1;
+  EXPECT_TRUE(has_ended);
+  if (!has_ended) kill(-last.pid, SIGKILL);
+  EXPECT_TRUE(wait_for_exit(last).signalled);
 }
 
 }  // namespace

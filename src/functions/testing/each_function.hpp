@@ -289,47 +289,4 @@ void expect_bounded_output(Place& bench, const Much& much, std::size_t most) {
   EXPECT_TRUE(comes_true([] { return children_of(getpid()).empty(); })) << much.function << ": a process is left";
 }
 
-/// What a TIFF of so many grey pixels in a row and rows begins with: one byte for each pixel follows.
-inline std::string grey_picture(std::uint32_t side) {
-  std::string picture("II*\0", 4);
-  const auto put = [&picture](std::uint32_t value, int bytes) {
-    for (int i = 0; i < bytes; ++i) picture += static_cast<char>(static_cast<unsigned char>(value >> (8 * i) & 0xFFU));
-  };
-  constexpr std::uint32_t kPixels = 4096;  // where they begin
-  put(8, 4);
-  const std::uint32_t entries[][3] = {{256, 4, side},    {257, 4, side}, {258, 3, 8},    {259, 3, 1},          {262, 3, 1},
-                                      {273, 4, kPixels}, {277, 3, 1},    {278, 4, side}, {279, 4, side * side}};
-  put(std::size(entries), 2);
-  for (const auto& [tag, type, value] : entries) {
-    put(tag, 2);
-    put(type, 2);
-    put(1, 4);
-    put(value, 4);
-  }
-  put(0, 4);
-  picture.resize(kPixels);
-  return picture;
-}
-
-/// Documents in the bench's root that take long to look into: a grey picture of 4000 x 4000 pixels, none of which takes place on the disk
-/// (`slow.tiff`), and a page with very much to read (`slow.pdf`).
-inline void write_slow_documents(const Bench& bench) {
-  constexpr std::uint32_t kSide = 4000;
-  const auto head = grey_picture(kSide);
-  bench.write("slow.tiff", head);
-  std::filesystem::resize_file(bench.root() + "/slow.tiff", head.size() + std::uintmax_t{kSide} * kSide);
-  std::string page = "BT /F1 12 Tf 72 720 Td ";
-  for (int i = 0; i < 1'000'000; ++i) page += "1 1 Td (x) Tj ";
-  page += "ET";
-  bench.write("slow.pdf",
-              "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"
-              "2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n"
-              "3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>\n"
-              "endobj\n4 0 obj\n<< /Length " +
-                  std::to_string(page.size()) + " >>\nstream\n" + page +
-                  "\nendstream\nendobj\n"
-                  "5 0 obj\n<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>\nendobj\n"
-                  "trailer\n<< /Size 6 /Root 1 0 R >>\n%%EOF\n");
-}
-
 }  // namespace pawl::functions
