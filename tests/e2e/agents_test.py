@@ -7,6 +7,7 @@ a page tells it without getting anywhere.
 """
 
 import collections
+import json
 import os
 import random
 import sys
@@ -56,6 +57,30 @@ class AgentsTest(AgentCase):
             acts[body].add(key)
         self.assertEqual(len(acts), len(names) * (TURNS - 1))
         self.assertTrue(all(len(keys) == 1 and None not in keys for keys in acts.values()), "one key for each act")
+
+    def test_a2_a_run_is_forked_from_a_turn_with_edited_input(self):
+        """What was answered before the turn is taken over and asked nobody again; the turn itself hears what a person has written instead."""
+        workflow = self.create("forked", "allow_after_untrusted: [act]")
+        [run] = self.ended([self.start(workflow, "forked")])
+        self.assertEqual(run["status"], "completed", run["error"])
+        turn = next(task for task in run["tasks"] if task["reference"] == "/do/0/ask/agent/turn/4")
+        edited = json.loads(json.dumps(turn["input"]))
+        self.assertEqual([message["role"] for message in edited["messages"]], ["tool"] * 3)
+        edited["messages"][1]["content"] = "edited by a person"
+        body = {"from": turn["reference"], "input": edited}
+        status, fork, _ = self.server.request("POST", f"/api/runs/{run['id']}/fork", body)
+        self.assertEqual(status, 202, fork)
+        [forked] = self.ended([fork["id"]])
+        self.assertEqual((forked["status"], forked["output"]["turns"]), ("completed", TURNS), forked["error"])
+        asked = [number for number, _ in self.world.turns["forked"]]
+        self.assertEqual(asked, [*range(TURNS), *range(4, TURNS)], "the turns before are asked nobody again")
+        self.assertNotIn("edited by a person", self.world.turns["forked"][4][1])
+        for _, told in self.world.turns["forked"][TURNS:]:
+            self.assertIn("edited by a person", told)
+        acts = collections.defaultdict(set)
+        for given, key in self.world.tools["/act"]:
+            acts[json.loads(given)["turn"]].add(key)
+        self.assertEqual([len(acts[number]) for number in range(TURNS - 1)], [1] * 4 + [2] * (TURNS - 5), "nor are their calls made again")
 
     def test_a2_a_hundred_agents_at_once_keep_their_budgets_to_the_token(self):
         budget = 16000  # the first turn sets a token aside for each byte of the tools' schemas

@@ -5,7 +5,9 @@ Language models over HTTP and as steps of runs, against mock servers that others
 aimock/package-lock.json) and against our own scripts. The wire formats themselves are proven in src/models/codec_test.cpp.
 """
 
+import base64
 import http.client
+import http.server
 import json
 import os
 import queue
@@ -20,6 +22,9 @@ import urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from packages import install  # noqa: E402
 from pawl_server import API_KEY, Server, free_port, poll  # noqa: E402
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from people import Person  # noqa: E402
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "aimock")
 
@@ -274,7 +279,87 @@ class ProvidersTest(Base):
         self.assertTrue(all(each["available"] for each in self.server.request("GET", "/api/llm/providers")[1]["providers"]))
         metrics = self.server.request("GET", "/metrics")[1]
         self.assertRegex(metrics, r'gen_ai_client_token_usage_total\{[^}]*gpt-4o-mini[^}]*input[^}]*\} \d{4}')
+        self.assertRegex(metrics, r'pawl_model_cost_microdollars_total\{[^}]*gpt-4o-mini[^}]*\} [1-9]\d*')
+        self.assertRegex(metrics, r'gen_ai_client_operation_duration_seconds_count\{[^}]*gpt-4o-mini[^}]*\} [1-9]\d*')
         self.assertNotIn("canary-0815", metrics + self.server.tail())
+
+
+class KeepingProvider(http.server.ThreadingHTTPServer):
+    """Speaks OpenAI Chat, always says yes, and keeps what it was asked with which key."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        provider = self
+        self.asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                provider.asked.append((self.headers.get("Authorization"), body))
+                reply = json.dumps({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
+                    {"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}],
+                    "usage": {"prompt_tokens": 10, "completion_tokens": 1, "total_tokens": 11}}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(reply)))
+                self.end_headers()
+                self.wfile.write(reply)
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+class KeysAndFilesTest(Base):
+    """Whose key a call goes with, and which files it may take along."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = KeepingProvider()
+        cls.addClassCleanup(cls.provider.server_close)
+        cls.addClassCleanup(cls.provider.shutdown)
+        cls.begin({"OPENAI_API_KEY": "sk-of-the-installation", "OPENAI_BASE_URL": cls.provider.url})
+
+    def test_a1_an_integrations_key_goes_first_and_the_installations_key_serves_nobody_else(self):
+        ask = {"prompt": "may I?", "model": "openai/gpt-4o-mini"}
+        self.post("generate", ask)
+        self.assertEqual(self.provider.asked[-1][0], "Bearer sk-of-the-installation")
+        person = Person(self.server, "own@example.org")
+        status, reply = person.call("POST", "/api/llm/generate", ask)
+        self.assertEqual((status, reply["code"]), (409, "llm.not_configured"), "an organization of its own has no key")
+        count = len(self.provider.asked)
+        config = {"api_key": "sk-of-the-person", "base_url": self.provider.url}
+        status, reply = person.call("POST", "/api/integrations", {"connector": "openai", "name": "mine", "config": config})
+        self.assertEqual(status, 201, reply)
+        self.assertEqual(person.call("POST", "/api/llm/generate", ask)[0], 200)
+        self.assertEqual([key for key, _ in self.provider.asked[count:]], ["Bearer sk-of-the-person"])
+        made = self.server.request("POST", "/api/integrations", {"connector": "openai", "name": "ours", "config": {**config, "api_key": "sk-ours"}})
+        self.assertEqual(made[0], 201, made[1])
+        self.addCleanup(self.server.request, "DELETE", f"/api/integrations/{made[1]['id']}")
+        self.post("generate", ask)
+        self.assertEqual(self.provider.asked[-1][0], "Bearer sk-ours", "before that of the environment")
+
+    def test_a2_a_file_below_the_allowed_folders_goes_along_and_no_other_does(self):
+        data = base64.b64encode(b"\x89PNG and the rest").decode()
+        self.run_of({"call": "file-write", "with": {"path": "seen.png", "content": data, "encoding": "base64", "allow_destructive": True}})
+        part = {"type": "image", "path": "seen.png"}
+
+        def asks(part):
+            return {"call": "llm", "with": {"model": "openai/gpt-4o-mini", "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "What is this?"}, part]}]}}
+
+        self.assertEqual(self.run_of(asks(part))["output"]["content"], "yes")
+        sent = self.provider.asked[-1][1]["messages"][-1]["content"]
+        self.assertEqual(sent[1]["image_url"]["url"], f"data:image/png;base64,{data}")
+        count = len(self.provider.asked)
+        for path in ("/etc/passwd", "../../etc/passwd", "missing.png"):
+            with self.subTest(path):
+                self.run_of(asks({**part, "path": path}), expected="faulted")
+        self.assertEqual(len(self.provider.asked), count, "nobody is asked without it")
 
 
 class StallingProvider:

