@@ -227,6 +227,14 @@ void Memories::write(Memory memory, std::function<void(Result<void>)> done) {
             return Error(ErrorClass::conflict, "memory.starter_gone", "Whoever started the run has been erased: nothing of it is kept.");
           }
         }
+        bool words_gone = false;
+        PAWL_TRY_VOID(transaction.query("select memories_erased_at from organizations where id = $1", {kept->organization},
+                                        [&](const Row& row) { words_gone = !row.is_null(0) && row.time(0) >= kept->since; }));
+        if (words_gone) {
+          return Error(ErrorClass::conflict, "memory.words_gone",
+                       "Somebody whose words were in memories of the organization was erased while the run went on: it may hold them "
+                       "still, so nothing of it is kept.");
+        }
         PAWL_TRY(authors, authors_of(transaction, *kept, user));
         PAWL_TRY_VOID(transaction.execute(
             kWrite, {kept->id, kept->organization, kept->scope, kept->key, messages, untrusted, kept->run, user, now, kept->expires_at,

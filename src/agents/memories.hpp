@@ -6,7 +6,8 @@
 ///
 /// A memory is of whoever wrote it first, and each of its messages of whoever started the run that added it. What a model said, a tool
 /// answered or a summary holds may repeat what others had said before: it is theirs as well. Where somebody is erased their messages go,
-/// and the others' stay (privacy/erased_memories.hpp).
+/// and the others' stay (privacy/memory_words.hpp). A run that was under way then may hold their words still, in what it recalled, said or
+/// passed on: nothing of it is kept any more.
 ///
 /// An organization keeps at most 10,000, and so many bytes of messages as the limit says. What would be more is refused; nothing that is
 /// kept goes for it. Who lowers the limit below what is there deletes nothing: the next write is refused.
@@ -42,6 +43,7 @@ struct Memory {
   json::Value untrusted;  ///< array: where what came from that nobody vouches for
   RunId run;              ///< that wrote it
   UserId user;            ///< who started the run that wrote it first; nil: no person
+  TimePoint since{};      ///< of what is written: when that run began, or the oldest of those whose words it began with
   TimePoint created_at{};
   TimePoint updated_at{};
   std::optional<TimePoint> expires_at{};
@@ -60,7 +62,8 @@ class Memories {
 
   /// Nothing: there is none, or it has expired.
   [[nodiscard]] Result<std::optional<Memory>> find(const OrganizationId& organization, std::string_view scope, std::string_view key);
-  /// Id, times and sizes are set here. Errors `memory.too_many`, `memory.quota` (limited), `memory.starter_gone`.
+  /// Id, times and sizes are set here. Errors `memory.too_many`, `memory.quota` (limited), `memory.starter_gone`, `memory.words_gone`
+  /// (conflict: somebody was erased after `since`).
   void write(Memory memory, std::function<void(Result<void>)> done);
   [[nodiscard]] Result<MemoryPage> list(const OrganizationId& organization, std::uint32_t limit, std::optional<MemoryId> before);
   /// Errors `memory.not_found`.

@@ -246,6 +246,44 @@ TEST_F(MemoriesTest, A2_ARunWhoseStarterWasErasedMeanwhileWritesNothingBack) {
   EXPECT_EQ(found(one_, "k"), "[1]");
 }
 
+/// Whatever key it is: what one memory held may have been passed on to another.
+TEST_F(MemoriesTest, A2_P7_OfARunThatHadBegunBeforeAnErasureNothingIsKept) {
+  const auto bob = person();
+  write(one_, "k", R"([{"role":"user","content":"of Bob"}])");
+  const auto erased_at = clock_.now();
+  ASSERT_TRUE(database_
+                  ->write_and_wait([&](storage::Transaction& transaction) -> Result<void> {
+                    PAWL_TRY_VOID(
+                        transaction.execute("insert into organizations (id, name, slug, created_at, updated_at, memories_erased_at) "
+                                            "values ($1, 'One', 'one', 1, 1, $2)",
+                                            {one_, erased_at}));
+                    return {};
+                  })
+                  .has_value());
+  Memory memory;
+  memory.organization = one_;
+  memory.scope = "support/triage";
+  memory.key = "k";
+  memory.user = bob;
+  memory.run = RunId::make(clock_.now(), random_);
+  memory.messages = json::parse(R"([{"role":"user","content":"of Ann"},{"role":"assistant","content":"Ann was here"}])").value();
+  const auto kept = [&](TimePoint since) {
+    memory.since = since;
+    Result<void> outcome = Error(ErrorClass::internal, "test", "no answer");
+    memories_->write(memory, [&](Result<void> written) { outcome = std::move(written); });
+    EXPECT_TRUE(database_->write_and_wait([](storage::Transaction&) -> Result<void> { return {}; }).has_value());
+    return outcome.has_value() ? std::string("kept") : outcome.error().code;
+  };
+  EXPECT_EQ(kept(erased_at - Millis(5'000)), "memory.words_gone");
+  EXPECT_EQ(kept(erased_at), "memory.words_gone") << "in the same millisecond";
+  EXPECT_EQ(kept({}), "memory.words_gone") << "nobody knows how old";
+  memory.key = "elsewhere";
+  EXPECT_EQ(kept(erased_at - Millis(1)), "memory.words_gone");
+  EXPECT_EQ(found(one_, "k"), R"([{"role":"user","content":"of Bob"}])") << "as the erasure has left it";
+  EXPECT_EQ(found(one_, "elsewhere"), "nothing");
+  EXPECT_EQ(kept(erased_at + Millis(1)), "kept");
+}
+
 TEST_F(MemoriesTest, A2_WhoseWordsTheyAreIsKnownAlsoWhereTheMemoryHasExpiredWhileARunWentOn) {
   const auto ann = person();
   const auto bob = person();

@@ -1,5 +1,6 @@
 #include "agents/memory_functions.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -54,8 +55,15 @@ constexpr std::string_view kWriteParameters = R"json({
   "required": ["key", "messages"],
   "additionalProperties": false
 })json";
-constexpr std::string_view kWriteOutput =
-    R"json({"type": "object", "properties": {"messages": {"type": "integer"}, "expires_at": {"type": "string"}}})json";
+constexpr std::string_view kWriteOutput = R"json({
+  "type": "object",
+  "properties": {
+    "kept": {"type": "boolean"},
+    "messages": {"type": "integer", "description": "how many are kept"},
+    "expires_at": {"type": ["string", "null"]},
+    "reason": {"type": "string", "description": "why nothing was kept"}
+  }
+})json";
 
 json::Value literal(std::string_view text) {
   auto value = json::parse(text);
@@ -147,6 +155,67 @@ class MemoryRead final : public MemoryFunction {
   }
 };
 
+/// What a run wants kept, while it is looked up whose it is and how old its words may be.
+class Keeping : public std::enable_shared_from_this<Keeping> {
+ public:
+  Keeping(MemoryFunctions parts, Memory memory, Done done) : parts_(std::move(parts)), memory_(std::move(memory)), done_(std::move(done)) {}
+
+  void begin() {
+    const auto own = [self = shared_from_this()](const Result<engine::RunView>& view) {
+      // Nobody's is nothing that is kept: who is erased later would leave it here.
+      if (view.has_error()) return self->done_(failed(view.error()));
+      if (const auto user = UserId::parse(engine::starter_of(view->trigger))) self->memory_.user = *user;
+      self->memory_.since = view->created_at;
+      self->look_back(view->trigger, kMostAbove);
+    };
+    parts_.view(memory_.organization, memory_.run, own);
+  }
+
+ private:
+  /// Runs that called one another, and forks of forks.
+  static constexpr int kMostAbove = 64;
+
+  /// A run that was forked off, or called, began with what another one had read. `left`: how many may be looked at.
+  void look_back(const json::Value& trigger, int left) {
+    auto before = RunId::parse(text_in(trigger, "run"));
+    if (!before) before = RunId::parse(text_in(trigger, "run_id"));
+    if (!before) return write();
+    if (left == 0) return write_oldest();
+    const auto seen = [self = shared_from_this(), left](const Result<engine::RunView>& view) {
+      if (view.has_error()) {
+        if (view.error().kind != ErrorClass::not_found) return self->done_(failed(view.error()));
+        return self->write_oldest();
+      }
+      self->memory_.since = std::min(self->memory_.since, view->created_at);
+      self->look_back(view->trigger, left - 1);
+    };
+    parts_.view(memory_.organization, *before, seen);
+  }
+
+  /// Nobody knows how old.
+  void write_oldest() {
+    memory_.since = {};
+    write();
+  }
+
+  void write() {
+    const auto told =
+        json::Value::object({{"kept", true}, {"messages", memory_.messages.size()}, {"expires_at", to_rfc3339(*memory_.expires_at)}});
+    const auto written = [self = shared_from_this(), told](const Result<void>& outcome) {
+      if (outcome.has_value()) return self->done_(Outcome::success(told));
+      if (outcome.error().code != "memory.words_gone") return self->done_(failed(outcome.error()));
+      // Of somebody else's erasure no run fails.
+      self->done_(Outcome::success(
+          json::Value::object({{"kept", false}, {"messages", 0}, {"expires_at", nullptr}, {"reason", outcome.error().message}})));
+    };
+    parts_.memories->write(std::move(memory_), written);
+  }
+
+  MemoryFunctions parts_;
+  Memory memory_;
+  Done done_;
+};
+
 class MemoryWrite final : public MemoryFunction {
  public:
   explicit MemoryWrite(MemoryFunctions parts) : MemoryFunction(std::move(parts), kWriteParameters) {
@@ -183,23 +252,9 @@ class MemoryWrite final : public MemoryFunction {
       ttl = Millis(*wanted);
     }
     memory.expires_at = parts_.clock->now() + ttl;
-    auto* const engine = parts_.engine ? parts_.engine() : nullptr;
-    if (engine == nullptr) return done(failed(not_here()));
-    // Whose data it is, so that it goes along, or goes, with that person.
-    const auto organization = memory.organization;
-    const auto run = memory.run;
-    const auto keep = [memories = parts_.memories, memory = std::move(memory),
-                       done = std::move(done)](const Result<engine::RunView>& view) {
-      auto own = memory;
-      if (view.has_value()) {
-        if (const auto user = UserId::parse(engine::starter_of(view->trigger))) own.user = *user;
-      }
-      const auto told = json::Value::object({{"messages", own.messages.size()}, {"expires_at", to_rfc3339(*own.expires_at)}});
-      memories->write(std::move(own), [done, told](const Result<void>& written) {
-        done(written.has_error() ? failed(written.error()) : Outcome::success(told));
-      });
-    };
-    engine->view(organization, run, false, keep);
+    if (!parts_.view) return done(failed(not_here()));
+    const auto keeping = std::make_shared<Keeping>(parts_, std::move(memory), std::move(done));
+    keeping->begin();
   }
 };
 

@@ -6,11 +6,8 @@
 
 #include "agents/memories.hpp"
 #include "async/blocking_pool.hpp"
+#include "engine/engine.hpp"
 #include "engine/function.hpp"
-
-namespace pawl::engine {
-class Engine;
-}
 
 namespace pawl::agents {
 
@@ -18,7 +15,8 @@ struct MemoryFunctions {
   Memories* memories = nullptr;  ///< null: nothing is kept here (a command that only checks documents)
   async::BlockingPool* pool = nullptr;
   const Clock* clock = nullptr;
-  std::function<engine::Engine*()> engine{};  ///< says who started a run; asked when something is written
+  /// Of a run: who started it and when it began, and where it came from. Asked when something is written.
+  std::function<void(const OrganizationId&, const RunId&, engine::Engine::Viewed)> view{};
 };
 
 void add_memory_functions(engine::FunctionRegistry& registry, MemoryFunctions parts);

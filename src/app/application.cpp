@@ -345,7 +345,10 @@ Result<void> Application::Impl::build() {
   models = std::move(model_parts);
   functions.add(pawl::models::make_llm_function({models->client(), functions, followers_of(live, clock, redactor)}));
   memories = std::make_unique<agents::Memories>(*database, clock, random, config.models.memory_quota);
-  agents::add_memory_functions(functions, {memories.get(), &pool, &clock, [this] { return engine.get(); }});
+  agents::add_memory_functions(
+      functions, {memories.get(), &pool, &clock, [this](const OrganizationId& organization, const RunId& run, engine::Engine::Viewed done) {
+                    engine->view(organization, run, false, std::move(done));
+                  }});
   const auto observed = [this](std::unique_ptr<engine::Function> function) {
     function = metered(std::move(function), figures);
     return tracing ? tracing->around(std::move(function)) : std::move(function);

@@ -36,16 +36,32 @@ observe::SpanId span_id(const RunId& run, std::string_view reference, const std:
 
 observe::SpanId root_of(const RunId& run) { return span_id(run, "", {}, 0); }
 
-/// OpenTelemetry's names for what a model call used (semantic conventions for generative AI). Contents are never among them.
+/// OpenTelemetry's names for what agents do and model calls use (semantic conventions for generative AI). Contents are never among them:
+/// neither messages nor arguments nor answers.
+void add_agent_step(const engine::RunNotice& notice, Span& span) {
+  const auto name_it = [&](std::string_view operation, std::string_view attribute) {
+    span.name = fmt::format("{} {}", operation, notice.task_name);
+    span.attributes.emplace_back("gen_ai.operation.name", Value(operation));
+    span.attributes.emplace_back(std::string(attribute), Value(notice.task_name));
+  };
+  if (notice.task_type == "tool") return name_it("execute_tool", "gen_ai.tool.name");
+  // What an agent gives: no other task has all of this.
+  const auto& output = notice.record->output;
+  if (output.get("stop_reason").is_string() && output.get("models").is_array() && output.get("turns").is_integer()) {
+    name_it("invoke_agent", "gen_ai.agent.name");
+  }
+}
+
 void add_model_call(const Value& output, Span& span) {
   const auto& usage = output.get("usage");
   if (!usage.is_object() || !output.get("model").is_string()) return;
   span.kind = Span::Kind::client;
   span.name = "chat " + std::string(output.get("model").as_string());
   span.attributes.emplace_back("gen_ai.operation.name", Value("chat"));
-  span.attributes.emplace_back("gen_ai.response.model", output.get("model"));
+  span.attributes.emplace_back("gen_ai.request.model", output.get("model"));  // the one that answered, where it is a fallback
   if (output.get("provider").is_string()) span.attributes.emplace_back("gen_ai.provider.name", output.get("provider"));
-  if (output.get("finish_reason").is_string()) span.attributes.emplace_back("gen_ai.response.finish_reasons", output.get("finish_reason"));
+  if (output.get("finish_reason").is_string())
+    span.attributes.emplace_back("gen_ai.response.finish_reasons", Value::array({output.get("finish_reason")}));
   for (const auto& [ours, theirs] :
        {std::pair("input_tokens", "gen_ai.usage.input_tokens"), std::pair("output_tokens", "gen_ai.usage.output_tokens"),
         std::pair("cached_tokens", "gen_ai.usage.cache_read.input_tokens")}) {
@@ -86,6 +102,7 @@ Span task_span(const engine::RunNotice& notice) {
                      {"pawl.task.type", Value(notice.task_type)},
                      {"pawl.task.status", Value(engine::to_text(record.status))},
                      {"pawl.task.attempt", Value(record.attempt)}};
+  add_agent_step(notice, span);
   add_model_call(record.output, span);
   return span;
 }

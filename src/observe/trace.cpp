@@ -31,6 +31,11 @@ std::string hex(SpanId id) {
 }
 
 Value value_of(const Value& value) {
+  if (value.is_array()) {
+    auto values = Value::array();
+    for (const auto& item : value.items()) values.push_back(value_of(item));
+    return Value::object({{"arrayValue", Value::object({{"values", std::move(values)}})}});
+  }
   if (value.is_bool()) return Value::object({{"boolValue", value}});
   if (value.is_integer()) return Value::object({{"intValue", std::to_string(value.as_integer())}});
   if (value.is_number()) return Value::object({{"doubleValue", value}});

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "json/parse.hpp"
+#include "json/write.hpp"
 
 namespace pawl::observe {
 namespace {
@@ -61,7 +62,11 @@ TEST(Trace, S4_L1_IsWrittenAsOtlpHasIt) {
   child.parent = 1;
   child.failed = true;
   child.kind = Span::Kind::client;
-  child.attributes = {{"a", json::Value("x")}, {"b", json::Value(7)}, {"c", json::Value(true)}, {"d", json::Value(0.5)}};
+  child.attributes = {{"a", json::Value("x")},
+                      {"b", json::Value(7)},
+                      {"c", json::Value(true)},
+                      {"d", json::Value(0.5)},
+                      {"e", json::Value::array({"stop"})}};
   const std::vector<Span> spans{span(0xab, 1), child};
   const auto text = json::parse(otlp_text(spans, {{"service.name", json::Value("pawl")}})).value();
   const auto& resource = text.get("resourceSpans").at(0);
@@ -77,6 +82,7 @@ TEST(Trace, S4_L1_IsWrittenAsOtlpHasIt) {
   EXPECT_EQ(list.at(1).get("startTimeUnixNano"), json::Value("1700000000000000000"));
   EXPECT_EQ(list.at(1).get("endTimeUnixNano"), json::Value("1700000000005000000"));
   EXPECT_EQ(list.at(1).get("attributes").at(1).get("value").get("intValue"), json::Value("7")) << "64-bit integers are text";
+  EXPECT_EQ(json::to_text(list.at(1).get("attributes").at(4).get("value")), R"({"arrayValue":{"values":[{"stringValue":"stop"}]}})");
 }
 
 TEST(Trace, S4_L1_GoesToTheCollectorInBatches) {

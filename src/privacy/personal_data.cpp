@@ -7,7 +7,7 @@
 #include "json/parse.hpp"
 #include "json/value.hpp"
 #include "json/write.hpp"
-#include "privacy/erased_memories.hpp"
+#include "privacy/memory_words.hpp"
 
 namespace pawl::privacy {
 namespace {
@@ -26,7 +26,21 @@ struct Section {
   std::string_view name;
   std::string_view sql;
   std::vector<Column> columns;
+  /// What of an item is the person's.
+  void (*refine)(json::Value& item, const UserId& person) = nullptr;
 };
+
+/// A memory that others have written, too: the person's own messages, and how many are not.
+void keep_own_words(json::Value& item, const UserId& person) {
+  const auto alone = item.get("people") == json::Value(1);
+  auto own = own_messages(item.get("messages"), item.get("authors"), person, alone);
+  const auto all = item.get("messages").is_array() ? item.get("messages").size() : 0;
+  item.set("messages_of_others", static_cast<std::int64_t>(all - own.size()));
+  item.set("messages", std::move(own));
+  if (!alone) item.set("run_id", json::Value());  // perhaps somebody else's
+  item.erase("authors");
+  item.erase("people");
+}
 
 const std::vector<Section>& sections() {
   static const std::vector<Section> all = {
@@ -121,7 +135,8 @@ const std::vector<Section>& sections() {
        "(select organization_id from organization_members where user_id = $1) order by decided_at",
        {{"id", Kind::id}, {"organization_id", Kind::id}, {"title"}, {"status"}, {"comment"}, {"decided_at", Kind::time}}},
       {"agent_memories",
-       "select id, organization_id, scope, key, messages, untrusted, run_id, created_at, updated_at, expires_at from agent_memories where "
+       "select id, organization_id, scope, key, messages, untrusted, run_id, created_at, updated_at, expires_at, authors, (select count(*) "
+       "from agent_memory_people p where p.memory_id = agent_memories.id) from agent_memories where "
        "id in (select memory_id from agent_memory_people where user_id = $1) and organization_id in (select organization_id from "
        "organization_members where user_id = $1) order by id",
        {{"id", Kind::id},
@@ -133,7 +148,10 @@ const std::vector<Section>& sections() {
         {"run_id", Kind::id},
         {"created_at", Kind::time},
         {"updated_at", Kind::time},
-        {"expires_at", Kind::time}}},
+        {"expires_at", Kind::time},
+        {"authors", Kind::json},
+        {"people", Kind::integer}},
+       keep_own_words},
       {"other_logins",
        "select provider, subject, email, created_at, last_used_at from oauth_identities where user_id = $1 order by provider, subject",
        {{"provider"}, {"subject"}, {"email"}, {"created_at", Kind::time}, {"last_used_at", Kind::time}}},
@@ -167,6 +185,7 @@ Result<std::string> section_text(storage::Database& database, const Section& sec
       for (std::size_t i = 0; i < section.columns.size(); ++i) {
         item.set(section.columns[i].name, value_of(row, static_cast<int>(i), section.columns[i].kind));
       }
+      if (section.refine != nullptr) section.refine(item, user);
       items.push_back(std::move(item));
     });
   }));
@@ -322,7 +341,9 @@ Result<void> erase_organization(Transaction& transaction, const Sole& sole, Eras
   return {};
 }
 
-Result<void> erase(Transaction& transaction, audit::Log& log, const Erasure& erasure, const audit::Record& request, Erased& erased) {
+/// `remembering`: organizations whose agents remembered the person.
+Result<void> erase(Transaction& transaction, audit::Log& log, const Erasure& erasure, const audit::Record& request, TimePoint now,
+                   Erased& erased, std::vector<OrganizationId>& remembering) {
   const auto& user = erasure.user;
   erased = {};
   PAWL_TRY_VOID(lock(transaction, user));
@@ -337,7 +358,8 @@ Result<void> erase(Transaction& transaction, audit::Log& log, const Erasure& era
   }
   PAWL_TRY_VOID(transaction.execute(kForgetDecider, {user, UserId{}}));
   for (const auto sql : kOfPerson) PAWL_TRY_VOID(transaction.execute(sql, {user}));
-  PAWL_TRY_VOID(erase_from_memories(transaction, user));
+  PAWL_TRY(organizations, erase_from_memories(transaction, user, now));
+  remembering = std::move(organizations);
   PAWL_TRY(gone, transaction.execute("delete from users where id = $1", {user}));
   if (gone == 0) return no_user();
   auto record = request;
@@ -351,9 +373,13 @@ Result<void> erase(Transaction& transaction, audit::Log& log, const Erasure& era
 
 }  // namespace
 
-Result<Erased> erase_person(storage::Database& database, audit::Log& log, const Erasure& erasure, const audit::Record& request) {
+Result<Erased> erase_person(storage::Database& database, audit::Log& log, const Clock& clock, const Erasure& erasure,
+                            const audit::Record& request) {
   Erased erased;
-  PAWL_TRY_VOID(database.write_and_wait([&](Transaction& transaction) { return erase(transaction, log, erasure, request, erased); }));
+  std::vector<OrganizationId> remembering;
+  PAWL_TRY_VOID(database.write_and_wait(
+      [&](Transaction& transaction) { return erase(transaction, log, erasure, request, clock.now(), erased, remembering); }));
+  PAWL_TRY_VOID(memories_are_erased(database, clock, remembering));
   return erased;
 }
 

@@ -34,12 +34,13 @@ struct Erased {
 
 /// Irreversibly: the person's row, sessions, links, codes, keys, memberships and invitations, received and sent, the organizations in which
 /// nobody else is with all that they hold, the addresses in the audit trail, and the person's id wherever it says who made something. The
-/// audit records stay: they name an id that nothing resolves any more. One write; on SQLite what was deleted is overwritten.
+/// audit records stay: they name an id that nothing resolves any more. One write; on SQLite what was deleted is overwritten. A second one
+/// notes when the person's words had gone from memories of agents.
 ///
 /// Errors, all conflicts: `data.last_owner`: others in an organization would be left without an owner; the message names them.
 /// `data.runs_open`: an organization that goes with the person has runs that have not ended. `data.installation`: nobody else is in the
 /// installation's own organization. `user.last_superuser`. And `user.not_found`.
-[[nodiscard]] Result<Erased> erase_person(storage::Database& database, audit::Log& log, const Erasure& erasure,
+[[nodiscard]] Result<Erased> erase_person(storage::Database& database, audit::Log& log, const Clock& clock, const Erasure& erasure,
                                           const audit::Record& request);
 
 }  // namespace pawl::privacy

@@ -9,6 +9,7 @@
 #include "audit/query.hpp"
 #include "audit/testing/chain.hpp"
 #include "json/parse.hpp"
+#include "json/write.hpp"
 #include "storage/testing/test_database.hpp"
 
 namespace pawl::privacy {
@@ -73,7 +74,7 @@ class PersonalData : public audit::testing::Chain {
     audit::Record request;
     request.actor = audit::Actor::of_user(user(number));
     request.address = "192.0.2.77";
-    return erase_person(*database, *log, {user(number), installation}, request);
+    return erase_person(*database, *log, clock, {user(number), installation}, request);
   }
   void add_integration(std::uint8_t number) {
     execute(
@@ -86,6 +87,23 @@ class PersonalData : public audit::testing::Chain {
         "insert into invitations (id, organization_id, email, role, token_hash, invited_by, created_at, expires_at, accepted_at) "
         "values ($1, $2, 'carl@example.org', 'admin', $1, $3, 1, 1, $4)",
         {user(number), organization(2), user(sender), accepted ? std::optional(TimePoint(Millis(1))) : std::nullopt});
+  }
+  void add_memory(std::uint8_t number, std::uint8_t owner, std::string_view messages, std::string_view authors,
+                  std::initializer_list<std::uint8_t> people) {
+    const auto id = organization(number);
+    execute(
+        "insert into agent_memories (id, organization_id, scope, key, messages, untrusted, run_id, user_id, created_at, updated_at, "
+        "authors) "
+        "values ($1, $2, '', $3, $4, '[]', $1, $5, 1, 1, $6)",
+        {id, organization(2), "k" + std::to_string(number), messages, user(owner),
+         authors.empty() ? std::optional<std::string_view>() : std::optional(authors)});
+    for (const auto person : people) {
+      execute("insert into agent_memory_people (memory_id, user_id) values ($1, $2)", {id, user(person)});
+    }
+  }
+  /// `of`: for each message indices of people, 0: user 1, 1: user 2.
+  static std::string authors(std::string_view of) {
+    return R"({"people": [")" + user(1).to_string() + R"(", ")" + user(2).to_string() + R"("], "of": )" + std::string(of) + "}";
   }
   /// Everything in the folder, as one text.
   [[nodiscard]] std::string folder_text() const {
@@ -235,33 +253,63 @@ TEST_F(PersonalData, IsNotErasedWhileRunsOfTheOwnOrganizationAreOpen) {
 }
 
 // proves: P7
+TEST_F(PersonalData, P7_OfAMemoryTheExportHoldsWhatThePersonSaidAndNothingOfOthers) {
+  add_memory(11, 2, R"([{"role": "user", "content": "I am Zephyrine"}, {"role": "assistant", "content": "Hello Zephyrine"},
+    {"role": "user", "content": "Bob's secret"}, {"role": "assistant", "content": "Bob and Zephyrine were here"},
+    {"role": "user", "content": "of nobody"}, {"role": "user", "content": "of whom?"}])",
+             authors("[[0], [0], [1], [0, 1], [], null]"), {1, 2});
+  add_memory(12, 2, R"([{"role": "user", "content": "Bob's, from before"}, {"role": "user", "content": "or hers"}])", "", {1, 2});
+  add_memory(13, 1, R"([{"role": "user", "content": "hers alone, from before"}])", "", {1});
+  add_memory(14, 2, R"([{"role": "user", "content": "Bob's alone"}])", authors("[[1]]"), {2});
+  add_memory(15, 1, R"([{"role": "user", "content": "damaged"}])", authors("[[7]]"), {1, 2});
+  const auto taken = [&](std::uint8_t number) {
+    std::string text;
+    EXPECT_FALSE(export_person(*database, user(number), [&](std::string_view piece) {
+                   text += piece;
+                   return true;
+                 }).has_error());
+    return json::parse(text).value().get("agent_memories");
+  };
+  const auto hers = taken(1);
+  ASSERT_EQ(hers.size(), 4U);
+  EXPECT_EQ(json::to_text(hers.at(0).get("messages")),
+            R"([{"role":"user","content":"I am Zephyrine"},{"role":"assistant","content":"Hello Zephyrine"}])");
+  EXPECT_EQ(hers.at(0).get("messages_of_others"), json::Value(4));
+  EXPECT_TRUE(hers.at(0).get("run_id").is_null()) << "whoever's wrote it last";
+  EXPECT_EQ(hers.at(1).get("messages").size(), 0U) << "nobody noted whose they are";
+  EXPECT_EQ(json::to_text(hers.at(2).get("messages")), R"([{"role":"user","content":"hers alone, from before"}])");
+  EXPECT_FALSE(hers.at(2).get("run_id").is_null());
+  EXPECT_EQ(hers.at(3).get("messages").size(), 0U);
+  EXPECT_EQ(hers.at(0).find("authors"), nullptr) << "ids of others";
+  EXPECT_THAT(json::to_text(hers), ::testing::Not(::testing::HasSubstr("Bob")));
+  EXPECT_THAT(json::to_text(taken(2)), ::testing::Not(::testing::HasSubstr("Zephyrine")));
+}
+
+// proves: P7
+TEST_F(PersonalData, P7_OrganizationsWhoseAgentsRememberedThePersonNoteWhenTheWordsHadGone) {
+  const auto noted = [&](int which) {
+    return number("select coalesce(memories_erased_at, 0) from organizations where slug = 'organization-" + std::to_string(which) + "'");
+  };
+  add_member(1, 2, "owner");
+  add_memory(13, 1, R"([{"role": "user", "content": "hers"}])", authors("[[0]]"), {1});
+  clock.advance(Millis(77));
+  ASSERT_FALSE(erase(1).has_error());
+  EXPECT_EQ(noted(2), clock.now().time_since_epoch().count()) << "runs that began before keep nothing";
+  EXPECT_EQ(noted(1), 0) << "nothing of anybody's was in its memories";
+}
+
+// proves: P7
 TEST_F(PersonalData, P7_OfAMemoryGoesWhatThePersonSaidAndTheOthersKeepTheirs) {
-  const auto add_memory = [&](std::uint8_t number, std::uint8_t owner, std::string_view messages, std::string_view authors,
-                              std::initializer_list<std::uint8_t> people) {
-    const auto id = organization(number);
-    execute(
-        "insert into agent_memories (id, organization_id, scope, key, messages, untrusted, run_id, user_id, created_at, updated_at, "
-        "authors) "
-        "values ($1, $2, '', $3, $4, '[]', $1, $5, 1, 1, $6)",
-        {id, organization(2), "k" + std::to_string(number), messages, user(owner),
-         authors.empty() ? std::optional<std::string_view>() : std::optional(authors)});
-    for (const auto person : people) {
-      execute("insert into agent_memory_people (memory_id, user_id) values ($1, $2)", {id, user(person)});
-    }
-  };
-  const auto people = [](std::string_view of) {
-    return R"({"people": [")" + user(1).to_string() + R"(", ")" + user(2).to_string() + R"("], "of": )" + std::string(of) + "}";
-  };
   const auto shared = R"([{"role": "user", "content": "I am Zephyrine"}, {"role": "assistant", "content": "Hello Zephyrine"},
     {"role": "user", "content": "Bob here"}, {"role": "assistant", "content": "Zephyrine told me"},
     {"role": "user", "content": "And again Bob"}, {"role": "assistant", "content": "Fine, Bob"}])";
-  add_memory(11, 1, shared, people("[[0], [0], [1], [0, 1], [1], [1]]"), {1, 2});
+  add_memory(11, 1, shared, authors("[[0], [0], [1], [0, 1], [1], [1]]"), {1, 2});
   add_memory(12, 2, R"([{"role": "user", "content": "Zephyrine, from before"}, {"role": "user", "content": "Bob"}])", "", {1, 2});
-  add_memory(13, 1, R"([{"role": "user", "content": "Zephyrine alone"}])", people("[[0]]"), {1});
+  add_memory(13, 1, R"([{"role": "user", "content": "Zephyrine alone"}])", authors("[[0]]"), {1});
   add_memory(14, 2, R"([{"role": "user", "content": "Bob alone"}])", R"({"people": [], "of": [[]]})", {2});
   add_memory(15, 2, R"([{"role": "user", "content": "Zephyrine"}, {"role": "assistant", "content": "Bob's own answer"}])",
-             people("[[0], [1]]"), {1, 2});
-  add_memory(16, 2, R"([{"role": "user", "content": "Zephyrine"}, {"role": "user", "content": "Bob"}])", people("[[7], [null]]"), {1, 2});
+             authors("[[0], [1]]"), {1, 2});
+  add_memory(16, 2, R"([{"role": "user", "content": "Zephyrine"}, {"role": "user", "content": "Bob"}])", authors("[[7], [null]]"), {1, 2});
   ASSERT_FALSE(erase(1).has_error());
   std::string left;
   const auto read = database->read([&](storage::Session& session) -> Result<void> {

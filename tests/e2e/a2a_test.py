@@ -39,6 +39,11 @@ BROKEN = """document: {dsl: '1.0.3', namespace: test, name: broken, version: '1.
 do:
   - no: {raise: {error: {type: 'https://example.com/errors/no', status: 400, title: Not today}}}
 """
+ENDING = """document: {dsl: '1.0.3', namespace: test, name: ending, version: '1.0.0',
+  metadata: {a2a: true, finally: [{last: {listen: {to: {one: {with: {type: go}}}}}}]}}
+do:
+  - first: {set: {done: true}}
+"""
 HIDDEN = """document: {dsl: '1.0.3', namespace: test, name: hidden, version: '1.0.0'}
 do:
   - no: {set: {a: 1}}
@@ -52,7 +57,7 @@ class A2a(unittest.TestCase):
         cls.addClassCleanup(cls.folder.cleanup)
         cls.server = Server(os.path.join(cls.folder.name, "data")).start()
         cls.addClassCleanup(cls.server.stop)
-        cls.ids = [cls.server.create_workflow(text) for text in (GREET, PATIENT, BROKEN, HIDDEN)]
+        cls.ids = [cls.server.create_workflow(text) for text in (GREET, PATIENT, BROKEN, ENDING, HIDDEN)]
 
     def ask(self, method, params=None, headers=None):
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
@@ -75,7 +80,7 @@ class A2a(unittest.TestCase):
                                                         "protocolVersion": "1.0"}])
         self.assertNotIn("greet", json.dumps(card))
         skills = {skill["id"]: skill for skill in self.ask("GetExtendedAgentCard")["result"]["skills"]}
-        self.assertEqual(set(skills), {"greet", "patient", "broken"}, "those that opt in")
+        self.assertEqual(set(skills), {"greet", "patient", "broken", "ending"}, "those that opt in")
         self.assertEqual(skills["greet"], {"id": "greet", "name": "Greets", "description": "Says hello.", "tags": ["hello"], "examples": ["Ada"]})
 
     def test_a_message_runs_the_workflow(self):
@@ -103,6 +108,20 @@ class A2a(unittest.TestCase):
         self.assertIn(task["status"]["state"], ("TASK_STATE_SUBMITTED", "TASK_STATE_WORKING"))
         self.assertEqual(self.ask("CancelTask", {"id": task["id"]})["result"]["id"], task["id"])
         poll(lambda: self.ask("GetTask", {"id": task["id"]})["result"]["status"]["state"] == "TASK_STATE_CANCELED" or None, 10, "its end")
+
+    def test_a_cancel_that_changes_nothing_says_so(self):
+        task = self.ask("SendMessage", self.message("x", "ending", configuration={"returnImmediately": True}))["result"]["task"]["id"]
+        run = f"/api/runs/{task}"
+        poll(lambda: "event of type go" in self.server.request("GET", run)[1].get("waiting_reason", "") or None, 10, "its last task")
+        self.assertEqual(self.ask("CancelTask", {"id": task})["result"]["status"]["state"], "TASK_STATE_WORKING", "it goes on with its end")
+        self.assertEqual(self.server.request("POST", f"{run}/suspend")[0], 202)
+        refused = self.ask("CancelTask", {"id": task})["error"]
+        self.assertEqual(refused["code"], -32002)
+        self.assertIn("is ending already", refused["message"])
+        self.assertEqual(self.server.request("GET", run)[1]["status"], "suspended")
+        self.assertEqual(self.server.request("POST", f"{run}/resume")[0], 202)
+        self.server.request("POST", f"{run}/events", {"specversion": "1.0", "id": "1", "source": "/t", "type": "go", "data": {}})
+        poll(lambda: self.ask("GetTask", {"id": task})["result"]["status"]["state"] == "TASK_STATE_COMPLETED" or None, 10, "its end")
 
     def stream(self, method, params):
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
@@ -224,7 +243,7 @@ class A2a(unittest.TestCase):
         self.assertEqual(self.code("SendMessage", self.message("x", "hidden")), -32602)
         error = self.ask("SendMessage", {"message": {"parts": [{"text": "x"}]}})["error"]
         self.assertEqual((error["code"], error["data"][0]["reason"]), (-32602, "SKILL_REQUIRED"), "there are several skills")
-        self.assertEqual(set(error["data"][0]["metadata"]["skills"].split(", ")), {"greet", "patient", "broken"})
+        self.assertEqual(set(error["data"][0]["metadata"]["skills"].split(", ")), {"greet", "patient", "broken", "ending"})
         self.assertEqual(self.code("SendMessage", {"message": {"parts": [{"raw": "AA=="}], "metadata": {"skillId": "greet"}}}), -32005)
         self.assertEqual(self.code("SendMessage", {}), -32602)
         self.assertEqual(self.code("GetTask", {"id": "unknown"}), -32001)
@@ -288,7 +307,7 @@ class A2a(unittest.TestCase):
         seen = json.loads(done.stdout)
         self.assertEqual((seen["state"], seen["again"], seen["context"]), ("TASK_STATE_COMPLETED", "TASK_STATE_COMPLETED", "talk-1"))
         self.assertEqual(seen["output"], {"said": "Hello, Ada"})
-        self.assertEqual(set(seen["skills"]), {"greet", "patient", "broken"})
+        self.assertEqual(set(seen["skills"]), {"greet", "patient", "broken", "ending"})
         self.assertEqual(seen["events"][0], "task")
         self.assertTrue(seen["listed"])
         self.assertIn("TaskNotFound", seen["refused"])

@@ -220,6 +220,24 @@ class Mcp(unittest.TestCase):
         self.assertEqual(self.modern("tasks/cancel", {"taskId": task}, meta=TASKS, name=task)[0], 200)
         poll(lambda: self.modern("tasks/get", {"taskId": task}, meta=TASKS, name=task)[1]["result"]["status"] == "cancelled", 10, "the cancellation")
 
+    def test_a_cancel_that_changes_nothing_says_so(self):
+        ending = self.server.create_workflow("""document: {dsl: '1.0.3', namespace: test, name: ending, version: '1.0.0',
+  metadata: {finally: [{last: {listen: {to: {one: {with: {type: go}}}}}}]}}
+do:
+  - first: {set: {done: true}}
+""")
+        self.addCleanup(self.server.request, "DELETE", f"/api/workflows/{ending}")
+        task = self.modern("tools/call", {"name": "ending"}, meta=TASKS, name="ending")[1]["result"]["taskId"]
+        poll(lambda: "event of type go" in self.server.request("GET", f"/api/runs/{task}")[1].get("waiting_reason", ""), 10, "its last task")
+        self.assertEqual(self.modern("tasks/cancel", {"taskId": task}, meta=TASKS, name=task)[0], 200, "it goes on with its end")
+        self.assertEqual(self.server.request("POST", f"/api/runs/{task}/suspend")[0], 202)
+        status, reply, _ = self.modern("tasks/cancel", {"taskId": task}, meta=TASKS, name=task)
+        self.assertEqual((status, reply["error"]["code"]), (400, -32602))
+        self.assertIn("is ending already", reply["error"]["message"])
+        self.assertEqual(self.server.request("POST", f"/api/runs/{task}/resume")[0], 202)
+        self.server.request("POST", f"/api/runs/{task}/events", {"specversion": "1.0", "id": "1", "source": "/t", "type": "go", "data": {}})
+        poll(lambda: self.modern("tasks/get", {"taskId": task}, meta=TASKS, name=task)[1]["result"]["status"] == "completed", 10, "its end")
+
     def test_who_closes_the_stream_of_a_new_request_cancels_it(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "patient", "_meta": META}}

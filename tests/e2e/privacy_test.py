@@ -117,6 +117,54 @@ class PersonTest(unittest.TestCase):
                                   text=True, check=False)
             self.assertEqual(done.returncode, 0, done)
 
+    def test_p7_words_of_an_erased_person_do_not_come_back_with_a_run_that_held_them(self):
+        """Bob's run has read the memory, waits while Ann is erased, and keeps what it has: nothing of it, under nobody's name. A run that
+        begins later keeps."""
+        with tempfile.TemporaryDirectory() as folder:
+            data = os.path.join(folder, "data")
+            server = Server(data).start()
+            try:
+                self.mailbox = Mailbox(data)
+                self.person = Person(server, self.EMAIL, self.NAME)
+                bob = Person(server, "bob@example.org")
+                for email in (self.EMAIL, "bob@example.org"):
+                    server.request("POST", "/api/auth/verify-email", {"token": self.mailbox.token(email, "verify-email")})
+                team = bob.call("POST", "/api/organizations", {"name": "Team"})[1]["id"]
+                bob.call("POST", f"/api/organizations/{team}/invitations", {"email": self.EMAIL, "role": "member"})
+                self.call("POST", "/api/invitations/accept", {"token": self.mailbox.token(self.EMAIL, "invitation")})
+
+                def as_member(person, method, path, body=None):
+                    status, reply, _ = server.request(method, path, body, {"Authorization": f"Bearer {person.access_token}", "X-Organization-Id": team})
+                    self.assertTrue(200 <= status < 300, f"{method} {path}: {status} {reply}")
+                    return reply
+
+                workflow = as_member(bob, "POST", "/api/workflows", {"name": "shared", "definition": (
+                    "document: {dsl: '1.0.3', namespace: test, name: shared, version: '1.0.0'}\n"
+                    "do:\n  - read: {call: memory-read, with: {key: team}, export: {as: '${ {read: .} }'}}\n"
+                    "  - hold: {if: '${ $workflow.input.hold }', listen: {to: {one: {with: {type: go}}}}}\n"
+                    "  - keep: {call: memory-write, with: {key: team, messages: '${ ($context.read.messages // []) + "
+                    "[{role: \"user\", content: $workflow.input.text}] }'}}\n")})["id"]
+
+                def run(person, text, hold=False):
+                    body = {"input": {"text": text, "hold": hold}, **({} if hold else {"wait": 30})}
+                    return as_member(person, "POST", f"/api/workflows/{workflow}/execute", body)
+
+                run(self.person, f"I am {self.NAME}")
+                held = run(bob, "Bob here", hold=True)["id"]
+                poll(lambda: "event of type go" in as_member(bob, "GET", f"/api/runs/{held}").get("waiting_reason", ""), 10, "the wait")
+                self.call("DELETE", "/api/data/me", {"password": PASSWORD, "confirm": "erase"})
+                as_member(bob, "POST", f"/api/runs/{held}/events", {"specversion": "1.0", "id": "1", "source": "/t", "type": "go", "data": {}})
+                ended = poll(lambda: (lambda r: r if r["status"] == "completed" else None)(as_member(bob, "GET", f"/api/runs/{held}")), 10, "its end")
+                self.assertEqual((ended["output"]["kept"], ended["output"]["messages"]), (False, 0), ended["output"])
+                self.assertEqual(as_member(bob, "GET", "/api/llm/memories")["items"], [])
+                run(bob, "Bob again")
+                [memory] = as_member(bob, "GET", "/api/llm/memories")["items"]
+                whole = as_member(bob, "GET", f"/api/llm/memories/{memory['id']}")
+                self.assertEqual(whole["messages"], [{"role": "user", "content": "Bob again"}])
+                self.assertEqual(as_member(bob, "GET", "/api/data/export")["agent_memories"][0]["messages"], whole["messages"])
+            finally:
+                server.stop()
+
     @staticmethod
     def files(data):
         """Every byte of the data folder but the mails that went out: of those the person has the original."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: S4-L1, O3, AI-H14, FA-16, S4-R2
+"""proves: A2, S4-L1, O3, AI-H14, FA-16, S4-R2
 
 Traces at a collector: what of requests, runs, the database and calls to the outside comes there, how it hangs together with callers and with
 those who are called, and that no content is in it.
@@ -83,6 +83,20 @@ class Upstream(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
+AGENT = """document: {dsl: '1.0.3', namespace: test, name: asked, version: '1.0.0'}
+do:
+  - ask:
+      call: agent
+      with:
+        model: scripted/clerk
+        prompt: ${ .who }
+        tools: [{name: stock, description: How much is there., function: transform, parameters: {type: object, properties: {}},
+                 with: {expression: '{mugs: "canary-in-the-answer-4712"}', input: {}}}]
+"""
+CLERK = """replies:
+  - {match: {turn: 1}, tool_calls: [{name: stock, arguments: {}}]}
+  - {content: 'canary-of-the-model-4713'}
+"""
 CALLERS_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLERS_SPAN = "00f067aa0ba902b7"
 
@@ -151,6 +165,35 @@ class Tracing(unittest.TestCase):
             self.assertEqual(set(self.collector.keys), {"collectors-own-key"})
             resource = json.loads(self.collector.texts[0])["resourceSpans"][0]["resource"]
         self.assertEqual(attributes(resource)["service.name"], "pawl-test")
+
+    def test_agents_models_and_tools_have_the_names_of_the_conventions_and_no_content(self):
+        """A2: OpenTelemetry's conventions for generative AI: the agent, each of its turns with model and tokens, each call of a tool. Nothing of
+        what was asked, answered or given to tools is in any span."""
+        scripts = os.path.join(self.folder.name, "scripts")
+        os.mkdir(scripts)
+        with open(os.path.join(scripts, "clerk.yaml"), "w", encoding="utf-8") as file:
+            file.write(CLERK)
+        self.restart(LLM_SCRIPTS=scripts)
+        run = self.run_once(AGENT, "completed")
+        spans = {}
+        for span in self.spans_of(run, 5):
+            spans.setdefault(span["name"], []).append(span)
+        [agent], [tool], turns = spans["invoke_agent ask"], spans["execute_tool stock"], spans["chat clerk"]
+        self.assertEqual((attributes(agent)["gen_ai.operation.name"], attributes(agent)["gen_ai.agent.name"]), ("invoke_agent", "ask"))
+        self.assertEqual((attributes(tool)["gen_ai.operation.name"], attributes(tool)["gen_ai.tool.name"]), ("execute_tool", "stock"))
+        self.assertEqual({attributes(turn)["pawl.task.reference"] for turn in turns}, {f"/do/0/ask/agent/turn/{i}" for i in range(2)})
+        for turn in turns:
+            facts = attributes(turn)
+            self.assertEqual((turn["kind"], facts["gen_ai.operation.name"], facts["gen_ai.provider.name"], facts["gen_ai.request.model"]),
+                             (3, "chat", "scripted", "clerk"))
+            self.assertGreater(int(facts["gen_ai.usage.input_tokens"]), 0)
+            self.assertGreater(int(facts["gen_ai.usage.output_tokens"]), 0)
+        reasons = {attributes(turn)["gen_ai.response.finish_reasons"]["values"][0]["stringValue"] for turn in turns}
+        self.assertEqual(reasons, {"tool_calls", "stop"})
+        with self.collector.lock:
+            told = "".join(self.collector.texts)
+        for content in (CANARY, "canary-in-the-answer-4712", "canary-of-the-model-4713", "How much is there"):
+            self.assertNotIn(content, told)
 
     def test_what_failed_is_marked(self):
         spans = self.spans_of(self.run_once(BROKEN, "faulted"), 2)

@@ -495,15 +495,20 @@ void cancel_task(Context& context, Call call, mcp::Request request, const std::s
   if (!run) return call.reply(mcp_response(no_task(request)));
   const auto organization = call.organization;
   const auto shared = std::make_shared<Call>(std::move(call));
-  context.d.engine.cancel(organization, *run, "The client of the task cancelled it.",
-                          [&context, shared, run = *run, request = std::move(request)](const Result<void>& done) {
-                            record(context, *shared, "mcp.cancelTask", {"run", run.to_string()}, run, !done.has_error(), {});
-                            // Asked twice, or too late: that is an acknowledgement as well.
-                            if (done.has_error() && done.error().kind != ErrorClass::conflict) {
-                              return shared->reply(mcp_response(fault_of(done.error(), request)));
-                            }
-                            shared->reply(mcp_response(200, mcp::reply_text(request, mcp::empty_result(request))));
-                          });
+  const auto told = [&context, shared, run = *run, request = std::move(request)](const Result<void>& done) {
+    record(context, *shared, "mcp.cancelTask", {"run", run.to_string()}, run, !done.has_error(), {});
+    // Asked twice, or too late: that is an acknowledgement as well.
+    if (done.has_error() && done.error().kind != ErrorClass::conflict) {
+      return shared->reply(mcp_response(fault_of(done.error(), request)));
+    }
+    context.d.engine.view(shared->organization, run, false, [shared, request](const Result<engine::RunView>& view) {
+      if (view.has_value() && is_unheard(*view)) {
+        return shared->reply(mcp_response(wrong_parameters(request, std::string(kUnheard))));
+      }
+      shared->reply(mcp_response(200, mcp::reply_text(request, mcp::empty_result(request))));
+    });
+  };
+  context.d.engine.cancel(organization, *run, "The client of the task cancelled it.", told);
 }
 
 void update_task(Context& context, Call call, mcp::Request request, mcp::UpdateTask wish) {

@@ -58,15 +58,18 @@ mcp::Prompt prompt_of(const OwnPrompt& own) {
 mcp::Prompt prompt_of(const NamedWorkflow& named) {
   mcp::Prompt prompt{.name = named.name, .title = title_of(named), .description = description_of(named), .arguments = {}};
   const auto schema = input_schema_of(*named.workflow->plan);
-  const auto& required = schema.get("required");
   if (!schema.get("properties").is_object()) return prompt;
+  std::unordered_set<std::string_view> required;  // a document may have a thousand properties, and a list of prompts all documents
+  if (schema.get("required").is_array()) {
+    for (const auto& name : schema.get("required").items()) {
+      if (name.is_string()) required.insert(name.as_string());
+    }
+  }
   for (const auto& property : schema.get("properties").members()) {
     mcp::Prompt::Argument argument;
     argument.name = std::string(property.name());
     if (const auto& text = property.value.get("description"); text.is_string()) argument.description = std::string(text.as_string());
-    if (required.is_array()) {
-      for (const auto& name : required.items()) argument.required |= name == json::Value(property.name());
-    }
+    argument.required = required.contains(property.name());
     prompt.arguments.push_back(std::move(argument));
   }
   return prompt;

@@ -227,14 +227,19 @@ void list_tasks(Context& context, Call call, const Value& id, const Value& param
 
 void cancel_task(Context& context, Call call, const Value& id, const RunId& run) {
   const auto shared = std::make_shared<Call>(std::move(call));
-  context.d.engine.cancel(shared->organization, run, "The client of the task cancelled it.",
-                          [&context, shared, id, run](const Result<void>& done) {
-                            record(context, *shared, "a2a.cancelTask", {"run", run.to_string()}, run, !done.has_error(), {});
-                            if (!done.has_error()) return tell_task(context, shared, id, run);
-                            if (done.error().kind == ErrorClass::conflict)
-                              return refuse(*shared, id, Code::not_cancelable, "The task has ended.");
-                            refuse(*shared, id, Code::task_not_found, "There is no task of this id.");
-                          });
+  const auto told = [&context, shared, id, run](const Result<void>& done) {
+    record(context, *shared, "a2a.cancelTask", {"run", run.to_string()}, run, !done.has_error(), {});
+    if (done.has_error()) {
+      if (done.error().kind == ErrorClass::conflict) return refuse(*shared, id, Code::not_cancelable, "The task has ended.");
+      return refuse(*shared, id, Code::task_not_found, "There is no task of this id.");
+    }
+    context.d.engine.view(shared->organization, run, false, [&context, shared, id](Result<engine::RunView> view) {
+      if (view.has_error()) return refuse(*shared, id, Code::task_not_found, "There is no task of this id.");
+      if (is_unheard(*view)) return refuse(*shared, id, Code::not_cancelable, std::string(kUnheard));
+      shared->reply(200, reply_text(id, task_of(context, shown(context, std::move(*view)))));
+    });
+  };
+  context.d.engine.cancel(shared->organization, run, "The client of the task cancelled it.", told);
 }
 
 // ---- sent twice -----------------------------------------------------------------------------------------------------------------

@@ -66,7 +66,8 @@ void erase_data(Context& context, Call call) {
     return call.fail(Error(ErrorClass::denied, "data.wrong_password", "The password is not right."));  // no 401: the session is a good one
   }
   PAWL_API_TRY(person, context.d.accounts->user(user));
-  PAWL_API_TRY(erased, privacy::erase_person(context.d.database, *context.d.audit, {user, context.d.organization}, record_of(call)));
+  PAWL_API_TRY(erased, privacy::erase_person(context.d.database, *context.d.audit, context.d.clock, {user, context.d.organization},
+                                             record_of(call)));
   // What is in memory follows the commit: schedules, secrets, and what the person's credentials opened.
   for (const auto& workflow : erased.workflows) context.d.scheduler.changed(workflow);
   context.d.organizations->announce_deleted(erased.organizations);

@@ -1,5 +1,6 @@
-#include "privacy/erased_memories.hpp"
+#include "privacy/memory_words.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,7 +24,11 @@ struct Kept {
 };
 
 constexpr std::string_view kWritten =
-    "select id from agent_memories where user_id = $1 or id in (select memory_id from agent_memory_people where user_id = $1) order by id";
+    "select id, organization_id from agent_memories where user_id = $1 or id in (select memory_id from agent_memory_people where user_id = "
+    "$1) order by id";
+constexpr std::string_view kErased = "update organizations set memories_erased_at = $2 where id = $1";
+/// How long erasing may take, at the very most.
+constexpr Millis kGoing = std::chrono::hours(24);
 /// Whose it is now: of those who are left and have words in it the one with the lowest id, so the one who came first.
 constexpr std::string_view kKeep =
     "update agent_memories set messages = $2, authors = $3, message_count = $4, bytes = $5, user_id = (select p.user_id from "
@@ -68,9 +73,14 @@ std::optional<std::pair<Value, Value>> without(const Kept& memory, const std::st
 
 }  // namespace
 
-Result<void> erase_from_memories(Transaction& transaction, const UserId& user) {
+Result<std::vector<OrganizationId>> erase_from_memories(Transaction& transaction, const UserId& user, TimePoint now) {
   std::vector<MemoryId> all;
-  PAWL_TRY_VOID(transaction.query(kWritten, {user}, [&](const Row& row) { all.push_back(row.id<MemoryId>(0)); }));
+  std::vector<OrganizationId> organizations;
+  PAWL_TRY_VOID(transaction.query(kWritten, {user}, [&](const Row& row) {
+    all.push_back(row.id<MemoryId>(0));
+    const auto organization = row.id<OrganizationId>(1);
+    if (std::find(organizations.begin(), organizations.end(), organization) == organizations.end()) organizations.push_back(organization);
+  }));
   for (const auto& id : all) {  // one after the other: together they may be 256 MiB
     Kept memory{id, {}, {}};
     PAWL_TRY_VOID(transaction.query("select messages, authors from agent_memories where id = $1", {id}, [&](const Row& row) {
@@ -87,7 +97,39 @@ Result<void> erase_from_memories(Transaction& transaction, const UserId& user) {
                                               static_cast<std::int64_t>(messages.size()), user}));
   }
   PAWL_TRY_VOID(transaction.execute("delete from agent_memory_people where user_id = $1", {user}));
-  return {};
+  // Until this is committed a run that begins now still reads the words: so no time that is known now is late enough.
+  for (const auto& organization : organizations) PAWL_TRY_VOID(transaction.execute(kErased, {organization, now + kGoing}));
+  return organizations;
+}
+
+Result<void> memories_are_erased(storage::Database& database, const Clock& clock, const std::vector<OrganizationId>& organizations) {
+  if (organizations.empty()) return {};
+  return database.write_and_wait([&organizations, now = clock.now()](Transaction& transaction) -> Result<void> {
+    for (const auto& organization : organizations) PAWL_TRY_VOID(transaction.execute(kErased, {organization, now}));
+    return {};
+  });
+}
+
+Value own_messages(const Value& messages, const Value& authors, const UserId& person, bool alone) {
+  auto own = Value::array();
+  if (!messages.is_array()) return own;
+  const auto& of = authors.get("of");
+  const auto& people = authors.get("people");
+  const auto is_noted = of.is_array() && of.size() == messages.size() && people.is_array();
+  const Value wanted(person.to_string());
+  const auto is_own = [&](const Value& set) {
+    if (!set.is_array()) return alone;
+    for (const auto& index : set.items()) {
+      const auto place = index.is_integer() ? index.as_integer() : -1;
+      if (place < 0 || static_cast<std::size_t>(place) >= people.size() || people.at(static_cast<std::size_t>(place)) != wanted)
+        return false;
+    }
+    return !set.empty();
+  };
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (is_noted ? is_own(of.at(i)) : alone) own.push_back(messages.at(i));
+  }
+  return own;
 }
 
 }  // namespace pawl::privacy
