@@ -82,6 +82,14 @@ export const detailTests = [
     'the log of a run has what all of its tasks wrote, is searched, and leads to the task',
     async ({ page, axe }) => {
       const workflow = await make(page, `${head('logging')}do:\n  - pause: {wait: {hours: 1}}\n  - hear: {listen: {to: {one: {with: {type: org.example.go}}}}}\n`);
+      const talking = await make(page, `${head('talking')}do:\n  - fine: {call: log, with: {message: All is well}}\n  - odd: {call: log, with: {message: That is odd, level: warning}}\n`);
+      const said = (await call(page, 'POST', `/api/workflows/${talking}/execute`, { wait: true })).body.id;
+      await page.goto(`/runs/${said}?view=logs`);
+      const both = page.getByRole('list', { name: 'Log' }).getByRole('listitem');
+      await both.filter({ hasText: 'All is well' }).waitFor();
+      await page.getByLabel('Level').selectOption('warning');
+      await both.filter({ hasText: 'All is well' }).waitFor({ state: 'detached' });
+      await both.filter({ hasText: 'That is odd' }).waitFor();
       const run = (await call(page, 'POST', `/api/workflows/${workflow}/execute`, { dry_run: true, wait: true })).body.id;
       await page.goto(`/runs/${run}?view=logs`);
       const lines = page.getByRole('list', { name: 'Log' }).getByRole('listitem');

@@ -253,6 +253,6 @@ export const work = {
     found: (found: string, all: string) => (found === all ? (all === '1' ? '1 line' : `${all} lines`) : `${found} of ${all} lines`),
     older: (number: string) => `Show ${number} older ones`,
     empty: 'Nothing was logged',
-    emptyHelp: 'What scripts print, and what functions have to say while they work, stands here, line by line, with the task that wrote it.',
+    emptyHelp: 'A task that calls log writes a line; tools of MCP servers and dry runs do, too. All lines of the run stand here in their order, with the task that wrote them.',
   },
 } as const;

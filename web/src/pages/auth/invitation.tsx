@@ -31,7 +31,13 @@ export function InvitationPage() {
     },
   });
   const title = t.auth.invitationTitle;
-  if (!token) return <Card title={title} help={t.auth.linkBroken}>{null}</Card>;
+  if (!token) {
+    return (
+      <Card title={title} help={t.auth.linkBroken} foot={<Link to="/login" className="link">{t.auth.toSignIn}</Link>}>
+        {null}
+      </Card>
+    );
+  }
   if (preview.isPending || me.isPending) {
     return (
       <Card title={title}>

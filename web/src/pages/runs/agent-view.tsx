@@ -21,7 +21,7 @@ import { type Agent, agentsOf, budgetOf, type Call, type Kept, questionOf, type 
 import { RunValue, useWhole } from './values';
 
 const ApprovalDetail = lazy(() => import('@/pages/approvals/detail').then((module) => ({ default: module.ApprovalDetail })));
-const money = (cost: number) => amount(cost, 6);
+const money = (cost: number) => `$${amount(cost, 6)}`;
 
 /** What is told of word for word, or counted: turns, what was remembered, what people are asked about. */
 const isRead = (task: TaskRun) => task.type === 'model' || task.type === 'approval' || /\/(recall|remember)$/.test(task.reference);

@@ -182,14 +182,14 @@ export function RunPage() {
       </div>
       {data && !run.over && <Asked run={data} />}
       {data && <PlannedOnly run={data} choose={choose} />}
-      <div className="flex gap-4 border-b border-line px-4 md:px-6" role="group" aria-label={t.runs.views}>
+      <div className="flex gap-4 overflow-x-auto border-b border-line px-4 md:px-6" role="group" aria-label={t.runs.views}>
         {VIEWS.filter((name) => (name !== 'agent' || tasks.some((task) => task.type === 'model')) && (name !== 'remedies' || view === name || (data?.status === 'faulted' && !data.dry_run))).map((name) => (
           <button
             key={name}
             type="button"
             aria-pressed={view === name}
             onClick={() => set({ view: name === usual ? undefined : name })}
-            className="-mb-px border-b-2 border-transparent py-2 text-muted hover:text-fg aria-pressed:border-accent aria-pressed:text-fg"
+            className="-mb-px shrink-0 border-b-2 border-transparent py-2 whitespace-nowrap text-muted hover:text-fg aria-pressed:border-accent aria-pressed:text-fg"
           >
             {t.runs.view[name]}
           </button>

@@ -137,12 +137,12 @@ function Diff({ workflowId, from, to, view, show }: { workflowId: string; from: 
 function Hunk({ hunk }: { hunk: Schemas['DiffHunk'] }) {
   return (
     <section aria-label={t.versions.place(hunk.old_start)} tabIndex={0} className="panel overflow-x-auto">
-      <table className="w-full min-w-[640px] table-fixed font-mono text-sm">
+      <table className="w-full table-fixed font-mono text-sm max-md:block md:min-w-[640px]">
         <caption className="sr-only">{t.versions.place(hunk.old_start)}</caption>
-        <tbody>
+        <tbody className="max-md:block">
           {sideBySide(hunk).map(([left, right], at) => (
-            <tr key={at}>
-              <Cell line={left} />
+            <tr key={at} className="max-md:block">
+              <Cell line={left} twice={left?.kind === 'context'} />
               <Cell line={right} />
             </tr>
           ))}
@@ -152,10 +152,11 @@ function Hunk({ hunk }: { hunk: Schemas['DiffHunk'] }) {
   );
 }
 
-function Cell({ line }: { line: Line }) {
+/** On a phone old and new stand below each other, and what is in both (`twice`) once. */
+function Cell({ line, twice = false }: { line: Line; twice?: boolean }) {
   const changed = line && line.kind !== 'context';
   return (
-    <td className={cx('relative border-l-2 pr-2 pl-12 align-top break-words whitespace-pre-wrap', changed ? (line.kind === 'added' ? 'border-fill-ok bg-subtle' : 'border-fill-fail bg-subtle') : 'border-transparent')}>
+    <td className={cx('relative border-l-2 pr-2 pl-12 align-top break-words whitespace-pre-wrap', line && !twice ? 'max-md:block' : 'max-md:hidden', changed ? (line.kind === 'added' ? 'border-fill-ok bg-subtle' : 'border-fill-fail bg-subtle') : 'border-transparent')}>
       {line && (
         <>
           <span className="absolute left-2 w-8 text-right text-muted select-none">{line.number}</span>
