@@ -13,6 +13,9 @@ async function make(page, definition) {
 const run = async (page, workflow) => (await call(page, 'POST', `/api/workflows/${workflow}/execute`, { wait: true })).body.id;
 const focused = (page) => page.evaluate(() => document.activeElement?.textContent ?? '');
 
+/** Within the page: the tasks of the text, in their order. */
+const shows = (names) => [...(document.querySelector('.cm-content')?.innerText ?? '').matchAll(/^ +- (\w+):/gm)].map(([, name]) => name).join() === names;
+
 export const keyboardTests = [
   [
     'j and k go through lists, Enter opens the row',
@@ -156,7 +159,6 @@ export const keyboardTests = [
         ['Alt+ArrowDown', ['first', 'last', 'middle']],
       ]) {
         await page.keyboard.press(key);
-        const shows = (names) => [...(document.querySelector('.cm-content')?.innerText ?? '').matchAll(/^ +- (\w+):/gm)].map(([, name]) => name).join() === names;
         await page.waitForFunction(shows, order.join());
       }
       await page.keyboard.press('F2');

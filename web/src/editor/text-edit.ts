@@ -153,9 +153,9 @@ export function renameTask(text: string, list: Path, index: number, now: string)
       for (const need of isSeq(needs) ? needs.items : [needs]) edits.push(...scalarEdit(need, old, now));
       continue;
     }
-    const task = isMap(one) ? one.items[0]?.value : undefined;
-    edits.push(...scalarEdit(valueIn(task, 'then'), old, now), ...scalarEdit(valueIn(valueIn(task, 'catch'), 'then'), old, now));
-    const cases = valueIn(task, 'switch');
+    const body = isMap(one) ? one.items[0]?.value : undefined;
+    edits.push(...scalarEdit(valueIn(body, 'then'), old, now), ...scalarEdit(valueIn(valueIn(body, 'catch'), 'then'), old, now));
+    const cases = valueIn(body, 'switch');
     for (const each of isSeq(cases) ? cases.items : []) edits.push(...scalarEdit(valueIn(isMap(each) ? each.items[0]?.value : undefined, 'then'), old, now));
   }
   return edits.sort((a, b) => a.from - b.from);

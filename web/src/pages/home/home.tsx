@@ -68,7 +68,10 @@ export function HomePage() {
         <Failures />
         <Starts />
       </div>
-      <Spent />
+      {/* Below all that comes later than it, it would be pushed down by it. */}
+      <div className={cx(!ready && 'hidden')}>
+        <Spent />
+      </div>
     </Page>
   );
 }
