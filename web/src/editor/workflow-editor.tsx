@@ -132,6 +132,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
   useEffect(() => {
     const stands = graph?.nodes ?? [];
     if (!selected || stands.length === 0 || stands.some((node) => node.id === selected)) return;
+    // oxlint-disable-next-line react/set-state-in-effect -- which task stands there now is known once the new text was read
     setSelected(stands.find((node) => isSamePlace(node.id, selected))?.id ?? null);
   }, [graph, selected]);
   const edit = (make: (edits: TextEdits, now: string) => Edit | null, done?: () => void) => {
