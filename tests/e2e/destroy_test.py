@@ -272,6 +272,36 @@ class DestroyTest(unittest.TestCase):
                     tasks = self.by("member", "GET", f"/api/runs/{run['id']}")["tasks"]
                     self.refused(next(task["output"] for task in tasks if task["name"] == "save"))
 
+    def test_s4_h3_what_a_run_that_nobody_started_calls_by_name_has_the_right_of_its_own_author(self):
+        """proves: S4-H3
+
+        Who may save a workflow of a name has nothing of the right of those whose schedules, webhooks and events call that name.
+        """
+        self.reserve("admin")
+        inner = self.save("member", "lent", writing("lent.txt"))
+        outer = self.save("admin", "lender", "do:\n  - sub: {run: {workflow: {namespace: test, name: lent, version: latest}}}\n",
+                          ", metadata: {webhook: {wait: true}}")
+        url = next(trigger["url"] for trigger in outer["triggers"] if trigger["type"] == "webhook")
+
+        def hook():
+            status, answer, _ = self.server.request("POST", url, {}, {"Authorization": ""})
+            self.assertEqual(status, 200, answer)
+            return answer
+        self.refused(hook())
+        self.assertFalse(self.exists("lent.txt"))
+        self.assertEqual(self.run_by("admin", outer)["status"], "completed")
+        self.assertTrue(self.exists("lent.txt"), "an admin who starts it has looked at what it calls")
+        for role in ("admin", "member"):
+            body = f"do:\n  - of-{role}: " + WRITE % "lent.txt" + "\n"
+            self.by(role, "PUT", f"/api/workflows/{inner['id']}", {"definition": document("lent", body)})
+            answer = hook()
+            self.assertEqual(self.exists("lent.txt"), role == "admin", "whose the version is that is called")
+            if role == "member":
+                self.refused(answer)
+        self.reserve("member")
+        hook()
+        self.assertTrue(self.exists("lent.txt"), "where everybody may")
+
     def test_s4_h3_a_fork_and_a_retry_have_the_right_of_who_asks(self):
         self.reserve("admin")
         failing = writing("again.txt") + "  - fail: {raise: {error: {type: 'https://example.com/e', status: 500}}}\n"
@@ -293,6 +323,11 @@ class DestroyTest(unittest.TestCase):
                 poll(lambda run=run, ended=ended: self.by("owner", "GET", f"/api/runs/{run['id']}")["ended_at"] not in (None, ended), 20, "it has ended again")
                 self.assertEqual(end_of(run["id"]), second == "admin")
                 self.assertEqual(self.exists("again.txt"), second == "admin", "of the retry")
+                trigger = self.by("owner", "GET", f"/api/runs/{run['id']}")["trigger"]
+                self.assertEqual((trigger["user"], trigger["starters"]), (self.people[second].id, [self.people[first].id]))
+                records = poll(lambda run=run: (lambda items: items if len(items) == 2 else None)(
+                    self.by("owner", "GET", f"/api/audit?run_id={run['id']}&organization_id={self.acme}&action=function.executed")["items"]), 10, "told")
+                self.assertEqual([record["user_id"] for record in records], [self.people[who].id for who in (second, first)], "the newest first")
 
     def test_s4_h3_the_right_is_kept_over_a_crash(self):
         self.reserve("admin")

@@ -14,7 +14,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from pawl_server import Server, poll  # noqa: E402
-from people import Person  # noqa: E402
+from people import PASSWORD, Person  # noqa: E402
 
 HEAD = "document: {dsl: '1.0.3', namespace: shop, name: NAME, version: '1.0.0'}\n"
 BROKEN = HEAD + "do:\n  - sum: {set: {total: '${ .amounts | add | error }'}}\n"
@@ -140,6 +140,28 @@ class HealingGuardsTest(unittest.TestCase):
         self.assertEqual(self.approve(question, 403, owner)["code"], "approval.forbidden")
         self.approve(question, who=member)
         self.in_status(remedy["id"], "applied", who=owner)
+
+    def test_a3_what_somebody_approved_who_is_erased_is_done_by_nobody(self):
+        """proves: A3, S4-H3
+
+        Between the approval and what follows from it the approver goes: the remedy has no more right than nobody, and not that of the installation's key.
+        """
+        boss, other = (Person(self.server, f"{name}@example.org") for name in ("boss", "other"))
+        shop = self.call("POST", "/api/organizations", {"name": "Gone"}, 201, boss)["id"]
+        self.call("POST", f"/api/organizations/{shop}/members", {"user_id": other.id, "role": "admin"}, 201, boss)
+        at = f"?organization_id={shop}"
+        workflow = self.call("POST", "/api/workflows" + at, {"definition": BROKEN.replace("NAME", "shared")}, 201, boss)["id"]
+        run = self.call("POST", f"/api/workflows/{workflow}/execute", {"input": {"amounts": [1]}, "wait": 30}, who=boss)["id"]
+        remedy = self.call("POST", "/api/llm/heal" + at, {"run_id": run, "model": "scripted/healer"}, who=boss)["remedy"]
+        question = self.question(remedy["id"], boss)
+        self.call("POST", f"/api/runs/{question['run_id']}/suspend", {}, 202, boss)
+        poll(lambda: self.call("GET", f"/api/runs/{question['run_id']}", who=boss)["status"] == "suspended", 10, "it rests")
+        self.approve(question, who=other)
+        self.call("DELETE", "/api/data/me", {"password": PASSWORD, "confirm": "erase"}, who=other)
+        self.call("POST", f"/api/runs/{question['run_id']}/resume", {}, 202, boss)
+        self.assertIn("approved", self.in_status(remedy["id"], "failed", "applied", who=boss)["failure"])
+        self.assertEqual(self.versions(workflow, boss), [1])
+        self.assertIsNone(self.call("GET", f"/api/approvals/{question['id']}", who=boss)["decided_by"])
 
     def test_a3_one_remedy_at_a_time_however_many_ask(self):
         workflow, run = self.failing("crowd", PICKY)
