@@ -1,4 +1,4 @@
-"""Decides which sources of a target are compiled together: `unity_groups.py FILE...` prints a line for each group, its files.
+"""Decides which sources of a target are compiled together: `unity_groups.py FILE...` prints a line for each group, its files with tabs between.
 
 Most of the time that a source takes goes into headers which its neighbours read as well. Sources whose own names (of anonymous namespaces,
 aliases) would meet stay apart, so nothing has to be renamed for it. Our sources do not indent within namespaces: what is declared there
@@ -62,7 +62,7 @@ def main():
         group[1] += weight
         group[2].append(path)
     for _names, _weight, files in groups:
-        print(" ".join(files))
+        print("\t".join(files))
 
 
 main()

@@ -375,16 +375,15 @@ Result<void> Catalog::remove(const OrganizationId& organization, const WorkflowI
 }
 
 Result<void> Catalog::forget(const OrganizationId& organization) {
+  // First, and of all: whether the database can be read does not decide who keeps a right, or whether what is gone can be started.
+  impl_->current.clear();
+  impl_->owners.clear();
+  impl_->resolved.clear();
   std::vector<WorkflowId> workflows;
   PAWL_TRY_VOID(impl_->d.database.read([&](storage::Session& session) {
     return session.query("select id from workflows where organization_id = $1", {organization},
                          [&](const storage::Row& row) { workflows.push_back(row.id<WorkflowId>(0)); });
   }));
-  for (const auto& workflow : workflows) {
-    impl_->current.erase(workflow);
-    impl_->owners.erase(workflow);
-  }
-  impl_->resolved.clear();
   PAWL_TRY_VOID(impl_->hooks.load(impl_->d.database));
   if (!impl_->listener) return {};
   for (const auto& workflow : workflows) impl_->listener(workflow);

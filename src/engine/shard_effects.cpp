@@ -90,7 +90,6 @@ Invocation Shard::invocation_of(const Run& run, const Effect& effect) const {
   call.secrets = task.sees_secrets ? run.machine->info().secrets : json::Value::object();
   call.dry_run = effect.plan_only;
   call.may_destroy = may_destroy(run.trigger);
-  call.may_destroy = may_destroy(run.trigger);
   call.restarted = effect.restarted;
   call.now = world_.clock.now();
   return call;

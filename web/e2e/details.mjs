@@ -155,6 +155,33 @@ export const detailTests = [
     },
   ],
   [
+    'what a browser showed before its person ever chose anything stays with the first choice',
+    async ({ browser }) => {
+      const first = await browser.person({ colorScheme: 'light' });
+      await first.goto('/register');
+      // As versions that kept it in the browser alone have left it.
+      await first.evaluate(() => {
+        localStorage.setItem('pawl.zone', 'Asia/Tokyo');
+        localStorage.setItem('pawl.letters', 'off');
+      });
+      await first.reload();
+      await first.getByLabel('Your name').fill('First');
+      await first.getByLabel('E-mail address').fill('first-choice@example.org');
+      await first.getByLabel('Password').fill(ADMIN.password);
+      await first.getByRole('button', { name: 'Create an account' }).click();
+      await first.getByRole('heading', { name: 'Home', level: 1 }).waitFor();
+      await first.goto('/profile');
+      const saved = first.waitForResponse((reply) => reply.url().endsWith('/api/auth/preferences') && reply.request().method() === 'PUT');
+      await first.getByLabel('Theme').selectOption('dark');
+      assert.deepEqual(await (await saved).json(), { theme: 'dark', time_zone: 'Asia/Tokyo', letter_shortcuts: false });
+      await first.reload();
+      await first.getByRole('heading', { name: 'Profile', level: 1 }).waitFor();
+      assert.equal(await first.getByLabel('Time zone').inputValue(), 'Asia/Tokyo');
+      assert.equal(await first.getByLabel('Single letters are shortcuts').isChecked(), false);
+      await first.context().close();
+    },
+  ],
+  [
     'what a person prefers is there in another browser, acts at once, survives a lost connection, and stays with that person',
     async ({ page, browser }) => {
       const kept = async () => (await call(page, 'GET', '/api/auth/me')).body.preferences;

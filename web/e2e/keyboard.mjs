@@ -88,6 +88,8 @@ export const keyboardTests = [
       const list = page.getByRole('list', { name: 'Runs' });
       await list.getByRole('listitem').nth(2).waitFor();
       const bar = page.getByRole('region', { name: 'Chosen runs' });
+      // With no run in focus the space bar is the browser's: it scrolls.
+      assert.equal(await page.evaluate(() => document.body.dispatchEvent(new KeyboardEvent('keydown', { key: ' ', bubbles: true, cancelable: true }))), true);
       // The newest stands first: the open one, then the two that failed.
       await page.keyboard.press('j');
       await page.keyboard.press('x');

@@ -16,14 +16,21 @@ Result<void> HookTable::load(storage::Database& database, const std::optional<Wo
       "where w.deleted_at is null and w.is_active = 1 and h.workflow_id = $1";
   // Of two changes of one workflow at once, what was read first may not be kept last.
   const std::lock_guard loading(loading_);
+  const bool one = of && !is_incomplete_;
   std::unordered_map<std::string, Hook> loaded;
   const auto take = [&](const storage::Row& row) {
     loaded.emplace(std::string(row.blob(0)), Hook{row.id<OrganizationId>(1), row.id<WorkflowId>(2)});
   };
-  PAWL_TRY_VOID(
-      database.read([&](storage::Session& session) { return of ? session.query(kOne, {*of}, take) : session.query(kAll, {}, take); }));
+  const auto read =
+      database.read([&](storage::Session& session) { return one ? session.query(kOne, {*of}, take) : session.query(kAll, {}, take); });
+  is_incomplete_ = read.has_error();
   const std::unique_lock lock(mutex_);
-  std::erase_if(by_digest_, [&](const auto& known) { return !of || known.second.workflow == *of; });
+  if (read.has_error()) {
+    // The change is in the database all the same: what it took away is to open nothing.
+    std::erase_if(by_digest_, [&](const auto& known) { return of && known.second.workflow == *of; });
+    return read;
+  }
+  std::erase_if(by_digest_, [&](const auto& known) { return !one || known.second.workflow == *of; });
   by_digest_.merge(loaded);
   return {};
 }

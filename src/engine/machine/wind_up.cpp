@@ -36,6 +36,21 @@ bool is_accepted(const Core& core, const Finished& entry) {
   return core.rules >= 2 && core.wind_up.ending == Phase::completed && entry.status == Status::failed && !entry.is_untold;
 }
 
+json::Value rounds_of(const Finished& entry) {
+  if (entry.iteration.empty()) return {};
+  auto rounds = json::Value::array();
+  for (const auto round : entry.iteration) rounds.push_back(json::Value(round));
+  return rounds;
+}
+
+/// Whether a failure that an error names is of this run, and undone since. It may be of a workflow that the run has called.
+bool is_undone_since(const Core& core, const json::Value& failure) {
+  return std::any_of(core.wind_up.finished.begin(), core.wind_up.finished.end(), [&](const Finished& entry) {
+    return entry.status == Status::undone && failure.get("task") == json::Value(core.plan->task(entry.task).reference) &&
+           failure.get("iteration") == rounds_of(entry);
+  });
+}
+
 /// About as many bytes as JSON, of what is in it once.
 std::size_t size_of(const Finished& entry) {
   std::size_t bytes = 0;
@@ -271,8 +286,17 @@ bool Core::hides_failures() const {
 /// In the run's error, where it has one.
 void Core::tell_failures() {
   auto failures = undo_failures(nullptr);
-  // The error of a `try` names what it could not undo then; a retry of the run has undone it since.
-  if (rules >= 3 && failures.empty() && error.is_object()) error.erase("compensation_failures");
+  // The error of a `try` names what it could not undo then; a retry of the run has undone it since. What a workflow that was called could
+  // not undo stays named.
+  const auto told = rules >= 3 && error.is_object() ? error.get("compensation_failures") : json::Value();
+  if (failures.empty() && told.is_array()) {
+    auto left = json::Value::array();
+    for (const auto& failure : told.items()) {
+      if (!is_undone_since(*this, failure)) left.push_back(failure);
+    }
+    error.erase("compensation_failures");
+    if (!left.empty()) error.set("compensation_failures", std::move(left));
+  }
   if (failures.empty() || !error.is_object()) return;
   std::string names;
   for (const auto& failure : failures.items()) fmt::format_to(std::back_inserter(names), " {}", failure.get("task").as_string());
@@ -288,11 +312,7 @@ json::Value Core::undo_failures(const Activation* within) const {
     if (entry.status != Status::failed || (within != nullptr && !lies_in(entry, *within))) continue;
     if (within == nullptr && is_accepted(*this, entry)) continue;
     auto failure = json::Value::object({{"task", plan->task(entry.task).reference}, {"error", entry.error}});
-    if (!entry.iteration.empty()) {
-      auto rounds = json::Value::array();
-      for (const auto round : entry.iteration) rounds.push_back(json::Value(round));
-      failure.set("iteration", std::move(rounds));
-    }
+    if (!entry.iteration.empty()) failure.set("iteration", rounds_of(entry));
     failures.push_back(std::move(failure));
   }
   return failures;

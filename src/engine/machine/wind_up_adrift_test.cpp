@@ -223,6 +223,18 @@ TEST(AdriftCompensation, W10_IsNotNamedAnyMoreOnceARetryHasUndoneIt) {
   run.verify();
 }
 
+TEST(AdriftCompensation, W10_WhatACalledWorkflowCouldNotUndoStaysNamedByTheErrorOfItsCaller) {
+  TestRun run("do: [{" + booking("z") + "}, {c: {call: charge}}]");
+  run.succeed("z");
+  auto problem = make_error("communication", 503, "Busy", "Not undone: /do/0/a");
+  problem.set("compensation_failures", Value::array({Value::object({{"task", "/do/0/a"}, {"error", Value::object({{"status", 500}})}})}));
+  run.apply(EffectFailed{run.pending_effect("c").effect, problem, {}});
+  run.succeed("compensate z");
+  ASSERT_EQ(run.phase(), Phase::faulted);
+  EXPECT_EQ(run.machine().error().get("compensation_failures"), problem.get("compensation_failures"));
+  run.verify();
+}
+
 TEST(AdriftCompensation, W10_OfOneRoundIsNotToldByTheErrorOfAnother) {
   TestRun run("do: [{l: {for: {in: '[range(2)]'}, do: [{" + again("{" + booking("a") + "}", ", do: [{k: {set: {caught: true}}}]") +
               "}]}}]");

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <deque>
 #include <mutex>
@@ -315,13 +317,14 @@ struct ProcessRunner::Impl {
     feed(process);
   }
 
-  static void drain(Running& process, Fd& from, std::string& to) {
+  static void drain(Running& process, Fd& from, std::string& to, std::size_t most = SIZE_MAX) {
     std::array<char, 16 * 1024> buffer{};
-    while (from) {
-      const ssize_t length = read(from.get(), buffer.data(), buffer.size());
+    while (from && most > 0) {
+      const ssize_t length = read(from.get(), buffer.data(), std::min(buffer.size(), most));
       if (length < 0 && errno == EINTR) continue;
       if (length < 0) return;
       if (length == 0) return from.reset();
+      most -= static_cast<std::size_t>(length);
       if (process.killed_for) continue;  // what comes after the end was decided is thrown away
       to.append(buffer.data(), static_cast<std::size_t>(length));
       if (to.size() > process.max_output) {
@@ -367,9 +370,15 @@ struct ProcessRunner::Impl {
     return process;
   }
 
+  /// What is in the pipe now. What the process has left behind may go on to write for ever: nobody waits for that, and it fails no call.
+  static std::size_t waiting_in(const Fd& from) {
+    int bytes = 0;
+    return from && ioctl(from.get(), FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+  }
+
   void answer(Running& process, ExitStatus end) {
-    process.converse ? listen(process) : drain(process, process.process.output, process.result.output);
-    drain(process, process.process.error_output, process.result.error_output);
+    process.converse ? listen(process) : drain(process, process.process.output, process.result.output, waiting_in(process.process.output));
+    drain(process, process.process.error_output, process.result.error_output, waiting_in(process.process.error_output));
     process.result.ending = process.killed_for ? *process.killed_for : end.signalled ? Ending::signalled : Ending::exited;
     process.result.code = end.code;
     process.done(std::move(process.result));

@@ -34,8 +34,8 @@ export function focusedRow(): HTMLElement | null {
   return document.activeElement?.closest<HTMLElement>('main [data-row]') ?? null;
 }
 
-/** What keys do on the page that is shown: `j`, ` `, or `Shift-R`. */
-type PageKeys = Record<string, (() => void) | false | undefined>;
+/** What keys do on the page that is shown: `j`, ` `, or `Shift-R`. `false`: nothing, and the browser does with the key what it always does. */
+type PageKeys = Record<string, (() => void) | (() => boolean) | false | undefined>;
 const pages: { current: PageKeys }[] = [];
 
 export function usePageKeys(keys: PageKeys): void {
@@ -53,8 +53,7 @@ function actsOnPage(name: string): boolean {
   for (const { current } of pages.toReversed()) {
     const act = current[name];
     if (!act) continue;
-    act();
-    return true;
+    return act() !== false;
   }
   return false;
 }
@@ -89,7 +88,7 @@ export function useKeys({ palette, sheet }: { palette: () => void; sheet: () => 
         return;
       }
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat || !usePreferences.getState().letters || isTyping(event.target)) return;
-      if (key === ' ' && takesSpace(event.target)) return;
+      if (key === ' ' && (event.shiftKey || takesSpace(event.target))) return;
       const second = event.timeStamp - goes < SECOND_KEY;
       goes = -Infinity;
       const page = second ? GO[key] : undefined;

@@ -13,6 +13,8 @@ const THEME = 'pawl.theme'; // app/first.js reads it, too
 const ZONE = 'pawl.zone';
 const LETTERS = 'pawl.letters';
 const UNSENT = 'pawl.preferences';
+/** Whose account the browser's session is: another tab may have signed somebody else in. */
+const PERSON = 'pawl.preferences.of';
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
 type Preferences = {
@@ -71,22 +73,33 @@ function send(of: string, change: Change): void {
     .then(async () => {
       const waiting = unsent(of);
       if (Object.keys(waiting).length === 0) return;
+      if (localStorage.getItem(PERSON) !== of) return;
       // It arrives even where the page is left at once.
-      await ask(api.PUT('/api/auth/preferences', { body: waiting, keepalive: true }));
+      const preferences = await ask(api.PUT('/api/auth/preferences', { body: waiting, keepalive: true }));
+      const { me } = useSession.getState();
+      if (me?.id === of) useSession.setState({ me: { ...me, preferences } });
       if (JSON.stringify(unsent(of)) === JSON.stringify(waiting)) localStorage.removeItem(UNSENT);
     })
     .catch(toast.failed);
+}
+
+/** All that is shown. */
+function shown(): Change {
+  const { theme, zone, letters } = usePreferences.getState();
+  return { theme, time_zone: zone, letter_shortcuts: letters };
 }
 
 /** Acts at once, and is kept for the person who is signed in. */
 export function prefer(change: Change): void {
   show(change);
   const { me } = useSession.getState();
-  if (me) send(me.id, change);
+  // With the first choice the account has all of them: what this browser had chosen for itself is to stay then.
+  if (me && localStorage.getItem(PERSON) === me.id) send(me.id, me.preferences === null ? shown() : change);
 }
 
 /** What the account says. Where nothing was ever chosen, what the browser shows stays. */
 function adopt(me: Schemas['Me']): void {
+  localStorage.setItem(PERSON, me.id);
   const late = unsent(me.id);
   show({ ...me.preferences, ...late });
   if (Object.keys(late).length > 0) send(me.id, late);
@@ -94,7 +107,7 @@ function adopt(me: Schemas['Me']): void {
 
 /** Whoever uses the browser next begins with nothing of this person's. */
 function forget(): void {
-  for (const key of [THEME, ZONE, LETTERS, UNSENT]) localStorage.removeItem(key);
+  for (const key of [THEME, ZONE, LETTERS, UNSENT, PERSON]) localStorage.removeItem(key);
   showTimesIn('');
   usePreferences.setState(fromBrowser());
   paint();

@@ -40,6 +40,7 @@ export function RunList({ filter, clear, ofOne = false }: { filter: RunFilter; c
   const pickFocused = () => {
     const id = focusedRow()?.dataset['row'];
     if (id) pick(id);
+    return id !== undefined;
   };
   usePageKeys({ x: may && pickFocused, ' ': may && pickFocused, escape: chosen.length > 0 && (() => setPicked(new Set())) });
   const reload = () => {
