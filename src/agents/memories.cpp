@@ -102,15 +102,16 @@ class Authors {
     return authors;
   }
 
-  /// Of what replaces the `old` messages: those that were there keep their authors; the others are of `writer`, and, where they may repeat
+  /// Of what replaces the `old` messages: those that were there keep their authors; the others are of `writers`, and, where they may repeat
   /// what had been said, of everybody who had said something.
-  [[nodiscard]] Authors next(const json::Value& old, const json::Value& messages, const std::optional<UserId>& writer) const {
+  [[nodiscard]] Authors next(const json::Value& old, const json::Value& messages, const std::vector<UserId>& writers) const {
     Authors made;
     made.people_ = people_;
     std::unordered_map<std::string, std::vector<std::size_t>> places;  // in order
     for (std::size_t i = 0; i < old.size(); ++i) places[json::to_text(old.at(i))].push_back(i);
     Set own;
-    if (writer) own.push_back(made.index_of(*writer));
+    for (const auto& writer : writers) own.push_back(made.index_of(writer));
+    std::sort(own.begin(), own.end());
     Set heard = own;
     for (const auto& set : of_) heard.insert(heard.end(), set.begin(), set.end());
     std::sort(heard.begin(), heard.end());
@@ -161,7 +162,7 @@ class Authors {
 };
 
 /// Of a memory that is about to be written, from what is there now.
-Result<std::string> authors_of(Session& session, const Memory& memory, const std::optional<UserId>& writer) {
+Result<std::string> authors_of(Session& session, const Memory& memory, const std::vector<UserId>& writers) {
   std::optional<MemoryId> before;
   auto old = json::Value::array();
   std::string noted;
@@ -174,7 +175,16 @@ Result<std::string> authors_of(Session& session, const Memory& memory, const std
   if (before) {
     PAWL_TRY_VOID(session.query(kPeople, {*before}, [&](const Row& row) { everybody.push_back(row.id<UserId>(0)); }));
   }
-  return Authors::read(noted, old.size(), everybody).next(old, memory.messages, writer).text();
+  return Authors::read(noted, old.size(), everybody).next(old, memory.messages, writers).text();
+}
+
+/// Each once.
+std::vector<UserId> writers_of(const Memory& memory) {
+  auto writers = memory.starters;
+  if (!memory.user.is_nil()) writers.push_back(memory.user);
+  std::sort(writers.begin(), writers.end());
+  writers.erase(std::unique(writers.begin(), writers.end()), writers.end());
+  return writers;
 }
 
 Error not_found() { return {ErrorClass::not_found, "memory.not_found", "There is no memory of this id."}; }
@@ -219,10 +229,12 @@ void Memories::write(Memory memory, std::function<void(Result<void>)> done) {
                                    static_cast<std::uint64_t>(bytes) + messages.size(), most_bytes));
         }
         const auto user = kept->user.is_nil() ? std::nullopt : std::optional(kept->user);
-        if (user) {
-          // A run may go on after the person who started it was erased: what it says of them is not to come back.
+        const auto writers = writers_of(*kept);
+        for (const auto& writer : writers) {
+          // A run may go on after the person who started it was erased, for somebody who retried it, too: what it says of them is not to
+          // come back.
           bool is_there = false;
-          PAWL_TRY_VOID(transaction.query("select id from users where id = $1", {*user}, [&](const Row&) { is_there = true; }));
+          PAWL_TRY_VOID(transaction.query("select id from users where id = $1", {writer}, [&](const Row&) { is_there = true; }));
           if (!is_there) {
             return Error(ErrorClass::conflict, "memory.starter_gone", "Whoever started the run has been erased: nothing of it is kept.");
           }
@@ -235,11 +247,13 @@ void Memories::write(Memory memory, std::function<void(Result<void>)> done) {
                        "Somebody whose words were in memories of the organization was erased while the run went on: it may hold them "
                        "still, so nothing of it is kept.");
         }
-        PAWL_TRY(authors, authors_of(transaction, *kept, user));
+        PAWL_TRY(authors, authors_of(transaction, *kept, writers));
         PAWL_TRY_VOID(transaction.execute(
             kWrite, {kept->id, kept->organization, kept->scope, kept->key, messages, untrusted, kept->run, user, now, kept->expires_at,
                      static_cast<std::int64_t>(kept->messages.size()), static_cast<std::int64_t>(messages.size()), authors}));
-        if (user) PAWL_TRY_VOID(transaction.execute(kPerson, {*user, kept->organization, kept->scope, kept->key}));
+        for (const auto& writer : writers) {
+          PAWL_TRY_VOID(transaction.execute(kPerson, {writer, kept->organization, kept->scope, kept->key}));
+        }
         return {};
       },
       std::move(done));

@@ -39,11 +39,12 @@ struct Memory {
   std::string key;
   json::Value messages;  ///< array; null in a list
   std::size_t message_count = 0;
-  std::size_t bytes = 0;  ///< of the messages as JSON
-  json::Value untrusted;  ///< array: where what came from that nobody vouches for
-  RunId run;              ///< that wrote it
-  UserId user;            ///< who started the run that wrote it first; nil: no person
-  TimePoint since{};      ///< of what is written: when that run began, or the oldest of those whose words it began with
+  std::size_t bytes = 0;           ///< of the messages as JSON
+  json::Value untrusted;           ///< array: where what came from that nobody vouches for
+  RunId run;                       ///< that wrote it
+  UserId user;                     ///< who started the run that wrote it first; nil: no person
+  std::vector<UserId> starters{};  ///< of what is written: all who had a part in the start of that run, `user` is one of them anyway
+  TimePoint since{};               ///< of what is written: when that run began, or the oldest of those whose words it began with
   TimePoint created_at{};
   TimePoint updated_at{};
   std::optional<TimePoint> expires_at{};

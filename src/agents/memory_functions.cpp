@@ -165,6 +165,10 @@ class Keeping : public std::enable_shared_from_this<Keeping> {
       // Nobody's is nothing that is kept: who is erased later would leave it here.
       if (view.has_error()) return self->done_(failed(view.error()));
       if (const auto user = UserId::parse(engine::starter_of(view->trigger))) self->memory_.user = *user;
+      // A run that somebody else retried, forked or called holds the words of whoever started it first.
+      for (const auto& id : engine::starters_of(view->trigger)) {
+        if (const auto user = UserId::parse(id)) self->memory_.starters.push_back(*user);
+      }
       self->memory_.since = view->created_at;
       self->look_back(view->trigger, kMostAbove);
     };

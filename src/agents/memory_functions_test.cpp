@@ -128,6 +128,27 @@ TEST_F(MemoryFunctionsTest, A2_P7_WordsOfSomebodyWhoIsErasedMeanwhileAreNotKept)
   EXPECT_TRUE(is_kept(run(manual()))) << "one that began later";
 }
 
+TEST_F(MemoryFunctionsTest, A2_P7_ARunThatSomebodyElseRetriedHoldsTheWordsOfWhoeverStartedIt) {
+  const auto ann = UserId::make(clock_.now(), random_);
+  execute("insert into users (id, email, email_key, name, password_hash, created_at, updated_at) values ($1, 'a', 'a', 'Ann', '', 1, 1)",
+          {ann});
+  const auto retried = run(Value::object({{"type", "manual"}, {"retried", true}, {"starters", Value::array({ann.to_string()})}}));
+  ASSERT_TRUE(keep(retried).error.is_null());
+  EXPECT_EQ(memories_->find(organization_, "", "k").value()->user, bob_);
+  std::string authors;
+  int people = 0;
+  ASSERT_TRUE(database_
+                  ->read([&](storage::Session& session) -> Result<void> {
+                    PAWL_TRY_VOID(session.query("select authors from agent_memories", {}, [&](const auto& row) { authors = row.text(0); }));
+                    return session.query("select user_id from agent_memory_people", {}, [&](const auto&) { ++people; });
+                  })
+                  .has_value());
+  EXPECT_THAT(authors, testing::AllOf(testing::HasSubstr(ann.to_string()), testing::HasSubstr(R"("of":[[0,1]])")));
+  EXPECT_EQ(people, 2);
+  execute("delete from users where id = $1", {ann});
+  EXPECT_THAT(json::to_text(keep(retried).error), testing::HasSubstr("has been erased"));
+}
+
 TEST_F(MemoryFunctionsTest, A2_P7_AForkAndACalleeBeganWithTheWordsOfTheRunBefore) {
   const auto first = run(manual());
   const auto second = run(Value::object({{"type", "fork"}, {"run_id", first.to_string()}}));
