@@ -346,8 +346,8 @@ Result<void> Application::Impl::build() {
   functions.add(pawl::models::make_llm_function({models->client(), functions, followers_of(live, clock, redactor)}));
   memories = std::make_unique<agents::Memories>(*database, clock, random, config.models.memory_quota);
   agents::add_memory_functions(
-      functions, {memories.get(), &pool, &clock, [this](const OrganizationId& organization, const RunId& run, engine::Engine::Viewed done) {
-                    engine->view(organization, run, false, std::move(done));
+      functions, {memories.get(), &pool, &clock, [this](const OrganizationId& whose, const RunId& run, engine::Engine::Viewed done) {
+                    engine->view(whose, run, false, std::move(done));
                   }});
   const auto observed = [this](std::unique_ptr<engine::Function> function) {
     function = metered(std::move(function), figures);
