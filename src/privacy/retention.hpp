@@ -71,8 +71,8 @@ struct RetentionTimes {
   Millis period = std::chrono::hours(1);   ///< from the end of one to the next
 };
 
-/// Purges soon after the start and then again and again, on a thread of its own. Destruction stops it between two batches. `report`: a purge
-/// has failed; the next one is tried all the same.
+/// Purges soon after the start and then again and again, on a thread of its own. Destruction stops it between two batches. `report`: a
+/// purge has failed; the next one is tried all the same.
 class RetentionSchedule {
  public:
   RetentionSchedule(Retention& retention, std::function<void(const Error&)> report, const RetentionTimes& times = {});
