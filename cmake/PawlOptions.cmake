@@ -7,7 +7,8 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 
 set(PAWL_SANITIZE "" CACHE STRING "Empty, 'address', 'thread' or 'fuzzer'")
-option(PAWL_UNITY "Compile several sources of a module at a time: a whole build takes a third" ON)
+option(PAWL_UNITY "Compile several sources of a module at a time: a whole build takes a third of the time" OFF)
+option(PAWL_UNITY_TESTS "Compile several sources of a test program at a time" ON)
 # A machine that only runs Pawl needs no GoogleTest (scripts/bootstrap without --tests).
 find_package(GTest QUIET)
 option(PAWL_TESTS "Build the test programs" ${GTest_FOUND})
@@ -30,11 +31,6 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these inside its own headers at -O2.
   target_compile_options(pawl_warnings INTERFACE -Wno-maybe-uninitialized -Wno-restrict -Wno-dangling-pointer -Wno-stringop-overflow
     -Wno-array-bounds -Wno-free-nonheap-object)
-endif()
-
-if(PAWL_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # Meant for headers: GCC takes for one whatever is included.
-  target_compile_options(pawl_warnings INTERFACE -Wno-subobject-linkage)
 endif()
 
 add_compile_options(-fstack-protector-strong)

@@ -1,14 +1,14 @@
-# pawl_group_sources(OUT NAME [ALONE file...] FILES file...)
+# pawl_group_sources(OUT NAME WHEN ON|OFF [ALONE file...] FILES file...)
 #
-# With PAWL_UNITY, sources of a target are compiled several at a time: OUT is the list of sources to compile, some of which are generated
+# With WHEN, sources of a target are compiled several at a time: OUT is the list of sources to compile, some of which are generated
 # and include others. unity_groups.py decides which go together. The generated ones name their sources relative to src/, so that a
-# compiler cache serves every checkout. Without PAWL_UNITY, OUT is FILE... .
+# compiler cache serves every checkout. Without, OUT is FILE... .
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(PAWL_UNITY_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/unity_groups.py)
 
 function(pawl_group_sources out id)
-  cmake_parse_arguments(ARG "" "" "ALONE;FILES" ${ARGN})
-  if(NOT PAWL_UNITY OR NOT ARG_FILES)
+  cmake_parse_arguments(ARG "" "WHEN" "ALONE;FILES" ${ARGN})
+  if(NOT ARG_WHEN OR NOT ARG_FILES)
     set(${out} ${ARG_FILES} PARENT_SCOPE)
     return()
   endif()
@@ -42,4 +42,11 @@ function(pawl_group_sources out id)
     math(EXPR number "${number} + 1")
   endforeach()
   set(${out} ${compiled} PARENT_SCOPE)
+endfunction()
+
+# GCC takes for a header whatever is included, and warns of what belongs in none.
+function(pawl_allow_grouped target)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
 endfunction()

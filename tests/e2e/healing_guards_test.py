@@ -157,7 +157,7 @@ class HealingGuardsTest(unittest.TestCase):
         self.call("POST", f"/api/runs/{question['run_id']}/suspend", {}, 202, boss)
         poll(lambda: self.call("GET", f"/api/runs/{question['run_id']}", who=boss)["status"] == "suspended", 10, "it rests")
         self.approve(question, who=other)
-        self.call("DELETE", "/api/data/me", {"password": PASSWORD, "confirm": "erase"}, who=other)
+        self.call("DELETE", "/api/data/me", {"password": PASSWORD, "confirm": "erase"}, 204, who=other)
         self.call("POST", f"/api/runs/{question['run_id']}/resume", {}, 202, boss)
         self.assertIn("approved", self.in_status(remedy["id"], "failed", "applied", who=boss)["failure"])
         self.assertEqual(self.versions(workflow, boss), [1])
