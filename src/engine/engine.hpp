@@ -50,8 +50,8 @@ class PlanSource {
   [[nodiscard]] virtual Result<Resolved> find(const OrganizationId& organization, std::string_view namespace_name, std::string_view name,
                                               std::string_view version) = 0;
   /// Whether whoever saved that version may let runs destroy. Asked where nobody started the run that calls it by name.
-  [[nodiscard]] virtual bool author_may_destroy(const OrganizationId& organization, const WorkflowId& workflow, std::uint32_t version) {
-    static_cast<void>(organization), static_cast<void>(workflow), static_cast<void>(version);
+  [[nodiscard]] virtual bool author_may_destroy(const OrganizationId& /*organization*/, const WorkflowId& /*workflow*/,
+                                                std::uint32_t /*version*/) {
     return true;
   }
 };
