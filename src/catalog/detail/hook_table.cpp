@@ -21,7 +21,7 @@ Result<void> HookTable::load(storage::Database& database, const std::optional<Wo
   const auto take = [&](const storage::Row& row) {
     loaded.emplace(std::string(row.blob(0)), Hook{row.id<OrganizationId>(1), row.id<WorkflowId>(2)});
   };
-  const auto read =
+  auto read =
       database.read([&](storage::Session& session) { return one ? session.query(kOne, {*of}, take) : session.query(kAll, {}, take); });
   is_incomplete_ = read.has_error();
   const std::unique_lock lock(mutex_);

@@ -64,6 +64,12 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
   const [text, setText] = useState(draft?.text ?? initial);
   const [base, setBase] = useState(draft?.version ?? workflow?.version ?? 0);
   const [selected, setSelected] = useState<string | null>(at ?? null);
+  // The same, for keys: two may come before what the first one chose was drawn.
+  const chosen = useRef(selected);
+  const choose = useCallback((id: string | null) => {
+    chosen.current = id;
+    setSelected(id);
+  }, []);
   const [panel, setPanel] = useState<'text' | 'graph'>('text');
   const [saving, setSaving] = useState(false);
   const [running, setRunning] = useState<'run' | 'dry' | null>(null);
@@ -108,10 +114,10 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
   }, []);
   const select = useCallback(
     (id: string | null) => {
-      setSelected(id);
+      choose(id);
       if (id) void show(id);
     },
-    [show],
+    [choose, show],
   );
   useEffect(() => {
     if (at) void show(at);
@@ -126,15 +132,16 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
     const { taskAt } = await textEdits();
     if (cursor.current !== offset) return;
     const found = editor.current && taskAt(editor.current.text(), offset, references.current);
-    if (found) setSelected(found);
-  }, []);
+    if (found) choose(found);
+  }, [choose]);
   // What is chosen keeps its place where another task came to stand there, as after a move; its reference is that of the text before.
   useEffect(() => {
     const stands = graph?.nodes ?? [];
-    if (!selected || stands.length === 0 || stands.some((node) => node.id === selected)) return;
+    const now = chosen.current;
+    if (!now || stands.length === 0 || stands.some((node) => node.id === now)) return;
     // oxlint-disable-next-line react/set-state-in-effect -- which task stands there now is known once the new text was read
-    setSelected(stands.find((node) => isSamePlace(node.id, selected))?.id ?? null);
-  }, [graph, selected]);
+    choose(stands.find((node) => isSamePlace(node.id, now))?.id ?? null);
+  }, [graph, selected, choose]);
   const edit = (make: (edits: TextEdits, now: string) => Edit | null, done?: () => void) => {
     textEdits()
       .then((edits) => {
@@ -152,11 +159,16 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
     edit((edits, now) => edits.insertItem(now, list, place ? place.index + 1 : Number.MAX_SAFE_INTEGER, task));
   };
   const move = (by: 1 | -1) => {
-    if (!writes || !place || !selected || place.index + by < 0) return false;
+    const reference = chosen.current;
+    const from = reference ? placeOf(reference) : null;
+    if (!writes || !reference || !from || from.index + by < 0) return false;
     // The cursor goes along, so that the same key moves the same task further.
     edit(
-      (edits, now) => edits.moveItem(now, place.list, place.index, place.index + by),
-      () => select(movedTo(selected, place.index + by)),
+      (edits, now) => edits.moveItem(now, from.list, from.index, from.index + by),
+      () => {
+        cursor.current = -1; // where the edit put it is not meant
+        select(movedTo(reference, from.index + by));
+      },
     );
     return true;
   };
@@ -164,7 +176,8 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
   const beginRename = async () => {
     const { nameOfTask } = await textEdits();
     // Of the text: just after a move the graph is still that of the one before.
-    if (place && editor.current) setRenaming(nameOfTask(editor.current.text(), place.list, place.index));
+    const now = chosen.current ? placeOf(chosen.current) : null;
+    if (now && editor.current) setRenaming(nameOfTask(editor.current.text(), now.list, now.index));
   };
   const rename = async (now: string) => {
     const { renameTask } = await textEdits();
