@@ -78,7 +78,7 @@ export const keyboardTests = [
     },
   ],
   [
-    'x and Space choose runs, which are then retried or cancelled together',
+    'x chooses runs, which are then retried or cancelled together',
     async ({ page, axe }) => {
       const failing = await make(page, `${head('chosen-failing')}do:\n  - a: {raise: {error: {type: 'urn:x', status: 418, title: Teapot}}}\n`);
       const open = await make(page, `${head('chosen-open')}do:\n  - hold: {wait: {hours: 1}}\n`);
@@ -88,15 +88,13 @@ export const keyboardTests = [
       const list = page.getByRole('list', { name: 'Runs' });
       await list.getByRole('listitem').nth(2).waitFor();
       const bar = page.getByRole('region', { name: 'Chosen runs' });
-      // With no run in focus the space bar is the browser's: it scrolls.
-      assert.equal(await page.evaluate(() => document.body.dispatchEvent(new KeyboardEvent('keydown', { key: ' ', bubbles: true, cancelable: true }))), true);
       // The newest stands first: the open one, then the two that failed.
       await page.keyboard.press('j');
       await page.keyboard.press('x');
       await bar.getByText('1 run chosen').waitFor();
       await bar.getByRole('button', { name: 'Cancel 1 that is open' }).waitFor();
       await page.keyboard.press('j');
-      await page.keyboard.press('Space');
+      await page.keyboard.press('x');
       await page.keyboard.press('j');
       await page.keyboard.press('x');
       await bar.getByText('3 runs chosen').waitFor();
@@ -123,6 +121,53 @@ export const keyboardTests = [
       await page.getByText('1 run is told to stop.').waitFor();
       await list.getByRole('listitem').filter({ hasText: 'chosen-open' }).getByText('Cancelled').waitFor();
       assert.equal((await call(page, 'GET', `/api/runs/${waiting}`)).body.status, 'cancelled');
+    },
+  ],
+  [
+    'Space looks at a row without going there, moves along with it, and leaves focus and choice alone',
+    async ({ page, axe }) => {
+      const failing = await make(page, `${head('peek-failing')}do:\n  - brew: {raise: {error: {type: 'urn:x', status: 418, title: Teapot, detail: Short and stout}}}\n`);
+      const open = await make(page, `${head('peek-open')}do:\n  - hold: {wait: {hours: 1}}\n`);
+      await run(page, failing);
+      const waiting = (await call(page, 'POST', `/api/workflows/${open}/execute`, {})).body.id;
+      await page.waitForFunction(async (id) => (await (await fetch(`/api/runs/${id}`)).json()).status === 'waiting', waiting);
+      await page.goto('/runs?q=peek-');
+      await page.getByRole('list', { name: 'Runs' }).getByRole('listitem').nth(1).waitFor();
+      // With no run in focus the space bar is the browser's: it scrolls.
+      assert.equal(await page.evaluate(() => document.body.dispatchEvent(new KeyboardEvent('keydown', { key: ' ', bubbles: true, cancelable: true }))), true);
+      // The newest stands first.
+      await page.keyboard.press('j');
+      await page.keyboard.press('Space');
+      const look = (name) => page.getByRole('region', { name: `A look at ${name}` });
+      await look('peek-open').getByText('hold').waitFor();
+      await look('peek-open').getByText('1 waiting').waitFor();
+      assert.deepEqual(await axe(page), []);
+      await page.keyboard.press('j');
+      await look('peek-failing').getByText('Short and stout', { exact: true }).waitFor();
+      assert.equal(await look('peek-open').count(), 0);
+      assert.equal(await page.evaluate(() => document.activeElement?.closest('[data-row]') !== null), true);
+      assert.equal(await page.getByRole('region', { name: 'Chosen runs' }).count(), 0);
+      await page.keyboard.press('x');
+      await page.keyboard.press('Escape');
+      await look('peek-failing').waitFor({ state: 'detached' });
+      await page.getByRole('region', { name: 'Chosen runs' }).getByText('1 run chosen').waitFor();
+      await page.keyboard.press('Space');
+      await look('peek-failing').getByRole('link', { name: 'Open the run' }).click();
+      await page.getByRole('heading', { name: 'peek-failing', level: 1 }).waitFor();
+      // The header says what it waits for, in words.
+      await page.goto(`/runs/${waiting}`);
+      await page.getByRole('main').getByText(/^Waits: timer due/).waitFor();
+      await page.goto('/workflows?q=peek-');
+      await page.getByRole('row', { name: /peek-failing/ }).getByRole('img', { name: /1 faulted/ }).waitFor();
+      await page.keyboard.press('j');
+      await page.keyboard.press('j');
+      await page.keyboard.press('Space');
+      const workflows = page.getByRole('region', { name: /^A look at peek-/ });
+      await workflows.getByText('Median duration').waitFor();
+      assert.deepEqual(await axe(page), []);
+      await page.keyboard.press('Space');
+      await workflows.waitFor({ state: 'detached' });
+      await call(page, 'POST', `/api/runs/${waiting}/cancel`, {});
     },
   ],
   [

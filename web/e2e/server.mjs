@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 /** Models that answer out of files. */
 const MODELS = { LLM_SCRIPTS: fileURLToPath(new URL('models', import.meta.url)), LLM_PROVIDER: 'scripted', LLM_MODEL: 'draft' };
 
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);
@@ -30,6 +30,7 @@ function database(folder) {
   return { DATABASE_URL: `${url}?options=-csearch_path%3D${schema}` };
 }
 
+/** `environment`: settings, or what makes them for the address that the server will have. */
 export async function startServer(environment = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'pawl-web-'));
   const port = await freePort();
@@ -39,7 +40,7 @@ export async function startServer(environment = {}) {
   const log = openSync(join(folder, 'serve.log'), 'a');
   const binary = process.env.PAWL_BINARY ?? new URL('../../build/release/pawl', import.meta.url).pathname;
   const child = spawn(binary, ['serve', '--port', String(port), '--data-dir', join(folder, 'data')], {
-    env: { PATH: process.env.PATH, RATE_LIMIT_ENABLED: 'false', PAWL_ALLOW_PRIVATE_ADDRESSES: 'true', LOG_LEVEL: 'warning', PLUGIN_DIRECTORY: plugins, ...MODELS, ...database(folder), ...environment },
+    env: { PATH: process.env.PATH, RATE_LIMIT_ENABLED: 'false', PAWL_ALLOW_PRIVATE_ADDRESSES: 'true', LOG_LEVEL: 'warning', PLUGIN_DIRECTORY: plugins, ...MODELS, ...database(folder), ...(typeof environment === 'function' ? environment(base) : environment) },
     stdio: ['ignore', log, log],
   });
   closeSync(log);

@@ -14,9 +14,10 @@ import { notificationTests } from './notifications.mjs';
 import { profileTests } from './profile.mjs';
 import { reachTests } from './reach.mjs';
 import { servingTests } from './serving.mjs';
+import { signInTests } from './sign-in.mjs';
 import { teamTests } from './team.mjs';
 import { trialTests } from './trials.mjs';
 import { truthTests } from './truth.mjs';
 import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests, ...detailTests, ...profileTests, ...keyboardTests, ...folderTests, ...hostileTests];
+export const tests = [...accessTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests, ...detailTests, ...profileTests, ...signInTests, ...keyboardTests, ...folderTests, ...hostileTests];

@@ -3,13 +3,18 @@ import { readFileSync } from 'node:fs';
 import type { Plugin, Rollup } from 'vite';
 
 type Bundle = Rollup.OutputBundle;
-type Page = [pattern: string, inside: boolean, files: string[]];
+type Page = [pattern: string, inside: boolean, files: string[], wide: string[]];
 
 /** What a page loads by itself as soon as it is there, beside what it imports. */
 const SOON: Record<string, string[]> = {
-  'runs/view': ['graph/graph'],
-  'workflow/edit': ['editor/workflow-editor', 'editor/text-edit', 'graph/graph'],
+  'workflow/edit': ['editor/workflow-editor'],
 };
+/** The same, where there is room to show it: not on a phone. */
+const SOON_WIDE: Record<string, string[]> = {
+  'runs/view': ['graph/graph'],
+  'workflow/edit': ['editor/text-edit', 'graph/graph'],
+};
+const FRAME_WIDE = 'app/rail';
 
 const read = (path: string) => readFileSync(new URL(`../src/${path}`, import.meta.url), 'utf8');
 
@@ -54,10 +59,12 @@ function pagesOf(bundle: Bundle): Page[] {
   if (!entry) throw new Error('the bundle has no entry');
   const always = filesOf(bundle, entry);
   const pages = routesOf(read('app/router.tsx')).map(({ path, inside, modules }): Page => {
-    const soon = modules.flatMap((module) => SOON[module.replace('pages/', '')] ?? []);
-    const files = new Set<string>();
-    for (const module of [...modules, ...soon]) filesOf(bundle, chunkOf(bundle, module), files);
-    return [path.replaceAll(/\$\w+/g, '[^/]+') || '/', inside, [...files].filter((file) => !always.has(file))];
+    const of = (soon: Record<string, string[]>) => modules.flatMap((module) => soon[module.replace('pages/', '')] ?? []);
+    const files = new Set(always);
+    for (const module of [...modules, ...of(SOON)]) filesOf(bundle, chunkOf(bundle, module), files);
+    const wide = new Set(files);
+    for (const module of [...(inside ? [FRAME_WIDE] : []), ...of(SOON_WIDE)]) filesOf(bundle, chunkOf(bundle, module), wide);
+    return [path.replaceAll(/\$\w+/g, '[^/]+') || '/', inside, [...files].filter((file) => !always.has(file)), [...wide].filter((file) => !files.has(file))];
   });
   return pages.sort(([a], [b]) => a.split('[').length - b.split('[').length);
 }

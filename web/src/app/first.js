@@ -1,5 +1,5 @@
 // Runs before anything is painted, while the program itself is still on its way. `PAGES` is put in by the build (scripts/first-page.ts): for each
-// kind of address whether it is for people who are signed in, and the files that it needs beside those that every page does.
+// kind of address whether it is for people who are signed in, the files that it needs beside those that every page does, and more where there is room.
 (function () {
   var chosen = 'system';
   try {
@@ -21,7 +21,8 @@
     window.pawlMe = fetch('/api/auth/me', { headers: { 'X-Pawl-Session': 'cookie' } });
     window.pawlMe.catch(function () {});
   }
-  found[2].forEach(function (file) {
+  var wide = matchMedia('(width >= 48rem)').matches;
+  found[2].concat(wide ? found[3] : []).forEach(function (file) {
     var link = document.createElement('link');
     link.rel = file.endsWith('.css') ? 'preload' : 'modulepreload';
     if (link.rel === 'preload') link.as = 'style';

@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useBlocker, useNavigate } from '@tanstack/react-router';
 import { ArrowDown, ArrowUp, FlaskConical, Pencil, Play, Plus, Save, Trash2 } from 'lucide-react';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { create } from 'zustand';
 import { api, ask, type Schemas } from '@/api/client';
 import { pluginsQuery } from '@/api/plugins';
 import { workflowQuery } from '@/api/workflows';
@@ -14,6 +15,7 @@ import { cx } from '@/ui/cx';
 import { Dialog } from '@/ui/dialog';
 import { isSchema } from '@/ui/schema';
 import { toast } from '@/ui/toast';
+import { LARGE, useMedia } from '@/ui/use-media';
 import { CodeEditor, type EditorHandle, type Finding } from './code-editor';
 import type { Vocabulary } from './completion';
 import { clearDraft, draftOf, keepDraft } from './draft';
@@ -63,14 +65,13 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
   const [saved, setSaved] = useState(initial);
   const [text, setText] = useState(draft?.text ?? initial);
   const [base, setBase] = useState(draft?.version ?? workflow?.version ?? 0);
-  const [selected, setSelected] = useState<string | null>(at ?? null);
-  // The same, for keys: two may come before what the first one chose was drawn.
-  const chosen = useRef(selected);
-  const choose = useCallback((id: string | null) => {
-    chosen.current = id;
-    setSelected(id);
-  }, []);
+  // A store and not the component's own state: two keys may come before what the first one chose was drawn.
+  const [choice] = useState(() => create<{ task: string | null }>(() => ({ task: at ?? null })));
+  const selected = choice((now) => now.task);
+  const choose = useCallback((task: string | null) => choice.setState({ task }), [choice]);
   const [panel, setPanel] = useState<'text' | 'graph'>('text');
+  // Where one of them is shown at a time, the drawing is not made before it is looked at.
+  const drawn = useMedia(LARGE) || panel === 'graph';
   const [saving, setSaving] = useState(false);
   const [running, setRunning] = useState<'run' | 'dry' | null>(null);
   const [adding, setAdding] = useState(false);
@@ -137,11 +138,10 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
   // What is chosen keeps its place where another task came to stand there, as after a move; its reference is that of the text before.
   useEffect(() => {
     const stands = graph?.nodes ?? [];
-    const now = chosen.current;
+    const now = choice.getState().task;
     if (!now || stands.length === 0 || stands.some((node) => node.id === now)) return;
-    // oxlint-disable-next-line react/set-state-in-effect -- which task stands there now is known once the new text was read
     choose(stands.find((node) => isSamePlace(node.id, now))?.id ?? null);
-  }, [graph, selected, choose]);
+  }, [graph, selected, choice, choose]);
   const edit = (make: (edits: TextEdits, now: string) => Edit | null, done?: () => void) => {
     textEdits()
       .then((edits) => {
@@ -159,7 +159,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
     edit((edits, now) => edits.insertItem(now, list, place ? place.index + 1 : Number.MAX_SAFE_INTEGER, task));
   };
   const move = (by: 1 | -1) => {
-    const reference = chosen.current;
+    const reference = choice.getState().task;
     const from = reference ? placeOf(reference) : null;
     if (!writes || !reference || !from || from.index + by < 0) return false;
     // The cursor goes along, so that the same key moves the same task further.
@@ -176,7 +176,8 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
   const beginRename = async () => {
     const { nameOfTask } = await textEdits();
     // Of the text: just after a move the graph is still that of the one before.
-    const now = chosen.current ? placeOf(chosen.current) : null;
+    const { task } = choice.getState();
+    const now = task ? placeOf(task) : null;
     if (now && editor.current) setRenaming(nameOfTask(editor.current.text(), now.list, now.index));
   };
   const rename = async (now: string) => {
@@ -304,7 +305,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
       <div className="grid min-h-0 flex-1 grid-cols-1 lg:grid-cols-2">
         <div className={cx('flex min-h-96 min-w-0 flex-col border-line lg:flex lg:border-r', panel !== 'graph' && 'max-lg:hidden')}>
           <div className="min-h-48 flex-1">
-            {graph ? (
+            {!drawn ? null : graph ? (
               <Suspense fallback={<p className="p-6 text-muted">{t.common.loading}</p>}>
                 <Graph graph={graph} store={store} selected={selected} onSelect={select} label={t.editor.graphLabel} dimmed={diagnosis !== null && !diagnosis.graph} />
               </Suspense>

@@ -6,6 +6,7 @@ import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
 import { duration } from '@/ui/format';
 import { StatusShape } from '@/ui/status';
+import { detailAt } from './detail';
 import { Edges } from './edges';
 import { type Graph as GraphData, layout, type Placed } from './layout';
 import type { GraphStore, Mark, TaskState } from './store';
@@ -40,7 +41,7 @@ const Task = memo(function Task({ data, selected }: NodeProps<TaskNode>) {
           {!task.box && <p className="near truncate text-xs text-muted">{subtitle(task, state)}</p>}
         </div>
         {task.box && <span className="near truncate text-xs text-muted">{subtitle(task, state)}</span>}
-        {mark && <span className={cx('shrink-0 text-xs font-medium', MARKS[mark].text)}>{t.versions.changes[mark]}</span>}
+        {mark && <span className={cx('far shrink-0 text-xs font-medium', MARKS[mark].text)}>{t.versions.changes[mark]}</span>}
         {findings > 0 && <span className="rounded-sm border border-fail px-1 text-xs text-fail">{findings}</span>}
       </div>
       {task.ends.length > 0 && (
@@ -64,11 +65,11 @@ function subtitle(task: Placed, state: TaskState | undefined): string {
 
 const TYPES = { task: Task };
 
-/** Where nobody could read it, what nodes say is not drawn. One looks at the zoom for all of them, and at the room that there is. */
+/** One looks at the zoom for all of them, and at the room that there is. */
 function Detail({ show, fit }: { show: (detail: string) => void; fit: () => void }) {
   const room = useStore((flow) => `${flow.width}x${flow.height}`);
   useEffect(fit, [fit, room]);
-  const detail = useStore((flow) => (flow.transform[2] < 0.22 ? 'none' : flow.transform[2] < 0.45 ? 'names' : 'all'));
+  const detail = useStore((flow) => detailAt(flow.transform[2]));
   useEffect(() => show(detail), [show, detail]);
   return null;
 }

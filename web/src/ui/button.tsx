@@ -4,7 +4,7 @@ import { cx } from './cx';
 
 type Kind = 'primary' | 'plain' | 'quiet' | 'danger';
 const KINDS: Record<Kind, string> = {
-  primary: 'bg-accent text-on-accent hover:opacity-90 border border-transparent font-medium',
+  primary: 'bg-accent text-on-accent hover:bg-accent-hover border border-transparent font-medium',
   plain: 'border border-strong bg-bg text-fg hover:bg-hover',
   quiet: 'border border-transparent text-fg hover:bg-hover',
   danger: 'border border-strong bg-bg text-fail hover:bg-hover',

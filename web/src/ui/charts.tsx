@@ -40,7 +40,7 @@ export function Chart({
       <figcaption className="flex flex-wrap items-baseline gap-x-3">
         <span className="font-medium">{title}</span>
         <span className="text-sm text-muted">{hint}</span>
-        <ul className="ml-auto flex flex-wrap gap-x-3 text-sm">
+        <ul className="flex basis-full flex-wrap gap-x-3 text-sm">
           {series.map((one) => (
             <li key={one.name} className="flex items-center gap-1.5">
               {kind === 'bars' ? <span className={cx('bar size-2.5 rounded-[2px]', FILL[one.tone])} aria-hidden="true" /> : <Stroke series={one} />}

@@ -1,5 +1,5 @@
 // Which rows of a long list are in the page, where all of them have one height and the window scrolls.
-import { type RefObject, useLayoutEffect, useState } from 'react';
+import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 
 export type Rows = { from: number; to: number };
@@ -45,4 +45,35 @@ export function useRowsInView(place: RefObject<HTMLElement | null>, count: numbe
     };
   }, [place, count, height]);
   return { from: Math.min(rows.from, count), to: Math.min(rows.to, count) };
+}
+
+/** So long after the last step a scroll is over. */
+const REST = 120;
+
+/**
+ * Lies over the rows while one scrolls: the pointer comes to another row at each step, and what rows show for it is a good part of what a
+ * frame costs.
+ */
+export function useVeil(): RefObject<HTMLDivElement | null> {
+  const veil = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const cover = (on: boolean) => {
+      if (veil.current) veil.current.hidden = !on;
+    };
+    const onScroll = () => {
+      if (timer === undefined) cover(true);
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        timer = undefined;
+        cover(false);
+      }, REST);
+    };
+    addEventListener('scroll', onScroll, { passive: true });
+    return () => {
+      clearTimeout(timer);
+      removeEventListener('scroll', onScroll);
+    };
+  }, []);
+  return veil;
 }

@@ -24,6 +24,14 @@ export const FILL: Record<Tone, string> = {
   retry: 'bg-fill-retry',
   idle: 'bg-fill-idle',
 };
+export const STROKE: Record<Tone, string> = {
+  ok: 'stroke-fill-ok',
+  run: 'stroke-fill-run',
+  fail: 'stroke-fill-fail',
+  wait: 'stroke-fill-wait',
+  retry: 'stroke-fill-retry',
+  idle: 'stroke-fill-idle',
+};
 
 export function toneOf(status: string): Tone {
   return TONES[status] ?? 'idle';

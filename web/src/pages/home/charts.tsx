@@ -12,7 +12,7 @@ export function Charts({ stats }: { stats: Schemas['RunStatistics'] }) {
     .map(([name, words]) => `${words} ${times[`${name}_ms`] === null ? '—' : duration(times[`${name}_ms`] ?? 0)}`)
     .join(', ');
   return (
-    <div className="grid gap-4 lg:grid-cols-2">
+    <div className="grid gap-4 lg:grid-cols-2 lg:gap-6">
       <Chart
         kind="bars"
         title={t.home.throughput}

@@ -47,7 +47,7 @@ export function PickedRuns({ runs, listed, all, none, done }: { runs: Item[]; li
     told(open.length, failures, t.runs.cancelled);
   };
   return (
-    <section aria-label={t.runs.pickedLabel} className="sticky bottom-3 z-10 flex flex-wrap items-center gap-2 self-center rounded-lg border border-line bg-raised px-3 py-2 shadow-layer max-sm:self-stretch">
+    <section aria-label={t.runs.pickedLabel} className="sticky bottom-3 z-10 max-md:bottom-16 flex flex-wrap items-center gap-2 self-center rounded-lg border border-line bg-raised px-3 py-2 shadow-layer max-sm:self-stretch">
       <span className="font-medium" aria-live="polite">
         {t.runs.picked(runs.length)}
       </span>

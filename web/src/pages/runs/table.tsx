@@ -1,20 +1,23 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { memo, type MouseEvent, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { lazy, memo, type MouseEvent, Suspense, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { type RunFilter, runsQuery } from '@/api/runs';
 import { focusedRow, usePageKeys } from '@/app/keys';
+import { usePeek } from '@/app/peek';
 import { scope, useMay } from '@/app/session';
 import { t } from '@/i18n/en';
 import { useFollow } from '@/live/use-follow';
 import { Button, ButtonLink } from '@/ui/button';
 import { readable, shortId } from '@/ui/format';
-import { useRowsInView } from '@/ui/rows-in-view';
+import { useRowsInView, useVeil } from '@/ui/rows-in-view';
 import { Empty, Loading, ProblemView } from '@/ui/states';
 import { Badge, Status } from '@/ui/status';
 import { cx } from '@/ui/cx';
 import { Time, Took } from '@/ui/time';
-import { PickedRuns } from './picked';
+
+const PickedRuns = lazy(() => import('./picked').then((module) => ({ default: module.PickedRuns })));
+const RunPeek = lazy(() => import('./peek'));
 
 const ROW = 56;
 
@@ -42,7 +45,10 @@ export function RunList({ filter, clear, ofOne = false }: { filter: RunFilter; c
     if (id) pick(id);
     return id !== undefined;
   };
-  usePageKeys({ x: may && pickFocused, ' ': may && pickFocused, escape: chosen.length > 0 && (() => setPicked(new Set())) });
+  usePageKeys({ x: may && pickFocused, escape: chosen.length > 0 && (() => setPicked(new Set())) });
+  // After the keys of the choice: Escape closes what lies over it first.
+  const peek = usePeek();
+  const peeked = items.find((item) => item.id === peek.at);
   const reload = () => {
     setFresh(new Set());
     void queries.invalidateQueries({ queryKey: [scope(), 'runs', 'list'] });
@@ -102,7 +108,16 @@ export function RunList({ filter, clear, ofOne = false }: { filter: RunFilter; c
           {t.common.more}
         </Button>
       )}
-      {chosen.length > 0 && <PickedRuns runs={chosen} listed={items.length} all={() => setPicked(new Set(items.map((item) => item.id)))} none={() => setPicked(new Set())} done={reload} />}
+      {peeked && (
+        <Suspense>
+          <RunPeek id={peeked.id} name={peeked.workflow_name} close={peek.close} />
+        </Suspense>
+      )}
+      {chosen.length > 0 && (
+        <Suspense>
+          <PickedRuns runs={chosen} listed={items.length} all={() => setPicked(new Set(items.map((item) => item.id)))} none={() => setPicked(new Set())} done={reload} />
+        </Suspense>
+      )}
     </div>
   );
 }
@@ -119,25 +134,29 @@ function Rows({ items, ofOne, picked, pick, choosing }: { items: Schemas['RunIte
     void navigate({ to: '/runs/$runId', params: { runId: id } });
   };
   const { from, to } = useRowsInView(place, items.length, ROW);
+  const veil = useVeil();
   return (
-    // One listener instead of a router's link in each row: rows come and go by the hundred while one scrolls.
-    // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions -- links do the work, this only spares a reload
-    <ul ref={place} aria-label={t.runs.title} className="panel relative overflow-hidden" style={{ height: items.length * ROW + 2 }} onClick={follow}>
-      {items.slice(from, to).map((run, at) => (
-        <Row key={run.id} run={run} ofOne={ofOne} top={(from + at) * ROW} picked={picked.has(run.id)} pick={pick} choosing={choosing} />
-      ))}
-    </ul>
+    <div className="relative">
+      {/* One listener instead of a router's link in each row: rows come and go by the hundred while one scrolls. */}
+      {/* oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions -- links do the work, this only spares a reload */}
+      <ul ref={place} aria-label={t.runs.title} className="panel relative overflow-hidden" style={{ height: items.length * ROW + 2 }} onClick={follow}>
+        {items.slice(from, to).map((run, at) => (
+          <Row key={run.id} run={run} ofOne={ofOne} top={(from + at) * ROW} picked={picked.has(run.id)} pick={pick} choosing={choosing} />
+        ))}
+      </ul>
+      <div ref={veil} hidden className="absolute inset-0 [@media(hover:none)]:hidden" />
+    </div>
   );
 }
 
 /** Stays as it is while others come into view. */
 const Row = memo(function Row({ run, ofOne, top, picked, pick, choosing }: { run: Schemas['RunItem']; ofOne: boolean; top: number; picked: boolean; pick: Pick; choosing: boolean }) {
   return (
-    <li data-row={run.id} className={cx('group absolute inset-x-0 top-0 flex border-b border-line contain-strict', picked && 'bg-hover')} style={{ transform: `translateY(${top}px)`, height: ROW }}>
+    <li data-row={run.id} className={cx('run-row absolute inset-x-0 flex border-b border-line contain-strict', picked && 'bg-hover')} style={{ top, height: ROW }}>
       {pick && (
         // It shows itself where one points, comes to it, or has begun to choose: a quiet list otherwise.
         <label className="grid w-9 shrink-0 place-items-center">
-          <input type="checkbox" aria-label={t.runs.pick(run.workflow_name, shortId(run.id))} checked={picked} onChange={() => pick(run.id)} className={cx('size-4 accent-(--accent) focus-visible:opacity-100 group-focus-within:opacity-100 group-hover:opacity-100 pointer-coarse:opacity-100', !choosing && 'opacity-0')} />
+          <input type="checkbox" aria-label={t.runs.pick(run.workflow_name, shortId(run.id))} checked={picked} onChange={() => pick(run.id)} className={cx('size-4 accent-(--accent)', !choosing && 'pick')} />
         </label>
       )}
       <a href={`/runs/${run.id}`} data-run={run.id} className={cx('flex h-full min-w-0 flex-1 items-center gap-3 pr-3 max-sm:gap-2 -outline-offset-2 hover:bg-subtle', !pick && 'pl-3')}>

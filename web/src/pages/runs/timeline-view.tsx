@@ -62,7 +62,7 @@ export function Timeline({ run, now, selected, choose }: { run: Schemas['Run']; 
           const span = spanOf(task);
           const key = keyOf(task);
           return (
-            <tr key={key} className={cx('border-b border-line hover:bg-subtle', selected === key && 'bg-subtle')}>
+            <tr key={key} className={cx('border-b border-line hover:bg-subtle', selected === key && 'bg-hover!')}>
               <th scope="row" className="px-4 py-0 font-normal md:px-6">
                 <button type="button" className="flex h-8 w-full min-w-0 items-center gap-1.5 text-left" onClick={() => choose(key)} style={{ paddingLeft: depthOf(task, references) * 14 }}>
                   <StatusShape status={task.status} />

@@ -1,9 +1,10 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { Plus, Search } from 'lucide-react';
-import { useDeferredValue, useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useDeferredValue, useEffect, useRef, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { workflowRunsQuery, workflowsQuery } from '@/api/workflows';
+import { usePeek } from '@/app/peek';
 import { scope, useMay } from '@/app/session';
 import { t } from '@/i18n/en';
 import { useFollow } from '@/live/use-follow';
@@ -14,6 +15,8 @@ import { RunStrip } from '@/ui/run-strip';
 import { Empty, Loading, ProblemView } from '@/ui/states';
 import { Badge, Status } from '@/ui/status';
 import { Time } from '@/ui/time';
+
+const WorkflowPeek = lazy(() => import('./peek'));
 
 const SORTS = [
   { value: 'updated', label: t.workflows.sortUpdated },
@@ -34,6 +37,8 @@ export function WorkflowsPage() {
   const data = useDeferredValue(list.data);
   const items = data?.pages.flatMap((page) => page.items) ?? [];
   const filtered = !!(search.q || search.active);
+  const peek = usePeek();
+  const peeked = items.find((item) => item.id === peek.at);
   return (
     <Page
       title={t.workflows.title}
@@ -70,6 +75,11 @@ export function WorkflowsPage() {
         </Empty>
       )}
       {items.length > 0 && <Table items={items} />}
+      {peeked && (
+        <Suspense>
+          <WorkflowPeek workflow={peeked} close={peek.close} />
+        </Suspense>
+      )}
       {list.hasNextPage && (
         <Button className="self-center" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
           {t.common.more}
@@ -149,8 +159,8 @@ function Row({ workflow }: { workflow: Schemas['Workflow'] }) {
   const runs = useQuery(workflowRunsQuery(workflow.id, 20));
   const last = runs.data?.items[0];
   return (
-    <tr data-row className="border-b border-line last:border-0 hover:bg-subtle max-md:flex max-md:flex-wrap max-md:items-center max-md:py-2">
-      <th scope="row" className={cx(CELL, 'min-w-0 font-normal max-md:basis-3/5 max-md:grow md:w-2/5 md:max-w-0 md:min-w-56')}>
+    <tr data-row={workflow.id} className="border-b border-line last:border-0 hover:bg-subtle max-md:grid max-md:grid-cols-[minmax(0,1fr)_auto] max-md:items-center max-md:py-2">
+      <th scope="row" className={cx(CELL, 'min-w-0 font-normal md:w-2/5 md:max-w-0 md:min-w-56')}>
         <div className="flex items-center gap-2">
           <Link to="/workflows/$workflowId" params={{ workflowId: workflow.id }} className="truncate font-medium hover:underline">
             {workflow.name}
@@ -160,17 +170,17 @@ function Row({ workflow }: { workflow: Schemas['Workflow'] }) {
         {workflow.description && <p className="truncate text-sm text-muted">{workflow.description}</p>}
       </th>
       <td className={CELL}>
-        <div className="flex flex-wrap gap-1">
+        <div className="flex flex-wrap gap-1 max-md:justify-end">
           {workflow.triggers.map((trigger, at) => (
             <Badge key={`${trigger.type}-${at}`}>{t.workflows[trigger.type]}</Badge>
           ))}
           {workflow.triggers.length === 0 && <span className="text-sm text-muted">{t.workflows.manual}</span>}
         </div>
       </td>
-      <td className={cx(CELL, 'max-md:basis-36')}>{runs.data ? <RunStrip runs={runs.data.items} /> : <div className="h-6 w-[118px]" />}</td>
-      <td className={cx(CELL, 'md:whitespace-nowrap')}>
+      <td className={CELL}>{runs.data ? <RunStrip runs={runs.data.items} /> : <div className="h-6 w-[120px]" />}</td>
+      <td className={cx(CELL, 'md:whitespace-nowrap max-md:text-right')}>
         {last ? (
-          <span className="flex items-center gap-x-2 whitespace-nowrap">
+          <span className="flex items-center gap-x-2 whitespace-nowrap max-md:flex-col max-md:items-end">
             <Link to="/runs/$runId" params={{ runId: last.id }} className="hover:underline">
               <Status status={last.status} />
             </Link>
