@@ -48,6 +48,10 @@ class NoPlans final : public engine::PlanSource {
                                       std::string_view /*name*/, std::string_view /*version*/) override {
     return missing();
   }
+  [[nodiscard]] bool author_may_destroy(const OrganizationId& /*organization*/, const WorkflowId& /*workflow*/,
+                                        std::uint32_t /*version*/) override {
+    return false;
+  }
 
  private:
   static Error missing() { return {ErrorClass::not_found, "workflow.not_found", "the benchmark keeps no workflows"}; }

@@ -165,7 +165,7 @@ int least_rank(const ApprovalRequest& request) {
 std::string starter_of(const json::Value& trigger) {
   if (auto user = text_in(trigger, "user"); !user.empty()) return user;
   const auto type = text_in(trigger, "type");
-  const bool is_asked_for = type == "manual" || type == "fork" || type == "replay" || trigger.get(kRetried).truthy();
+  const bool is_asked_for = type == "manual" || type == "fork" || type == "replay" || type == "remedy" || trigger.get(kRetried).truthy();
   return is_asked_for ? std::string(kAdministrator) : std::string();
 }
 

@@ -223,6 +223,8 @@ TEST(Starters, AreWhoAskedAndWhoStartedWhatItComesFrom) {
   EXPECT_EQ(of("fork", R"({"type":"manual"})", manual), "administrator;ann;");
   EXPECT_EQ(of("workflow", R"({"type":"schedule"})", scheduled), "");
   EXPECT_EQ(of("workflow", R"({"type":"manual"})", *json::parse(R"({"type":"manual"})")), "administrator;");
+  EXPECT_EQ(starter_of(*json::parse(R"({"type":"remedy","user":"ann"})")), "ann");
+  EXPECT_EQ(starter_of(*json::parse(R"({"type":"remedy"})")), kAdministrator) << "a remedy is applied because somebody approved it";
 }
 
 TEST(Right, S4_H3_IsThatOfWhoAskedLastAndOldTriggersHaveIt) {

@@ -33,7 +33,8 @@ namespace pawl::engine {
 
 class RunObserver;
 
-/// Where recovery finds the plans of unfinished runs. Called on shard threads and on the recovering thread; thread-safe.
+/// Where recovery finds the plans of unfinished runs. Thread-safe. All of it may read storage: `find` and `author_may_destroy` are never
+/// called on a shard's thread, `plan` there only for what was just read (and is at hand), and where a person asks for a run that has ended.
 class PlanSource {
  public:
   PlanSource() = default;
@@ -50,10 +51,7 @@ class PlanSource {
   [[nodiscard]] virtual Result<Resolved> find(const OrganizationId& organization, std::string_view namespace_name, std::string_view name,
                                               std::string_view version) = 0;
   /// Whether whoever saved that version may let runs destroy. Asked where nobody started the run that calls it by name.
-  [[nodiscard]] virtual bool author_may_destroy(const OrganizationId& /*organization*/, const WorkflowId& /*workflow*/,
-                                                std::uint32_t /*version*/) {
-    return true;
-  }
+  [[nodiscard]] virtual bool author_may_destroy(const OrganizationId& organization, const WorkflowId& workflow, std::uint32_t version) = 0;
 };
 
 enum class Durability : std::uint8_t { sync, group };

@@ -31,6 +31,24 @@
 
 namespace pawl::engine {
 
+/// A workflow that a step calls by name (`run: workflow`).
+struct WorkflowCall {
+  RunId run;
+  EffectId effect = 0;
+  OrganizationId organization;
+  std::string namespace_name;
+  std::string name;
+  std::string version;
+  bool asks_author = false;  ///< nobody looks at what the run calls: its author's right counts as well
+};
+/// What that is.
+struct Callee {
+  PlanSource::Resolved workflow;
+  bool may_destroy = true;  ///< false: its author may not, where that was asked
+};
+/// Reads storage.
+[[nodiscard]] Result<Callee> find_callee(PlanSource& plans, const WorkflowCall& call);
+
 /// What a shard needs of the world. Answers come back through the functions of `Shard` that are named here, never inside of the call.
 class Shard;
 
@@ -48,6 +66,8 @@ class ShardHost {
   [[nodiscard]] virtual std::optional<Outcome> start_function(Function& function, Invocation call, EffectId effect, Cancel& cancel) = 0;
   /// Read a run that is not in memory: `Shard::loaded`.
   virtual void load(const RunId& run) = 0;
+  /// Find the workflow: `Shard::resolved`.
+  virtual void resolve(WorkflowCall call) = 0;
   /// Hand an event to every run of the organization that listens; `done` on this shard's thread once that is durable.
   virtual void publish(const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) = 0;
   /// Call `turn` soon: something is waiting for it.
@@ -106,6 +126,7 @@ class Shard {
   void durable(std::uint64_t batch);
   void effect_ended(const RunId& run, EffectId effect, Outcome outcome);
   void loaded(const RunId& run, Result<StoredRun> stored);
+  void resolved(const RunId& run, EffectId effect, Result<Callee> callee);
 
   /// The run has got a place among those with its concurrency key.
   void let_in(const RunId& run);
@@ -183,7 +204,9 @@ class Shard {
   void launch_emit(Run& run, Effect& effect);
   void launch_child(Run& run, Effect& effect);
   void attach_child(const RunId& parent, EffectId effect, const RunId& child, Result<StoredRun>& stored);
-  void start_child(Run& run, Effect& effect, const RunId& child);
+  void ask_for_child(const Run& run, const Effect& effect);
+  void start_child(Run& run, Effect& effect, Callee callee);
+  void has_child(Run& run, Effect& effect, Run& child);
   void answer(Run& run, EffectId effect, Outcome outcome);
   void report(const Run& run, const Effect& effect, EffectReport::End end, const json::Value& error);
   void forget_effect(Run& run, EffectId effect);

@@ -15,6 +15,7 @@ constexpr Millis kLongestWait{10'000};
 
 ShardDriver::ShardDriver(World world, const Engine::Dependencies& dependencies, const EngineOptions& options, std::size_t index)
     : world_(std::move(world)),
+      plans_(dependencies.plans),
       index_(index),
       shard_(std::make_unique<Shard>(
           Shard::Dependencies{*this, dependencies.functions, dependencies.plans, dependencies.clock, dependencies.random, world_.gate,
@@ -179,11 +180,29 @@ std::optional<Outcome> ShardDriver::start_function(Function& function, Invocatio
 void ShardDriver::load(const RunId& run) {
   const bool accepted = world_.readers.try_post([self = shared_from_this(), run] {
     auto stored = self->world_.store.load(run);
+    // Read here where it is not in memory, so that the shard finds it there.
+    const auto* const open = stored.has_value() ? std::get_if<OpenRun>(&stored.value()) : nullptr;
+    if (open != nullptr) static_cast<void>(self->plans_.plan(open->identity.workflow, open->identity.version));
     self->run([run, stored = std::move(stored)](Shard& shard) mutable { shard.loaded(run, std::move(stored)); });
   });
   if (accepted) return;
   world_.threads.post(index_, [self = shared_from_this(), run] {
     if (!self->closed_) self->shard_->loaded(run, Error{ErrorClass::unavailable, "engine.overloaded", "too many runs are being read"});
+  });
+}
+
+void ShardDriver::resolve(WorkflowCall call) {
+  const auto run = call.run;
+  const auto effect = call.effect;
+  const bool accepted = world_.readers.try_post([self = shared_from_this(), call = std::move(call)] {
+    auto callee = find_callee(self->plans_, call);
+    self->run([run = call.run, effect = call.effect, callee = std::move(callee)](Shard& shard) mutable {
+      shard.resolved(run, effect, std::move(callee));
+    });
+  });
+  if (accepted) return;
+  run_later([run, effect](Shard& shard) {
+    shard.resolved(run, effect, Error{ErrorClass::unavailable, "engine.overloaded", "too many workflows are being looked up"});
   });
 }
 

@@ -20,6 +20,8 @@ constexpr std::string_view kNotPermitted =
     "a destructive function acts only where the role of who started the run permits it (`destroy_role` of the organization); it told its "
     "plan";
 
+constexpr std::string_view kWorkflow = "workflow";
+
 /// Run by the engine itself.
 bool is_internal(std::string_view function) { return function == kEmit || function == kRunWorkflow; }
 
@@ -51,6 +53,12 @@ RunId child_id(const RunId& parent, const StepKey& step) {
   bytes[7] = digest[7];
   std::copy(digest.begin() + 9, digest.end(), bytes.begin() + 9);
   return child;
+}
+
+/// What a step of `run: workflow` says about the workflow.
+const json::Value& wish_of(const StartEffect& action) {
+  const auto& workflow = action.arguments.get(kWorkflow);
+  return workflow.is_object() ? workflow : action.arguments;
 }
 
 /// Runs that wait for one another in a chain: a circle would otherwise go on until there is no room for the runs of anybody.
@@ -162,11 +170,10 @@ void Shard::launch(Run& run, EffectId id) {
   auto& effect = run.effects.at(id);
   effect.state = Effect::State::running;
   if (!is_internal(effect.action.function)) ++counters_.effects_in_flight;
+  if (effect.action.function == kRunWorkflow) return launch_child(run, effect);
   const bool waits = !unawaited(run.machine->plan(), effect.action);
   if (effect.action.function == kEmit) {
     launch_emit(run, effect);
-  } else if (effect.action.function == kRunWorkflow) {
-    launch_child(run, effect);
   } else {
     launch_function(run, effect);
   }
@@ -295,12 +302,9 @@ void Shard::launch_child(Run& run, Effect& effect) {
   const auto id = effect.action.effect;
   const auto child = child_id(run.identity.id, effect.action.step);
   effect.child = child;
-  if (!effect.restarted) return start_child(run, effect, child);
+  if (!effect.restarted) return ask_for_child(run, effect);
   // It may be in memory, in storage, finished, or never have been started.
-  if (const auto found = runs_.find(child); found != runs_.end()) {
-    found->second->parents.push_back({run.identity.id, id});
-    return;
-  }
+  if (const auto found = runs_.find(child); found != runs_.end()) return has_child(run, effect, *found->second);
   want(child, [this, parent = run.identity.id, id, child](Result<StoredRun>& stored) { attach_child(parent, id, child, stored); });
 }
 
@@ -311,26 +315,58 @@ void Shard::attach_child(const RunId& parent_id, EffectId id, const RunId& child
   const auto effect = run.effects.find(id);
   if (effect == run.effects.end()) return;
   if (const auto found = runs_.find(child); found != runs_.end()) {
-    found->second->parents.push_back({parent_id, id});
+    has_child(run, effect->second, *found->second);
   } else if (stored.has_error()) {
     answer(run, id, failed("runtime", 500, "The workflow cannot be found again", stored.error().message));
   } else if (const auto* finished = std::get_if<FinishedRun>(&stored.value()); finished != nullptr) {
     const auto& result = finished->history.result;
-    answer(run, id, finished->phase == Phase::completed ? Outcome::success(result) : Outcome::failure(result));
+    const bool waits = !unawaited(run.machine->plan(), effect->second.action);
+    answer(run, id,
+           !waits                                ? Outcome::success({})
+           : finished->phase == Phase::completed ? Outcome::success(result)
+                                                 : Outcome::failure(result));
   } else {
-    start_child(run, effect->second, child);
+    ask_for_child(run, effect->second);
   }
 }
 
-void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
-  const auto id = effect.action.effect;
-  const auto& arguments = effect.action.arguments;
-  const auto& wanted = arguments.get("workflow").is_object() ? arguments.get("workflow") : arguments;
-  const auto text = [&wanted](std::string_view key) {
-    return wanted.get(key).is_string() ? std::string(wanted.get(key).as_string()) : std::string();
+void Shard::ask_for_child(const Run& run, const Effect& effect) {
+  const auto& wish = wish_of(effect.action);
+  const auto text = [&wish](std::string_view key) {
+    return wish.get(key).is_string() ? std::string(wish.get(key).as_string()) : std::string();
   };
-  auto resolved = world_.plans.find(run.identity.organization, text("namespace"), text("name"), text("version"));
-  if (resolved.has_error()) return answer(run, id, failed("configuration", 404, "Workflow not found", resolved.error().message));
+  // Nobody looks at what an unattended run calls: who may save a workflow of that name would have the right of the caller's author.
+  world_.host.resolve({.run = run.identity.id,
+                       .effect = effect.action.effect,
+                       .organization = run.identity.organization,
+                       .namespace_name = text("namespace"),
+                       .name = text("name"),
+                       .version = text("version"),
+                       .asks_author = is_unattended(run.trigger) && may_destroy(run.trigger)});
+}
+
+Result<Callee> find_callee(PlanSource& plans, const WorkflowCall& call) {
+  PAWL_TRY(workflow, plans.find(call.organization, call.namespace_name, call.name, call.version));
+  const bool may = !call.asks_author || plans.author_may_destroy(call.organization, workflow.workflow, workflow.version);
+  return Callee{std::move(workflow), may};
+}
+
+void Shard::resolved(const RunId& run_id, EffectId id, Result<Callee> callee) {
+  const auto found = runs_.find(run_id);
+  if (found == runs_.end() || draining_) return;  // found pending by the next process
+  auto& run = *found->second;
+  const auto effect = run.effects.find(id);
+  if (effect == run.effects.end()) return;  // cancelled meanwhile
+  if (callee.has_value()) return start_child(run, effect->second, std::move(callee).value());
+  const auto& error = callee.error();
+  answer(run, id,
+         error.kind == ErrorClass::unavailable ? failed("runtime", 503, "The workflow was not started", error.message)
+                                               : failed("configuration", 404, "Workflow not found", error.message));
+}
+
+void Shard::start_child(Run& run, Effect& effect, Callee callee) {
+  const auto id = effect.action.effect;
+  const auto child = *effect.child;
   const auto depth = depth_of(run.trigger) + 1;
   if (depth > kMostNested) {
     return answer(run, id,
@@ -340,22 +376,18 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
                              "or an agent that has its own workflow as a tool, would never end."));
   }
   StartRequest request;
-  request.plan = std::move(resolved->plan);
+  request.plan = std::move(callee.workflow.plan);
   request.organization = run.identity.organization;
-  request.workflow = resolved->workflow;
-  request.version = resolved->version;
-  request.input = run.shown(wanted.get("input"));  // a secret stays with the run whose workflow names it
+  request.workflow = callee.workflow.workflow;
+  request.version = callee.workflow.version;
+  request.input = run.shown(wish_of(effect.action).get("input"));  // a secret stays with the run whose workflow names it
   const auto& step = effect.action.step;
   request.trigger = json::Value::object({{"type", "workflow"},
                                          {"run", run.identity.id.to_string()},
                                          {"task", step_reference(run.machine->plan(), step.task, step.iteration)}});
   if (depth > 1) request.trigger.set("depth", depth);
   set_starters(request.trigger, run.trigger, run.trigger);  // who started the parent started the child, too
-  // Nobody looks at what such a run calls: who may save a workflow of that name would have the right of the caller's author.
-  if (is_unattended(run.trigger) && may_destroy(run.trigger) &&
-      !world_.plans.author_may_destroy(request.organization, request.workflow, request.version)) {
-    set_right_of_author(request.trigger, false);
-  }
+  if (!callee.may_destroy) set_right_of_author(request.trigger, false);
   request.durability = run.durability;
   request.child = true;
   request.priority = run.priority;
@@ -369,7 +401,14 @@ void Shard::start_child(Run& run, Effect& effect, const RunId& child) {
   const auto started = runs_.find(child);
   PAWL_ASSERT(started != runs_.end(), "a run that was started is in memory until its end is durable");
   started->second->started.clear();  // refusal comes at once; nobody waits for the start itself
-  started->second->parents.push_back({run.identity.id, id});
+  has_child(run, effect, *started->second);
+}
+
+/// Its end is the step's, unless nobody waits for it: then the step is over once the child has begun.
+void Shard::has_child(Run& run, Effect& effect, Run& child) {
+  const auto id = effect.action.effect;
+  if (unawaited(run.machine->plan(), effect.action)) return answer(run, id, Outcome::success({}));
+  child.parents.push_back({run.identity.id, id});
 }
 
 }  // namespace pawl::engine

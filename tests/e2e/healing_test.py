@@ -17,7 +17,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from pawl_server import Server, free_port, poll  # noqa: E402
 from people import Person  # noqa: E402
 
-BROKEN = "document: {dsl: '1.0.3', namespace: shop, name: NAME, version: '1.0.0'}\ndo:\n  - sum: {set: {total: '${ .amounts | add | error }'}}\n"
+BROKEN = ("document: {dsl: '1.0.3', namespace: shop, name: NAME, version: '1.0.0'}\ndo:\n  - note: {call: noop, output: {as: $input}}\n"
+          "  - sum: {set: {total: '${ .amounts | add | error }'}}\n")
 MENDED = BROKEN.replace(" | error", "")
 
 
@@ -113,6 +114,9 @@ class HealingTest(unittest.TestCase):
         result = self.call("GET", f"/api/runs/{done['result_run_id']}")
         self.assertEqual((result["status"], result["version"], result["output"], result["trigger"]["type"]), ("completed", 2, {"total": 3}, "remedy"))
         self.assertEqual(self.call("GET", f"/api/runs/{run}")["status"], "faulted", "what failed stays as it was")
+        trail = self.call("GET", f"/api/audit?run_id={done['result_run_id']}&all=true")["items"]
+        self.assertEqual({(each["action"], each["actor"]) for each in trail if each["action"] == "function.executed"},
+                         {("function.executed", "administrator")}, "who approved it answers for what its run does")
         self.assertIn('pawl_function_calls_total{function="apply-remedy",outcome="ok"}', self.server.request("GET", "/metrics")[1])
 
         again = self.heal(self.failed_run(workflow, version=1), model="scripted/nobody")

@@ -19,6 +19,29 @@ def output(*command):
 
 
 class RepositoryTest(unittest.TestCase):
+    # proves: F1
+    def test_a_function_is_one_file_and_one_line(self):
+        """proves: F1
+
+        Beside its own file a built-in function stands in the table of factories and nowhere else in the program: no switch, list or form knows its name.
+        """
+        folder = ROOT / "src" / "functions"
+        made = {}
+        for path in folder.glob("*.cpp"):
+            for factory in re.findall(r"^std::unique_ptr<engine::Function> (make_\w+)\(const Parts&", path.read_text(encoding="utf-8"), re.MULTILINE):
+                self.assertNotIn(factory, made)
+                made[factory] = path
+        self.assertEqual(len(set(made.values())), len(made), "one file for each")
+        table = (folder / "detail" / "builtins.hpp").read_text(encoding="utf-8")
+        for apart in ("make_mcp", "make_a2a"):  # talk to servers of a catalogue that is read later (`add_mcp_functions`)
+            made.pop(apart)
+        self.assertEqual(sorted(re.findall(r"^  X\((make_\w+)\)", table, re.MULTILINE)), sorted(made))
+        for path in (ROOT / "src").rglob("*.[ch]pp"):
+            if path.name == "builtins.hpp":
+                continue
+            known = set(re.findall(r"\bmake_\w+\b", path.read_text(encoding="utf-8"))) & set(made)
+            self.assertEqual(known, {factory for factory, own in made.items() if own == path}, path)
+
     # proves: FA-20, FA-16
     def test_every_page_is_found_from_the_readme(self):
         found, open_pages = set(), [ROOT / "README.md"]

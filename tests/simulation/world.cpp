@@ -36,6 +36,10 @@ Result<engine::PlanSource::Resolved> Plans::find(const OrganizationId& /*organiz
   return Resolved{child_id_, 1, child_};
 }
 
+bool Plans::author_may_destroy(const OrganizationId& /*organization*/, const WorkflowId& /*workflow*/, std::uint32_t /*version*/) {
+  return true;  // nothing here destroys
+}
+
 World::World(Plans& plans, const engine::FunctionRegistry& functions, const WorldOptions& options)
     : plans_(plans), functions_(functions), options_(options), dice_(options.schedule), random_(options.schedule ^ 0x9e3779b97f4a7c15ULL) {
   organization_.uuid.bytes[0] = 1;

@@ -41,6 +41,7 @@ class Plans final : public engine::PlanSource {
   [[nodiscard]] Result<dsl::PlanPtr> plan(const WorkflowId& workflow, std::uint32_t version) override;
   [[nodiscard]] Result<Resolved> find(const OrganizationId& organization, std::string_view namespace_name, std::string_view name,
                                       std::string_view version) override;
+  [[nodiscard]] bool author_may_destroy(const OrganizationId& organization, const WorkflowId& workflow, std::uint32_t version) override;
   [[nodiscard]] const WorkflowId& parent_id() const { return parent_id_; }
   [[nodiscard]] const dsl::PlanPtr& parent() const { return parent_; }
 
@@ -101,6 +102,10 @@ class World final : public engine::ShardHost {
   [[nodiscard]] std::optional<engine::Outcome> start_function(engine::Function& function, engine::Invocation call, engine::EffectId effect,
                                                               engine::Cancel& cancel) override;
   void load(const RunId& run) override { loads_.push_back(run); }
+  void resolve(engine::WorkflowCall call) override {
+    jobs_.push_back(
+        [this, call = std::move(call)](engine::Shard& shard) { shard.resolved(call.run, call.effect, engine::find_callee(plans_, call)); });
+  }
   void publish(const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) override {
     publications_.push_back({organization, std::move(event), std::move(done)});
   }

@@ -58,6 +58,7 @@ class ShardDriver final : public ShardHost, public std::enable_shared_from_this<
   void append(Batch batch) override;
   [[nodiscard]] std::optional<Outcome> start_function(Function& function, Invocation call, EffectId effect, Cancel& cancel) override;
   void load(const RunId& run) override;
+  void resolve(WorkflowCall call) override;
   void publish(const OrganizationId& organization, json::Value event, std::function<void(Result<void>)> done) override;
   void wake() override;
   void publish_lifecycle(const OrganizationId& organization, json::Value event, bool kept) override {
@@ -81,6 +82,7 @@ class ShardDriver final : public ShardHost, public std::enable_shared_from_this<
   void arm();
 
   World world_;
+  PlanSource& plans_;
   std::size_t index_;
   std::unique_ptr<Shard> shard_;
   std::optional<boost::asio::steady_timer> timer_;  // none once closed: the loop may go before the last answer comes

@@ -368,7 +368,11 @@ class TestBench final : public PlanSource {
   }
   [[nodiscard]] Result<Resolved> find(const OrganizationId& /*organization*/, std::string_view /*namespace_name*/, std::string_view name,
                                       std::string_view /*version*/) override {
-    const std::lock_guard lock(plans_mutex_);
+    expect_no_shard();
+    std::unique_lock lock(plans_mutex_);
+    ++lookups_;
+    lookups_changed_.notify_all();
+    lookups_changed_.wait(lock, [this] { return !lookups_held_; });
     for (const auto& [id, plan] : plans_) {
       if (plan->name == name) return Resolved{id, 1, plan};
     }
@@ -377,11 +381,27 @@ class TestBench final : public PlanSource {
   [[nodiscard]] bool author_may_destroy(const OrganizationId& organization, const WorkflowId& workflow, std::uint32_t version) override {
     EXPECT_EQ(organization, organization_);
     EXPECT_EQ(version, 1U);
+    expect_no_shard();
     const std::lock_guard lock(plans_mutex_);
     return !distrusted_.contains(workflow);
   }
 
+  /// Looking a workflow up by its name takes as long as the test likes.
+  void hold_lookups(bool held) {
+    const std::lock_guard lock(plans_mutex_);
+    lookups_held_ = held;
+    lookups_changed_.notify_all();
+  }
+  void wait_for_lookup(std::size_t count) {
+    std::unique_lock lock(plans_mutex_);
+    ASSERT_TRUE(lookups_changed_.wait_for(lock, kPatience, [&] { return lookups_ >= count; }));
+  }
+
  private:
+  /// What may read storage is not asked where all runs of a shard would wait for it.
+  void expect_no_shard() const {
+    for (std::size_t i = 0; i < threads_->size(); ++i) EXPECT_FALSE(threads_->on_thread(i));
+  }
   template <class T>
   [[nodiscard]] static T get(std::future<T> future) {
     if (future.wait_for(kPatience) != std::future_status::ready) throw std::runtime_error("no answer came in time");
@@ -405,6 +425,9 @@ class TestBench final : public PlanSource {
   std::mutex plans_mutex_;
   std::map<WorkflowId, dsl::PlanPtr> plans_;
   std::set<WorkflowId> distrusted_;
+  std::condition_variable lookups_changed_;
+  std::size_t lookups_ = 0;
+  bool lookups_held_ = false;
   std::atomic<bool> hidden_{false};
   std::uint32_t max_pages_ = 0;
   EngineOptions options_;
