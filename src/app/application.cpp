@@ -222,7 +222,7 @@ struct Application::Impl {
   SystemRandom random;
   OrganizationId organization;
   const TimePoint started_at = clock.now();
-  std::unique_ptr<Tracing> tracing = Tracing::make(config, clock, random);  ///< null where no collector is configured
+  std::unique_ptr<Tracing> tracing = Tracing::make(config, clock, random, redactor);  ///< null: no collector
   Figures figures;
   async::IoThreads threads;
   async::BlockingPool pool;
@@ -340,8 +340,8 @@ Result<void> Application::Impl::build() {
       pawl::functions::add_mcp_functions(functions, {calls, pool, clock, random, &policy}, function_options, std::move(mcp_options)));
   budgets = std::make_unique<agents::Budgets>(*database, audit_log.get(), clock, random);
   PAWL_TRY_VOID(budgets->start());
-  PAWL_TRY(model_parts,
-           ModelParts::make({config.models, *integrations, organization, calls, pool, threads, clock, random, figures, budgets.get()}));
+  PAWL_TRY(model_parts, ModelParts::make({config.models, *integrations, organization, calls, pool, threads, clock, random, figures,
+                                          budgets.get(), tracing.get()}));
   models = std::move(model_parts);
   functions.add(pawl::models::make_llm_function({models->client(), functions, followers_of(live, clock, redactor)}));
   memories = std::make_unique<agents::Memories>(*database, clock, random, config.models.memory_quota);

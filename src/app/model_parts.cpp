@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "app/files.hpp"
+#include "app/tracing.hpp"
 
 namespace pawl::app {
 namespace {
@@ -159,18 +160,21 @@ Result<std::unique_ptr<ModelParts>> ModelParts::make(const Dependencies& depende
   options.timeout = std::chrono::seconds(settings.timeout_seconds);
   options.max_concurrent = settings.max_concurrent;
   parts->client_ = std::make_unique<models::Client>(
-      models::Client::Dependencies{
-          .outbound = dependencies.outbound,
-          .providers = *parts->providers_,
-          .clock = dependencies.clock,
-          .random = dependencies.random,
-          .after = std::move(after),
-          .prices = std::move(*prices),
-          .scripts = std::move(scripts),
-          .measure = [&figures = dependencies.figures](const models::Measured& measured) { figures.model(measured); },
-          .work = [&pool = dependencies.pool](std::function<void()> job) { return pool.try_post(std::move(job)); },
-          .ledger = dependencies.ledger,
-          .steady = [] { return std::chrono::steady_clock::now(); }},
+      models::Client::Dependencies{.outbound = dependencies.outbound,
+                                   .providers = *parts->providers_,
+                                   .clock = dependencies.clock,
+                                   .random = dependencies.random,
+                                   .after = std::move(after),
+                                   .prices = std::move(*prices),
+                                   .scripts = std::move(scripts),
+                                   .measure =
+                                       [&figures = dependencies.figures, tracing = dependencies.tracing](const models::Measured& measured) {
+                                         figures.model(measured);
+                                         if (tracing != nullptr) tracing->model(measured);
+                                       },
+                                   .work = [&pool = dependencies.pool](std::function<void()> job) { return pool.try_post(std::move(job)); },
+                                   .ledger = dependencies.ledger,
+                                   .steady = [] { return std::chrono::steady_clock::now(); }},
       options);
   return parts;
 }

@@ -36,6 +36,8 @@ class ConfiguredProviders final : public models::Providers {
 /// The program's table, and before it the lines of the file that the settings name. Errors `file.read`, `llm.prices`.
 [[nodiscard]] Result<models::Prices> prices_of(const config::Models& settings);
 
+class Tracing;
+
 class ModelParts {
  public:
   struct Dependencies {
@@ -49,6 +51,7 @@ class ModelParts {
     Random& random;
     Figures& figures;
     models::Ledger* ledger;  ///< null: nothing is accounted
+    Tracing* tracing;        ///< null: nothing is traced
   };
   /// Error `llm.script` or `llm.prices`: a file of the configuration is not what it should be.
   [[nodiscard]] static Result<std::unique_ptr<ModelParts>> make(const Dependencies& dependencies);

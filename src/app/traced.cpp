@@ -74,7 +74,11 @@ class TracedFunction final : public engine::Function {
   [[nodiscard]] bool destroys(const json::Value& arguments) const override { return function_->destroys(arguments); }
   [[nodiscard]] Result<json::Value> plan(const engine::Invocation& call) const override { return function_->plan(call); }
   [[nodiscard]] engine::Cancel start(engine::Invocation call, engine::Done done) override {
-    const TraceScope scope(tracing_.task(call));
+    const auto task = tracing_.task(call);
+    const TraceScope scope(task);
+    if (auto* const contents = tracing_.contents(); contents != nullptr && task.kept && SpanContents::is_told(call, info().name)) {
+      done = contents->keeping(task.span, call, info().name, std::move(done));
+    }
     return function_->start(std::move(call), std::move(done));
   }
 

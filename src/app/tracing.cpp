@@ -1,7 +1,6 @@
 #include "app/tracing.hpp"
 
 #include <fmt/core.h>
-#include <algorithm>
 
 #include <algorithm>
 #include <cstring>
@@ -36,8 +35,8 @@ observe::SpanId span_id(const RunId& run, std::string_view reference, const std:
 
 observe::SpanId root_of(const RunId& run) { return span_id(run, "", {}, 0); }
 
-/// OpenTelemetry's names for what agents do and model calls use (semantic conventions for generative AI). Contents are never among them:
-/// neither messages nor arguments nor answers.
+/// OpenTelemetry's names for what agents do and model calls use (semantic conventions for generative AI). Contents are not among them:
+/// neither messages nor arguments nor answers (span_contents.hpp has those, where they are asked for).
 void add_agent_step(const engine::RunNotice& notice, Span& span) {
   const auto name_it = [&](std::string_view operation, std::string_view attribute) {
     span.name = fmt::format("{} {}", operation, notice.task_name);
@@ -102,6 +101,9 @@ Span task_span(const engine::RunNotice& notice) {
                      {"pawl.task.type", Value(notice.task_type)},
                      {"pawl.task.status", Value(engine::to_text(record.status))},
                      {"pawl.task.attempt", Value(record.attempt)}};
+  if (const auto& status = record.error.get("status"); span.failed && status.is_integer()) {
+    span.attributes.emplace_back("error.type", Value(std::to_string(status.as_integer())));
+  }
   add_agent_step(notice, span);
   add_model_call(record.output, span);
   return span;
@@ -141,17 +143,18 @@ void RunObservers::asked(const engine::ApprovalNotice& notice) {
   }
 }
 
-std::unique_ptr<Tracing> Tracing::make(const config::Config& config, const Clock& clock, Random& random) {
+std::unique_ptr<Tracing> Tracing::make(const config::Config& config, const Clock& clock, Random& random, const audit::Redactor& redactor) {
   if (config.trace_endpoint.empty()) return nullptr;
-  return std::make_unique<Tracing>(config, clock, random);
+  return std::make_unique<Tracing>(config, clock, random, redactor);
 }
 
-Tracing::Tracing(const config::Config& config, const Clock& clock, Random& random)
+Tracing::Tracing(const config::Config& config, const Clock& clock, Random& random, const audit::Redactor& redactor)
     : clock_(clock),
       random_(random),
       callers_(config.trace_callers),
       anchor_(nanoseconds_of(clock.now()) - std::chrono::steady_clock::now().time_since_epoch()),
       url_(config.trace_endpoint + "/v1/traces"),
+      contents_(config.trace_content ? std::make_unique<SpanContents>(redactor) : nullptr),
       outbound_(std::make_unique<net::CurlOutbound>(curl_options())) {
   if (storage::is_postgresql_url(config.database_url)) system_ = "postgresql";
   headers_.emplace_back("Content-Type", "application/json");
@@ -261,9 +264,38 @@ void Tracing::database(const storage::TracedCall& call) {
   record(std::move(span));
 }
 
+void Tracing::model(const models::Measured& call) {
+  const auto& parent = current_trace();
+  if (call.is_step || !parent || !parent.kept) return;
+  const auto own = child_of(parent);
+  Span span;
+  span.trace = own.trace;
+  span.id = own.span;
+  span.parent = parent.span;
+  span.name = fmt::format("chat {}", call.model);
+  span.kind = Span::Kind::client;
+  span.end = now();
+  span.begin = span.end - call.took;
+  span.failed = !call.error.empty();
+  span.attributes = {{"gen_ai.operation.name", Value("chat")},
+                     {"gen_ai.provider.name", Value(call.provider)},
+                     {"gen_ai.request.model", Value(call.model)},
+                     {"gen_ai.usage.input_tokens", Value(call.usage.input)},
+                     {"gen_ai.usage.output_tokens", Value(call.usage.output)}};
+  if (!call.prompt.empty()) span.attributes.emplace_back("gen_ai.prompt.name", Value(call.prompt));
+  if (span.failed) span.attributes.emplace_back("error.type", Value(call.error));
+  record(std::move(span));
+}
+
 void Tracing::changed(const engine::RunNotice& notice) {
   if (!tracer_->keeps(notice.run.uuid.bytes)) return;
-  if (notice.record != nullptr && notice.record->ended_at) tracer_->record(task_span(notice));
+  if (notice.record != nullptr && notice.record->ended_at) {
+    auto span = task_span(notice);
+    if (contents_) {
+      for (auto& told : contents_->take(span.id)) span.attributes.push_back(std::move(told));
+    }
+    tracer_->record(std::move(span));
+  }
   if (notice.phase && engine::is_final(*notice.phase)) tracer_->record(run_span(notice, clock_.now()));
 }
 

@@ -5,6 +5,7 @@
 /// - A run is a trace whose id is the run's, so a log line or a page that names a run names its trace: one span for the run, beneath it one
 ///   for each task that has ended, with OpenTelemetry's names for model calls (`gen_ai.*`) where a task says what it used. A run that a
 ///   restart interrupted is one trace: ids come from the run and the step, never from chance.
+/// - Beneath a request: one span for each call of a model that it led to, with the version of the program's prompt.
 /// - Beneath a request or a task: one span for each call of the database and for each call to the outside, which carries `traceparent`. A
 ///   mail that leaves the outbox is a trace of its own.
 #pragma once
@@ -12,11 +13,13 @@
 #include <array>
 #include <memory>
 
+#include "app/span_contents.hpp"
 #include "config/config.hpp"
 #include "engine/function.hpp"
 #include "engine/observer.hpp"
 #include "http/server.hpp"
 #include "mail/transport.hpp"
+#include "models/client.hpp"
 #include "net/curl_outbound.hpp"
 #include "observe/trace.hpp"
 #include "storage/database.hpp"
@@ -39,15 +42,19 @@ class RunObservers final : public engine::RunObserver {
 
 class Tracing final : public engine::RunObserver {
  public:
-  /// Null where the configuration names no collector.
-  [[nodiscard]] static std::unique_ptr<Tracing> make(const config::Config& config, const Clock& clock, Random& random);
-  Tracing(const config::Config& config, const Clock& clock, Random& random);
+  /// Null where the configuration names no collector. The redactor cleans contents, where the configuration asks for those; it is used
+  /// while calls are made, no earlier and no later.
+  [[nodiscard]] static std::unique_ptr<Tracing> make(const config::Config& config, const Clock& clock, Random& random,
+                                                     const audit::Redactor& redactor);
+  Tracing(const config::Config& config, const Clock& clock, Random& random, const audit::Redactor& redactor);
   ~Tracing() override;
 
   /// Where a request stands, as its header is complete; and its end.
   [[nodiscard]] http::ExchangeTrace begin(const http::Request& request) const;
   void request(const http::Completed& completed);
   void database(const storage::TracedCall& call);
+  /// A call of a model that is no step of a run: beneath the request that it is a part of.
+  void model(const models::Measured& call);
 
   // What is put around those that call others. The Tracing outlives it.
   [[nodiscard]] std::unique_ptr<net::Outbound> around(net::Outbound& outbound);
@@ -63,6 +70,8 @@ class Tracing final : public engine::RunObserver {
   // For what is put around others.
   /// The span of a task's call.
   [[nodiscard]] TraceContext task(const engine::Invocation& call) const;
+  /// Null where contents are told to nobody, as is usual.
+  [[nodiscard]] SpanContents* contents() const { return contents_.get(); }
   /// A span beneath `parent`; without one, of a new trace.
   [[nodiscard]] TraceContext child_of(const TraceContext& parent) const;
   void record(observe::Span span);
@@ -79,6 +88,7 @@ class Tracing final : public engine::RunObserver {
   std::string url_;
   net::HeaderList headers_;
   std::string system_ = "sqlite";
+  std::unique_ptr<SpanContents> contents_;
   std::unique_ptr<net::CurlOutbound> outbound_;  ///< of its own: the operator's collector may well be on this machine
   std::unique_ptr<observe::Tracer> tracer_;      ///< last: it sends until it ends
 };

@@ -93,6 +93,7 @@ struct Config {
   std::vector<std::pair<std::string, std::string>> trace_headers;
   std::string trace_service;
   double trace_ratio = 1.0;                           ///< of the traces that are kept
+  bool trace_content = false;                         ///< what models and tools are told and say, too
   std::uint32_t notification_interval_seconds = 300;  ///< between two messages to one channel or by mail
   std::string sentry_dsn;                             ///< empty: errors go nowhere; holds a key
   TraceCallers trace_callers = TraceCallers::link;

@@ -89,6 +89,12 @@ TEST(Config, SaysWhereEachValueCameFromAndKeepsSecretsToItself) {
   EXPECT_EQ(row("OTEL_EXPORTER_OTLP_ENDPOINT").value, "https://********@collector.example/v1?********");
 }
 
+TEST(Config, A2_ContentsAreInNoSpanUnlessSomebodySaysSo) {
+  EXPECT_FALSE(load_server({}).value->trace_content);
+  EXPECT_TRUE(load_server({{"PAWL_TRACE_CONTENT", "true"}}).value->trace_content);
+  EXPECT_FALSE(load_server({{"PAWL_TRACE_CONTENT", "perhaps"}}).ok());
+}
+
 TEST(Config, PortOfTheHostingPlatformWinsButNotOverTheFlag) {
   EXPECT_EQ(load_server({{"API_PORT", "1"}, {"PORT", "2"}}).value->port, 2);
   EXPECT_EQ(load_server({{"PORT", "2"}}, {{"API_PORT", "3"}}).value->port, 3);

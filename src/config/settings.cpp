@@ -169,6 +169,13 @@ const std::vector<Setting>& table() {
        .max = 100,
        .summary = "How many of a hundred traces are kept; a trace is kept whole or not at all.",
        .apply = [](Config& config, const Parsed& value) { config.trace_ratio = static_cast<double>(value.number) / 100.0; }},
+      {.name = "PAWL_TRACE_CONTENT",
+       .type = Type::boolean,
+       .fallback = "false",
+       .summary = "Put into the spans of models and tools what they are told and say (`gen_ai.input.messages` and the others that "
+                  "OpenTelemetry's conventions leave to choice), without known secrets. What people wrote then lies at the collector, "
+                  "where nothing of it is erased.",
+       .apply = [](Config& config, const Parsed& value) { config.trace_content = value.flag; }},
       {.name = "PAWL_NOTIFICATION_INTERVAL_SECONDS",
        .type = Type::integer,
        .fallback = "300",

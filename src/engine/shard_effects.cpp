@@ -95,7 +95,9 @@ Invocation Shard::invocation_of(const Run& run, const Effect& effect) const {
   const bool is_memory = action.function == "memory-read" || action.function == "memory-write";
   call.arguments = is_turn || is_memory ? run.shown(action.arguments) : action.arguments;
   call.input = action.input;
-  call.secrets = task.sees_secrets ? run.machine->info().secrets : json::Value::object();
+  // A model is given them to refuse what holds one; within a function of a catalog they cannot be named, but may have been passed to it.
+  const bool sees_them = task.sees_secrets || action.function == "llm";
+  call.secrets = sees_them ? run.machine->info().secrets : json::Value::object();
   call.dry_run = effect.plan_only;
   call.may_destroy = may_destroy(run.trigger);
   call.restarted = effect.restarted;

@@ -172,6 +172,7 @@ class Rounds : public std::enable_shared_from_this<Rounds> {
     call.provider = work_.asker.provider;
     call.model = work_.asker.model;
     call.forbidden = work_.asker.forbidden;
+    call.prompt = work_.prompt.name;
     call.request.instructions = work_.prompt.text;
     call.request.messages = messages_;
     call.output_schema = work_.schema;

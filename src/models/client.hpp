@@ -103,6 +103,8 @@ struct Call {
   /// What the call may take with all its requests: a request that does not fit is not made, and its longest answer is cut to what does.
   /// After a request that may have been paid for without an answer there is no further one: who set this aside knows what else there is.
   std::optional<Allowance> allowance{};
+  std::string prompt{};  ///< of the program, whose text the instructions are: `plan@1`; for traces
+  bool is_step = false;  ///< of a run, whose trace tells of it
   /// An earlier process had begun this call, and died: a request of it may have been paid for.
   bool is_again = false;
   /// Before each request that may cost something: false, with a reason, ends the call (`llm.budget`). May be empty.
@@ -139,6 +141,8 @@ struct Measured {
   Usage usage;
   std::optional<double> cost;
   Millis took{};
+  std::string_view prompt{};  ///< as `Call::prompt`
+  bool is_step = false;       ///< likewise
 };
 
 struct ClientOptions {

@@ -344,6 +344,7 @@ class Llm final : public engine::Function {
       return {};
     }
     wish->organization = call.organization;
+    wish->is_step = true;
     wish->forbidden = forbidden_texts(call.secrets);
     const auto running = std::make_shared<Running>(parts_, std::move(call), std::move(*wish), std::move(done));
     running->begin();

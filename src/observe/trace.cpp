@@ -48,6 +48,13 @@ Value attributes_of(const std::vector<std::pair<std::string, Value>>& attributes
   return list;
 }
 
+/// What its attributes take, about.
+std::size_t size_of(const Span& span) {
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : span.attributes) bytes += key.size() + (value.is_string() ? value.size() : sizeof(std::int64_t));
+  return bytes;
+}
+
 Value object_of(const Span& span) {
   auto object = Value::object({{"traceId", hex(span.trace)},
                                {"spanId", hex(span.id)},
@@ -88,6 +95,7 @@ struct Tracer::Impl {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<Span> waiting;                           // guarded by mutex
+  std::size_t waiting_bytes = 0;                       // guarded by mutex: of what waits
   Statistics figures;                                  // guarded by mutex
   bool sending = false;                                // guarded by mutex: one batch is under way
   bool failing = false;                                // guarded by mutex
@@ -106,7 +114,11 @@ void Tracer::Impl::run(const std::shared_ptr<Impl>& self) {
     if (!stopping) changed.wait_for(lock, options.linger, [&] { return stopping || waiting.size() >= options.max_batch; });
     if (sending) changed.wait_until(lock, stop_until, [&] { return !sending; });
     if (sending || (stopping && waiting.empty())) return;
-    const auto count = std::min(waiting.size(), options.max_batch);
+    const auto most = std::min(waiting.size(), options.max_batch);
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+    while (count < most && (count == 0 || bytes + size_of(waiting[count]) <= options.max_batch_bytes)) bytes += size_of(waiting[count++]);
+    waiting_bytes -= bytes;
     const auto rest = waiting.begin() + static_cast<std::ptrdiff_t>(count);
     std::vector<Span> batch(std::make_move_iterator(waiting.begin()), std::make_move_iterator(rest));
     waiting.erase(waiting.begin(), rest);
@@ -157,12 +169,16 @@ bool Tracer::keeps(const TraceId& trace) const noexcept {
 }
 
 void Tracer::record(Span span) {
+  const auto bytes = size_of(span);
   {
     const std::lock_guard lock(impl_->mutex);
-    if (impl_->waiting.size() >= impl_->options.max_waiting || impl_->stopping) {
+    const bool is_full =
+        impl_->waiting.size() >= impl_->options.max_waiting || impl_->waiting_bytes + bytes > impl_->options.max_waiting_bytes;
+    if (is_full || impl_->stopping) {
       ++impl_->figures.dropped;
       return;
     }
+    impl_->waiting_bytes += bytes;
     impl_->waiting.push_back(std::move(span));
     if (impl_->waiting.size() != 1 && impl_->waiting.size() < impl_->options.max_batch) return;
   }

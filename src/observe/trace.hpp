@@ -1,7 +1,7 @@
 /// Traces: what took how long, beneath what, as OpenTelemetry's spans, sent to a collector by OTLP over HTTP with JSON.
 ///
 /// https://opentelemetry.io/docs/specs/otlp/#otlphttp and its JSON mapping: ids in lower-case hexadecimal, 64-bit integers as text. Spans
-/// carry names, times and figures, never inputs, outputs or addresses of people.
+/// carry names, times and figures, never inputs, outputs or addresses of people, unless somebody has put them into attributes on purpose.
 #pragma once
 
 #include <array>
@@ -42,11 +42,13 @@ struct Span {
 
 struct TracerOptions {
   std::vector<std::pair<std::string, json::Value>> resource{};
-  double ratio = 1.0;              ///< of the traces that are kept, by their id: a trace is kept whole or not at all
-  std::size_t max_waiting = 8192;  ///< spans; more are dropped and counted
+  double ratio = 1.0;                          ///< of the traces that are kept, by their id: a trace is kept whole or not at all
+  std::size_t max_waiting = 8192;              ///< spans; more are dropped and counted
+  std::size_t max_waiting_bytes = 64U << 20U;  ///< of their attributes; likewise
   std::size_t max_batch = 512;
-  Millis linger{1000};         ///< how long a span waits for others
-  Millis stop_patience{2000};  ///< how long the end waits for the collector
+  std::size_t max_batch_bytes = 4U << 20U;  ///< of attributes in one request, which collectors limit; one span may have more
+  Millis linger{1000};                      ///< how long a span waits for others
+  Millis stop_patience{2000};               ///< how long the end waits for the collector
 };
 
 /// Gathers spans and sends them from a thread of its own. A collector that does not answer costs spans, never a run.

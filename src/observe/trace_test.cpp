@@ -137,6 +137,46 @@ TEST(Trace, S4_L1_IsBoundedAndNeverBlocks) {
   EXPECT_EQ(tracer.statistics().dropped, 15U);
 }
 
+TEST(Trace, S4_L1_IsBoundedInBytes) {
+  auto options = quick();
+  options.max_waiting_bytes = 10'000;
+  options.max_batch_bytes = 2'500;
+  options.stop_patience = Millis(0);
+  const auto heavy = [](SpanId id, std::size_t bytes) {
+    auto made = span(1, id);
+    made.attributes = {{"x", json::Value(std::string(bytes, 'x'))}};
+    return made;
+  };
+  std::function<void(Result<void>)> kept;
+  std::vector<std::size_t> sizes;
+  std::mutex mutex;
+  std::condition_variable begun;
+  Tracer tracer(options,
+                [&](const std::string& body, std::function<void(Result<void>)> done) {
+                  const std::lock_guard lock(mutex);
+                  sizes.push_back(json::parse(body)->get("resourceSpans").at(0).get("scopeSpans").at(0).get("spans").size());
+                  kept = std::move(done);
+                  begun.notify_all();
+                },
+                {});
+  const auto wait_for = [&](std::size_t count) {
+    std::unique_lock lock(mutex);
+    begun.wait(lock, [&] { return sizes.size() == count && kept != nullptr; });
+    return std::exchange(kept, nullptr);
+  };
+  tracer.record(heavy(1, 9'000));  // more than a request should have, and alone in one
+  auto done = wait_for(1);
+  for (SpanId id = 2; id <= 20; ++id) tracer.record(heavy(id, 999));
+  EXPECT_EQ(tracer.statistics().dropped, 9U) << "ten of a thousand bytes wait";
+  done({});
+  wait_for(2)({});
+  done = wait_for(3);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 2, 2}));
+  tracer.record(heavy(21, 999));
+  EXPECT_EQ(tracer.statistics().dropped, 9U) << "there is room again";
+  done({});
+}
+
 TEST(Trace, S4_L1_KeepsAShareOfTheTracesByTheirId) {
   auto options = quick();
   options.ratio = 0.25;

@@ -14,6 +14,7 @@ import unittest
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from model_scripts import write_scripts  # noqa: E402
 from pawl_server import Server, poll  # noqa: E402
 from people import Person  # noqa: E402
 
@@ -73,12 +74,8 @@ class AgentsOnRunsTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
-        scripts = os.path.join(cls.folder.name, "scripts")
-        os.mkdir(scripts)
-        for name, replies in SCRIPTS.items():
-            with open(os.path.join(scripts, name + ".json"), "w", encoding="utf-8") as file:
-                json.dump({"replies": replies}, file)
-        cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment={"LLM_SCRIPTS": scripts, "PAWL_SECRET_CANARY": SECRET}).start()
+        cls.server = Server(os.path.join(cls.folder.name, "data"),
+                            extra_environment={"LLM_SCRIPTS": write_scripts(cls.folder.name, SCRIPTS), "PAWL_SECRET_CANARY": SECRET}).start()
         cls.addClassCleanup(cls.server.stop)
         cls.greeter = cls.server.create_workflow(GREETER)
 

@@ -11,11 +11,12 @@ import json
 import os
 import random
 import sys
+import threading
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from agent_case import TURNS, AgentCase  # noqa: E402
+from agent_case import TURNS, AgentCase, World  # noqa: E402
 
 
 class AgentsTest(AgentCase):
@@ -57,6 +58,74 @@ class AgentsTest(AgentCase):
             acts[body].add(key)
         self.assertEqual(len(acts), len(names) * (TURNS - 1))
         self.assertTrue(all(len(keys) == 1 and None not in keys for keys in acts.values()), "one key for each act")
+
+    def test_a2_killed_at_every_turn_and_within_answers_and_calls_nothing_finished_is_repeated(self):
+        """One streamed run, and SIGKILL as each turn is asked for, within its answer and after it; in some turns before and after the answers of tools as well.
+        What had been answered before a turn was asked for is in the journal by then: it is asked of nobody again."""
+        strikes = []
+        for turn in range(TURNS):
+            strikes += [("before the answer", turn), ("within the answer", turn)]
+            strikes += [("after the answer", turn)] if turn < TURNS - 1 else []
+            strikes += [(moment, turn) for moment in ("before /look", "after /look", "before /act", "after /act") if turn % 3 == 0 and turn < TURNS - 1]
+        workflow = self.create("struck", "allow_after_untrusted: [act]\n        stream: true")
+        [plain] = self.ended([self.start(workflow, "struck-a")])
+        self.world.tools.clear()
+        self.world.strikes, self.world.strike = list(strikes), self.server.kill
+        runs = []
+        starter = threading.Thread(target=lambda: runs.append(self.start(workflow, "struck-b")))  # the first strike may come before its answer
+        starter.start()
+        hits = collections.Counter()
+        while self.world.struck.wait(60):
+            asked, called = self.asked("struck-b"), self.called()
+            turn = max(asked)
+            hits[turn] += 1
+            more = len(self.world.strikes) > 0
+            self.world.struck.clear()
+            self.start_again()
+            if not more:
+                break
+            self.assertTrue(self.world.struck.wait(60), f"it never came to {self.world.strikes[:1]}")
+            self.assertEqual([self.asked("struck-b")[each] for each in range(turn)], [asked[each] for each in range(turn)], "an earlier turn")
+            repeated = {call for call, count in self.called().items() if call[1] < turn and count > called[call]}
+            self.assertEqual(repeated, set(), "a call of an earlier turn")
+        starter.join()
+        [run] = self.ended(runs)
+        self.assertEqual((run["status"], run["output"]["turns"]), ("completed", TURNS), run["error"])
+        self.assertEqual([moment for moment, _ in self.world.missed if moment.endswith("the answer")], [])
+        self.assertLess(len(self.world.missed), 8, self.world.missed)
+        for turn, count in self.asked("struck-b").items():
+            self.assertLessEqual(count, 1 + hits[turn], f"turn {turn} is asked again only where its answer may have been lost")
+        self.assertEqual(self.transcript(run), self.transcript(plain).replace("struck-a", "struck-b"), "as without any kill")
+        acts = collections.defaultdict(set)
+        for body, key in self.world.tools["/act"]:
+            acts[body].add(key)
+        self.assertEqual([len(keys) for keys in acts.values()], [1] * (TURNS - 1), "one key for each act, however often it was sent")
+        self.assertNotIn(None, set.union(*acts.values()))
+
+    def start_again(self):
+        """Perhaps it is struck again before it is ready."""
+        try:
+            self.server.start()
+        except RuntimeError:
+            if not self.world.struck.wait(10):
+                raise
+
+    def asked(self, run):
+        return collections.Counter(turn for turn, _ in list(self.world.turns[run]))
+
+    def called(self):
+        """-> {(path, turn, what it was given): how often}"""
+        found = collections.Counter()
+        for path in ("/look", "/act"):
+            for given, _ in list(self.world.tools[path]):
+                found[path, World.turn_in(given), given] += 1
+        return found
+
+    @staticmethod
+    def transcript(run):
+        """What the model was told and said."""
+        return json.dumps([[task["reference"], task["input"], task["output"]["content"], task["output"]["tool_calls"]]
+                           for task in run["tasks"] if task["type"] == "model"], sort_keys=True)
 
     def test_a2_a_run_is_forked_from_a_turn_with_edited_input(self):
         """What was answered before the turn is taken over and asked nobody again; the turn itself hears what a person has written instead."""

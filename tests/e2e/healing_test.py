@@ -6,7 +6,6 @@ run ends, and offered first the next time. The model is the scripted provider.
 """
 
 import http.server
-import json
 import os
 import sys
 import tempfile
@@ -14,6 +13,7 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from model_scripts import write_scripts  # noqa: E402
 from pawl_server import Server, free_port, poll  # noqa: E402
 from people import Person  # noqa: E402
 
@@ -46,12 +46,8 @@ class HealingTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
-        folder = os.path.join(cls.folder.name, "scripts")
-        os.mkdir(folder)
-        for name, replies in scripts().items():
-            with open(os.path.join(folder, name + ".json"), "w", encoding="utf-8") as file:
-                json.dump({"replies": replies}, file)
-        cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment={"LLM_SCRIPTS": folder}).start()
+        cls.server = Server(os.path.join(cls.folder.name, "data"),
+                            extra_environment={"LLM_SCRIPTS": write_scripts(cls.folder.name, scripts())}).start()
         cls.addClassCleanup(cls.server.stop)
 
     def call(self, method, path, body=None, status=200):

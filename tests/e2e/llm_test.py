@@ -20,6 +20,7 @@ import unittest
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from model_scripts import write_scripts  # noqa: E402
 from packages import install  # noqa: E402
 from pawl_server import API_KEY, Server, free_port, poll  # noqa: E402
 
@@ -62,12 +63,8 @@ class Base(unittest.TestCase):
     def begin(cls, environment):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
-        scripts = os.path.join(cls.folder.name, "scripts")
-        os.mkdir(scripts)
-        for name, replies in SCRIPTS.items():
-            with open(os.path.join(scripts, name + ".json"), "w", encoding="utf-8") as file:
-                json.dump({"replies": replies}, file)
-        cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment={"LLM_SCRIPTS": scripts, **environment}).start()
+        cls.server = Server(os.path.join(cls.folder.name, "data"),
+                            extra_environment={"LLM_SCRIPTS": write_scripts(cls.folder.name, SCRIPTS), **environment}).start()
         cls.addClassCleanup(cls.server.stop)
 
     def post(self, route, body, status=200):

@@ -17,6 +17,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from model_scripts import write_scripts  # noqa: E402
 from pawl_server import API_KEY, Server  # noqa: E402
 from packages import install  # noqa: E402
 
@@ -95,11 +96,7 @@ class McpClient(unittest.TestCase):
             json.dump({"servers": {"everything": {
                 "command": cls.node, "programs": [cls.modules],
                 "arguments": [os.path.join(cls.modules, "@modelcontextprotocol", "server-everything", "dist", "index.js")]}}}, file)
-        scripts = os.path.join(cls.folder.name, "scripts")
-        os.mkdir(scripts)
-        with open(os.path.join(scripts, "writer.yaml"), "w", encoding="utf-8") as file:
-            file.write(SCRIPT)
-        cls.server = Server(data, extra_environment={"LLM_SCRIPTS": scripts}).start()
+        cls.server = Server(data, extra_environment={"LLM_SCRIPTS": write_scripts(cls.folder.name, {"writer": SCRIPT})}).start()
         cls.addClassCleanup(cls.server.stop)
 
     def run_task(self, task, expected="completed", server=None):

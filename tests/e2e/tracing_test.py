@@ -14,7 +14,8 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from pawl_server import Server, poll  # noqa: E402
+from model_scripts import write_scripts  # noqa: E402
+from pawl_server import API_KEY, Server, poll  # noqa: E402
 
 HEADER = "document: {dsl: '1.0.3', namespace: test, name: %s, version: '1.0.0'}\ndo:"
 CANARY = "canary-in-the-input-4711"
@@ -93,6 +94,20 @@ do:
         tools: [{name: stock, description: How much is there., function: transform, parameters: {type: object, properties: {}},
                  with: {expression: '{mugs: "canary-in-the-answer-4712"}', input: {}}}]
 """
+OPEN_AGENT = """document: {dsl: '1.0.3', namespace: test, name: open, version: '1.0.0'}
+use: {secrets: [STOCK]}
+do:
+  - ask:
+      call: agent
+      with:
+        model: scripted/clerk
+        instructions: Count the mugs.
+        prompt: ${ .who }
+        tools: [{name: stock, description: How much is there., function: transform, parameters: {type: object, properties: {}},
+                 with: {expression: '{mugs: "canary-in-the-answer-4712", note: .note, password: .password}',
+                        input: {note: '${ $secrets.STOCK }', password: hush-4715}}}]
+  - told: {call: llm, with: {model: scripted/echo, prompt: '%s'}}
+""" % API_KEY
 CLERK = """replies:
   - {match: {turn: 1}, tool_calls: [{name: stock, arguments: {}}]}
   - {content: 'canary-of-the-model-4713'}
@@ -169,11 +184,7 @@ class Tracing(unittest.TestCase):
     def test_agents_models_and_tools_have_the_names_of_the_conventions_and_no_content(self):
         """A2: OpenTelemetry's conventions for generative AI: the agent, each of its turns with model and tokens, each call of a tool. Nothing of
         what was asked, answered or given to tools is in any span."""
-        scripts = os.path.join(self.folder.name, "scripts")
-        os.mkdir(scripts)
-        with open(os.path.join(scripts, "clerk.yaml"), "w", encoding="utf-8") as file:
-            file.write(CLERK)
-        self.restart(LLM_SCRIPTS=scripts)
+        self.restart(LLM_SCRIPTS=write_scripts(self.folder.name, {"clerk": CLERK}))
         run = self.run_once(AGENT, "completed")
         spans = {}
         for span in self.spans_of(run, 5):
@@ -193,6 +204,78 @@ class Tracing(unittest.TestCase):
         with self.collector.lock:
             told = "".join(self.collector.texts)
         for content in (CANARY, "canary-in-the-answer-4712", "canary-of-the-model-4713", "How much is there"):
+            self.assertNotIn(content, told)
+
+    def test_contents_are_told_where_the_installation_asks_for_them_and_secrets_all_the_same_not(self):
+        """A2, S4-O9: `PAWL_TRACE_CONTENT` puts what models and tools are told and say into their spans, in the form of the conventions. What is known
+        as a secret, of the installation or of the run, and what stands under the name of one is not among it."""
+        self.restart(LLM_SCRIPTS=write_scripts(self.folder.name, {"clerk": CLERK, "echo": [{"content": "You said {{user}}"}]}),
+                     PAWL_TRACE_CONTENT="true", PAWL_SECRET_STOCK="canary-secret-of-the-run-4714")
+        run = self.run_once(OPEN_AGENT, "completed")
+        spans = {}
+        for span in self.spans_of(run, 6):
+            spans.setdefault(span["name"], []).append(attributes(span))
+        first, second = sorted(spans["chat clerk"], key=lambda facts: len(facts["gen_ai.input.messages"]))
+        user = {"role": "user", "parts": [{"type": "text", "content": CANARY}]}
+        call = {"type": "tool_call", "name": "stock", "arguments": {}}
+        self.assertEqual(json.loads(first["gen_ai.input.messages"]), [user])
+        self.assertEqual(json.loads(first["gen_ai.system_instructions"]), [{"type": "text", "content": "Count the mugs."}])
+        self.assertEqual([tool["description"] for tool in json.loads(first["gen_ai.tool.definitions"])], ["How much is there."])
+        [said] = json.loads(first["gen_ai.output.messages"])
+        [part] = said["parts"]
+        self.assertEqual((said["role"], said["finish_reason"], {**part, "id": None}), ("assistant", "tool_call", {**call, "id": None}))
+        asked, called, answered = json.loads(second["gen_ai.input.messages"])
+        self.assertEqual((asked, called["parts"]), (user, [part]))
+        [response] = answered["parts"]
+        self.assertEqual((answered["role"], response["type"], response["id"]), ("tool", "tool_call_response", part["id"]))
+        self.assertEqual(response["response"], {"mugs": "canary-in-the-answer-4712", "note": "[redacted]", "password": "[redacted]"})
+        self.assertEqual(json.loads(second["gen_ai.output.messages"])[0]["parts"], [{"type": "text", "content": "canary-of-the-model-4713"}])
+        [tool] = spans["execute_tool stock"]
+        self.assertEqual(json.loads(tool["gen_ai.tool.call.result"]), {"mugs": "canary-in-the-answer-4712", "note": "[redacted]", "password": "[redacted]"})
+        self.assertIn('"note":"[redacted]"', tool["gen_ai.tool.call.arguments"].replace("\\", "").replace(" ", ""))
+        [echo] = spans["chat echo"]
+        self.assertEqual(json.loads(echo["gen_ai.output.messages"])[0]["parts"][0]["content"], "You said [redacted]")
+        with self.collector.lock:
+            told = "".join(self.collector.texts)
+        for secret in ("canary-secret-of-the-run-4714", API_KEY, "hush-4715"):
+            self.assertNotIn(secret, told)
+
+    def test_a_call_that_fails_tells_what_it_was_asked(self):
+        """A2: also one that nobody may make, for it carries a secret to a model: without the secret."""
+        self.restart(LLM_SCRIPTS=write_scripts(self.folder.name, {"echo": [{"content": "You said {{user}}"}]}), PAWL_TRACE_CONTENT="true",
+                     PAWL_SECRET_STOCK="canary-secret-of-the-run-4714")
+        run = self.run_once((HEADER % "telling").replace("do:", "use: {secrets: [STOCK]}\ndo:") + """
+  - tell: {call: llm, with: {model: scripted/echo, prompt: '${ "It is " + $secrets.STOCK }'}}
+""", "faulted")
+        [task] = [attributes(span) for span in self.spans_of(run, 2) if span.get("parentSpanId")]
+        self.assertEqual(json.loads(task["gen_ai.input.messages"])[0]["parts"][0]["content"], "It is [redacted]")
+        self.assertNotIn("gen_ai.output.messages", task)
+        self.assertRegex(task["error.type"], r"^\d{3}$")
+        with self.collector.lock:
+            self.assertNotIn("secret-of-the-run-4714", "".join(self.collector.texts))
+
+    def test_a_request_that_asks_a_model_names_the_prompt_and_its_version(self):
+        """A2, A6: prompts of the program are files with versions (src/models/prompts), and the trace says which one was asked with."""
+        plan = {"execution_strategy": "sequential", "task_order": ["one", "each"], "parallel_groups": [], "estimated_duration": "a second",
+                "llm_suggestions": "none", "risks": [], "optimizations": [], "explanation": "canary-of-the-model-4713"}
+        self.restart(LLM_SCRIPTS=write_scripts(self.folder.name, {"planner": [{"content": plan}]}))
+        status, reply, _ = self.server.request("POST", "/api/llm/plan", {"workflow_spec": STEPS, "model": "scripted/planner"})
+        self.assertEqual(status, 200, reply)
+        request = self.span_of_request("POST /api/llm/plan")
+        [span] = poll(lambda: [span for span in self.collector.spans() if span["name"] == "chat planner"], 15, "the model's span")
+        facts = attributes(span)
+        self.assertEqual((span["parentSpanId"], span["traceId"], span["kind"]), (request["spanId"], request["traceId"], 3))
+        self.assertEqual((facts["gen_ai.prompt.name"], facts["gen_ai.provider.name"], facts["gen_ai.operation.name"]), (reply["prompt"], "scripted", "chat"))
+        self.assertRegex(facts["gen_ai.prompt.name"], r"^plan@\d+$")
+        self.assertGreater(int(facts["gen_ai.usage.output_tokens"]), 0)
+        status, _, _ = self.server.request("POST", "/api/llm/generate", {"prompt": CANARY, "model": "scripted/nobody"})
+        self.assertNotEqual(status, 200)
+        [failed] = poll(lambda: [span for span in self.collector.spans() if span["name"] == "chat nobody"], 15, "the one that failed")
+        self.assertEqual((failed["status"]["code"], attributes(failed)["error.type"]), (2, "llm.invalid_request"))
+        self.assertNotIn("gen_ai.prompt.name", attributes(failed))
+        with self.collector.lock:
+            told = "".join(self.collector.texts)
+        for content in (CANARY, "canary-of-the-model-4713"):
             self.assertNotIn(content, told)
 
     def test_what_failed_is_marked(self):

@@ -18,6 +18,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from model_scripts import write_scripts  # noqa: E402
 from pawl_server import Server, binary, poll  # noqa: E402
 from people import Person  # noqa: E402
 
@@ -134,17 +135,27 @@ class UserFunctions(Case):
         self.assertIn("writes kept.txt (/do/0/one/call/keep:1.0.0)", told.stdout)
         self.assertIn("destroys by file-write", told.stdout)
 
-    # proves: A2
-    def test_is_a_tool_of_an_agent(self):
-        scripts = os.path.join(self.folder, "scripts")
-        os.mkdir(scripts)
-        with open(os.path.join(scripts, "host.json"), "w", encoding="utf-8") as file:
-            json.dump({"replies": [{"match": {"tool": "greet"}, "content": "done"},
-                                   {"tool_calls": [{"name": "greet", "arguments": {"name": "Ann"}}]}]}, file)
+    def restart_with(self, scripts, **environment):
         self.server.stop()
-        self.server = Server(os.path.join(self.folder, "data"), extra_environment={"PLUGIN_DIRECTORY": self.plugins, "LLM_SCRIPTS": scripts})
+        self.server = Server(os.path.join(self.folder, "data"), extra_environment={
+            "PLUGIN_DIRECTORY": self.plugins, "LLM_SCRIPTS": write_scripts(self.folder, scripts), **environment})
         self.addCleanup(self.server.stop)
         self.server.start()
+
+    # proves: A5, S4-O9
+    def test_a_secret_that_it_is_given_reaches_no_model(self):
+        self.write("asks/1.0.0", "call: llm\nwith: {model: scripted/echo, prompt: '${ \"It is \" + .word }'}\n")
+        self.restart_with({"echo": [{"content": "{{user}}"}]}, PAWL_SECRET_WORD="canary-4716")
+        given = "use: {secrets: [WORD]}\ndo:\n  - one: {call: asks, with: {word: '%s'}}\n"
+        refused = self.create("gives", given % "${ $secrets.WORD }")
+        view = self.call("POST", f"/api/workflows/{refused['id']}/execute", {"wait": True})
+        self.assertEqual((view["status"], view["error"]["title"]), ("faulted", "llm.secret"), view)
+        self.assertNotIn("canary-4716", json.dumps(self.call("GET", f"/api/runs/{view['id']}")))
+        self.assertEqual(self.execute(self.create("keeps", given % "no secret")["id"])["content"], "It is no secret")
+
+    # proves: A2
+    def test_is_a_tool_of_an_agent(self):
+        self.restart_with({"host": [{"match": {"tool": "greet"}, "content": "done"}, {"tool_calls": [{"name": "greet", "arguments": {"name": "Ann"}}]}]})
         made = self.create("host", "do:\n  - ask: {call: agent, with: {model: scripted/host, prompt: q, tools: [{function: 'greet:1.0.0'}]}}\n")
         view = self.call("POST", f"/api/workflows/{made['id']}/execute", {"wait": 20})
         self.assertEqual((view["status"], (view.get("output") or {}).get("content")), ("completed", "done"), view)

@@ -4,6 +4,7 @@ import collections
 import http.server
 import json
 import os
+import re
 import socketserver
 import tempfile
 import threading
@@ -50,11 +51,34 @@ class World(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.pause = 0.0                            # between the pieces of a stream
         self.lie = None                             # told as usage, whatever was used
         self.cut = 0                                # streams whose reader went away before their end
+        self.strikes = []                           # [(moment, turn)] in order: when `strike` is called, each once
+        self.missed = []
+        self.strike = None
+        self.struck = threading.Event()             # that it was, until somebody clears it
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_):
         """A killed client resets its connections: that is the point."""
+
+    @staticmethod
+    def turn_in(given):
+        """Of a tool's call, its query or body; -1: it says none."""
+        found = re.search(r'\bturn\W+(\d+)', given)
+        return int(found[1]) if found else -1
+
+    def comes_to(self, moment, turn):
+        """Before an answer, in its middle, after it. Of the strikes those that the run has passed by, in an earlier turn, come no more."""
+        with self.lock:
+            if self.struck.is_set():
+                return
+            while self.strikes and self.strikes[0][1] < turn:
+                self.missed.append(self.strikes.pop(0))
+            if self.strikes[:1] != [(moment, turn)]:
+                return
+            self.strikes.pop(0)
+            self.strike()
+            self.struck.set()
 
     def reply(self, request):
         messages = [each for each in request["messages"] if each["role"] not in ("system", "developer")]
@@ -101,12 +125,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             path, _, query = self.path.partition("?")
             with world.lock:
                 world.tools[path].append((query or body.decode(), self.headers.get("Idempotency-Key")))
-            return self.send(world.page.encode(), "text/plain")
+            turn = world.turn_in(query or body.decode())
+            world.comes_to(f"before {path}", turn)
+            self.send(world.page.encode(), "text/plain")
+            return world.comes_to(f"after {path}", turn)
         request = json.loads(body)
         reply = world.reply(request)
+        self.turn = sum(1 for each in request["messages"] if each["role"] == "assistant")
+        world.comes_to("before the answer", self.turn)
         time.sleep(world.delay)
         if not request.get("stream"):
-            return self.send(json.dumps(reply).encode(), "application/json")
+            self.send(json.dumps(reply).encode(), "application/json")
+            return world.comes_to("after the answer", self.turn)
         choice = reply["choices"][0]
         deltas = [{"role": "assistant", "content": ""}, *({"content": letter} for letter in choice["message"]["content"]),
                   *({"tool_calls": [{"index": i, **call}]} for i, call in enumerate(choice["message"].get("tool_calls", [])))]
@@ -123,9 +153,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(sum(map(len, data))))
         self.end_headers()
         try:
-            for piece in data:
+            for number, piece in enumerate(data):
+                if number == len(data) // 2:
+                    self.server.comes_to("within the answer", self.turn)
                 self.wfile.write(piece)
                 time.sleep(self.server.pause)
+            self.server.comes_to("after the answer", self.turn)
         except OSError:
             with self.server.lock:
                 self.server.cut += 1

@@ -103,6 +103,7 @@ void chat(Context& context, Call call) {
   models::Call wish;
   wish.provider = text_of(body, "provider");
   wish.model = text_of(body, "model");
+  wish.prompt = prompt.name;
   wish.request.instructions = prompt.text;
   if (const auto& extra = body.get("context"); !extra.is_null()) {
     wish.request.instructions += "\nContext:\n" + json::to_text(without_secrets(context, extra), {.indent = 1});

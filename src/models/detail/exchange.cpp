@@ -535,7 +535,9 @@ void Exchange::finish(Result<Reply> reply) {
              .error = answer_.reply.has_error() ? std::string_view(answer_.reply.error().code) : std::string_view(),
              .usage = answer_.usage,
              .cost = answer_.cost,
-             .took = shared_->dependencies.clock.now() - began_});
+             .took = shared_->dependencies.clock.now() - began_,
+             .prompt = call_.prompt,
+             .is_step = call_.is_step});
   }
   const auto done = std::move(done_);
   done(std::move(answer_));
