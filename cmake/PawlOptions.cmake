@@ -7,7 +7,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 
 set(PAWL_SANITIZE "" CACHE STRING "Empty, 'address', 'thread' or 'fuzzer'")
-option(PAWL_UNITY "Compile several sources of a module at a time: a whole build takes a third of the time" OFF)
+option(PAWL_UNITY "Compile several sources of a module at a time: a whole build takes half the time" ON)
 option(PAWL_UNITY_TESTS "Compile several sources of a test program at a time" ON)
 # A machine that only runs Pawl needs no GoogleTest (scripts/bootstrap without --tests).
 find_package(GTest QUIET)

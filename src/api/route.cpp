@@ -8,35 +8,16 @@ namespace pawl::api {
 std::span<const Route> route_table() {
   static const auto kTable = [] {
     std::vector<Route> table;
-    for (const auto theme : {detail::health_routes,
-                             detail::documentation_routes,
-                             detail::workflow_routes,
-                             detail::version_routes,
-                             detail::task_test_routes,
-                             detail::run_routes,
-                             detail::stats_routes,
-                             detail::dead_letter_routes,
-                             detail::approval_routes,
-                             detail::event_routes,
-                             detail::schedule_routes,
-                             detail::hook_routes,
-                             detail::plugin_routes,
-                             detail::mcp_routes,
-                             detail::a2a_routes,
-                             detail::live_routes,
-                             detail::organization_routes,
-                             detail::admin_routes,
-                             detail::settings_routes,
-                             detail::audit_routes,
-                             detail::data_routes,
-                             detail::auth_routes,
-                             detail::api_key_routes,
-                             detail::oauth_routes,
-                             detail::integration_routes,
-                             detail::llm_routes,
-                             detail::agent_routes,
-                             detail::notification_routes,
-                             detail::notification_channel_routes}) {
+    for (const auto theme : {detail::health_routes,   detail::documentation_routes, detail::workflow_routes,
+                             detail::version_routes,  detail::task_test_routes,     detail::run_routes,
+                             detail::stats_routes,    detail::dead_letter_routes,   detail::approval_routes,
+                             detail::event_routes,    detail::schedule_routes,      detail::hook_routes,
+                             detail::plugin_routes,   detail::mcp_routes,           detail::a2a_routes,
+                             detail::live_routes,     detail::organization_routes,  detail::admin_routes,
+                             detail::settings_routes, detail::audit_routes,         detail::data_routes,
+                             detail::auth_routes,     detail::account_routes,       detail::api_key_routes,
+                             detail::oauth_routes,    detail::integration_routes,   detail::llm_routes,
+                             detail::agent_routes,    detail::notification_routes,  detail::notification_channel_routes}) {
       for (auto& route : theme()) table.push_back(std::move(route));
     }
     return table;

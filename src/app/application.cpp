@@ -24,6 +24,7 @@
 #include "app/log.hpp"
 #include "app/metered_function.hpp"
 #include "app/model_parts.hpp"
+#include "app/part_options.hpp"
 #include "app/people.hpp"
 #include "app/readiness.hpp"
 #include "app/run_tokens.hpp"
@@ -60,18 +61,9 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBlockingThreads = 4;
 constexpr std::size_t kBlockingQueue = 10'000;
-constexpr std::string_view kSqliteScheme = "sqlite:///";
 
 std::size_t thread_count(const config::Config& config) {
   return config.threads > 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
-}
-
-Result<net::CurlOptions> outbound_options(const config::Config& config, const ApplicationOptions& options) {
-  net::CurlOptions curl;
-  curl.policy.allow_private = options.allow_private_addresses || config.allow_private_addresses;
-  for (const auto& entry : config.allowed_addresses) PAWL_TRY_VOID(curl.policy.allow(entry));
-  curl.ca_file = config.ca_file;
-  return curl;
 }
 
 /// Null where none is configured, and for commands that serve nobody. Begins to connect; a server that is not there is no reason not to
@@ -84,15 +76,6 @@ Result<std::unique_ptr<net::RedisClient>> connect_redis(const config::Config& co
   redis_options.ca_file = config.ca_file;
   redis_options.report = [](bool connected, const std::string& sentence) { log(connected ? Level::info : Level::warning, sentence); };
   return std::make_unique<net::RedisClient>(std::move(*address), std::move(redis_options));
-}
-
-limits::Limits limits_of(const config::Config& config) {
-  limits::Limits limits;
-  limits.enabled = config.rate_limit_enabled;
-  limits.per_minute = config.rate_limit_per_minute;
-  limits.per_hour = config.rate_limit_per_hour;
-  limits.models_per_minute = config.rate_limit_llm_per_minute;
-  return limits;
 }
 
 Result<std::unique_ptr<storage::Database>> open_database(const config::Config& config, const ApplicationOptions& options,
@@ -111,26 +94,6 @@ Result<std::unique_ptr<storage::Database>> open_database(const config::Config& c
 
 /// Where processes that share a database tell each other that an integration has changed.
 constexpr std::string_view kIntegrationsChannel = "pawl:integrations";
-
-/// What all keys of the installation are made of.
-Result<std::string> installation_secret(const config::Config& config, const std::string& folder) {
-  if (!config.secret_key.empty()) return config.secret_key;
-  PAWL_TRY(file, ensure_key_file(folder, "secret.key"));
-  return std::move(file.key);
-}
-
-/// What must never be shown or kept, whoever happens to say it.
-audit::Needles needles_of(const config::Config& config) {
-  audit::Needles needles;
-  needles.add(config.secret_key);
-  needles.add(config.api_key);
-  needles.add(config.encryption_key);
-  for (const auto& key : config.previous_encryption_keys) needles.add(key);
-  for (const auto& [name, value] : config.trace_headers) needles.add(value);
-  needles.add(config.sentry_dsn);
-  for (const auto& [name, value] : config.secrets) needles.add(value);
-  return needles;
-}
 
 /// Calls go through the spans where there are some.
 net::Outbound& through(net::Outbound* spans, net::Outbound& plain) { return spans != nullptr ? *spans : plain; }
@@ -152,53 +115,6 @@ void log_access(const http::Completed& completed) {
 }
 
 }  // namespace
-
-Result<audit::Keys> audit_keys(const config::Config& config, bool make) {
-  const auto folder = data_folder(config);
-  std::error_code ignored;
-  const bool has_file = fs::exists(fs::path(folder) / "secret.key", ignored);
-  audit::Keys keys;
-  if (!config.secret_key.empty()) keys.push_back(audit::key_of(config.secret_key));
-  for (const auto& previous : config.previous_secret_keys) keys.push_back(audit::key_of(previous));
-  if (!keys.empty() && !has_file) return keys;
-  if (!make && !has_file) {
-    return Error(ErrorClass::invalid, "audit.key", "SECRET_KEY is not set and the data folder has no secret.key: nothing can be verified");
-  }
-  PAWL_TRY(file, ensure_key_file(folder, "secret.key"));
-  // Before SECRET_KEY was set it signed; where it is not, it does.
-  keys.insert(config.secret_key.empty() ? keys.begin() : keys.end(), audit::key_of(file.key));
-  return keys;
-}
-
-std::string audit_file(const config::Config& config) {
-  if (!config.audit_log_path.empty()) return config.audit_log_path;
-  return (fs::path(data_folder(config)) / "audit.jsonl").string();
-}
-
-privacy::RetentionOptions retention_options(const config::Config& config) {
-  return {.runs = config.retention_runs_days,
-          .sessions = config.retention_sessions_days,
-          .audit = config.audit_retention_days,
-          .invitations = config.retention_invitations_days,
-          .one_time_tokens = config.retention_one_time_tokens_days,
-          .drafts = config.retention_drafts_days};
-}
-
-std::string data_folder(const config::Config& config) {
-  if (!config.database_url.starts_with(kSqliteScheme)) return config.data_dir;
-  return config.database_url.substr(kSqliteScheme.size() - 1);
-}
-
-storage::DatabaseOptions database_options(const config::Config& config) {
-  storage::DatabaseOptions options;
-  options.folder = data_folder(config);
-  if (storage::is_postgresql_url(config.database_url)) options.url = config.database_url;
-  options.pool_size = config.database_pool_size;
-  options.max_overflow = config.database_max_overflow;
-  options.pool_timeout = std::chrono::seconds(config.database_pool_timeout_seconds);
-  options.pool_recycle = std::chrono::seconds(config.database_pool_recycle_seconds);
-  return options;
-}
 
 // Members are destroyed from the last to the first: whoever uses a part stands below it.
 struct Application::Impl {
@@ -448,7 +364,7 @@ Application::Application(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Application::~Application() { stop(Millis(0)); }
 
 Result<std::unique_ptr<Application>> Application::create(const config::Config& config, ApplicationOptions options) {
-  PAWL_TRY(curl, outbound_options(config, options));
+  PAWL_TRY(curl, outbound_options(config, options.allow_private_addresses));
   PAWL_TRY(database, open_database(config, options, SystemClock()));
   PAWL_TRY(keys, open_key_ring(config));
   PAWL_TRY(redis, connect_redis(config, options));

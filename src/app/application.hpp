@@ -16,15 +16,12 @@
 #include <string>
 #include <vector>
 
-#include "audit/audit.hpp"
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "catalog/approvals.hpp"
 #include "catalog/catalog.hpp"
 #include "config/config.hpp"
 #include "engine/engine.hpp"
-#include "privacy/retention.hpp"
-#include "storage/database.hpp"
 
 namespace pawl::identity {
 class Accounts;
@@ -71,17 +68,5 @@ class Application {
   explicit Application(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-/// Where audit records are signed from: SECRET_KEY, else the key file of the data folder; behind it the earlier ones, which verify.
-/// `make`: the file is made where it is missing.
-[[nodiscard]] Result<audit::Keys> audit_keys(const config::Config& config, bool make);
-/// `audit.jsonl` in the data folder, unless the configuration names another.
-[[nodiscard]] std::string audit_file(const config::Config& config);
-[[nodiscard]] privacy::RetentionOptions retention_options(const config::Config& config);
-
-/// The data folder that a configuration means.
-[[nodiscard]] std::string data_folder(const config::Config& config);
-/// The database that it means.
-[[nodiscard]] storage::DatabaseOptions database_options(const config::Config& config);
 
 }  // namespace pawl::app

@@ -4,10 +4,10 @@
 #include <charconv>
 #include <cstdio>
 
-#include "app/application.hpp"
 #include "app/commands.hpp"
 #include "app/exit_codes.hpp"
 #include "app/log.hpp"
+#include "app/part_options.hpp"
 #include "audit/redact.hpp"
 #include "audit/verify.hpp"
 #include "json/write.hpp"

@@ -3,9 +3,9 @@
 
 #include <cstdio>
 
-#include "app/application.hpp"
 #include "app/commands.hpp"
 #include "app/exit_codes.hpp"
+#include "app/part_options.hpp"
 #include "storage/backup.hpp"
 
 namespace pawl::app {

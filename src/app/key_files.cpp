@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "app/application.hpp"
 #include "app/files.hpp"
+#include "app/part_options.hpp"
 #include "config/config.hpp"
 #include "crypto/crypto.hpp"
 

@@ -5,10 +5,10 @@
 #include <set>
 #include <string>
 
-#include "app/application.hpp"
 #include "app/commands.hpp"
 #include "app/exit_codes.hpp"
 #include "app/key_files.hpp"
+#include "app/part_options.hpp"
 #include "app/sealed_columns.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"

@@ -2,9 +2,9 @@
 
 #include <cstdio>
 
-#include "app/application.hpp"
 #include "app/commands.hpp"
 #include "app/exit_codes.hpp"
+#include "app/part_options.hpp"
 #include "storage/database.hpp"
 #include "storage/migrations.hpp"
 #include "storage/schema_reference.hpp"

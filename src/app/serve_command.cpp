@@ -13,6 +13,7 @@
 #include "app/interrupts.hpp"
 #include "app/key_files.hpp"
 #include "app/log.hpp"
+#include "app/part_options.hpp"
 #include "app/standby.hpp"
 #include "identity/accounts.hpp"
 

@@ -6,6 +6,7 @@
 
 #include "api/json_writer.hpp"
 #include "app/log.hpp"
+#include "app/part_options.hpp"
 #include "async/io_threads.hpp"
 #include "base/time.hpp"
 #include "http/problem.hpp"

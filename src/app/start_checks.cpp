@@ -10,9 +10,9 @@
 #include <cstring>
 #include <filesystem>
 
-#include "app/application.hpp"
 #include "app/files.hpp"
 #include "app/model_parts.hpp"
+#include "app/part_options.hpp"
 #include "models/scripted.hpp"
 #include "net/address_policy.hpp"
 #include "net/redis.hpp"

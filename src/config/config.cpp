@@ -303,6 +303,7 @@ Checked<Config> load(const Sources& sources, Purpose purpose) {
   }
   Config config;
   bool migrate_given = false;
+  bool confirm_given = false;
   for (const auto& setting : settings()) {
     std::string_view text = setting.fallback;
     auto source = Source::standard;
@@ -318,9 +319,15 @@ Checked<Config> load(const Sources& sources, Purpose purpose) {
     config.effective.push_back(flag_port ? effective(setting, {}, Source::standard) : effective(setting, text, source));
     if (text.empty() || flag_port) continue;
     migrate_given |= setting.name == "PAWL_AUTO_MIGRATE";
+    confirm_given |= setting.name == "PAWL_CONFIRM_ADDRESS";
     if (const auto parsed = parse_value(setting, text, out.findings)) setting.apply(config, *parsed);
   }
   if (!migrate_given) config.auto_migrate = config.environment != Environment::production;
+  if (!confirm_given) {
+    // Where anybody may come, registering must not tell who is there already; without mails nobody could come at all.
+    config.confirm_address =
+        config.environment != Environment::development && config.registration == Registration::open && !config.smtp.host.empty();
+  }
   for (const Values* values : std::initializer_list<const Values*>{&from_file, &sources.environment}) {
     for (const auto& [name, value] : *values) {
       if (name.starts_with(kSecretPrefix) && name.size() > kSecretPrefix.size()) config.secrets[name.substr(kSecretPrefix.size())] = value;

@@ -186,6 +186,20 @@ TEST(Config, P1_ConfirmingAddressesNeedsAMailServerAndCoreDumpsAreForDevelopment
   EXPECT_THAT(names_of(load_server(values).findings), testing::UnorderedElementsAre("PAWL_CONFIRM_ADDRESS", "PAWL_CORE_DUMPS"));
 }
 
+TEST(Config, P1_WhereAnybodyMayRegisterOverTheNetworkAddressesAreConfirmedUnlessSaidOtherwise) {
+  auto values = production();
+  values["SMTP_HOST"] = "mail.acme.org";
+  values["SMTP_FROM_EMAIL"] = "pawl@acme.org";
+  EXPECT_FALSE(load_server(values).value->confirm_address) << "without an invitation nobody registers";
+  values["PAWL_REGISTRATION"] = "open";
+  EXPECT_TRUE(load_server(values).value->confirm_address);
+  values["PAWL_CONFIRM_ADDRESS"] = "false";
+  EXPECT_FALSE(load_server(values).value->confirm_address);
+  values.erase("PAWL_CONFIRM_ADDRESS");
+  values.erase("SMTP_HOST");
+  EXPECT_FALSE(load_server(values).value->confirm_address) << "nobody could confirm an address";
+}
+
 // proves: S0-2, S0-T2
 TEST(Config, S0_2_ProductionRefusesWildcardAndPlainOrigins) {
   for (const char* origins :

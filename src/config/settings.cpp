@@ -53,10 +53,10 @@ const std::vector<Setting>& table() {
            }},
       {.name = "PAWL_CONFIRM_ADDRESS",
        .type = Type::boolean,
-       .fallback = "false",
        .summary =
            "A new account signs in once its address is confirmed by the link in a mail, and not before. Then registering does not tell "
-           "whether an address has an account. Needs SMTP_HOST outside of development.",
+           "whether an address has an account. Needs SMTP_HOST outside of development. Unset: true outside of development where "
+           "PAWL_REGISTRATION is `open` and SMTP_HOST is set.",
        .apply = [](Config& config, const Parsed& value) { config.confirm_address = value.flag; }},
       {.name = "PAWL_CORE_DUMPS",
        .type = Type::boolean,

@@ -55,7 +55,7 @@ class Eras {
 };
 
 /// Where a call goes.
-struct Place {
+struct Destination {
   const McpServer* server = nullptr;  ///< of the catalogue
   HttpCall http;                      ///< where it has no program
   [[nodiscard]] bool is_program() const { return server != nullptr && !server->command.empty(); }
@@ -239,8 +239,8 @@ class Mcp final : public Builtin {
     return &*found;
   }
 
-  [[nodiscard]] Result<Place> place_of(const engine::Invocation& call) const {
-    Place place;
+  [[nodiscard]] Result<Destination> place_of(const engine::Invocation& call) const {
+    Destination place;
     const auto& transport = call.arguments.get("transport");
     if (const auto* http = transport.find("http"); http != nullptr) {
       PAWL_TRY(endpoint, read_endpoint(http->get("endpoint"), call.input));
@@ -261,7 +261,7 @@ class Mcp final : public Builtin {
     return place;
   }
 
-  [[nodiscard]] Result<Talk> talk_of(const engine::Invocation& call, const Place& place) const {
+  [[nodiscard]] Result<Talk> talk_of(const engine::Invocation& call, const Destination& place) const {
     Talk talk;
     const auto& arguments = call.arguments;
     talk.ask.method = text_or(arguments, "method", "");

@@ -39,6 +39,7 @@ namespace pawl::api::detail {
 [[nodiscard]] Shape finding_shape();
 [[nodiscard]] Shape run_status_shape();
 [[nodiscard]] std::vector<Route> auth_routes();
+[[nodiscard]] std::vector<Route> account_routes();
 [[nodiscard]] std::vector<Route> api_key_routes();
 [[nodiscard]] std::vector<Route> integration_routes();
 
