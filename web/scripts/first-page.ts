@@ -80,10 +80,13 @@ export function firstPage(): Plugin {
     apply: 'build',
     transformIndexHtml: {
       order: 'post',
-      handler(_html, { bundle }) {
+      handler(html, { bundle }) {
         const source = read('app/first.js').replaceAll('PAGES.', `${JSON.stringify(pagesOf(bundle ?? {}))}.`);
         made = { name: `assets/first-${createHash('sha256').update(source).digest('hex').slice(0, 8)}.js`, source };
-        return [{ tag: 'script', attrs: { src: `/${made.name}` }, injectTo: 'head-prepend' }];
+        // Behind what says how wide the page is: before that a phone passes for a desk.
+        const parts = /^([^]*?<meta name="viewport"[^>]*>)([^]*)$/.exec(html);
+        if (!parts) throw new Error('the page does not say how wide it is');
+        return `${parts[1]}\n    <script src="/${made.name}"></script>${parts[2]}`;
       },
     },
     generateBundle: {

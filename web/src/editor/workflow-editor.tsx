@@ -80,7 +80,13 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
   const [renaming, setRenaming] = useState<string | null>(null);
   const editor = useRef<EditorHandle>(null);
   const { diagnosis, fresh, graph, error } = useDiagnosis(text);
-  const functions = useQuery(pluginsQuery());
+  // All that can be called is the largest answer of the page; it helps who writes, and may come when the text is there to be read.
+  const [read, setRead] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setRead(true), 1500);
+    return () => clearTimeout(timer);
+  }, []);
+  const functions = useQuery({ ...pluginsQuery(), enabled: read || adding });
   const [store] = useState(graphStore);
   const dirty = text !== saved;
   const findings = useMemo(() => diagnosis?.findings ?? [], [diagnosis]);
