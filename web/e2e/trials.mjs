@@ -126,6 +126,30 @@ export const trialTests = [
     },
   ],
   [
+    'words are completed where one writes, out of what the server can do, and explained under the pointer',
+    async ({ page }) => {
+      const known = page.waitForResponse((reply) => reply.url().endsWith('/api/plugins'));
+      await page.goto('/workflows/new/blank');
+      await page.getByText('No findings').waitFor();
+      await known;
+      const text = page.getByRole('textbox', { name: 'Definition as YAML' });
+      await text.click();
+      await page.keyboard.press('Control+End');
+      await page.keyboard.insertText('  - look:\n      call: ');
+      await page.keyboard.type('htt', { delay: 30 });
+      await page.keyboard.press('Control+Space');
+      const offered = page.getByRole('option', { name: /^http/, selected: true });
+      await offered.waitFor();
+      // By pointer: the editor takes keys that come within a moment of the list for those of the text.
+      await offered.click();
+      await page.waitForFunction(() => /call: http$/m.test(document.querySelector('.cm-content')?.innerText ?? ''));
+      await text.getByText('call', { exact: true }).last().hover();
+      await page.locator('.cm-help').waitFor();
+      page.once('dialog', (one) => void one.accept());
+      await page.goto('/workflows');
+    },
+  ],
+  [
     'an error of an old run leads to its place in the version that ran',
     async ({ page }) => {
       const { body } = await call(page, 'POST', '/api/workflows', { definition: raises('first') });

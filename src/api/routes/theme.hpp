@@ -32,16 +32,16 @@ namespace pawl::api::detail {
 [[nodiscard]] std::vector<Route> oauth_routes();
 [[nodiscard]] std::vector<Route> llm_routes();
 [[nodiscard]] std::vector<Route> agent_routes();
+[[nodiscard]] std::vector<Route> auth_routes();
+[[nodiscard]] std::vector<Route> account_routes();
+[[nodiscard]] std::vector<Route> api_key_routes();
+[[nodiscard]] std::vector<Route> integration_routes();
 
 /// Shapes of more than one theme.
 [[nodiscard]] Shape workflow_shape();
 [[nodiscard]] Shape capabilities_shape();
 [[nodiscard]] Shape finding_shape();
 [[nodiscard]] Shape run_status_shape();
-[[nodiscard]] std::vector<Route> auth_routes();
-[[nodiscard]] std::vector<Route> account_routes();
-[[nodiscard]] std::vector<Route> api_key_routes();
-[[nodiscard]] std::vector<Route> integration_routes();
 
 /// `limit` and `cursor` of a list.
 [[nodiscard]] Parameter limit_parameter();
