@@ -21,7 +21,54 @@ function receiver() {
   });
 }
 
+/** In a page: listens by a connection of its own, and then promises in `window.heard` the name of the next event. */
+function hearsOfNotifications() {
+  return new Promise((listens) => {
+    const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/ws`, ['pawl.v1']);
+    socket.onopen = () => socket.send(JSON.stringify({ type: 'subscribe', topics: ['notifications'] }));
+    window.heard = new Promise((heard) => {
+      socket.onmessage = ({ data }) => {
+        const message = JSON.parse(data);
+        if (message.type === 'subscribed') listens();
+        if (message.type !== 'event') return;
+        socket.close();
+        heard(message.event);
+      };
+    });
+  });
+}
+
 export const notificationTests = [
+  [
+    'what happens between the first look and the first live word is not missed',
+    async ({ page: other, browser }) => {
+      const page = await browser.open(other.context());
+      let listen;
+      const mayListen = new Promise((resolve) => (listen = resolve));
+      await page.routeWebSocket(/\/ws/, (socket) => {
+        const held = [];
+        let server;
+        socket.onMessage((text) => (server ? server.send(text) : held.push(text)));
+        void mayListen.then(() => {
+          server = socket.connectToServer();
+          for (const text of held) server.send(text);
+        });
+      });
+      const looked = page.waitForResponse((reply) => reply.url().includes('/api/notifications?'));
+      await page.goto('/notifications');
+      await looked;
+      await page.getByRole('heading', { name: 'Notifications', level: 1 }).waitFor();
+      await other.evaluate(hearsOfNotifications);
+      const between = (await call(other, 'POST', '/api/workflows', { definition: BAD.replace('name: tells', 'name: between') })).body.id;
+      await call(other, 'POST', `/api/workflows/${between}/execute`, { wait: true });
+      assert.equal(await other.evaluate(() => window.heard), 'notification.created');
+      const link = page.getByRole('list', { name: 'Notifications' }).getByRole('link', { name: /between/ });
+      assert.equal(await link.count(), 0, 'nobody has told the page yet');
+      listen();
+      await link.waitFor();
+      await page.close();
+    },
+  ],
   [
     'a run that fails is told at once, leads to the run, and is read then',
     async ({ page }) => {

@@ -4,7 +4,9 @@ import { create } from 'zustand';
 import { actsIn, api } from '@/api/client';
 
 export type LiveEvent = { id: string; event: string; topic: string; topics: string[]; data: Record<string, unknown> };
-type Follower = { topic: string; onEvent: (event: LiveEvent) => void; onReset: () => void };
+/** Why what was read may be old: it was read before the server listened (`begun`), or events were lost (`missed`). */
+export type Doubt = 'begun' | 'missed';
+type Follower = { topic: string; onEvent: (event: LiveEvent) => void; onReset: (why: Doubt) => void };
 
 export const useLive = create<{ state: 'idle' | 'open' | 'lost' }>(() => ({ state: 'idle' }));
 
@@ -14,6 +16,8 @@ let lastId: string | null = null;
 let attempts = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let openedFor: string | null = null;
+/** For each `subscribe` that was not answered yet whether it resumed: then the server tells what came since, or says that it cannot. */
+let resuming: boolean[] = [];
 
 function topics(): string[] {
   return [...new Set([...followers].map((follower) => follower.topic))];
@@ -23,9 +27,10 @@ function send(message: object): void {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
 }
 
-function resetAll(): void {
-  lastId = null;
-  for (const follower of followers) follower.onReset();
+function subscribe(names: string[], resume: string | null): void {
+  if (socket?.readyState !== WebSocket.OPEN) return;
+  resuming.push(resume !== null);
+  send({ type: 'subscribe', topics: names, ...(resume ? { last_id: resume } : {}) });
 }
 
 function receive(text: string): void {
@@ -37,8 +42,12 @@ function receive(text: string): void {
     lastId ??= message.last_id ?? null;
     attempts = 0;
     useLive.setState({ state: 'open' });
+    if (resuming.shift()) return;
+    for (const follower of followers) if (message.topics.includes(follower.topic)) follower.onReset('begun');
+  } else if (message.type === 'error') {
+    resuming.shift();
   } else if (message.type === 'reset') {
-    resetAll();
+    for (const follower of followers) follower.onReset('missed');
     lastId = message.last_id ?? null;
   }
 }
@@ -69,13 +78,8 @@ function connect(): void {
   const query = organization ? `?organization_id=${organization}` : '';
   const made = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/ws${query}`, ['pawl.v1']);
   socket = made;
-  const again = attempts > 0;
-  made.onopen = () => {
-    const resume = lastId;
-    send({ type: 'subscribe', topics: topics(), ...(resume ? { last_id: resume } : {}) });
-    // Without an id to resume from nobody can say what was missed.
-    if (again && !resume) resetAll();
-  };
+  resuming = [];
+  made.onopen = () => subscribe(topics(), lastId);
   made.onmessage = (event) => socket === made && receive(String(event.data));
   made.onclose = () => {
     if (socket !== made) return;
@@ -96,8 +100,8 @@ function closeUnused(): void {
   useLive.setState({ state: 'idle' });
 }
 
-/** Calls back for each event of a topic until the returned function is called. */
-export function follow(topic: string, onEvent: (event: LiveEvent) => void, onReset: () => void): () => void {
+/** Calls back for each event of a topic, and where what was read may be old, until the returned function is called. */
+export function follow(topic: string, onEvent: (event: LiveEvent) => void, onReset: (why: Doubt) => void): () => void {
   const fresh = ![...followers].some((other) => other.topic === topic);
   const follower = { topic, onEvent, onReset };
   followers.add(follower);
@@ -107,7 +111,7 @@ export function follow(topic: string, onEvent: (event: LiveEvent) => void, onRes
     old.close();
   }
   if (!socket && timer === undefined) connect();
-  else if (fresh) send({ type: 'subscribe', topics: [topic] });
+  else if (fresh) subscribe([topic], null);
   return () => {
     followers.delete(follower);
     if (topics().includes(topic)) return;
