@@ -17,8 +17,9 @@ import compare  # noqa: E402
 class PeersTest(unittest.TestCase):
     @unittest.skipUnless(os.environ.get("PAWL_TEST_DATABASE_URL"), "PAWL_TEST_DATABASE_URL is not set: nothing is compared")
     def test_o7_a_peer_is_measured_beside_ours(self):
-        peer = compare.peer_in(os.path.join(os.environ["PAWL_BINARY_DIR"], "tests", "peers"))
-        found = list(compare.compare(os.environ["PAWL_BINARY"], peer, os.environ["PAWL_TEST_DATABASE_URL"], quick=True))
+        peer = compare.peer_in(os.path.join(os.environ["PAWL_BINARY_DIR"], "tests", "dbos"), "dbos")
+        url = os.environ["PAWL_TEST_DATABASE_URL"]
+        found = list(compare.compare(os.environ["PAWL_BINARY"], peer, lambda: compare.databases(url), quick=True))
         self.assertEqual([scenario for scenario, _ours, _theirs in found], ["no-op", "ten steps"])
         for scenario, *figures in found:
             for rate, median in figures:
