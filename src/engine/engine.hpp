@@ -81,6 +81,7 @@ struct RunView {
   std::uint32_t version = 1;
   std::string workflow_name;
   Phase phase = Phase::pending;
+  std::optional<Phase> ending{};  ///< of a run that winds up: how its main part ended (`Machine::ending`)
   std::string waiting_reason;
   json::Value input;
   json::Value output;

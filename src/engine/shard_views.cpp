@@ -80,6 +80,7 @@ RunView Shard::view_of(const Run& run, bool with_tasks) const {
   }
   const auto& machine = *run.machine;
   view.phase = machine.phase();
+  view.ending = machine.ending();
   if (view.phase == Phase::pending) {
     view.waiting_reason = world_.gate.waiting_reason(run.identity.id);
   } else if (!engine::is_final(view.phase)) {

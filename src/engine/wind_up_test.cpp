@@ -27,10 +27,12 @@ TEST_F(WindUpTest, W10_NoCancelBreaksItOffUnlessTheRunIsSuspended) {
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(bench_.cancel(run).has_error()) << "as by a schedule that replaces it, again and again";
   EXPECT_EQ(bench_.manual().cancelled(), 1U) << "what was under way in the main part";
   EXPECT_EQ(bench_.view(run, false)->phase, Phase::running);
+  EXPECT_EQ(bench_.view(run, false)->ending, Phase::cancelled) << "what it will be";
   bench_.manual().answer(Outcome::success(0));  // of that: nobody waits for it any more
   bench_.manual().answer(Outcome::success(1));
   const auto view = bench_.wait_for_end(run);
   EXPECT_EQ(view.phase, Phase::cancelled);
+  EXPECT_EQ(view.ending, std::nullopt) << "it is";
   EXPECT_EQ(view.error.find("compensation_failures"), nullptr);
   EXPECT_EQ(bench_.retry(run, {}).error().code, "run.not_retryable") << "all is undone";
 
@@ -52,6 +54,7 @@ TEST_F(WindUpTest, W10_NothingButAPersonBreaksOffWhatASuspendedRunUndoes) {
   bench_.kill();  // and it is the same when the journal is read again
   bench_.boot();
   EXPECT_EQ(bench_.view(run, false)->phase, Phase::suspended);
+  EXPECT_EQ(bench_.view(run, false)->ending, Phase::cancelled);
   EXPECT_FALSE(bench_.resume(run).has_error());
   bench_.manual().wait_for(1);
   bench_.manual().answer(Outcome::success(1));

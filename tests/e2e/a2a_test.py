@@ -39,6 +39,12 @@ BROKEN = """document: {dsl: '1.0.3', namespace: test, name: broken, version: '1.
 do:
   - no: {raise: {error: {type: 'https://example.com/errors/no', status: 400, title: Not today}}}
 """
+UNDOING = """document: {dsl: '1.0.3', namespace: test, name: undoing, version: '1.0.0', metadata: {a2a: true}}
+do:
+  - first: {call: log, with: {message: done}, metadata: {compensate: {listen: {to: {one: {with: {type: undo}}}}}}}
+  - then: {listen: {to: {one: {with: {type: go}}}}}
+  - no: {raise: {error: {type: 'https://example.com/errors/no', status: 400}}}
+"""
 ENDING = """document: {dsl: '1.0.3', namespace: test, name: ending, version: '1.0.0',
   metadata: {a2a: true, finally: [{last: {listen: {to: {one: {with: {type: go}}}}}}]}}
 do:
@@ -57,7 +63,7 @@ class A2a(unittest.TestCase):
         cls.addClassCleanup(cls.folder.cleanup)
         cls.server = Server(os.path.join(cls.folder.name, "data")).start()
         cls.addClassCleanup(cls.server.stop)
-        cls.ids = [cls.server.create_workflow(text) for text in (GREET, PATIENT, BROKEN, ENDING, HIDDEN)]
+        cls.ids = [cls.server.create_workflow(text) for text in (GREET, PATIENT, BROKEN, ENDING, UNDOING, HIDDEN)]
 
     def ask(self, method, params=None, headers=None):
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
@@ -80,7 +86,7 @@ class A2a(unittest.TestCase):
                                                         "protocolVersion": "1.0"}])
         self.assertNotIn("greet", json.dumps(card))
         skills = {skill["id"]: skill for skill in self.ask("GetExtendedAgentCard")["result"]["skills"]}
-        self.assertEqual(set(skills), {"greet", "patient", "broken", "ending"}, "those that opt in")
+        self.assertEqual(set(skills), {"greet", "patient", "broken", "ending", "undoing"}, "those that opt in")
         self.assertEqual(skills["greet"], {"id": "greet", "name": "Greets", "description": "Says hello.", "tags": ["hello"], "examples": ["Ada"]})
 
     def test_a_message_runs_the_workflow(self):
@@ -109,18 +115,66 @@ class A2a(unittest.TestCase):
         self.assertEqual(self.ask("CancelTask", {"id": task["id"]})["result"]["id"], task["id"])
         poll(lambda: self.ask("GetTask", {"id": task["id"]})["result"]["status"]["state"] == "TASK_STATE_CANCELED" or None, 10, "its end")
 
+    def begun(self, skill, event):
+        """A task of the skill that waits for the event."""
+        task = self.ask("SendMessage", self.message("x", skill, configuration={"returnImmediately": True}))["result"]["task"]["id"]
+        self.waits(task, event)
+        return task
+
+    def waits(self, task, event):
+        poll(lambda: f"event of type {event}" in self.server.request("GET", f"/api/runs/{task}")[1].get("waiting_reason", "") or None, 10, event)
+
+    def tell(self, task, event):
+        status, reply, _ = self.server.request("POST", f"/api/runs/{task}/events", {
+            "specversion": "1.0", "id": event, "source": "/t", "type": event, "data": {}})
+        self.assertEqual(status, 202, reply)
+
+    def test_a_cancelled_task_that_undoes_what_it_did_says_so(self):
+        task = self.begun("undoing", "go")
+        for _ in range(2):  # twice: it is cancelled, whoever asks again hears the same
+            status = self.ask("CancelTask", {"id": task})["result"]["status"]
+            self.assertEqual(status["state"], "TASK_STATE_WORKING")
+            self.assertIn("It is cancelled: what it had done is being undone", status["message"]["parts"][0]["text"])
+        self.waits(task, "undo")
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(self.ask("CancelTask", {"id": task})["result"]["status"]["state"], "TASK_STATE_WORKING", "the same after a restart")
+        self.tell(task, "undo")
+        poll(lambda: self.ask("GetTask", {"id": task})["result"]["status"]["state"] == "TASK_STATE_CANCELED" or None, 10, "its end")
+        self.assertEqual(self.code("CancelTask", {"id": task}), -32002)
+
+    def test_a_failed_task_that_undoes_what_it_did_is_not_cancelled(self):
+        task = self.begun("undoing", "go")
+        self.tell(task, "go")
+        self.waits(task, "undo")
+        refused = self.ask("CancelTask", {"id": task})["error"]
+        self.assertEqual(refused["code"], -32002)
+        self.assertIn("it has failed", refused["message"])
+        stranger = Person(self.server, "undoing@example.org")
+        self.assertEqual(self.ask("CancelTask", {"id": task}, {"Authorization": f"Bearer {stranger.access_token}"})["error"]["code"], -32001)
+        self.tell(task, "undo")
+        poll(lambda: self.ask("GetTask", {"id": task})["result"]["status"]["state"] == "TASK_STATE_FAILED" or None, 10, "its end")
+        self.assertNotIn("ending", self.server.request("GET", f"/api/runs/{task}")[1], "it has ended")
+
     def test_a_cancel_that_changes_nothing_says_so(self):
-        task = self.ask("SendMessage", self.message("x", "ending", configuration={"returnImmediately": True}))["result"]["task"]["id"]
+        task = self.begun("ending", "go")
         run = f"/api/runs/{task}"
-        poll(lambda: "event of type go" in self.server.request("GET", run)[1].get("waiting_reason", "") or None, 10, "its last task")
-        self.assertEqual(self.ask("CancelTask", {"id": task})["result"]["status"]["state"], "TASK_STATE_WORKING", "it goes on with its end")
+        refused = self.ask("CancelTask", {"id": task})["error"]
+        self.assertEqual(refused["code"], -32002)
+        self.assertIn("its work is done, and its last tasks run", refused["message"])
+        status = self.ask("GetTask", {"id": task})["result"]["status"]
+        self.assertEqual(status["state"], "TASK_STATE_WORKING")
+        self.assertIn("its last tasks run", status["message"]["parts"][0]["text"])
+        code, answer, _ = self.server.request("POST", f"{run}/cancel")
+        self.assertEqual((code, answer["ending"]), (202, "completed"), "the API's own cancel tells the same")
+        self.assertEqual(self.server.request("GET", run)[1]["ending"], "completed")
         self.assertEqual(self.server.request("POST", f"{run}/suspend")[0], 202)
         refused = self.ask("CancelTask", {"id": task})["error"]
         self.assertEqual(refused["code"], -32002)
         self.assertIn("is ending already", refused["message"])
         self.assertEqual(self.server.request("GET", run)[1]["status"], "suspended")
         self.assertEqual(self.server.request("POST", f"{run}/resume")[0], 202)
-        self.server.request("POST", f"{run}/events", {"specversion": "1.0", "id": "1", "source": "/t", "type": "go", "data": {}})
+        self.tell(task, "go")
         poll(lambda: self.ask("GetTask", {"id": task})["result"]["status"]["state"] == "TASK_STATE_COMPLETED" or None, 10, "its end")
 
     def stream(self, method, params):
@@ -243,7 +297,7 @@ class A2a(unittest.TestCase):
         self.assertEqual(self.code("SendMessage", self.message("x", "hidden")), -32602)
         error = self.ask("SendMessage", {"message": {"parts": [{"text": "x"}]}})["error"]
         self.assertEqual((error["code"], error["data"][0]["reason"]), (-32602, "SKILL_REQUIRED"), "there are several skills")
-        self.assertEqual(set(error["data"][0]["metadata"]["skills"].split(", ")), {"greet", "patient", "broken", "ending"})
+        self.assertEqual(set(error["data"][0]["metadata"]["skills"].split(", ")), {"greet", "patient", "broken", "ending", "undoing"})
         self.assertEqual(self.code("SendMessage", {"message": {"parts": [{"raw": "AA=="}], "metadata": {"skillId": "greet"}}}), -32005)
         self.assertEqual(self.code("SendMessage", {}), -32602)
         self.assertEqual(self.code("GetTask", {"id": "unknown"}), -32001)
@@ -307,7 +361,7 @@ class A2a(unittest.TestCase):
         seen = json.loads(done.stdout)
         self.assertEqual((seen["state"], seen["again"], seen["context"]), ("TASK_STATE_COMPLETED", "TASK_STATE_COMPLETED", "talk-1"))
         self.assertEqual(seen["output"], {"said": "Hello, Ada"})
-        self.assertEqual(set(seen["skills"]), {"greet", "patient", "broken", "ending"})
+        self.assertEqual(set(seen["skills"]), {"greet", "patient", "broken", "ending", "undoing"})
         self.assertEqual(seen["events"][0], "task")
         self.assertTrue(seen["listed"])
         self.assertIn("TaskNotFound", seen["refused"])

@@ -180,6 +180,30 @@ class Mcp(unittest.TestCase):
         for message in messages[:-1]:
             self.assertEqual((message["method"], message["params"]["progressToken"]), ("notifications/progress", "p1"))
 
+    def test_a6_progress_is_told_while_the_run_goes_on(self):
+        halting = self.server.create_workflow(STEPS.replace("name: steps", "name: halting").replace(
+            "  - three:", "  - hear: {listen: {to: {one: {with: {type: go}}}}}\n  - three:"))
+        self.addCleanup(self.server.request, "DELETE", f"/api/workflows/{halting}")
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        self.addCleanup(connection.close)
+        message = {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "halting", "_meta": {"progressToken": "p2"}}}
+        connection.request("POST", "/mcp", json.dumps(message), {
+            "Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json", "Accept": "application/json, text/event-stream"})
+        reply = connection.getresponse()
+        first = [self.next_event(reply)["params"] for _ in range(2)]  # two are over, and the third waits
+        run, = self.server.request("GET", f"/api/workflows/{halting}/executions")[1]["items"]
+        poll(lambda: self.server.request("GET", f"/api/runs/{run['id']}")[1]["status"] == "waiting", 10, "the third task")
+        self.assertEqual(self.server.request("POST", f"/api/runs/{run['id']}/events", {
+            "specversion": "1.0", "id": "1", "source": "/t", "type": "go", "data": {}})[0], 202)
+        rest = []
+        while "result" not in (event := self.next_event(reply)):
+            rest.append(event["params"])
+        told = first + rest
+        self.assertEqual([each["progress"] for each in told], list(range(1, len(told) + 1)), "it only grows")
+        self.assertEqual({each["progressToken"] for each in told}, {"p2"})
+        self.assertEqual([each["message"] for each in told][:2], ["one", "two"])
+        self.assertEqual(event["result"]["structuredContent"], {"done": True})
+
     def test_a_client_without_sessions(self):
         status, reply, _ = self.modern("server/discover")
         self.assertEqual((status, reply["result"]["resultType"]), (200, "complete"))
@@ -229,7 +253,10 @@ do:
         self.addCleanup(self.server.request, "DELETE", f"/api/workflows/{ending}")
         task = self.modern("tools/call", {"name": "ending"}, meta=TASKS, name="ending")[1]["result"]["taskId"]
         poll(lambda: "event of type go" in self.server.request("GET", f"/api/runs/{task}")[1].get("waiting_reason", ""), 10, "its last task")
-        self.assertEqual(self.modern("tasks/cancel", {"taskId": task}, meta=TASKS, name=task)[0], 200, "it goes on with its end")
+        status, reply, _ = self.modern("tasks/cancel", {"taskId": task}, meta=TASKS, name=task)
+        self.assertEqual((status, reply["error"]["code"]), (400, -32602))
+        self.assertIn("its last tasks run", reply["error"]["message"])
+        self.assertIn("its last tasks run", self.modern("tasks/get", {"taskId": task}, meta=TASKS, name=task)[1]["result"]["statusMessage"])
         self.assertEqual(self.server.request("POST", f"/api/runs/{task}/suspend")[0], 202)
         status, reply, _ = self.modern("tasks/cancel", {"taskId": task}, meta=TASKS, name=task)
         self.assertEqual((status, reply["error"]["code"]), (400, -32602))

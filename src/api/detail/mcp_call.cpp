@@ -35,7 +35,9 @@ mcp::TaskState task_of(const Context& context, const engine::RunView& view) {
   task.id = view.id.to_string();
   task.created_at = to_rfc3339(view.created_at);
   task.updated_at = to_rfc3339(view.ended_at.value_or(context.d.clock.now()));
-  task.message = view.waiting_reason;
+  task.message = ending_of(view);
+  if (!task.message.empty() && !view.waiting_reason.empty()) task.message += ' ';
+  task.message += view.waiting_reason;
   if (view.phase == engine::Phase::cancelled) task.status = mcp::TaskStatus::cancelled;
   // A workflow that faulted is a tool that failed: its result says so.
   if (view.phase == engine::Phase::completed || view.phase == engine::Phase::faulted) task.status = mcp::TaskStatus::completed;
@@ -502,9 +504,8 @@ void cancel_task(Context& context, Call call, mcp::Request request, const std::s
       return shared->reply(mcp_response(fault_of(done.error(), request)));
     }
     context.d.engine.view(shared->organization, run, false, [shared, request](const Result<engine::RunView>& view) {
-      if (view.has_value() && is_unheard(*view)) {
-        return shared->reply(mcp_response(wrong_parameters(request, std::string(kUnheard))));
-      }
+      const auto unheard = view.has_value() ? why_unheard(*view) : std::string_view();
+      if (!unheard.empty()) return shared->reply(mcp_response(wrong_parameters(request, std::string(unheard))));
       shared->reply(mcp_response(200, mcp::reply_text(request, mcp::empty_result(request))));
     });
   };

@@ -37,6 +37,23 @@ mcp::Outcome outcome_of(const engine::RunView& view) {
   return outcome;
 }
 
+std::string_view why_unheard(const engine::RunView& view) {
+  if (view.phase == engine::Phase::suspended) {
+    return "The task is ending already: what its run had done is being undone, or its last tasks run. That is suspended, and goes on when "
+           "somebody resumes the run (POST /api/runs/{run_id}/resume) or breaks it off (POST /api/runs/{run_id}/cancel).";
+  }
+  if (!view.ending || *view.ending == engine::Phase::cancelled) return {};
+  if (*view.ending == engine::Phase::completed) return "The task is ending already: its work is done, and its last tasks run to their end.";
+  return "The task is ending already: it has failed, and what undoes what it had done, or its last tasks, run to their end.";
+}
+
+std::string_view ending_of(const engine::RunView& view) {
+  if (!view.ending) return {};
+  if (*view.ending == engine::Phase::cancelled) return "It is cancelled: what it had done is being undone, or its last tasks run.";
+  if (*view.ending == engine::Phase::completed) return "Its work is done: its last tasks run.";
+  return "It has failed: what it had done is being undone, or its last tasks run.";
+}
+
 void record(Context& context, const Call& call, std::string action, audit::Resource resource, const std::optional<RunId>& run,
             bool succeeded, json::Value details) {
   if (context.d.audit == nullptr) return;

@@ -22,12 +22,12 @@ inline constexpr std::size_t kLargestMessage = 768U << 10U;
 /// Of a run that has ended, as it may be shown.
 [[nodiscard]] mcp::Outcome outcome_of(const engine::RunView& view);
 
-/// After a cancel by a client: the run has not heeded it. Every other one goes on with ending, or has ended; one that is suspended while it
-/// winds up stands still, and only a person may break that off.
-[[nodiscard]] inline bool is_unheard(const engine::RunView& view) { return view.phase == engine::Phase::suspended; }
-inline constexpr std::string_view kUnheard =
-    "The task is ending already: what its run had done is being undone, or its last tasks run. That is suspended, and goes on when "
-    "somebody resumes the run (POST /api/runs/{run_id}/resume) or breaks it off (POST /api/runs/{run_id}/cancel).";
+/// After a cancel by a client: why the run has not heeded it. Empty: it has, and winds up or has ended as a cancelled one. One that had
+/// ended otherwise and winds up goes on with that; one that is suspended while it winds up stands still, and only a person may break that
+/// off.
+[[nodiscard]] std::string_view why_unheard(const engine::RunView& view);
+/// What a run does that winds up, for whoever would take it for one that works; empty: it does not.
+[[nodiscard]] std::string_view ending_of(const engine::RunView& view);
 
 /// What was done, for the trail: the route's own record would name neither tool nor run.
 void record(Context& context, const Call& call, std::string action, audit::Resource resource, const std::optional<RunId>& run,

@@ -110,6 +110,7 @@ void append_run(std::string& out, const engine::RunView& run) { append_run(out, 
 void append_run(std::string& out, const engine::RunView& run, const RunLeftOut& left_out) {
   ObjectWriter object(out);
   write_run_members(object, run);
+  if (run.ending) object.text("ending", engine::to_text(*run.ending));
   object.value("input", run.input);
   object.value("output", run.output);
   object.value("error", run.error);
@@ -160,10 +161,11 @@ void append_finding(std::string& out, const Finding& finding) {
   if (!finding.suggestion.empty()) object.text("suggestion", finding.suggestion);
 }
 
-void append_run_status(std::string& out, const RunId& run, engine::Phase phase) {
+void append_run_status(std::string& out, const RunId& run, engine::Phase phase, std::optional<engine::Phase> ending) {
   ObjectWriter object(out);
   object.text("id", run.to_string());
   object.text("status", engine::to_text(phase));
+  if (ending) object.text("ending", engine::to_text(*ending));
 }
 
 }  // namespace pawl::api::detail

@@ -36,6 +36,7 @@ void append_run(std::string& out, const engine::RunView& run, const RunLeftOut& 
 void append_task(std::string& out, const engine::RunView::TaskView& task);
 void append_task(std::string& out, const engine::RunView::TaskView& task, const LeftOut& left_out);
 void append_finding(std::string& out, const Finding& finding);
-void append_run_status(std::string& out, const RunId& run, engine::Phase phase);
+/// `ending`: `RunView::ending`, where it is known.
+void append_run_status(std::string& out, const RunId& run, engine::Phase phase, std::optional<engine::Phase> ending = {});
 
 }  // namespace pawl::api::detail

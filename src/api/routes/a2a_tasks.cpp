@@ -67,9 +67,11 @@ std::string context_of(const engine::RunView& view) {
 Value status_of(const Context& context, const engine::RunView& view) {
   auto status =
       Value::object({{"state", Value(state_of(view.phase))}, {"timestamp", to_rfc3339(view.ended_at.value_or(context.d.clock.now()))}});
-  if (view.phase != engine::Phase::faulted && view.phase != engine::Phase::cancelled) return status;
-  const auto why = outcome_of(view).failure;
-  status.set("message", Value::object({{"messageId", view.id.to_string() + "-end"},
+  const bool is_over = engine::is_final(view.phase);
+  // Whoever has cancelled it is told why it works still.
+  const auto why = is_over ? outcome_of(view).failure : std::string(ending_of(view));
+  if (view.phase == engine::Phase::completed || why.empty()) return status;
+  status.set("message", Value::object({{"messageId", view.id.to_string() + (is_over ? "-end" : "-ending")},
                                        {"taskId", view.id.to_string()},
                                        {"contextId", context_of(view)},
                                        {"role", "ROLE_AGENT"},
@@ -235,7 +237,8 @@ void cancel_task(Context& context, Call call, const Value& id, const RunId& run)
     }
     context.d.engine.view(shared->organization, run, false, [&context, shared, id](Result<engine::RunView> view) {
       if (view.has_error()) return refuse(*shared, id, Code::task_not_found, "There is no task of this id.");
-      if (is_unheard(*view)) return refuse(*shared, id, Code::not_cancelable, std::string(kUnheard));
+      const auto unheard = why_unheard(*view);
+      if (!unheard.empty()) return refuse(*shared, id, Code::not_cancelable, std::string(unheard));
       shared->reply(200, reply_text(id, task_of(context, shown(context, std::move(*view)))));
     });
   };

@@ -72,14 +72,14 @@ void reply_page(Context& context, Call& call, std::optional<WorkflowId> workflow
   call.reply(200, std::move(out));
 }
 
-/// 202 with the phase that the run has now.
+/// 202 with the phase that the run has now; of one that winds up also how it ends, which no cancel changes any more.
 engine::Engine::Acknowledged accepted(Context& context, CallPtr call, const RunId& run) {
   return [&context, call = std::move(call), run](Result<void> result) {
     if (result.has_error()) return call->fail(result.error());
     context.d.engine.view(call->organization, run, false, [call, run](Result<engine::RunView> view) {
       if (view.has_error()) return call->fail(view.error());
       std::string out;
-      append_run_status(out, run, view->phase);
+      append_run_status(out, run, view->phase, view->ending);
       call->reply(202, std::move(out));
     });
   };
@@ -151,6 +151,9 @@ void fork_run(Context& context, Call call) {
 
 Shape status_shape() { return Shape::choice({"pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed"}); }
 
+/// Of a run that winds up (undoes what it had done, runs `finally`): how its main part ended.
+Shape ending_shape() { return Shape::choice({"completed", "faulted", "cancelled"}); }
+
 Shape log_line_shape() {
   return Shape::object("LogLine",
                        {{"at", Shape::time().or_null()}, {"level", Shape::text("info")}, {"text", Shape::text("sent", 1U << 20U)}});
@@ -191,6 +194,7 @@ std::vector<Shape::Member> run_item_members() {
 
 Shape run_shape() {
   auto members = run_item_members();
+  members.push_back({"ending", ending_shape(), Shape::kOptional});
   members.push_back({"input", Shape::any(json::Value::object())});
   members.push_back({"output", Shape::any(json::Value::object({{"text", "Hello"}}))});
   members.push_back({"error", Shape::any(nullptr)});
@@ -260,7 +264,9 @@ Shape nothing_shape(std::string_view name) { return Shape::object(name, {}); }
 
 }  // namespace
 
-Shape run_status_shape() { return Shape::object("RunStatus", {{"id", Shape::id()}, {"status", status_shape()}}); }
+Shape run_status_shape() {
+  return Shape::object("RunStatus", {{"id", Shape::id()}, {"status", status_shape()}, {"ending", ending_shape(), Shape::kOptional}});
+}
 
 std::vector<Route> run_routes() {
   using http::Method;

@@ -39,10 +39,14 @@ TEST(Finally, W10_RunsOnceAtEveryEndAndChangesNothingAboutIt) {
     TestRun run(plan, parsed(R"({"in":1})"));
     each.end(run);
     EXPECT_EQ(run.phase(), Phase::running);
+    EXPECT_EQ(run.machine().ending(), each.phase) << "what it will be";
+    run.apply(CancelRequested{});
+    EXPECT_EQ(run.machine().ending(), each.phase) << "whoever cancels it now";
     EXPECT_EQ(run.machine().waiting_reason(), "answer of fetch /document/metadata/finally/0/f");
     EXPECT_EQ(arguments(run, "f"), each.arguments);
     run.succeed("f", "7");
     EXPECT_EQ(run.phase(), each.phase);
+    EXPECT_EQ(run.machine().ending(), std::nullopt) << "it is";
     EXPECT_EQ(json::to_text(run.machine().output()), each.phase == Phase::completed ? "1" : "null");
     EXPECT_THAT(run.history(), ::testing::HasSubstr("f:completed g:completed"));
     run.verify();

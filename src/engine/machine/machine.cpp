@@ -103,6 +103,11 @@ std::vector<SetTimer> Machine::pending_timers() const { return impl_->core.pendi
 std::vector<std::string> Machine::listens() const { return impl_->core.listens(); }
 Result<void> Machine::check_retry(const RetryRequested& request) const { return impl_->core.check_retry(request); }
 bool Machine::has_undone() const { return impl_->core.wind_up.undid; }
+std::optional<Phase> Machine::ending() const {
+  const auto& core = impl_->core;
+  if (core.wind_up.stage == detail::WindUp::Stage::main || is_final(core.phase)) return std::nullopt;
+  return core.wind_up.ending;
+}
 json::Value Machine::snapshot() const { return impl_->core.snapshot(); }
 
 Result<Machine> Machine::restore(dsl::PlanPtr plan, RunInfo info, const json::Value& snapshot, const MachineLimits& limits) {

@@ -104,6 +104,9 @@ class Machine {
 
   /// Whether the run has begun to undo what it had done (`metadata.compensate`).
   [[nodiscard]] bool has_undone() const;
+  /// Of a run that winds up (undoes what it had done, runs `finally`): how its main part ended, so how it will end unless that fails. A
+  /// cancel does not change it any more.
+  [[nodiscard]] std::optional<Phase> ending() const;
 
   /// What is pending now; after recovery the runtime sets the world up from these. Effects keep their ids.
   [[nodiscard]] std::vector<StartEffect> pending_effects() const;

@@ -1,7 +1,11 @@
 // Crashes while a run winds up: after every event, with what the world knows, the rest is done once and the end is the same.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
+#include <optional>
+#include <vector>
 
 #include "engine/machine/detail/test_model.hpp"
 #include "engine/machine/detail/test_wind_up.hpp"
@@ -56,6 +60,18 @@ TEST(WindUpCrash, W10_AfterEveryEventNothingFinishedIsRepeatedAndTheEndIsTheSame
   ASSERT_EQ(whole.phase(), Phase::faulted);
   EXPECT_EQ(whole.error().get("compensation_failures").size(), 1U);
   ASSERT_GT(events.size(), 18U);
+  // How it will end: known from the moment at which its main part ends until it has, whatever crashes and whoever cancels.
+  std::vector<std::optional<Phase>> endings;
+  Machine watched(plan, testing::test_info());
+  for (const auto& event : events) {
+    watched.apply(event, actions);
+    endings.push_back(watched.ending());
+  }
+  EXPECT_EQ(std::count(endings.begin(), endings.end(), Phase::faulted) + 1,
+            std::distance(std::find(endings.begin(), endings.end(), Phase::faulted), endings.end()))
+      << "from there to the event that ends it";
+  EXPECT_EQ(std::count(endings.begin(), endings.end(), Phase::completed) + std::count(endings.begin(), endings.end(), Phase::cancelled), 0);
+  EXPECT_EQ(endings.back(), std::nullopt) << "it has ended";
   for (std::size_t crash = 1; crash < events.size(); ++crash) {
     SCOPED_TRACE(crash);
     std::map<std::string, int> known;
@@ -67,6 +83,14 @@ TEST(WindUpCrash, W10_AfterEveryEventNothingFinishedIsRepeatedAndTheEndIsTheSame
           ++known[idempotency_key(whose.info().id, effect.step)];
       }
     });
+    EXPECT_EQ(machine.ending(), endings[crash - 1]);
+    if (machine.ending()) {
+      const auto before = json::to_text(machine.snapshot());
+      actions.clear();
+      machine.apply({events[crash - 1].at, CancelRequested{"by a person", true}}, actions);
+      EXPECT_TRUE(actions.empty()) << "a cancel of a run that winds up";
+      EXPECT_EQ(json::to_text(machine.snapshot()), before);
+    }
     std::vector<Event> rest;
     go_on(machine, known, rest);
     EXPECT_EQ(known, ledger) << "the same steps, each of them once";
