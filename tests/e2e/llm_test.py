@@ -37,6 +37,7 @@ BAD = """document: {dsl: '1.0.3', namespace: default, name: nightly-sort, versio
 do:
   - sort: {call: file-organiser, with: {target: inbox}}
 """
+ROAMING = GOOD.replace("'1.0.0'}", "'1.0.0', metadata: {files: {folder: ../outside}}}")  # no folder that may be watched here
 PLAN = {"execution_strategy": "sequential", "task_order": ["fetch", "store"], "parallel_groups": [], "estimated_duration": "a second",
         "llm_suggestions": "none", "risks": ["no timeout"], "optimizations": [], "explanation": "Gets and keeps."}
 RECOVERY = {"recovery_strategy": "retry", "root_cause": "It was down.", "actions": ["wait"], "modified_params": {}, "confidence": "high",
@@ -46,6 +47,7 @@ SCRIPTS = {
                  "content": {"document": BAD, "explanation": "Sorts."}},
                 {"match": {"contains": "file-organizer"}, "content": {"document": GOOD, "explanation": "Sorts."}}],
     "hopeless": [{"content": {"document": BAD, "explanation": "Sorts."}}],
+    "roaming": [{"content": {"document": ROAMING, "explanation": "Watches."}}],
     "planner": [{"match": {"turn": 1}, "content": {**PLAN, "task_order": ["fetch", "invented"]}},
                 {"match": {"contains": "invented"}, "content": PLAN}],
     "reviewer": [{"content": {"issues": [{"severity": "warning", "field": "/do/0", "message": "m", "fix": "f"}], "suggestions": ["s"],
@@ -130,6 +132,43 @@ class ScriptedTest(Base):
         self.assertEqual(reply["workflow"]["do"][0]["sort"]["call"], "file-organizer")
         self.assertEqual(self.server.request("POST", "/api/workflows/validate", {"definition": reply["definition"]})[1]["valid"], True)
         self.assertEqual(self.server.request("GET", "/api/workflows")[1]["items"], [], "nothing was saved")
+
+    def test_a4_a_draft_that_is_kept_does_nothing_before_a_person_switches_it_on(self):
+        ask = {"description": "sort the inbox every night: für Ürsula", "model": "scripted/drafter", "save": True}
+        reply = self.post("generate-workflow", ask)
+        self.assertEqual((reply["valid"], reply["definition"], reply["save_error"]), (True, GOOD, None))
+        saved = reply["saved"]
+        self.assertEqual((saved["name"], saved["version"], saved["is_active"]), ("nightly-sort", 1, False))
+        path = f"/api/workflows/{saved['id']}"
+        self.addCleanup(self.server.request, "DELETE", path)
+        kept = self.server.request("GET", path)[1]
+        self.assertEqual((kept["definition"], kept["is_active"], kept["description"]), (GOOD, False, ask["description"]))
+        versions = self.server.request("GET", f"{path}/versions")[1]["items"]
+        self.assertEqual([each["change_summary"] for each in versions], ["Drafted by scripted/drafter"])
+        status, refused, _ = self.server.request("POST", f"{path}/execute", {"input": {}})
+        self.assertEqual((status, refused["code"]), (409, "workflow.inactive"))
+        trail = self.server.request("GET", "/api/audit?action=workflows.createWorkflow")[1]["items"]
+        self.assertEqual([(each["resource_id"], each["details"]["by"]) for each in trail if "by" in each["details"]], [(saved["id"], "llm.draftWorkflow")])
+        status, active, _ = self.server.request("PUT", path, {"is_active": True})
+        self.assertEqual((status, active["is_active"]), (200, True), active)
+
+    def test_a4_what_is_given_up_is_not_kept_and_neither_is_what_may_not_be_saved(self):
+        reply = self.post("generate-workflow", {"description": "x", "model": "scripted/hopeless", "save": True})
+        self.assertEqual((reply["status"], reply["saved"], reply["save_error"]), ("given_up", None, None))
+        reply = self.post("generate-workflow", {"description": "x", "model": "scripted/roaming", "save": True})
+        self.assertEqual((reply["valid"], reply["saved"]), (True, None), "the answer is there all the same")
+        self.assertEqual(reply["save_error"]["code"], "workflow.files", reply["save_error"])
+        person = Person(self.server, "draws@example.org")
+        status, key = person.call("POST", "/api/api-keys", {"name": "k", "scopes": ["execute", "read"]})
+        self.assertEqual(status, 201, key)
+        asks = {"description": "sort", "model": "scripted/drafter"}
+        who = {"Authorization": f"Bearer {key['key']}"}
+        status, refused, _ = self.server.request("POST", "/api/llm/generate-workflow", {**asks, "save": True}, who)
+        self.assertEqual((status, refused["code"]), (403, "auth.forbidden"))
+        status, reply, _ = self.server.request("POST", "/api/llm/generate-workflow", asks, who)
+        self.assertEqual((status, reply["saved"]), (200, None), "without it nothing more is needed than before")
+        for where in (self.server.request("GET", "/api/workflows")[1], person.call("GET", "/api/workflows")[1]):
+            self.assertEqual(where["items"], [])
 
     def test_a4_or_it_is_given_up_with_the_reasons(self):
         reply = self.post("generate-workflow", {"description": "x", "model": "scripted/hopeless"})
@@ -242,6 +281,18 @@ class ProvidersTest(Base):
         reply = self.post("generate", {"prompt": "hello"})
         self.assertEqual((reply["provider"], reply["model"], reply["tokens_used"]), ("openai", "gpt-4o-mini", 1100))
         self.assertAlmostEqual(reply["cost"], (1000 * 0.15 + 100 * 0.6) / 1e6)
+
+    def test_a2_temperature_zero_reaches_every_provider_and_none_is_sent_where_none_was_given(self):
+        """The mock reads it from where each provider has it: beside the messages, in `generationConfig` (Gemini), in `options` (Ollama)."""
+        for model in self.MODELS:
+            for stream in (False, True):
+                for given in ({"temperature": 0}, {"temperature": 0.25}, {}):
+                    with self.subTest(model=model, stream=stream, given=given):
+                        asked = len(self.journal())
+                        run = self.run_of({"call": "llm", "with": {"model": model, "prompt": "hello", "stream": stream, **given}})
+                        self.assertEqual(run["output"]["content"], "Hi from the mock, with ümlauts.")
+                        (entry,) = self.journal()[asked:]
+                        self.assertEqual(entry["body"].get("temperature"), given.get("temperature"))
 
     def test_a2_a_run_gets_tool_calls_from_every_provider(self):
         tool = {"name": "get_weather", "description": "The weather",

@@ -11,11 +11,13 @@
 #include "api/detail/execution.hpp"
 #include "api/detail/gate.hpp"
 #include "api/detail/leash.hpp"
+#include "api/detail/mcp_parts.hpp"
 #include "api/detail/model_reply.hpp"
 #include "api/detail/render.hpp"
 #include "api/detail/shown.hpp"
 #include "api/routes/theme.hpp"
 #include "audit/redact.hpp"
+#include "base/utf8.hpp"
 #include "json/write.hpp"
 #include "models/assistant.hpp"
 #include "models/llm_function.hpp"
@@ -29,6 +31,7 @@ using CallPtr = std::shared_ptr<Call>;
 
 constexpr std::size_t kMaxText = 1U << 20U;
 constexpr std::size_t kMaxDescription = 20'000;
+constexpr std::size_t kMaxKept = 2000;  // of it, as the description of a draft that is kept
 
 json::Value said(const models::Answer& answer, const std::string& prompt) {
   auto reply = told(answer);
@@ -246,8 +249,35 @@ void recover(Context& context, Call call) {
   }));
 }
 
+/// The draft as a workflow of the organization that is not active: it is in the list and the editor, has no trigger, is nobody's tool, and
+/// does not run before a person has switched it on. On the pool.
+void keep_draft(Context& context, const CallPtr& shared, json::Value reply) {
+  catalog::NewWorkflow draft;
+  draft.definition.text = std::string(reply.get("definition").as_string());
+  draft.active = false;
+  draft.description = text_of(shared->body, "description").substr(0, kMaxKept);
+  while (!is_utf8(draft.description)) draft.description.pop_back();  // cut within a character
+  draft.change_summary = fmt::format("Drafted by {}/{}", reply.get("provider").as_string(), reply.get("model").as_string());
+  draft.author = shared->principal.user;
+  const auto made = context.d.catalog.create(shared->organization, std::move(draft));
+  if (made.has_error()) {  // the draft has been paid for: it is answered all the same
+    reply.set("saved", json::Value());
+    reply.set("save_error", json::Value::object({{"code", made.error().code}, {"detail", made.error().message}}));
+    return shared->reply(200, json::to_text(reply));
+  }
+  const auto id = made->id.to_string();
+  record(context, *shared, "workflows.createWorkflow", {"workflows", id}, std::nullopt, true,
+         json::Value::object({{"by", "llm.draftWorkflow"}, {"prompt", reply.get("prompt")}}));
+  reply.set("saved", json::Value::object({{"id", id}, {"name", made->name}, {"version", made->version}, {"is_active", made->active}}));
+  reply.set("save_error", json::Value());
+  shared->reply(200, json::to_text(reply));
+}
+
 void generate_workflow(Context& context, Call call) {
   if (context.d.models == nullptr) return call.fail(no_models());
+  const bool saves = call.body.get("save").truthy();
+  // Before a model is asked: the row needs no more than `execute`, and who may not save workflows does not do so by a model either.
+  if (saves && !call.principal.permits(Permission::write, call.organization)) return call.fail(forbidden(Permission::write));
   const auto asker = asker_of(call);
   const auto description = text_of(call.body, "description");
   const Leash leash(call.responder);
@@ -270,7 +300,7 @@ void generate_workflow(Context& context, Call call) {
                                      told_findings(agents::objections(run));
                                    });
   };
-  leash.hold(assistant.generate_workflow(asker, description, std::move(try_out), [shared, dry_run](const models::Assisted& assisted) {
+  const auto drafted = [&context, shared, dry_run, saves](const models::Assisted& assisted) {
     const bool given_up = assisted.output.has_error() && assisted.output.error().code == "llm.given_up";
     if (assisted.output.has_error() && !given_up) return shared->fail(assisted.output.error());
     auto reply = told(assisted.answer);
@@ -288,8 +318,16 @@ void generate_workflow(Context& context, Call call) {
     reply.set("dry_run", *dry_run);
     reply.set("rounds", assisted.rounds);
     reply.set("prompt", assisted.prompt);
+    reply.set("saved", json::Value());
+    reply.set("save_error", json::Value());
+    if (!saves || given_up) return shared->reply(200, json::to_text(reply));
+    const bool taken = context.d.pool.try_post([&context, shared, reply] { keep_draft(context, shared, reply); });
+    if (taken) return;
+    const Error busy(ErrorClass::unavailable, "server.busy", "The server is busy; try again.");
+    reply.set("save_error", json::Value::object({{"code", busy.code}, {"detail", busy.message}}));
     shared->reply(200, json::to_text(reply));
-  }));
+  };
+  leash.hold(assistant.generate_workflow(asker, description, std::move(try_out), drafted));
 }
 
 void list_providers(Context& context, Call call) {
@@ -438,19 +476,33 @@ std::vector<Route> llm_routes() {
                                                   {"error_message", Shape::text("connection refused", 100'000), Shape::kOptional},
                                                   {"task_context", Shape::any(json::Value::object()), Shape::kOptional}}),
                      reply_shape("RecoverReply", {{"recovery_plan", recovery_shape()}, {"prompt", Shape::text("recover@1")}})));
-  rows.push_back(
-      row("/api/llm/generate-workflow", "draftWorkflow", "Draft a workflow from a description", generate_workflow,
-          with_whom("DraftRequest", {{"description", Shape::text("Every night, sort the folder inbox", kMaxDescription).at_least(1)}}),
-          reply_shape("DraftReply",
-                      {{"valid", Shape::boolean(true)},
-                       {"workflow", Shape::any(nullptr)},
-                       {"definition", Shape::text("document: ...", kMaxText).or_null().described("YAML that compiles; nothing is saved.")},
-                       {"rejected", Shape::text("document: ...", kMaxText).or_null().described("The last draft where it was given up.")},
-                       {"explanation", Shape::any("Sorts the folder at 2:30.")},
-                       {"findings", Shape::array(finding_shape(), 1000)},
-                       {"dry_run", dry_run_shape().or_null().described("Of the last draft that compiled.")},
-                       {"rounds", Shape::integer(1)},
-                       {"prompt", Shape::text("generate-workflow@2")}})));
+  rows.push_back(row(
+      "/api/llm/generate-workflow", "draftWorkflow", "Draft a workflow from a description", generate_workflow,
+      with_whom(
+          "DraftRequest",
+          {{"description", Shape::text("Every night, sort the folder inbox", kMaxDescription).at_least(1)},
+           {"save", Shape::boolean(false).described("Keep the draft as a workflow that is not active. Needs `write`."), Shape::kOptional}}),
+      reply_shape("DraftReply",
+                  {{"valid", Shape::boolean(true)},
+                   {"workflow", Shape::any(nullptr)},
+                   {"definition",
+                    Shape::text("document: ...", kMaxText).or_null().described("YAML that compiles; not saved unless `save` says so.")},
+                   {"rejected", Shape::text("document: ...", kMaxText).or_null().described("The last draft where it was given up.")},
+                   {"explanation", Shape::any("Sorts the folder at 2:30.")},
+                   {"findings", Shape::array(finding_shape(), 1000)},
+                   {"dry_run", dry_run_shape().or_null().described("Of the last draft that compiled.")},
+                   {"rounds", Shape::integer(1)},
+                   {"prompt", Shape::text("generate-workflow@2")},
+                   {"saved", Shape::object("SavedDraft", {{"id", Shape::id()},
+                                                          {"name", Shape::text("nightly-sort")},
+                                                          {"version", Shape::integer(1)},
+                                                          {"is_active", Shape::boolean(false)}})
+                                 .or_null()
+                                 .described("With `save`: the workflow that holds the draft. Nobody but a person switches it on.")},
+                   {"save_error", Shape::object("DraftNotSaved", {{"code", Shape::text("workflow.files")},
+                                                                  {"detail", Shape::text("The folder is not allowed.", 20'000)}})
+                                      .or_null()
+                                      .described("With `save`: why a draft that is valid could not be kept.")}})));
   rows.push_back({.method = Method::get,
                   .path = "/api/llm/providers",
                   .id = "listModelProviders",
