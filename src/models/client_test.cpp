@@ -81,7 +81,10 @@ TEST_F(Models, A1AnswersWithUsageAndCost) {
 
 TEST_F(Models, AnUnknownPriceIsNoCost) {
   answer_with({said("hi")});
-  EXPECT_FALSE(bench_.ask(question("openai/something-new")).cost.has_value());
+  const auto answer = bench_.ask(question("openai/something-new"));
+  ASSERT_TRUE(answer.reply.has_value()) << answer.reply.error().message;
+  EXPECT_FALSE(answer.cost.has_value()) << "not zero: unknown";
+  EXPECT_EQ(answer.usage.input + answer.usage.output, 1100) << "its tokens are known all the same";
 }
 
 TEST_F(Models, A1WaitsAsLongAsTheServerAsks) {
@@ -173,13 +176,46 @@ TEST_F(Models, A2RepairsAnAnswerUntilItFitsTheSchema) {
   EXPECT_EQ(bench_.ask(call).reply.error().code, "llm.output_invalid");
 }
 
-TEST_F(Models, TemperatureZeroIsSent) {
-  answer_with({said("hi")});
-  auto call = question("openai/gpt-4o");
-  call.request.temperature = 0;
-  ASSERT_TRUE(bench_.ask(call).reply.has_value());
-  ASSERT_NE(sent(0).find("temperature"), nullptr);
-  EXPECT_EQ(sent(0).get("temperature"), json::Value(0));
+TEST_F(Models, A2_TemperatureZeroIsSentOnEveryWireWithEachRequest) {
+  struct Case {
+    std::string provider;
+    Wire wire;
+    std::string pointer;  ///< where the provider has it; empty: beside the messages
+  };
+  const std::vector<Case> cases = {{"openai", Wire::chat, ""},
+                                   {"openai-responses", Wire::responses, ""},
+                                   {"anthropic", Wire::anthropic, ""},
+                                   {"gemini", Wire::gemini, "generationConfig"},
+                                   {"ollama", Wire::ollama, "options"}};
+  bench_.outbound.on("", "*", [](const net::OutboundRequest&) -> Result<net::OutboundResponse> {
+    return net::OutboundResponse{.status = 503, .body = "busy"};
+  });
+  for (const auto& item : cases) {
+    bench_.providers.endpoints[item.provider] = {.wire = item.wire, .base_url = "http://" + item.provider + ".test"};
+  }
+  std::size_t asked = 0;
+  for (const auto& item : cases) {
+    for (const bool streamed : {false, true}) {
+      for (const auto temperature : {std::optional<double>(0), std::optional<double>(0.25), std::optional<double>()}) {
+        SCOPED_TRACE(item.provider + (streamed ? " streamed " : " whole ") + (temperature ? std::to_string(*temperature) : "unset"));
+        auto call = question(item.provider + "/" + item.provider + std::to_string(asked));  // a model whose circuit is closed
+        call.fallback = {item.provider + "/other" + std::to_string(asked)};
+        call.request.temperature = temperature;
+        if (streamed) call.on_chunk = [](const Chunk&) {};
+        ASSERT_FALSE(bench_.ask(call).reply.has_value());
+        ASSERT_EQ(bench_.outbound.requests().size(), asked + 6) << "two models, each asked three times";
+        for (; asked < bench_.outbound.requests().size(); ++asked) {
+          const auto body = sent(asked);
+          const auto* place = item.pointer.empty() ? &body : body.find(item.pointer);
+          const auto* found = place == nullptr ? nullptr : place->find("temperature");
+          ASSERT_EQ(found != nullptr, temperature.has_value()) << bench_.outbound.requests()[asked].body;
+          if (found != nullptr) {
+            EXPECT_EQ(found->as_double(), *temperature);
+          }
+        }
+      }
+    }
+  }
 }
 
 TEST_F(Models, ASecretOfTheRunNeverLeaves) {
@@ -219,6 +255,18 @@ TEST_F(Models, AStreamThatBreaksOffIsVoidAndTriedAgain) {
   ASSERT_TRUE(answer.reply.has_value()) << answer.reply.error().message;
   EXPECT_EQ(answer.reply->content, "Hello");
   EXPECT_EQ(seen, "Hel|Hello");
+}
+
+TEST_F(Models, A1_ARateLimitThatIsToldWithinAStreamIsOneToo) {
+  answer_with({{.status = 200, .body = "data: {\"error\":{\"message\":\"slow\",\"code\":\"rate_limit_exceeded\"}}\n\n"}});
+  auto call = question("openai/gpt-4o");
+  call.max_retries = 0;
+  call.on_chunk = [](const Chunk&) {};
+  const auto limited = bench_.ask(call);
+  EXPECT_EQ(limited.reply.error().code, "llm.rate_limited");
+  EXPECT_EQ(limited.reply.error().kind, ErrorClass::limited);
+  answer_with({{.status = 200, .body = "data: {\"error\":{\"message\":\"down\",\"code\":\"server_error\"}}\n\n"}});
+  EXPECT_EQ(bench_.ask(call).reply.error().code, "llm.unavailable");
 }
 
 TEST_F(Models, ACallEndsInTimeAndWhenItIsCancelled) {

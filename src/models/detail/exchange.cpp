@@ -579,7 +579,7 @@ Error Exchange::error_of(const Failure& failure) const {
   const auto make = [&](ErrorClass kind, std::string_view code) { return Error(kind, std::string(code), what); };
   switch (failure.kind) {
     case FailureClass::transient:
-      if (failure.status == 429) return make(ErrorClass::limited, "llm.rate_limited");
+      if (is_rate_limit(failure)) return make(ErrorClass::limited, "llm.rate_limited");
       if (failure.code == "net.timeout") return make(ErrorClass::timeout, "llm.timeout");
       if (failure.code == "llm.overloaded") return make(ErrorClass::limited, failure.code);
       return make(ErrorClass::unavailable, "llm.unavailable");

@@ -186,6 +186,8 @@ Failure failure_in(Wire wire, int status, const json::Value& body) {
   return failure;
 }
 
+bool is_rate_limit(const Failure& failure) { return failure.status == 429 || (failure.status == 0 && status_by_code(failure.code) == 429); }
+
 }  // namespace detail
 
 Failure failure_of(Wire wire, int status, const Fields& headers, std::string_view body, TimePoint now) {

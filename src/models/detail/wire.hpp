@@ -77,6 +77,8 @@ class GrowingReply : public StreamDecoder {
 
 /// The error that a provider sends as the body of an answer or in the middle of a stream.
 [[nodiscard]] Failure failure_in(Wire wire, int status, const json::Value& body);
+/// Said by the status, or within a stream, whose status was 200 before it was known.
+[[nodiscard]] bool is_rate_limit(const Failure& failure);
 
 [[nodiscard]] const Codec& chat_codec();
 [[nodiscard]] const Codec& responses_codec();
