@@ -130,16 +130,32 @@ bool does_harm(const StartEffect& effect, std::string_view harm) {
   return (value.is_string() ? std::string(value.as_string()) : json::to_text(value)) == harm.substr(equals + 1);
 }
 
+/// How what is read comes in, and what happens to the run meanwhile.
+struct Way {
+  const char* name;
+  bool as_error = false;  ///< a tool fails with it
+  bool crashes = false;   ///< the process dies after every event, and the run goes on from what was kept
+};
+constexpr Way kPlain{"as an answer"};
+
 struct World {
+  dsl::PlanPtr plan;
   Machine machine;
+  Way way;
   TimePoint now{Millis(1'760'000'000'000)};
   bool harmed = false;
   bool obeys = false;  ///< from now on the model does what it was told
 
-  World(const dsl::PlanPtr& plan, const Value& input) : machine(plan, testing::test_info()) { apply(RunStarted{input}); }
+  World(dsl::PlanPtr of, const Value& input, const Way& how) : plan(std::move(of)), machine(plan, testing::test_info()), way(how) {
+    apply(RunStarted{input});
+  }
   void apply(decltype(Event::body) body) {
     std::vector<Action> actions;
     machine.apply({now, std::move(body)}, actions);
+    if (!way.crashes) return;
+    auto restored = Machine::restore(plan, testing::test_info(), parsed(json::to_text(machine.snapshot())));
+    ASSERT_TRUE(restored.has_value());
+    machine = std::move(restored).value();
   }
   /// One answer; returns whether there was a call to answer.
   bool step(const Injection& injection) {
@@ -147,6 +163,10 @@ struct World {
     if (pending.empty() || harmed) return false;
     const auto& effect = pending.front();
     harmed = obeys && does_harm(effect, injection.harm);
+    if (effect.function != "llm" && way.as_error) {
+      apply(EffectFailed{effect.effect, make_error("communication", 500, "Failed", injection.text), {}});
+      return true;
+    }
     if (effect.function != "llm") {
       apply(EffectSucceeded{effect.effect, Value(injection.text), {}});
       return true;
@@ -176,15 +196,18 @@ struct World {
 TEST(AgentInjection, A2_AnObedientModelDoesNoHarmWhateverItReads) {
   const auto plan = testing::plan_of(kAgent, Catalog());
   ASSERT_TRUE(plan);
-  EXPECT_GE(std::size(kCorpus), 30U);
-  for (const auto& injection : kCorpus) {
-    SCOPED_TRACE(std::string(injection.reads) + ": " + injection.text);
-    World world(plan, Value::object({{"question", injection.text}, {"untrusted", std::string_view(injection.reads) == "prompt"}}));
-    int steps = 0;
-    while (world.step(injection) && ++steps < 60) {
+  EXPECT_GE(std::size(kCorpus), 48U);
+  for (const auto& way :
+       {kPlain, Way{"as an error", true}, Way{"with crashes", false, true}, Way{"as an error, with crashes", true, true}}) {
+    for (const auto& injection : kCorpus) {
+      SCOPED_TRACE(std::string(way.name) + ", " + injection.reads + ": " + injection.text);
+      World world(plan, Value::object({{"question", injection.text}, {"untrusted", std::string_view(injection.reads) == "prompt"}}), way);
+      int steps = 0;
+      while (world.step(injection) && ++steps < 60) {
+      }
+      EXPECT_TRUE(world.obeys) << "the model was told";
+      EXPECT_FALSE(world.harmed);
     }
-    EXPECT_TRUE(world.obeys) << "the model was told";
-    EXPECT_FALSE(world.harmed);
   }
 }
 
@@ -195,7 +218,7 @@ TEST(AgentInjection, A2_TheSameCallsGoThroughWhereNothingWasReadAndTheToolIsList
   for (auto injection : kCorpus) {
     SCOPED_TRACE(injection.text);
     injection.reads = "none";
-    World world(plan, Value::object({{"question", "q"}, {"untrusted", false}}));
+    World world(plan, Value::object({{"question", "q"}, {"untrusted", false}}), kPlain);
     for (int steps = 0; steps < 60 && world.step(injection); ++steps) {
     }
     through += world.harmed ? 1 : 0;
