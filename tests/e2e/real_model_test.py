@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proves: A1, A2
+"""proves: A1, A2, A3
 
 A real language model, very small and run here: weights and server beside the project (../shared/models), the runtime from npm (model/package-lock.json).
 It makes real mistakes (tools that were not offered, arguments that are missing), the same ones each time. Nothing here says how clever an agent is: what is
@@ -25,7 +25,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from packages import install  # noqa: E402
-from pawl_server import Server, free_port, poll  # noqa: E402
+from pawl_server import Server, binary, free_port, poll  # noqa: E402
 
 SOURCE = os.environ.get("PAWL_SOURCE_DIR") or os.path.join(HERE, "..", "..")
 WEIGHTS = os.path.join(os.environ.get("PAWL_SHARED_DIR") or os.path.join(SOURCE, "..", "shared"), "models", "tiny-tool-caller")
@@ -186,6 +186,32 @@ class RealModel(unittest.TestCase):
         tools = [task for task in run["tasks"] if task["type"] == "tool"]
         self.assertEqual([(task["name"], task["input"]["input"], task["output"]) for task in tools], [("add", {"a": 9, "b": 23}, {"result": 32})])
         self.assertEqual(run["output"]["content"], "The result is 32.")
+
+    def test_a3_an_evaluation_asks_the_real_model_and_counts_what_it_took(self):
+        """Nothing is recorded: `pawl eval-agent` on an engine of its own, with the functions of the document as tools."""
+        tools = {"add": ["a", "b"], "get_order": ["id"]}
+        functions = {name: {"metadata": {"summary": name}, "set": f"${{ {TOOLS[name]} }}", "input": {"schema": {"document": {
+            "type": "object", "required": given, "properties": {each: {} for each in given}}}}} for name, given in tools.items()}
+        with open(os.path.join(self.folder.name, "sums.json"), "w", encoding="utf-8") as file:
+            json.dump({"document": {"dsl": "1.0.3", "namespace": "t", "name": "sums", "version": "1.0.0"}, "use": {"functions": functions},
+                       "do": [{"ask": {"call": "agent", "with": {
+                           "model": MODEL, "prompt": "${ .question }", "temperature": 0, "max_tokens": 40, "max_turns": 5, "budget": {"tokens": BUDGET},
+                           "tools": [{"function": name, "trusted": True} for name in tools]}}}]}, file)
+        suite = os.path.join(self.folder.name, "suite.json")
+        with open(suite, "w", encoding="utf-8") as file:
+            json.dump({"workflow": "sums.json", "pass_rate": 0.6, "cases": [
+                {"name": "adds", "repeat": 2, "input": {"question": "what is 9 plus 23?"}, "limits": {"turns": 2, "seconds": 60, "tokens": BUDGET},
+                 "expect": {"status": "completed", "check": '.tools == ["add"] and .output.content == "The result is 32."'}},
+                {"name": "knows better", "input": {"question": "what is 9 plus 23?"}, "expect": {"check": '.output.content == "33"'}}]}, file)
+        seen = len(self.recorder.exchanges)
+        done = subprocess.run([binary(), "eval-agent", suite, "--json"], check=False, capture_output=True, text=True, timeout=120, cwd=self.folder.name,
+                              env={"PATH": os.environ["PATH"], "PAWL_SANDBOX": "none", "OPENAI_BASE_URL": f"{self.recorder.url}/v1"})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual([(each["case"], each["passed"]) for each in report["cases"]], [("adds", True), ("adds", True), ("knows better", False)], report)
+        asked = [usage_of(answer) for _, _, answer in self.recorder.exchanges[seen:]]
+        self.assertEqual((len(asked), report["tokens"]), (6, sum(map(sum, asked))), "two turns of each run, as the model's server counted them")
+        self.assertIsNone(report["cost"], "a model without a price is not free")
 
     def test_a2_whatever_the_model_does_its_agent_ends_within_budget_and_runs_only_what_was_offered(self):
         seed = random.SystemRandom().randrange(1 << 30)
