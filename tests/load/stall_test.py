@@ -95,7 +95,8 @@ class Stall(unittest.TestCase):
         answers = []
 
         def generate():
-            answers.append(server.request("POST", "/api/llm/generate", {"prompt": "hello", "provider": "openai-compatible"}, timeout=90)[0])
+            status, reply, _ = server.request("POST", "/api/llm/generate", {"prompt": "hello", "provider": "openai-compatible"}, timeout=90)
+            answers.append((status, reply.get("code")))
 
         callers = [Background(generate) for _ in range(WORKFLOWS * EXECUTIONS)]
         poll(lambda: len(upstream.held) == WORKFLOWS * EXECUTIONS, 30, "every question to be under way")
@@ -104,7 +105,7 @@ class Stall(unittest.TestCase):
         upstream.released.set()
         for caller in callers:
             caller.join(90)
-        self.assertEqual(len(answers), WORKFLOWS * EXECUTIONS)  # what came was no model's answer: each is told so
+        self.assertEqual(answers, [(503, "llm.protocol")] * (WORKFLOWS * EXECUTIONS), "what came was no model's answer: each is told so")
 
     def check_health(self, server, upstream):
         # Other work on the machine only ever adds to a measurement: the best of three is nearest to what the server does.
