@@ -54,7 +54,8 @@ export const workTests = [
     'every sample is accepted as it is, and the first workflow runs to its end in the browser',
     async (world) => {
       const { page } = world;
-      for (const name of ['Work side by side', 'Try again, then heal', 'Greet everybody']) {
+      const others = ['Work side by side', 'Try again, then heal', 'Scripts in Python', 'Ask somebody first', 'Watch a web address', 'An agent with a tool'];
+      for (const name of [...others, 'Greet everybody']) {
         await page.goto('/workflows/new');
         await page.getByRole('link', { name: new RegExp(name) }).click();
         await page.getByText('No findings').waitFor();

@@ -35,11 +35,25 @@ export function Chart({
   const stacked = times.map((_time, at) => series.reduce((sum, one) => sum + (one.values[at] ?? 0), 0));
   const most = kind === 'bars' ? Math.max(0, ...stacked) : Math.max(0, ...series.flatMap((one) => one.values.map((value) => value ?? 0)));
   const top = roundUp(most);
+  const head = (
+    <>
+      <span className="font-medium">{title}</span>
+      <span className="text-sm text-muted">{hint}</span>
+    </>
+  );
+  // A scale and a legend of nothing would only be read in vain.
+  if (most === 0) {
+    return (
+      <figure className="panel flex min-w-0 flex-col gap-2 p-4">
+        <figcaption className="flex flex-wrap items-baseline gap-x-3">{head}</figcaption>
+        <p className="grid grow place-items-center py-10 text-sm text-muted">{t.home.nothing}</p>
+      </figure>
+    );
+  }
   return (
     <figure className="panel flex min-w-0 flex-col gap-2 p-4">
       <figcaption className="flex flex-wrap items-baseline gap-x-3">
-        <span className="font-medium">{title}</span>
-        <span className="text-sm text-muted">{hint}</span>
+        {head}
         <ul className="flex basis-full flex-wrap gap-x-3 text-sm">
           {series.map((one) => (
             <li key={one.name} className="flex items-center gap-1.5">
@@ -50,7 +64,7 @@ export function Chart({
         </ul>
       </figcaption>
       <div className="relative mt-2 mr-14 h-40" aria-hidden="true">
-        {[1, 0.5].map((part) => (
+        {(format(top / 2) === format(top) || (kind === 'bars' && top % 2 === 1) ? [1] : [1, 0.5]).map((part) => (
           <div key={part} className="absolute inset-x-0 border-t border-line text-xs text-muted" style={{ top: `${(1 - part) * 100}%` }}>
             <span className="absolute left-full -translate-y-1/2 pl-2 whitespace-nowrap tabular-nums">{format(top * part)}</span>
           </div>
@@ -62,7 +76,7 @@ export function Chart({
         <span>{times[0]}</span>
         <span>{times.at(-1)}</span>
       </div>
-      <p className={most > 0 ? 'sr-only' : 'text-sm text-muted'}>{most > 0 ? summary : t.home.nothing}</p>
+      <p className="sr-only">{summary}</p>
       <details className="text-sm" onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary className="w-fit cursor-pointer text-muted">{t.home.asTable}</summary>
         {open && <Numbers caption={title} times={times} series={series} format={format} />}

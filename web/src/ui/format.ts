@@ -130,9 +130,9 @@ export function shortId(id: string): string {
   return id.slice(-8);
 }
 
-/** The beginning of a slice of time, as exact as the slice is short. */
+/** The beginning of a slice of time, as exact as the slice is short, with the day where slices make up more than one. */
 export function sliceTime(time: string, seconds: number): string {
   const minutes = { hour: '2-digit', minute: '2-digit' } as const;
-  const form: Intl.DateTimeFormatOptions = seconds >= 86_400 ? { day: 'numeric', month: 'short' } : seconds >= 3_600 ? { weekday: 'short', ...minutes } : minutes;
+  const form: Intl.DateTimeFormatOptions = seconds >= 86_400 ? { day: 'numeric', month: 'short' } : seconds >= 1_800 ? { weekday: 'short', ...minutes } : minutes;
   return timeFormat(form).format(new Date(time));
 }

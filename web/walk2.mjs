@@ -1,0 +1,11 @@
+import { chromium } from 'playwright-core';
+import { executable, FLAGS } from './e2e/browser.mjs';
+const chrome = await chromium.launch({ executablePath: executable(), headless: true, args: FLAGS });
+const context = await chrome.newContext({ viewport: { width: 1366, height: 850 }, storageState: '/tmp/lead/walk/state.json', baseURL: 'http://127.0.0.1:8000' });
+const page = await context.newPage(); page.setDefaultTimeout(15000);
+page.on('console', (m) => m.type() === 'error' && console.log('console', m.text()));
+let n = 10; const shot = async (name) => { await page.waitForTimeout(900); await page.screenshot({ path: `/tmp/lead/walk/${String(++n).padStart(2, '0')}-${name}.png` }); };
+await page.goto('/'); await page.getByRole('link', { name: 'Choose a sample' }).or(page.getByRole('button', { name: 'Choose a sample' })).first().click(); await shot('choose');
+console.log((await page.getByRole('main').innerText()).slice(0, 1500));
+await context.storageState({ path: '/tmp/lead/walk/state.json' });
+await chrome.close();
