@@ -228,6 +228,46 @@ TEST(EveryFunction, F3_ConnectsInwardNeitherInAPlanNorInACall) {
   EXPECT_THAT(aimed, testing::IsSupersetOf({"git", "http", "http-task", "s3", "send-email", "slack", "sql-query", "web-scraper"}));
 }
 
+// What a plan does not do although nothing is in its way: the same calls, where the guard lets everything through. The call itself connects.
+// proves: F3, W5
+TEST(EveryFunction, F3_APlanConnectsToNobodyWhereTheCallDoes) {
+  const Loopback outside("HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
+  net::CurlOptions options;
+  options.policy.allow_private = true;
+  net::CurlOutbound outbound(options);
+  const net::AddressPolicy policy{.allow_private = true};
+  Bench bench(outbound, {}, &policy);
+  const std::string at = "http://127.0.0.1:" + outside.port();
+  const std::string mail = R"("security": "none", "from_email": "a@b.c", "to_email": "a@b.c", "subject": "x", "body": "x", "smtp_port": )";
+  const std::pair<const char*, std::string> calls[] = {
+      {"http", R"({"method": "get", "endpoint": ")" + at + "/\"}"},
+      {"http-task", R"({"url": ")" + at + "/\"}"},
+      {"openapi", R"({"document": {"endpoint": ")" + at + R"(/"}, "operationId": "a"})"},
+      {"web-scraper", R"({"selectors": {"a": "a"}, "url": ")" + at + "/\"}"},
+      {"slack", R"({"message": "x", "webhook_url": ")" + at + "/\"}"},
+      {"s3", R"({"operation": "list", "bucket": "bucket", "access_key_id": "a", "secret_access_key": "b", "endpoint": ")" + at + "\"}"},
+      {"sql-query",
+       R"({"query": "select 1", "connection_string": "postgresql://u:p@127.0.0.1:)" + outside.port() + "/d?sslmode=disable\"}"},
+      {"database-backup",
+       R"({"target": "d", "connection": {"host": "127.0.0.1", "database": "d", "username": "u", "port": )" + outside.port() + "}}"},
+      {"send-email", R"({"smtp_host": "127.0.0.1", "timeout": 0.5, )" + mail + outside.port() + "}"},
+      {"email-summarizer", R"({"imap": {"host": "127.0.0.1", "security": "none", "timeout": 0.5, "port": )" + outside.port() + "}}"},
+      {"git", R"({"operation": "clone", "repo_path": "to", "remote_url": "https://127.0.0.1:)" + outside.port() + "/x\"}"},
+      {"run.script", R"({"language": "python", "source": {"endpoint": ")" + at + "/\"}}"},
+  };
+  for (const auto& [name, arguments] : calls) {
+    const int before = outside.connections();
+    auto call = bench.invocation(arguments);
+    EXPECT_TRUE(bench.registry.get(name)->plan(call).has_value()) << name;
+    call.dry_run = true;
+    EXPECT_TRUE(bench.finish(name, call).ok()) << name;
+    EXPECT_EQ(outside.connections(), before) << name << ": a plan connects";
+    call.dry_run = false;
+    const auto outcome = bench.finish(name, call);
+    EXPECT_GT(outside.connections(), before) << name << ": the call does not connect: " << json::to_text(outcome.error);
+  }
+}
+
 // A service that takes the connection and then says nothing must not hold a call for longer than it may take.
 // proves: S4-M2
 TEST(EveryFunction, S4M2_EndsSoonAfterItsTimeIsUp) {

@@ -116,14 +116,21 @@ class EachOutput : public EachBuiltin {
          "Too much output"},
     };
     if (has_browser()) {
-      all.push_back({"web-scraper", R"({"selectors": {"a": "a"}, "wait_for": "body", "url": "http://127.0.0.1:)" + large_.port() + "/\"}",
-                     "net.too_large"});
+      for (const auto& port : {large_.port(), endless_.port(), growing_.port()}) {
+        all.push_back(
+            {"web-scraper", R"({"selectors": {"a": "a"}, "wait_for": "body", "url": "http://127.0.0.1:)" + port + "/\"}", "net.too_large"});
+      }
     }
     return all;
   }
 
   const std::string head_ = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
   Flood web_{head_, "x"};
+  Flood endless_{"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", "<p>x"};
+  /// Small, until its script has run.
+  Loopback growing_{
+      "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: "
+      "close\r\n\r\n<body><script>document.body.append('x'.repeat(1e6))</script>"};
   Loopback large_{"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + std::string(2 * kSmall, 'x')};
   Flood smtp_{"220-welcome\r\n", "220-and welcome\r\n"};
   Flood imap_{"* PREAUTH welcome\r\n", "* CAPABILITY IMAP4rev1\r\n"};

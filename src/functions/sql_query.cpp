@@ -46,6 +46,7 @@ class SqlQuery final : public Builtin {
                      },
                      "path": {"type": "string", "minLength": 1, "description": "an SQLite file below the allowed folders"},
                      "database_type": {"type": "string", "enum": ["postgresql", "sqlite"], "description": "default: by the connection string"},
+                     "operation": {"type": "string", "enum": ["select", "insert", "update", "delete"], "description": "accepted for older documents: what the statement may do is what read_only says"},
                      "read_only": {"type": "boolean", "default": true, "description": "kept by the database itself; false needs allow_destructive"},
                      "limit": {"type": "integer", "minimum": 1, "maximum": 100000, "default": 1000, "description": "rows at most"},
                      "timeout": {"description": "seconds, ISO 8601 text or a duration object; default 30 s"},

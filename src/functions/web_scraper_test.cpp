@@ -8,6 +8,7 @@
 
 #include "functions/detail/browser.hpp"
 #include "functions/testing/bench.hpp"
+#include "functions/testing/each_function.hpp"
 #include "functions/testing/loopback.hpp"
 #include "json/write.hpp"
 #include "net/curl_outbound.hpp"
@@ -76,7 +77,7 @@ class Browser : public testing::Test {
   static std::string text(const engine::Outcome& outcome) { return json::to_text(outcome.ok() ? outcome.output : outcome.error); }
 };
 
-constexpr const char* kLate = R"(setTimeout(() => {
+constexpr const char* kLateScript = R"(setTimeout(() => {
   const made = document.createElement('p');
   made.className = 'late';
   made.textContent = 'made ' + 6 * 7;
@@ -89,7 +90,7 @@ TEST_F(Browser, F2_ScriptsRunAndAPictureIsTaken) {
   sites.move("http://shop.test/", "http://www.shop.test/");
   sites.set("http://www.shop.test/",
             "<title>Shop</title><body><img src='http://cdn.test/a.png'><script src='http://lib.test/a.js'></script>");
-  sites.set("http://lib.test/a.js", kLate);
+  sites.set("http://lib.test/a.js", kLateScript);
   Bench bench(sites);
   const auto outcome = bench.call("web-scraper", R"({"url": "http://shop.test/", "selectors": {"made": ".late"}, "wait_for": "p.late",
     "hosts": ["lib.test"], "screenshot": true, "screenshot_path": "shots/shop.png", "headers": {"X-Key": "of-the-shop"}})");
@@ -232,6 +233,36 @@ TEST_F(Browser, WhatNeverComesEndsInTimeAndACancelledCallAtOnce) {
   EXPECT_THAT(text(busy.get()), HasSubstr("cancelled"));
   EXPECT_THAT(text(bench.call("web-scraper", R"({"url": "http://empty.test/", "selectors": {"a": "p"}, "wait_for": "p[["})")),
               AllOf(HasSubstr("validation"), HasSubstr("wait_for")));
+}
+
+/// Pages whose scripts never stop: one grows, one is written anew, one does nothing.
+constexpr const char* kNever[] = {"<body><script>for (;;) document.body.append('x'.repeat(1e5))</script>",
+                                  "<script>document.open(); for (;;) document.write('x'.repeat(1e5))</script>",
+                                  "<body><script>onload = () => { for (;;) {} }</script>"};
+
+// proves: S4-M2, F3
+TEST_F(Browser, S4M2_APageThatNeverEndsIsATimeoutSoonAfterItsTime) {
+  constexpr Millis kMost{4000};  // long enough for the page to be in the middle of it
+  Sites sites;
+  Bench bench(sites);
+  for (const char* page : kNever) {
+    sites.set("http://page.test/", page);
+    Millis late{0};
+    Millis control{0};
+    for (int n = 0; n < kTries; ++n) {
+      const auto due = std::chrono::steady_clock::now() + kMost;
+      Control timer(due);
+      const auto outcome =
+          bench.call("web-scraper", R"({"url": "http://page.test/", "selectors": {"a": "p"}, "wait_for": "p", "timeout": 4})");
+      late = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - due);
+      control = timer.lateness();
+      ASSERT_THAT(text(outcome), HasSubstr("timeout")) << page;
+      EXPECT_FALSE(sites.urls().empty());
+      if (late <= kLate + 2 * control) break;
+    }
+    EXPECT_LE(late, kLate + 2 * control) << page << ": the machine itself was " << control.count() << " ms late";
+    EXPECT_GE(late, Millis(0)) << page << ": it has ended by itself";
+  }
 }
 
 // Without a network of its own there is nothing between a browser and the machine's.

@@ -206,6 +206,7 @@ $defs:
     anyOf: [{required: [agentCard]}, {required: [server]}]
   mcp:
     type: object
+    additionalProperties: false
     required: [method, transport]
     properties:
       protocolVersion: {$ref: '#/$defs/text'}
@@ -235,6 +236,14 @@ $defs:
         type: object
         required: [name, version]
         properties: {name: {$ref: '#/$defs/text'}, version: {$ref: '#/$defs/text'}}
+      # Ours beside those of the DSL; the function checks what they hold.
+      tool: {}
+      input: {}
+      tools: {}
+      pins: {}
+      pin: {}
+      read_only: {}
+      output: {}
 
   run.container:
     type: object

@@ -255,11 +255,17 @@ class Session : public std::enable_shared_from_this<Session> {
       const html = document.documentElement?.outerHTML ?? '';
       return {{ url: location.href, html: html.length > {} ? null : html }};
     }})())",
-                                      kMaxPage));
+                                      most()));
   }
 
+  /// What a page may grow to is what an answer may be.
+  [[nodiscard]] std::size_t most() const { return std::min(kMaxPage, what_.page.request.max_response_bytes); }
+
   void has_read(const json::Value& value) {
-    if (!value.get("html").is_string()) return finish(failure("communication", 502, "Page too large", "the page has become too large"));
+    if (!value.get("html").is_string()) {
+      const Error error(ErrorClass::too_large, "net.too_large", fmt::format("the page has become larger than {} bytes", most()));
+      return finish(unanswered(what_.page, error, what_.secrets));
+    }
     seen_.status = status_;
     seen_.url = text_or(value, "url", "");
     // The page has sent itself to where it may not go: what is there now is the browser's own message.
