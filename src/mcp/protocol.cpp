@@ -90,8 +90,10 @@ class Reading {
   }
 
   [[nodiscard]] std::variant<Request, Fault> request() {
-    if (method_ == "initialize") return initialize();
     const auto& meta = params().get("_meta");
+    // The newest revision has no such method: who speaks it is told so, and no session begins.
+    const bool is_newest = meta.find(kVersionKey) != nullptr && !params().get("protocolVersion").is_string();
+    if (method_ == "initialize" && !is_newest) return initialize();
     request_.stateless = meta.find(kVersionKey) != nullptr || fields_.version == kNewest || method_ == "server/discover";
     if (request_.stateless) {
       if (auto problem = check_stateless(meta)) return std::move(*problem);
@@ -112,6 +114,7 @@ class Reading {
   [[nodiscard]] std::optional<Fault> check_stateless(const Value& meta) {
     const auto& version = meta.get(kVersionKey);
     if (!version.is_string()) return fault(Code::invalid_params, "`params._meta` lacks `" + std::string(kVersionKey) + "`.", 400);
+    if (!fields_.version.empty() && fields_.version != version.as_string()) return mismatch("MCP-Protocol-Version");
     if (version.as_string() != kNewest) return unsupported(version.as_string());
     const auto& capabilities = meta.get(kCapabilitiesKey);
     if (!capabilities.is_object()) return fault(Code::invalid_params, "`params._meta` lacks `" + std::string(kCapabilitiesKey) + "`.", 400);
