@@ -34,7 +34,7 @@ namespace pawl::engine {
 class RunObserver;
 
 /// Where recovery finds the plans of unfinished runs. Thread-safe. All of it may read storage: `find` and `author_may_destroy` are never
-/// called on a shard's thread, `plan` there only for what was just read (and is at hand), and where a person asks for a run that has ended.
+/// called on a shard's thread, `plan` there only for what was just read or begun, and is at hand.
 class PlanSource {
  public:
   PlanSource() = default;

@@ -341,6 +341,28 @@ TEST_F(EngineTest, W5_AFaultedRunCanBeRetried) {
   EXPECT_EQ(bench_.noops(), 1U);
 }
 
+// The bench refuses a shard a plan that nobody has read for it.
+TEST_F(EngineTest, W5_ThePlanOfARunThatEndedBeforeTheProcessBeganIsReadBesideTheShard) {
+  bench_.boot();
+  const auto run = bench_.start(bench_.add("manual", kManual), {});
+  bench_.manual().wait_for(1);
+  bench_.manual().answer(Outcome::failure(make_error("communication", 503, "Busy", "")));
+  EXPECT_EQ(bench_.wait_for_end(run).phase, Phase::faulted);
+  bench_.kill();
+  bench_.boot();
+  const auto fork = bench_.fork(run, {});
+  ASSERT_FALSE(fork.has_error()) << fork.error().message;
+  bench_.manual().wait_for(1);
+  bench_.manual().answer(Outcome::success("now"));
+  EXPECT_EQ(bench_.wait_for_end(*fork).phase, Phase::completed);
+  bench_.kill();
+  bench_.boot();
+  EXPECT_FALSE(bench_.retry(run, {}).has_error());
+  bench_.manual().wait_for(1);
+  bench_.manual().answer(Outcome::success("now"));
+  EXPECT_EQ(bench_.wait_for_end(run).phase, Phase::completed);
+}
+
 // ---- time and events ----------------------------------------------------------------------------------------------------------
 
 TEST_F(EngineTest, W5_ARunCanBeForkedFromATaskWithEditedInput) {

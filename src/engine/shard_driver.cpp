@@ -177,12 +177,23 @@ std::optional<Outcome> ShardDriver::start_function(Function& function, Invocatio
 
 // ---- storage and events -----------------------------------------------------------------------------------------------------------
 
+namespace {
+
+const RunIdentity* identity_of(const StoredRun& stored) {
+  if (const auto* const open = std::get_if<OpenRun>(&stored)) return &open->identity;
+  const auto* const finished = std::get_if<FinishedRun>(&stored);
+  return finished == nullptr ? nullptr : &finished->identity;
+}
+
+}  // namespace
+
 void ShardDriver::load(const RunId& run) {
   const bool accepted = world_.readers.try_post([self = shared_from_this(), run] {
     auto stored = self->world_.store.load(run);
     // Read here where it is not in memory, so that the shard finds it there.
-    const auto* const open = stored.has_value() ? std::get_if<OpenRun>(&stored.value()) : nullptr;
-    if (open != nullptr) static_cast<void>(self->plans_.plan(open->identity.workflow, open->identity.version));
+    if (const auto* const identity = stored.has_value() ? identity_of(stored.value()) : nullptr; identity != nullptr) {
+      static_cast<void>(self->plans_.plan(identity->workflow, identity->version));
+    }
     self->run([run, stored = std::move(stored)](Shard& shard) mutable { shard.loaded(run, std::move(stored)); });
   });
   if (accepted) return;

@@ -228,8 +228,8 @@ TEST(EveryFunction, F3_ConnectsInwardNeitherInAPlanNorInACall) {
   EXPECT_THAT(aimed, testing::IsSupersetOf({"git", "http", "http-task", "s3", "send-email", "slack", "sql-query", "web-scraper"}));
 }
 
-// What a plan does not do although nothing is in its way: the same calls, where the guard lets everything through. The call itself connects.
-// proves: F3, W5
+// What a plan does not do although nothing is in its way: the same calls, where the guard lets everything through. The call itself
+// connects. proves: F3, W5
 TEST(EveryFunction, F3_APlanConnectsToNobodyWhereTheCallDoes) {
   const Loopback outside("HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
   net::CurlOptions options;

@@ -90,8 +90,8 @@ TEST_F(EachFunction, S4M2_EndsWithin200MsWhenItIsCancelledAndLeavesNothing) {
   for (const auto& slow : slow_calls()) expect_end_when_cancelled(bench_, silent_, slow);
 }
 
-// Whole calls as the documents of the earlier products have them, with every parameter that they named, by the function that does it now. Not
-// among them: `allow_unsafe` of shell commands, which let anybody by, and the `api_key` of a model's call, which stood in the document.
+// Whole calls as the documents of the earlier products have them, with every parameter that they named, by the function that does it now.
+// Not among them: `allow_unsafe` of shell commands, which let anybody by, and the `api_key` of a model's call, which stood in the document.
 // proves: F2
 TEST_F(EachFunction, F2_TakesTheCallsOfEarlierProducts) {
   const std::pair<const char*, const char*> calls[] = {

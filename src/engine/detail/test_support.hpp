@@ -177,6 +177,8 @@ class TestBench final : public PlanSource {
     options.max_pages = max_pages_;
     database_ = storage::testing::open(options).value();
     ASSERT_FALSE(storage::migrate_up(*database_, clock_).has_error());
+    at_hand_.clear();
+    booting_ = true;
     threads_ = std::make_unique<async::IoThreads>(2);
     threads_->start();
     engine_ =
@@ -186,6 +188,7 @@ class TestBench final : public PlanSource {
                                  options_);
     if (before_start_) before_start_(*engine_);
     const auto started = engine_->start();
+    booting_ = false;
     ASSERT_FALSE(started.has_error()) << started.error().message;
   }
   /// As if the process had ended, except that what the writer has taken gets written.
@@ -244,6 +247,7 @@ class TestBench final : public PlanSource {
     StartRequest request;
     const std::lock_guard lock(plans_mutex_);
     request.plan = plans_.at(workflow);
+    at_hand_.insert(workflow);
     request.organization = organization_;
     request.workflow = workflow;
     request.trigger = json::Value::object({{"type", "manual"}});
@@ -362,6 +366,11 @@ class TestBench final : public PlanSource {
 
   [[nodiscard]] Result<dsl::PlanPtr> plan(const WorkflowId& workflow, std::uint32_t /*version*/) override {
     const std::lock_guard lock(plans_mutex_);
+    if (on_shard() && !booting_) {
+      EXPECT_TRUE(at_hand_.contains(workflow)) << "a shard waits for a plan that is read";
+    } else {
+      at_hand_.insert(workflow);
+    }
     const auto found = plans_.find(workflow);
     if (hidden_ || found == plans_.end()) return Error{ErrorClass::not_found, "workflow.not_found", "the workflow is not there"};
     return found->second;
@@ -374,7 +383,9 @@ class TestBench final : public PlanSource {
     lookups_changed_.notify_all();
     lookups_changed_.wait(lock, [this] { return !lookups_held_; });
     for (const auto& [id, plan] : plans_) {
-      if (plan->name == name) return Resolved{id, 1, plan};
+      if (plan->name != name) continue;
+      at_hand_.insert(id);
+      return Resolved{id, 1, plan};
     }
     return Error{ErrorClass::not_found, "workflow.not_found", "the workflow is not there"};
   }
@@ -399,8 +410,12 @@ class TestBench final : public PlanSource {
 
  private:
   /// What may read storage is not asked where all runs of a shard would wait for it.
-  void expect_no_shard() const {
-    for (std::size_t i = 0; i < threads_->size(); ++i) EXPECT_FALSE(threads_->on_thread(i));
+  void expect_no_shard() const { EXPECT_FALSE(on_shard()); }
+  [[nodiscard]] bool on_shard() const {
+    for (std::size_t i = 0; i < threads_->size(); ++i) {
+      if (threads_->on_thread(i)) return true;
+    }
+    return false;
   }
   template <class T>
   [[nodiscard]] static T get(std::future<T> future) {
@@ -424,6 +439,8 @@ class TestBench final : public PlanSource {
   std::atomic<std::size_t> noops_{0};
   std::mutex plans_mutex_;
   std::map<WorkflowId, dsl::PlanPtr> plans_;
+  std::set<WorkflowId> at_hand_;      ///< of these the plan was read since the boot, beside the shards
+  std::atomic<bool> booting_{false};  ///< unfinished runs are read: nobody waits for a shard yet
   std::set<WorkflowId> distrusted_;
   std::condition_variable lookups_changed_;
   std::size_t lookups_ = 0;
