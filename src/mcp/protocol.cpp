@@ -264,7 +264,9 @@ class Reading {
   }
   [[nodiscard]] std::variant<Request, Fault> task() {
     if (!request_.takes_tasks) {
-      return fault(Code::missing_capability, "The request does not declare the extension `" + std::string(kTasksExtension) + "`.", 400);
+      const auto needed = Value::object({{"extensions", Value::object({{kTasksExtension, Value::object()}})}});
+      return fault(Code::missing_capability, "The request does not declare the extension `" + std::string(kTasksExtension) + "`.", 400,
+                   Value::object({{"requiredCapabilities", needed}}));
     }
     const auto& id = params().get("taskId");
     if (!id.is_string()) return fault(Code::invalid_params, "`taskId` is missing.", 400);

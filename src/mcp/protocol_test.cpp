@@ -210,6 +210,8 @@ TEST(McpProtocol, A5_RefusesWhatIsNoMessageOfTheProtocol) {
     EXPECT_EQ(fault->code, bad.code) << bad.name << ": " << fault->message;
     EXPECT_EQ(fault->http_status, bad.status) << bad.name;
     EXPECT_TRUE(json::parse(fault_text(*fault)).has_value()) << bad.name;
+    if (bad.code != Code::missing_capability) continue;
+    EXPECT_EQ(json::to_text(fault->data), R"({"requiredCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}})");
   }
 }
 
