@@ -67,6 +67,7 @@ struct CurlOutbound::Impl {
   std::vector<RequestHandle> watched;            ///< of `running`: those that may not be silent for long
   std::optional<detail::SteadyTime> next_quiet;  ///< when the first of them has been
   std::vector<EasyHandle> pool;
+  detail::KeptSockets kept;
   std::vector<std::pair<std::unique_ptr<Transfer>, Result<OutboundResponse>>> finished;
 
   /// After the thread's end a thread of its own says so: callers rely on an answer that comes, and not inside `start`. Needs the mutex.
@@ -203,6 +204,7 @@ struct CurlOutbound::Impl {
       void* pointer = nullptr;
       curl_easy_getinfo(easy, CURLINFO_PRIVATE, &pointer);
       auto& transfer = *static_cast<Transfer*>(pointer);
+      kept.remember(easy);
       curl_multi_remove_handle(multi, easy);
       auto answer = transfer.hop_ended(code);
       if (!answer) {
@@ -280,7 +282,8 @@ void CurlOutbound::stop() {
 
 RequestHandle CurlOutbound::start(OutboundRequest request, Done done) {
   const auto handle = impl_->next_handle.fetch_add(1);
-  auto transfer = std::make_unique<Transfer>(handle, std::move(request), std::move(done), impl_->options, impl_->host_breakers);
+  auto transfer =
+      std::make_unique<Transfer>(handle, std::move(request), std::move(done), impl_->options, impl_->host_breakers, impl_->kept);
   impl_->tell([&] {
     if (impl_->ended) return impl_->answer_late(std::move(transfer->done));
     impl_->inbox.push_back(std::move(transfer));

@@ -42,11 +42,12 @@ Error invalid(std::string message) { return {ErrorClass::invalid, "net.invalid_r
 }  // namespace
 
 Transfer::Transfer(RequestHandle request_handle, OutboundRequest request, Outbound::Done on_done, const CurlOptions& options,
-                   HostBreakers& breakers)
+                   HostBreakers& breakers, const KeptSockets& kept)
     : handle(request_handle),
       done(std::move(on_done)),
       options_(options),
       breakers_(breakers),
+      kept_(kept),
       request_(std::move(request)),
       began_(std::chrono::steady_clock::now()) {
   deadline_ = began_ + std::clamp(request_.timeout, std::chrono::milliseconds(1), options_.max_timeout);
@@ -125,7 +126,10 @@ Result<void> Transfer::prepare_hop() {
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open_socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
   // A kept connection that a mapped request opened has not passed the guard: a plain request to the same place must not ride on it.
-  if ((map_target && !mapped_) || request_.at_most_once) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  const bool fresh = (map_target && !mapped_) || request_.at_most_once || std::exchange(unclean_, false);
+  if (fresh) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &Transfer::on_connection);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
   if (url_.scheme == "https") {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request_.verify_tls ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request_.verify_tls ? 2L : 0L);
@@ -202,13 +206,19 @@ void Transfer::report(CURLcode code) {
   auto outcome = Outcome::failure;
   if (code == CURLE_OK || too_large_ || code == CURLE_FILESIZE_EXCEEDED) outcome = Outcome::success;
   if (code == CURLE_COULDNT_CONNECT && !refused_address_.empty()) outcome = Outcome::ignored;
-  if (code == CURLE_URL_MALFORMAT) outcome = Outcome::ignored;
+  if (code == CURLE_URL_MALFORMAT || unclean_) outcome = Outcome::ignored;
   if (code == CURLE_OPERATION_TIMEDOUT && now - hop_began_ < HostBreakers::kMinPatience) outcome = Outcome::ignored;
   HostBreakers::report(permit_, outcome, now);
 }
 
 std::optional<Result<OutboundResponse>> Transfer::hop_ended(CURLcode code) {
   report(code);
+  if (unclean_) {
+    // Nothing has been sent yet, so this is no second call whatever the method is.
+    if (std::chrono::steady_clock::now() >= deadline_) return error_of(CURLE_OPERATION_TIMEDOUT);
+    if (auto again = prepare_hop(); again.has_error()) return std::move(again).error();
+    return std::nullopt;
+  }
   if (code != CURLE_OK) return error_of(code);
   long status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -308,6 +318,11 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
   transfer.last_byte_ = std::chrono::steady_clock::now();
   if (transfer.header_bytes_ > kMaxHeaderBytes) return 0;
   while (line.ends_with('\n') || line.ends_with('\r') || line.ends_with(' ') || line.ends_with('\t')) line.remove_suffix(1);
+  // What is as long as nobody knows ends with its connection. libcurl does not read that of a HEAD, and would keep the connection.
+  if (line.empty() && transfer.request_.method == "HEAD" && !find_header(transfer.response_.headers, "content-length") &&
+      !find_header(transfer.response_.headers, "transfer-encoding")) {
+    curl_easy_setopt(transfer.easy(), CURLOPT_FORBID_REUSE, 1L);
+  }
   try {
     if (line.starts_with("HTTP/")) {
       // A new head: what came before was a 100 Continue or the challenge of a digest exchange.
@@ -346,6 +361,22 @@ std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, v
     return 0;
   }
   return bytes;
+}
+
+/// Before the request goes out. On a kept connection nothing may have come since: libcurl would take it for the answer to this request.
+int Transfer::on_connection(void* self, char* peer, char*, int peer_port, int local_port) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
+  long opened = 0;
+  curl_easy_getinfo(transfer.easy(), CURLINFO_NUM_CONNECTS, &opened);
+  if (opened > 0) return CURL_PREREQFUNC_OK;
+  try {
+    if (transfer.kept_.silent({peer, peer_port, local_port})) return CURL_PREREQFUNC_OK;
+  } catch (...) {
+    // Without memory for the look it is not used either.
+  }
+  transfer.unclean_ = true;
+  curl_easy_setopt(transfer.easy(), CURLOPT_FORBID_REUSE, 1L);  // or it would be kept and looked at again by the next request
+  return CURL_PREREQFUNC_ABORT;
 }
 
 curl_socket_t Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "net/curl_outbound.hpp"
+#include "net/detail/kept_sockets.hpp"
 #include "net/detail/url.hpp"
 #include "net/host_breakers.hpp"
 #include "net/outbound.hpp"
@@ -29,7 +30,8 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 class Transfer {
  public:
-  Transfer(RequestHandle handle, OutboundRequest request, Outbound::Done done, const CurlOptions& options, HostBreakers& breakers);
+  Transfer(RequestHandle handle, OutboundRequest request, Outbound::Done done, const CurlOptions& options, HostBreakers& breakers,
+           const KeptSockets& kept);
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
@@ -65,10 +67,12 @@ class Transfer {
 
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) noexcept;
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  static int on_connection(void* self, char* peer, char* local, int peer_port, int local_port) noexcept;
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
 
   const CurlOptions& options_;
   HostBreakers& breakers_;
+  const KeptSockets& kept_;
   OutboundRequest request_;
   SteadyTime began_;
   SteadyTime deadline_;
@@ -80,6 +84,7 @@ class Transfer {
   bool has_body_ = false;
   bool foreign_ = false;  ///< left the origin that the credentials are for
   int redirects_ = 0;
+  bool unclean_ = false;  ///< libcurl chose a kept connection that must not be used: the hop goes out on a new one
   FieldList fields_;
   HostBreakers::Permit permit_;  ///< of the place that the hop goes to
   SteadyTime hop_began_;
