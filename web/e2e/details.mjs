@@ -155,6 +155,18 @@ export const detailTests = [
     },
   ],
   [
+    'who has chosen no theme has that of the system, also when it changes',
+    async ({ browser }) => {
+      const stranger = await browser.person({ colorScheme: 'dark' });
+      await stranger.goto('/login');
+      await stranger.getByRole('heading', { level: 1 }).waitFor();
+      assert.equal(await themeOf(stranger), 'dark');
+      await stranger.emulateMedia({ colorScheme: 'light' });
+      await stranger.waitForFunction(() => document.documentElement.dataset.theme === 'light');
+      await stranger.context().close();
+    },
+  ],
+  [
     'what a browser showed before its person ever chose anything stays with the first choice',
     async ({ browser }) => {
       const first = await browser.person({ colorScheme: 'light' });

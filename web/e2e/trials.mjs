@@ -126,6 +126,28 @@ export const trialTests = [
     },
   ],
   [
+    'a failed run goes on from the task that one has chosen',
+    async ({ page }) => {
+      const { body } = await call(page, 'POST', '/api/workflows', { definition: tasks('first: {set: {x: 1}}', 'between: {set: {x: 2}}', "last: {raise: {error: {type: 'https://example.org/e', status: 400, title: no}}}") });
+      const run = (await call(page, 'POST', `/api/workflows/${body.id}/execute`, { wait: true })).body.id;
+      const times = async () => {
+        const { status, tasks: all } = (await call(page, 'GET', `/api/runs/${run}`)).body;
+        const of = (name) => Math.max(...all.filter((task) => task.name === name).map(({ attempt }) => attempt));
+        return { status, first: of('first'), between: of('between'), last: of('last') };
+      };
+      assert.deepEqual(await times(), { status: 'faulted', first: 1, between: 1, last: 1 });
+      await page.goto(`/runs/${run}`);
+      await page.locator('.react-flow__node', { hasText: /^between/ }).click();
+      const done = page.waitForResponse((reply) => reply.url().endsWith(`/api/runs/${run}/retry`));
+      await page.getByRole('button', { name: 'Retry from between' }).click();
+      assert.equal((await done).status(), 202);
+      let now = await times();
+      for (const end = Date.now() + 20_000; (now.status !== 'faulted' || now.last === 1) && Date.now() < end; now = await times());
+      // What was chosen is done again, what stands before it is not; without a task it would have begun at the last, that failed.
+      assert.deepEqual(now, { status: 'faulted', first: 1, between: 2, last: 2 });
+    },
+  ],
+  [
     'words are completed where one writes, out of what the server can do, and explained under the pointer',
     async ({ page }) => {
       const known = page.waitForResponse((reply) => reply.url().endsWith('/api/plugins'));

@@ -157,10 +157,12 @@ export const workTests = [
       await page.goto(`/runs/${run.body.id}`);
       const state = page.getByRole('main').locator('[aria-live]').first();
       await state.getByText('Waiting').waitFor();
+      await page.getByRole('main').getByText('Waits: event of type org.example.go', { exact: true }).waitFor();
       await page.locator('.react-flow__node', { hasText: 'hold' }).click();
       await page.getByRole('complementary', { name: 'Task hold' }).getByText('listen').waitFor();
       await page.getByRole('button', { name: 'Suspend' }).click();
       await state.getByText('Suspended').waitFor();
+      await page.getByRole('main').getByText('Waits: suspended by request', { exact: true }).waitFor();
       await page.getByRole('button', { name: 'Resume' }).click();
       await state.getByText('Waiting').waitFor();
       // From elsewhere: only the live connection can tell the page.

@@ -45,7 +45,7 @@ export default function Rail({ drawer, close, search, keys }: { drawer: boolean;
         >
           <Search className="size-3.5" aria-hidden="true" />
           {t.common.search}
-          <kbd className="ml-auto font-sans text-xs">Ctrl K</kbd>
+          <kbd className="ml-auto font-sans text-xs">{t.keys.palette}</kbd>
         </button>
       </div>
       <nav aria-label={t.nav.label} className="flex-1 overflow-y-auto px-2 py-2">

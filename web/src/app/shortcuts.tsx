@@ -14,7 +14,7 @@ export default function Shortcuts({ close }: { close: () => void }) {
     [
       t.keys.everywhere,
       [
-        ['Ctrl K', t.nav.palette],
+        [t.keys.palette, t.nav.palette],
         ['/', t.keys.search],
         ['?', t.keys.title],
         ['Esc', t.keys.close],

@@ -31,7 +31,6 @@ export const account = {
     newPassword: 'New password',
     setPassword: 'Set the password',
     verifyTitle: 'Confirm the address',
-    verifying: 'Confirming the address',
     setupTitle: 'Welcome to Pawl',
     setupHelp: 'This makes the first administrator of this installation. The link works once.',
     setup: 'Create the administrator',

@@ -27,7 +27,6 @@ export const t = {
     copy: 'Copy',
     copied: 'Copied',
     all: 'All',
-    yes: 'Yes',
     no: 'No',
     none: 'None',
     never: 'Never',
@@ -105,6 +104,7 @@ export const t = {
   keys: {
     title: 'Keyboard shortcuts',
     everywhere: 'Everywhere',
+    palette: 'Ctrl K',
     editor: 'In the editor',
     go: 'Go to a page',
     search: 'Search in the page',
