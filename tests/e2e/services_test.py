@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
 """proves: F2, F3
 
-`send-email` and `s3` against real servers on loopback (npm `smtp-server` and `s3rver`, pinned in services/package-lock.json).
+`send-email` and `s3` against real servers on loopback (npm `smtp-server` and `s3rver`, pinned in services/package-lock.json); and how calls share the
+connections to a server, over TLS and where the server says more than it was asked for.
 """
 
 import email
 import email.policy
 import hashlib
+import http.server
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 import urllib.error
 import urllib.request
@@ -22,6 +26,11 @@ from packages import install  # noqa: E402
 from pawl_server import binary, free_port  # noqa: E402
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "services")
+
+
+def make_certificate(key, certificate):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
 
 
 class Services(unittest.TestCase):
@@ -79,8 +88,7 @@ class Mail(Services):
         super().setUpClass()
         key, certificate, cls.mails = (os.path.join(cls.folder.name, name) for name in ("key.pem", "certificate.pem", "mails"))
         os.mkdir(cls.mails)
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-                        "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        make_certificate(key, certificate)
         cls.port = cls.service("smtp.js", key, certificate, cls.mails)
         cls.trusting = {"PAWL_CA_FILE": certificate}
 
@@ -239,6 +247,71 @@ class Storage(Services):
         self.assertEqual([name for name in os.listdir(self.work.name) if name.startswith(".pawl")], [])
         self.assertIn("validation", self.s3("get", 1, key="a/../../other/b"))
         self.assertIn("authorization", self.s3("put", 1, key="x", local_path="/etc/passwd"))
+
+
+class Counting(http.server.BaseHTTPRequestHandler):
+    """Notes on which connection each request came. Says more answers after that to a HEAD, which nobody has asked for."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.came.append((self.command, self.client_address[1]))
+        answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\n"
+        # Far more than a client reads at once, so that most of it lies there when the next request is about to go out.
+        self.wfile.write(answer + ((answer + b"evil") * 2000 if self.command == "HEAD" else b"good"))
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+class KeptConnections(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def serve(self, context=None):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Counting)
+        server.came = []
+        if context:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server
+
+    def run_tasks(self, tasks, environment=None):
+        document = os.path.join(self.folder, "workflow.json")
+        with open(document, "w", encoding="utf-8") as file:
+            json.dump({"document": {"dsl": "1.0.3", "namespace": "test", "name": "calls", "version": "1.0.0"}, "do": tasks}, file)
+        done = subprocess.run([binary(), "run", document], cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                              check=False, env={**os.environ, **(environment or {})})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_calls_share_a_connection_over_every_version_of_tls(self):
+        key, certificate = (os.path.join(self.folder, name) for name in ("key.pem", "certificate.pem"))
+        make_certificate(key, certificate)
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.minimum_version = context.maximum_version = version
+            context.load_cert_chain(certificate, key)
+            server = self.serve(context)
+            call = {"call": "http", "with": {"method": "get", "endpoint": f"https://localhost:{server.server_port}/"}}
+            self.assertEqual(self.run_tasks([{f"call{i}": call} for i in range(5)], {"PAWL_CA_FILE": certificate}), "good")
+            self.assertEqual(len(server.came), 5)
+            self.assertEqual(len(set(server.came)), 1, f"{version}: {server.came}")
+
+    def test_what_a_storage_says_after_its_answer_is_no_answer_to_the_next_call(self):
+        server = self.serve()
+        place = f"http://127.0.0.1:{server.server_port}"
+        tasks = [{"head": {"call": "s3", "with": {"operation": "head", "bucket": "bucket", "key": "key", "endpoint": place, "access_key_id": "a",
+                                                  "secret_access_key": "b"}}},
+                 {"get": {"call": "http", "with": {"method": "get", "endpoint": place + "/"}}}]
+        self.assertEqual(self.run_tasks(tasks), "good")
+        self.assertEqual([command for command, _ in server.came], ["HEAD", "GET"])
 
 
 if __name__ == "__main__":
