@@ -154,6 +154,11 @@ export const workTests = [
       const made = await call(page, 'POST', '/api/workflows', { definition: WAITING });
       world.patient = made.body.id;
       const run = await call(page, 'POST', `/api/workflows/${world.patient}/execute`, { input: {} });
+      let questions = 0;
+      const counted = (request) => {
+        if (new URL(request.url()).pathname === '/api/approvals' && request.url().includes(run.body.id)) questions += 1;
+      };
+      page.on('request', counted);
       await page.goto(`/runs/${run.body.id}`);
       const state = page.getByRole('main').locator('[aria-live]').first();
       await state.getByText('Waiting').waitFor();
@@ -171,6 +176,9 @@ export const workTests = [
       await state.getByText('Completed').waitFor();
       await page.getByRole('button', { name: 'Timeline' }).click();
       await page.getByRole('rowheader', { name: 'after' }).waitFor();
+      page.off('request', counted);
+      // At first and once the server listens, not with every task: nobody was asked anything.
+      assert.ok(questions <= 2, `${questions} questions for approvals`);
     },
   ],
   [
@@ -256,6 +264,28 @@ export const workTests = [
       await call(page, 'POST', `/api/workflows/${workflow}/execute`, { input: { people: ['Lin'] } });
       await page.getByRole('button', { name: /new run/ }).click();
       await page.getByRole('button', { name: /new run/ }).waitFor({ state: 'detached' });
+    },
+  ],
+  [
+    'the strip of last runs follows the workflow that runs, and asks for no other',
+    async ({ page }) => {
+      const make = async (name) => (await call(page, 'POST', '/api/workflows', { definition: `document: {dsl: '1.0.3', namespace: test, name: ${name}, version: '1.0.0'}\ndo:\n  - a: {set: {x: 1}}\n` })).body.id;
+      const [runs, rests] = [await make('strip-runs'), await make('strip-rests')];
+      await page.goto('/workflows?q=strip-');
+      const strip = (name) => page.getByRole('row', { name: new RegExp(name) }).getByRole('img');
+      await strip('strip-rests').waitFor();
+      const asked = { [runs]: 0, [rests]: 0 };
+      const counted = (request) => {
+        const id = /workflows\/([\w-]+)\/executions/.exec(request.url())?.[1];
+        if (id in asked) asked[id] += 1;
+      };
+      page.on('request', counted);
+      for (let times = 0; times < 5; times += 1) await call(page, 'POST', `/api/workflows/${runs}/execute`, { wait: true });
+      await strip('strip-runs').and(page.getByRole('img', { name: /5 completed/ })).waitFor();
+      page.off('request', counted);
+      assert.ok(asked[runs] >= 1);
+      // Once more where the server listened late.
+      assert.ok(asked[rests] <= 1, `asked ${asked[rests]} times for the runs of a workflow that has none`);
     },
   ],
   [

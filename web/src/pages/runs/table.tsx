@@ -19,6 +19,7 @@ import { Time, Took } from '@/ui/time';
 const PickedRuns = lazy(() => import('./picked').then((module) => ({ default: module.PickedRuns })));
 const RunPeek = lazy(() => import('./peek'));
 
+/** As `h-14`. */
 const ROW = 56;
 
 /** Rows that are there change as they happen; new ones are announced and come when they are asked for, so that nothing moves under a hand. */
@@ -139,9 +140,9 @@ function Rows({ items, ofOne, picked, pick, choosing }: { items: Schemas['RunIte
     <div className="relative">
       {/* One listener instead of a router's link in each row: rows come and go by the hundred while one scrolls. */}
       {/* oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions -- links do the work, this only spares a reload */}
-      <ul ref={place} aria-label={t.runs.title} className="panel relative overflow-hidden" style={{ height: items.length * ROW + 2 }} onClick={follow}>
-        {items.slice(from, to).map((run, at) => (
-          <Row key={run.id} run={run} ofOne={ofOne} top={(from + at) * ROW} picked={picked.has(run.id)} pick={pick} choosing={choosing} />
+      <ul ref={place} aria-label={t.runs.title} className="panel overflow-hidden" style={{ height: items.length * ROW + 2, paddingTop: from * ROW }} onClick={follow}>
+        {items.slice(from, to).map((run) => (
+          <Row key={run.id} run={run} ofOne={ofOne} picked={picked.has(run.id)} pick={pick} choosing={choosing} />
         ))}
       </ul>
       <div ref={veil} hidden className="absolute inset-0 [@media(hover:none)]:hidden" />
@@ -149,10 +150,13 @@ function Rows({ items, ofOne, picked, pick, choosing }: { items: Schemas['RunIte
   );
 }
 
-/** Stays as it is while others come into view. */
-const Row = memo(function Row({ run, ofOne, top, picked, pick, choosing }: { run: Schemas['RunItem']; ofOne: boolean; top: number; picked: boolean; pick: Pick; choosing: boolean }) {
+/**
+ * Stays as it is while others come into view. No place of its own in its style: Chromium keeps each different one and goes through them all
+ * for the next, so that rows would cost the more the more of them have been seen.
+ */
+const Row = memo(function Row({ run, ofOne, picked, pick, choosing }: { run: Schemas['RunItem']; ofOne: boolean; picked: boolean; pick: Pick; choosing: boolean }) {
   return (
-    <li data-row={run.id} className={cx('run-row absolute inset-x-0 flex border-b border-line contain-strict', picked && 'bg-hover')} style={{ top, height: ROW }}>
+    <li data-row={run.id} className={cx('run-row flex h-14 border-b border-line contain-strict', picked && 'bg-hover')}>
       {pick && (
         // It shows itself where one points, comes to it, or has begun to choose: a quiet list otherwise.
         <label className="grid w-9 shrink-0 place-items-center">

@@ -258,7 +258,8 @@ function Asked({ run }: { run: Schemas['Run'] }) {
   const asked = useQuery(runApprovalsQuery(run.id));
   const queries = useQueryClient();
   const stale = () => void queries.invalidateQueries({ queryKey: runApprovalsQuery(run.id).queryKey });
-  useFollow(`run:${run.id}`, stale, stale);
+  // Of its tasks, dozens a second, the run's own view takes care.
+  useFollow(`run:${run.id}`, ({ event }) => event === 'approval.status' && stale(), stale);
   const open = asked.data?.items ?? [];
   if (open.length === 0) return null;
   return (

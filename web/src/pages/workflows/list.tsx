@@ -24,14 +24,33 @@ const SORTS = [
   { value: 'name', label: t.workflows.sortName },
 ];
 
+/** Last runs are asked for again where a workflow has run, each at most once a second, however many runs it has. */
+function useFreshStrips() {
+  const queries = useQueryClient();
+  const ran = useRef(new Set<string>());
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  useFollow(
+    'runs',
+    ({ data }) => {
+      const { workflow_id: id } = data as { workflow_id: string };
+      ran.current.add(id);
+      timer.current ??= setTimeout(() => {
+        timer.current = undefined;
+        for (const one of ran.current) void queries.invalidateQueries({ queryKey: [scope(), 'runs', 'of', one] });
+        ran.current.clear();
+      }, 1000);
+    },
+    () => void queries.invalidateQueries({ queryKey: [scope(), 'runs', 'of'] }),
+  );
+}
+
 export function WorkflowsPage() {
   const search = useSearch({ from: '/inside/workflows' });
   const navigate = useNavigate({ from: '/workflows' });
-  const queries = useQueryClient();
   const writes = useMay('member');
   const list = useInfiniteQuery(workflowsQuery(search));
-  const stale = () => void queries.invalidateQueries({ queryKey: [scope(), 'runs', 'of'] });
-  useFollow('runs', stale, stale);
+  useFreshStrips();
   const set = (change: Partial<typeof search>) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   // Rows are made bit by bit: what came does not hold up a touch.
   const data = useDeferredValue(list.data);
