@@ -259,6 +259,17 @@ TEST_F(Postgresql, ACommitThatDidNotHappenIsDoneAgain) {
   EXPECT_EQ(count("select last_value from once"), 2);
 }
 
+// As if the session had been lent to somebody else, by a pooler that the look at the start took for none.
+TEST_F(Postgresql, AStatementThatIsGoneTellsOfAPooler) {
+  open_through_proxy();
+  const auto read = database_->read([](Session& session) -> Result<void> {
+    PAWL_TRY_VOID(session.query("select 1", {}, [](const Row&) {}));
+    PAWL_TRY_VOID(session.query("deallocate all", {}, [](const Row&) {}));
+    return session.query("select 1", {}, [](const Row&) {});
+  });
+  EXPECT_EQ(read.error().code, "storage.pooler") << read.error().message;
+}
+
 TEST_F(Postgresql, AServerThatIsFrozenIsGivenUpAndAskedAgainWhenItGoesOn) {
   options_.statement_timeout = Millis(1'000);
   options_.silence = Millis(0);

@@ -41,6 +41,12 @@ std::int64_t changed_rows(PGresult* answer) {
   return count;
 }
 
+Error lent_sessions() {
+  return {ErrorClass::internal, "storage.pooler",
+          "something between Pawl and PostgreSQL lends sessions by the transaction, and Pawl needs sessions of its own: connect to "
+          "PostgreSQL itself, or let the pooler keep them (pgbouncer: pool_mode=session)"};
+}
+
 /// By SQLSTATE: https://www.postgresql.org/docs/15/errcodes-appendix.html
 Error error_of_state(std::string_view state, std::string text) {
   const auto family = state.substr(0, 2);
@@ -48,6 +54,8 @@ Error error_of_state(std::string_view state, std::string text) {
   if (family == "08" || state == "57P01" || state == "57P02" || state == "57P03" || state == "57P05" || state == "25P03") {
     return {ErrorClass::unavailable, "storage.connection_lost", std::move(text)};
   }
+  // A statement that this connection has prepared is not there, or one that it has not is: it is another session.
+  if (state == "26000" || state == "42P05") return lent_sessions();
   if (state == "53100") return {ErrorClass::unavailable, "storage.full", std::move(text)};
   if (family == "53" || family == "40" || state == "55P03") return {ErrorClass::unavailable, "storage.busy", std::move(text)};
   if (state == "57014") return {ErrorClass::timeout, "storage.timeout", std::move(text)};
@@ -71,7 +79,8 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const Postg
 }
 
 /// Two that are open at the same time have a process each, and each keeps its own. A pooler that lends sessions by the transaction gives
-/// the second what the first has just given back; one that goes through its sessions in turn gives the first another one each time.
+/// the second what the first has just given back; one that goes through its sessions in turn gives them others: the second asks twice, or
+/// two sessions in turn would look as if each client had its own.
 Result<void> PostgresConnection::check_sessions(const PostgresOptions& options) {
   constexpr int kRounds = 3;
   PAWL_TRY(one, connect(options));
@@ -83,12 +92,8 @@ Result<void> PostgresConnection::check_sessions(const PostgresOptions& options) 
   for (int round = 0; round < kRounds; ++round) {
     PAWL_TRY(now_one, one->server_process());
     PAWL_TRY(now_two, two->server_process());
-    if (now_one != of_one || now_two != of_two || of_one == of_two) {
-      return Error{
-          ErrorClass::internal, "storage.pooler",
-          "something between Pawl and PostgreSQL lends sessions by the transaction, and Pawl needs sessions of its own: connect to "
-          "PostgreSQL itself, or let the pooler keep them (pgbouncer: pool_mode=session)"};
-    }
+    PAWL_TRY(again_two, two->server_process());
+    if (now_one != of_one || now_two != of_two || again_two != of_two || of_one == of_two) return lent_sessions();
   }
   return {};
 }
