@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import urllib.error
 import urllib.request
@@ -258,6 +259,11 @@ class Counting(http.server.BaseHTTPRequestHandler):
         self.server.came.append((self.command, self.client_address[1]))
         answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\n"
         # Far more than a client reads at once, so that most of it lies there when the next request is about to go out.
+        if self.path == "/apart":  # so that the client has read the head when the second record comes, whose rest stays in its TLS library
+            self.wfile.write(answer)
+            time.sleep(0.1)
+            self.wfile.write(b"good" + answer + b"evil")
+            return
         self.wfile.write(answer + ((answer + b"evil") * 2000 if self.command == "HEAD" else b"good"))
 
     do_HEAD = do_GET
@@ -303,6 +309,19 @@ class KeptConnections(unittest.TestCase):
             self.assertEqual(self.run_tasks([{f"call{i}": call} for i in range(5)], {"PAWL_CA_FILE": certificate}), "good")
             self.assertEqual(len(server.came), 5)
             self.assertEqual(len(set(server.came)), 1, f"{version}: {server.came}")
+
+    def test_what_lies_in_a_tls_record_after_an_answer_is_no_answer_to_the_next_call(self):
+        key, certificate = (os.path.join(self.folder, name) for name in ("key.pem", "certificate.pem"))
+        make_certificate(key, certificate)
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.minimum_version = context.maximum_version = version
+            context.load_cert_chain(certificate, key)
+            server = self.serve(context)
+            call = {"call": "http", "with": {"method": "get", "endpoint": f"https://localhost:{server.server_port}/"}}
+            apart = {"call": "http", "with": {"method": "get", "endpoint": f"https://localhost:{server.server_port}/apart"}}
+            self.assertEqual(self.run_tasks([{"apart": apart}, {"next": call}], {"PAWL_CA_FILE": certificate}), "good", version)
+            self.assertEqual(len(set(server.came)), 2, f"{version}: {server.came}")
 
     def test_what_a_storage_says_after_its_answer_is_no_answer_to_the_next_call(self):
         server = self.serve()

@@ -52,9 +52,10 @@ export const streamingTests = [
     'what a model says is there word by word, before it has said all of it',
     async ({ page }) => {
       const model = await startModel();
-      // What the installation is configured with serves its own organization only.
-      const provider = await call(page, 'POST', '/api/integrations', { name: 'slow-model', connector: 'openai', config: { base_url: model.base, api_key: 'none' } });
+      let provider;
       try {
+        // What the installation is configured with serves its own organization only.
+        provider = await call(page, 'POST', '/api/integrations', { name: 'slow-model', connector: 'openai', config: { base_url: model.base, api_key: 'none' } });
         assert.equal(provider.status, 201, JSON.stringify(provider.body));
         const made = await call(page, 'POST', '/api/workflows', { definition: WORKFLOW });
         assert.equal(made.status, 201, JSON.stringify(made.body));

@@ -1,7 +1,7 @@
 // Durable workflows in Restate, a native server with a storage of its own: `run.mjs WORKFLOWS CONCURRENCY STEPS FOLDER`. The server calls a service, which
 // this process is, for the steps; callers come over HTTP on kept connections, without authorization.
 import { spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
@@ -89,6 +89,8 @@ try {
   await introduce();
   await measure(async (at) => Number(await post(ingress, '/Sums/sum', String(at))), workflows, concurrency, steps);
   failed = false;
+} catch (problem) {
+  process.stderr.write(`${problem.stack}\n${readFileSync(`${folder}/server.log`, 'utf8').slice(-2000)}\n`);
 } finally {
   server.kill();
   await ended;

@@ -1,5 +1,6 @@
 #include "net/detail/transfer.hpp"
 
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -35,6 +36,14 @@ bool is_framing_field(std::string_view name) noexcept {
 
 bool is_credential_field(std::string_view name) noexcept {
   return same_name(name, "authorization") || same_name(name, "cookie") || same_name(name, "proxy-authorization");
+}
+
+/// Whether bytes of a TLS record lie in the library that nobody has taken: the socket does not know of them any more.
+bool has_decrypted(CURL* easy) noexcept {
+  curl_tlssessioninfo* session = nullptr;
+  if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == nullptr) return false;
+  if (session->backend != CURLSSLBACKEND_OPENSSL || session->internals == nullptr) return false;
+  return SSL_has_pending(static_cast<SSL*>(session->internals)) == 1;
 }
 
 Error invalid(std::string message) { return {ErrorClass::invalid, "net.invalid_request", std::move(message)}; }
@@ -370,7 +379,7 @@ int Transfer::on_connection(void* self, char* peer, char*, int peer_port, int lo
   curl_easy_getinfo(transfer.easy(), CURLINFO_NUM_CONNECTS, &opened);
   if (opened > 0) return CURL_PREREQFUNC_OK;
   try {
-    if (transfer.kept_.silent({peer, peer_port, local_port})) return CURL_PREREQFUNC_OK;
+    if (!has_decrypted(transfer.easy()) && transfer.kept_.silent({peer, peer_port, local_port})) return CURL_PREREQFUNC_OK;
   } catch (...) {
     // Without memory for the look it is not used either.
   }
