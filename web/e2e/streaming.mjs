@@ -78,7 +78,7 @@ export const streamingTests = [
         await agent.getByText('The tide comes in.', { exact: true }).waitFor();
       } finally {
         model.stop();
-        if (provider.status === 201) await call(page, 'DELETE', `/api/integrations/${provider.body.id}`);
+        if (provider?.status === 201) await call(page, 'DELETE', `/api/integrations/${provider.body.id}`);
       }
     },
   ],
