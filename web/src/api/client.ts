@@ -56,30 +56,37 @@ function addHeaders(request: Request): void {
 }
 
 let refreshing: Promise<boolean> | null = null;
+let renewals = 0;
 
 /** One refresh at a time, whatever number of requests found the session too old. */
 function refresh(): Promise<boolean> {
   refreshing ??= fetch('/api/auth/refresh', { method: 'POST', headers: { 'X-Pawl-Session': 'cookie' } })
     .then((reply) => reply.ok, () => false)
+    .then((renewed) => {
+      if (renewed) renewals += 1;
+      return renewed;
+    })
     .finally(() => {
       refreshing = null;
     });
   return refreshing;
 }
 
-const kept = new WeakMap<Request, Request>();
+/** A request as it can be sent again, and how often the session had been renewed when it was sent. */
+const kept = new WeakMap<Request, { again: Request; sentAt: number }>();
 const session: Middleware = {
   onRequest({ request }) {
     addHeaders(request);
-    kept.set(request, request.clone());
+    kept.set(request, { again: request.clone(), sentAt: renewals });
     return request;
   },
   async onResponse({ request, response, schemaPath }) {
     if (response.status !== 401 || ['/api/auth/login', '/api/auth/refresh'].includes(schemaPath)) return response;
-    const again = kept.get(request);
-    if (again && (await refresh())) {
-      addHeaders(again);
-      return fetch(again);
+    const sent = kept.get(request);
+    // An answer that comes after a renewal which the request did not know of speaks of the session before it.
+    if (sent && (sent.sentAt < renewals || (await refresh()))) {
+      addHeaders(sent.again);
+      return fetch(sent.again);
     }
     onSignedOut();
     return response;
