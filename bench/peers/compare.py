@@ -64,6 +64,20 @@ def output(command):
 
 
 @contextlib.contextmanager
+def postgresql():
+    """The address of the PostgreSQL of PAWL_TEST_DATABASE_URL, or of one that is there as long as it is used."""
+    if url := os.environ.get("PAWL_TEST_DATABASE_URL"):
+        yield url
+        return
+    with tempfile.TemporaryDirectory(prefix="pawl-peers-", dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        try:
+            yield started_in(folder)
+        finally:
+            services("stop", folder)
+
+
+@contextlib.contextmanager
 def databases(url):
     """The addresses of two new databases, one for Pawl and one for the peer, that go again."""
     names = [f"{owner}_{os.getpid()}_{time.time_ns()}" for owner in ("pawl", "peer")]
@@ -106,16 +120,8 @@ def main():
     except unittest.SkipTest:
         return 1  # it has said why
     print_table(f"{CALLERS} callers, storage of their own", "Restate", compare(program, restate, embedded, quick))
-    url, folder = os.environ.get("PAWL_TEST_DATABASE_URL"), None
-    if not url:
-        folder = tempfile.mkdtemp(prefix="pawl-peers-", dir="/tmp")
-        os.chmod(folder, 0o755)
-        url = started_in(folder)
-    try:
+    with postgresql() as url:
         print_table(f"{CALLERS} callers, one PostgreSQL", "DBOS", compare(program, dbos, lambda: databases(url), quick))
-    finally:
-        if folder:
-            services("stop", folder)
     return 0
 
 
