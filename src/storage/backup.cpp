@@ -4,6 +4,7 @@
 #include <string>
 
 #include "storage/detail/copy_tables.hpp"
+#include "storage/detail/data_folder.hpp"
 #include "storage/detail/manifest.hpp"
 #include "storage/detail/sqlite_connection.hpp"
 #include "storage/migrations.hpp"
@@ -149,8 +150,9 @@ Result<void> restore_files(const fs::path& backup, const fs::path& folder, const
     PAWL_TRY_VOID(detail::make_folder(target.parent_path()));
     PAWL_TRY(copied, detail::copy_file(backup / path, target));
     if (copied.sha256 != digest.sha256) return damaged(name + " was changed while it was read");
+    PAWL_TRY_VOID(detail::sync_folder(target.parent_path()));
   }
-  return detail::sync_folder(folder);
+  return {};
 }
 
 Result<void> check_sqlite(const fs::path& folder) {
@@ -162,11 +164,20 @@ Result<void> check_sqlite(const fs::path& folder) {
   return {};
 }
 
+Result<void> restore_sqlite(const fs::path& folder, const fs::path& backup, const Manifest& manifest) {
+  PAWL_TRY(lock, detail::FolderLock::take(folder));
+  PAWL_TRY_VOID(detail::mark_restore_begun(folder));
+  PAWL_TRY_VOID(restore_files(backup, folder, manifest));
+  PAWL_TRY_VOID(check_sqlite(folder));
+  return detail::mark_restore_finished(folder);
+}
+
 Result<void> restore_postgresql(const DatabaseOptions& target, const fs::path& backup, const Manifest& manifest, const Clock& clock) {
   PAWL_TRY(connection, detail::PostgresConnection::open(server_options(target)));
   PAWL_TRY(present, detail::table_names(*connection));
   if (!present.empty()) return not_empty("the schema at PostgreSQL");
-  PAWL_TRY(database, Database::open(target));  // holds the lock while rows go in
+  PAWL_TRY(database, Database::open(target));  // holds the locks while rows and files go in
+  PAWL_TRY_VOID(detail::mark_restore_begun(target.folder));
   if (!manifest.migrations.empty()) PAWL_TRY_VOID(migrate_up(*database, clock, manifest.migrations.rbegin()->first));
   PAWL_TRY(statuses, migration_status(*database));
   for (const auto& status : statuses) {
@@ -174,7 +185,9 @@ Result<void> restore_postgresql(const DatabaseOptions& target, const fs::path& b
       return Error{ErrorClass::unprocessable, "backup.unsupported", "the backup lacks a migration before its newest"};
     }
   }
-  return detail::copy_tables_in(*connection, backup, manifest);
+  PAWL_TRY_VOID(detail::copy_tables_in(*connection, backup, manifest));
+  PAWL_TRY_VOID(restore_files(backup, target.folder, manifest));
+  return detail::mark_restore_finished(target.folder);
 }
 
 }  // namespace
@@ -183,6 +196,7 @@ Result<BackupSummary> back_up(const DatabaseOptions& source, const fs::path& tar
   if (lies_inside(target, source.folder)) {
     return Error{ErrorClass::invalid, "backup.target_inside", "a backup lies outside of the data folder that it saves"};
   }
+  PAWL_TRY_VOID(detail::check_no_restore_is_unfinished(source.folder));
   if (!detail::is_missing_or_empty(target)) return not_empty(target);
   PAWL_TRY_VOID(detail::make_folder(target));
   Manifest manifest;
@@ -212,9 +226,7 @@ Result<BackupSummary> restore(const DatabaseOptions& target, const fs::path& bac
   }
   if (!detail::is_missing_or_empty(target.folder)) return not_empty(target.folder);
   PAWL_TRY_VOID(detail::make_folder(target.folder));
-  if (!target.url.empty()) PAWL_TRY_VOID(restore_postgresql(target, backup, manifest, clock));
-  PAWL_TRY_VOID(restore_files(backup, target.folder, manifest));
-  if (target.url.empty()) PAWL_TRY_VOID(check_sqlite(target.folder));
+  PAWL_TRY_VOID(target.url.empty() ? restore_sqlite(target.folder, backup, manifest) : restore_postgresql(target, backup, manifest, clock));
   return summary_of(manifest);
 }
 

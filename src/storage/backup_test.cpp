@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -17,6 +19,26 @@ namespace pawl::storage {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// The process can write no file beyond `bytes` for as long as this lives: a disk that is full, without one.
+class NoLargeFiles {
+ public:
+  explicit NoLargeFiles(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~NoLargeFiles() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  NoLargeFiles(const NoLargeFiles&) = delete;
+  NoLargeFiles& operator=(const NoLargeFiles&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
 
 class Backup : public ::testing::Test {
  protected:
@@ -157,6 +179,25 @@ TEST_F(Backup, IsRefusedWhenAnyByteIsMissingOrAnother) {
   }
   EXPECT_GE(damages, 9);
   EXPECT_FALSE(restore(options_of("restored"), root_ / "backup", clock_).has_error());
+}
+
+// Broken off in the middle (a full disk, a kill), what is there must not be started as if it were a whole or a new installation.
+// proves: S4-M5
+TEST_F(Backup, ARestoreThatWasBrokenOffIsNoInstallation) {
+  open("data").reset();
+  write_file(root_ / "data" / "files" / "large", std::string(100'000, 'x'));
+  ASSERT_FALSE(back_up(options_of("data"), root_ / "backup", clock_).has_error());
+  const auto target = options_of("restored");
+  {
+    const NoLargeFiles full_disk(50'000);
+    EXPECT_EQ(restore(target, root_ / "backup", clock_).error().code, "storage.io");
+  }
+  EXPECT_EQ(Database::open(target).error().code, "storage.restore_unfinished");
+  EXPECT_EQ(back_up(target, root_ / "of half of it", clock_).error().code, "storage.restore_unfinished");
+  EXPECT_EQ(restore(target, root_ / "backup", clock_).error().code, "backup.target_not_empty");
+  const auto second = options_of("restored again");
+  ASSERT_FALSE(restore(second, root_ / "backup", clock_).has_error());
+  EXPECT_FALSE(Database::open(second).has_error());
 }
 
 TEST_F(Backup, OfANewerProgramIsNotRestored) {
