@@ -1,5 +1,5 @@
 // Every page, light and dark, wide and narrow: loads by its address, has one heading, passes axe, and nothing sticks out at the side.
-// proves: S4-L3, AI-M20
+// proves: S4-L3, AI-M20, S4-A-P3
 import assert from 'node:assert/strict';
 
 const OUTSIDE = ['/login', '/register', '/forgot-password', '/setup#x', '/reset-password#x', '/verify-email', '/invitation'];

@@ -1,4 +1,5 @@
 // What axe does not see: the keyboard alone, forced colours, a page at twice its size, focus that is seen and comes back.
+// proves: S4-A-P3, AI-M20
 import assert from 'node:assert/strict';
 
 /** What has the focus, in words. */
