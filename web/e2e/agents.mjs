@@ -141,6 +141,17 @@ do:
       assert.equal((await call(page, 'GET', '/api/workflows?limit=200')).body.items.length, before);
       await page.getByRole('button', { name: 'Create the workflow' }).click();
       await page.getByRole('heading', { name: 'polite-hello' }).waitFor();
+      const kept = async () => (await call(page, 'GET', '/api/workflows?limit=200')).body.items.filter(({ name }) => name.startsWith('polite-hello'));
+      assert.deepEqual((await kept()).map(({ is_active: active }) => active), [true]);
+      await page.goto('/assistant');
+      await page.getByLabel('What should happen?').fill('Greet politely.');
+      await page.getByLabel('Provider').selectOption({ label: 'scripted (draft)' });
+      await page.getByRole('button', { name: 'Draft it' }).click();
+      await page.getByLabel('Name').fill('polite-hello-later');
+      await page.getByLabel('Keep it switched off').check();
+      await page.getByRole('button', { name: 'Create the workflow' }).click();
+      await page.getByRole('heading', { name: 'polite-hello-later' }).waitFor();
+      assert.deepEqual((await kept()).filter(({ name }) => name === 'polite-hello-later').map(({ is_active: active }) => active), [false]);
       // Against a workflow that is there: what goes and what comes.
       await page.goto('/assistant');
       await page.getByLabel('What should happen?').fill('Be polite.');

@@ -32,6 +32,22 @@ async function save(page, summary) {
   await dialog.waitFor({ state: 'detached' });
 }
 
+const UNDOING = `document:
+  dsl: '1.0.3'
+  namespace: examples
+  name: undoing
+  version: '1.0.0'
+do:
+  - reserve:
+      call: log
+      with: { message: reserved }
+      metadata:
+        compensate:
+          listen: { to: { one: { with: { type: org.example.undo } } } }
+  - hold:
+      wait: { hours: 1 }
+`;
+
 const WAITING = `document:
   dsl: '1.0.3'
   namespace: examples
@@ -235,6 +251,29 @@ export const workTests = [
       await page.getByRole('dialog').getByRole('button', { name: 'Start the fork' }).click();
       await page.waitForURL((url) => /\/runs\//.test(url.pathname) && !url.pathname.includes(run.body.id));
       await state.getByText('Waiting').waitFor();
+    },
+  ],
+  [
+    'a run that undoes what it did says how it ends, and can be broken off only while it is suspended',
+    async ({ page }) => {
+      const made = await call(page, 'POST', '/api/workflows', { definition: UNDOING });
+      const run = await call(page, 'POST', `/api/workflows/${made.body.id}/execute`, { input: {} });
+      await page.goto(`/runs/${run.body.id}`);
+      const main = page.getByRole('main');
+      const state = main.locator('[aria-live]').first();
+      await state.getByText('Waiting').waitFor();
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Cancel the run' }).click();
+      await main.getByText('Winds up, then ends as cancelled').waitFor();
+      await main.getByText('Waits: event of type org.example.undo').waitFor();
+      assert.equal(await page.getByRole('button', { name: /^(Cancel|Break it off)$/ }).count(), 0);
+      await page.getByRole('button', { name: 'Suspend' }).click();
+      await page.getByRole('button', { name: 'Break it off' }).click();
+      await page.getByRole('dialog').getByText('What it has not undone yet stays done.').waitFor();
+      await page.getByRole('dialog').getByRole('button', { name: 'End the run as it is' }).click();
+      await state.getByText('Cancelled').waitFor();
+      await main.getByText('Winds up').waitFor({ state: 'detached' });
+      assert.equal((await call(page, 'DELETE', `/api/workflows/${made.body.id}`)).status, 204);
     },
   ],
   [

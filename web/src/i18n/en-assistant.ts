@@ -24,6 +24,8 @@ export const assistant = {
     save: (version: number) => `Save as version ${version}`,
     created: 'The workflow was created.',
     name: 'Name',
+    inactive: 'Keep it switched off',
+    inactiveHint: 'Nothing starts it until it is switched on.',
     conflict: 'The workflow has changed since the draft was made. Draft it again.',
     change: (what: string, definition: string) => `Change this workflow: ${what}\n\nIts definition now:\n\n${definition}`,
   },

@@ -7,7 +7,7 @@ import { scope, useMay } from '@/app/session';
 import { t } from '@/i18n/en';
 import { textOf } from '@/pages/workflow/text';
 import { Button } from '@/ui/button';
-import { Select, TextArea, TextField } from '@/ui/field';
+import { Checkbox, Select, TextArea, TextField } from '@/ui/field';
 import { count } from '@/ui/format';
 import { Page, Section } from '@/ui/page';
 import { Empty, FormProblem, Loading, ProblemView } from '@/ui/states';
@@ -123,6 +123,7 @@ function Drafted({ draft: { reply, of } }: { draft: Draft }) {
 /** The only thing here that saves. */
 function Keep({ definition, of }: { definition: string; of: Workflow | null }) {
   const [name, setName] = useState(() => /^\s+name:\s*['"]?([\w.-]+)/m.exec(definition)?.[1] ?? '');
+  const [inactive, setInactive] = useState(false);
   const navigate = useNavigate();
   const queries = useQueryClient();
   const save = useMutation({
@@ -130,7 +131,7 @@ function Keep({ definition, of }: { definition: string; of: Workflow | null }) {
       ask(
         of
           ? api.PUT('/api/workflows/{workflow_id}', { params: { path: { workflow_id: of.id } }, body: { definition, expected_version: of.version } })
-          : api.POST('/api/workflows', { body: { definition, ...(name ? { name } : {}) } }),
+          : api.POST('/api/workflows', { body: { definition, is_active: !inactive, ...(name ? { name } : {}) } }),
       ),
     onSuccess: async (now) => {
       await queries.invalidateQueries({ queryKey: [scope(), 'workflows'] });
@@ -148,6 +149,7 @@ function Keep({ definition, of }: { definition: string; of: Workflow | null }) {
       }}
     >
       {!of && <TextField label={t.assistant.name} value={name} required onChange={(event) => setName(event.target.value)} />}
+      {!of && <Checkbox label={t.assistant.inactive} hint={t.assistant.inactiveHint} checked={inactive} onChange={(event) => setInactive(event.target.checked)} />}
       <Button kind="primary" type="submit" busy={save.isPending}>
         {of ? t.assistant.save(of.version + 1) : t.assistant.create}
       </Button>

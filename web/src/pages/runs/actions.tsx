@@ -57,10 +57,10 @@ export function RunActions({ run, from, refresh }: { run: Schemas['Run']; from: 
         <GitFork className="size-4" aria-hidden="true" />
         {from ? t.runs.forkFrom(from.name) : t.runs.fork}
       </Button>
-      {(OPEN.includes(run.status) || run.status === 'suspended') && (
+      {(run.status === 'suspended' || (OPEN.includes(run.status) && !run.ending)) && (
         <Button kind="danger" onClick={() => setAsked('cancel')}>
           <Square className="size-4" aria-hidden="true" />
-          {t.common.cancel}
+          {run.ending ? t.runs.breakOff : t.common.cancel}
         </Button>
       )}
       {asked === 'cancel' && <CancelDialog run={run} close={() => setAsked(null)} refresh={refresh} />}
@@ -69,8 +69,10 @@ export function RunActions({ run, from, refresh }: { run: Schemas['Run']; from: 
   );
 }
 
+/** A run that winds up is ending already: no cancel changes that, but one that is suspended can be ended as it is. */
 function CancelDialog({ run, close, refresh }: { run: Schemas['Run']; close: () => void; refresh: () => void }) {
   const [reason, setReason] = useState('');
+  const title = run.ending ? t.runs.breakOffTitle : t.runs.cancelTitle;
   const cancel = useMutation({
     mutationFn: () => ask(api.POST('/api/runs/{run_id}/cancel', { params: { path: { run_id: run.id } }, body: reason ? { reason } : {} })),
     onSuccess: () => {
@@ -82,13 +84,13 @@ function CancelDialog({ run, close, refresh }: { run: Schemas['Run']; close: () 
     <Dialog
       open
       onClose={close}
-      title={t.runs.cancelTitle}
-      description={t.runs.cancelHelp}
+      title={title}
+      description={run.ending ? t.runs.breakOffHelp : t.runs.cancelHelp}
       footer={
         <>
           <Button onClick={close}>{t.runs.keep}</Button>
           <Button kind="danger" busy={cancel.isPending} onClick={() => cancel.mutate()}>
-            {t.runs.cancelTitle}
+            {title}
           </Button>
         </>
       }

@@ -176,6 +176,7 @@ export function RunPage() {
               {run.over ? t.runs.took : t.runs.runningFor} <Took start={data.started_at} end={data.ended_at} />
             </span>
             <span>{t.runs.trigger(triggerWord(data.trigger))}</span>
+            {data.ending && !run.over && <span className="text-wait">{t.runs.ends(t.status[data.ending].toLowerCase())}</span>}
             {data.waiting_reason && <span className="text-wait">{t.runs.waits(readable(data.waiting_reason))}</span>}
           </p>
         )}
