@@ -7,6 +7,8 @@ import { call } from './work.mjs';
 
 const RUNS = Number(process.argv[2] ?? 10_000);
 const head = (name) => `document: {dsl: '1.0.3', namespace: perf, name: ${name}, version: '1.0.0'}\ndo:\n`;
+const lanes = (task) =>
+  `  - all:\n      fork:\n        branches:\n${Array.from({ length: 20 }, (_none, lane) => `          - lane${lane}: {do: [${Array.from({ length: 14 }, (_n, at) => `{t${at}: ${task}}`).join(', ')}]}\n`).join('')}`;
 const many = (count, task) => Array.from({ length: count }, (_none, at) => `  - t${at}: ${task}\n`).join('');
 
 /**
@@ -88,7 +90,7 @@ try {
   await page.getByRole('heading', { name: 'Home', level: 1 }).waitFor();
   const make = async (definition) => (await call(page, 'POST', '/api/workflows', { definition })).body.id;
 
-  const wide = await make(`${head('wide')}  - all:\n      fork:\n        branches:\n${Array.from({ length: 20 }, (_none, lane) => `          - lane${lane}: {do: [${Array.from({ length: 14 }, (_n, at) => `{t${at}: {set: {x: 1}}}`).join(', ')}]}\n`).join('')}`);
+  const wide = await make(head('wide') + lanes('{set: {x: 1}}'));
   const opened = Date.now();
   const run = (await call(page, 'POST', `/api/workflows/${wide}/execute`, { wait: true })).body.id;
   await page.goto(`/runs/${run}`);
@@ -97,6 +99,17 @@ try {
   say('pan, all 301 tasks in view', await frames(page, () => pan(page, 4)));
   for (let at = 0; at < 4; at += 1) await page.getByRole('button', { name: /zoom in/i }).click();
   say('pan, zoomed in', await frames(page, () => pan(page, 4)));
+
+  // 20 lanes, of which each tells of a task's end and of the next one's beginning every 0.8 s.
+  const busy = await make(head('busy') + lanes('{wait: {milliseconds: 800}}'));
+  let updates = 0;
+  page.once('websocket', (socket) => socket.on('framereceived', ({ payload }) => (updates += String(payload).includes('"run.task"') ? 1 : 0)));
+  const working = (await call(page, 'POST', `/api/workflows/${busy}/execute`, {})).body.id;
+  await page.goto(`/runs/${working}`);
+  await page.locator('.react-flow__node').nth(20).waitFor();
+  const [told, begun] = [updates, Date.now()];
+  const panned = await frames(page, () => pan(page, 5));
+  say(`pan over 301 tasks while ${Math.round(((updates - told) / (Date.now() - begun)) * 1000)} updates a second arrive`, panned);
 
   const live = await make(head('live') + many(200, '{wait: {milliseconds: 15}}'));
   const going = (await call(page, 'POST', `/api/workflows/${live}/execute`, {})).body.id;
