@@ -102,7 +102,8 @@ struct Options {
   std::string environment;            ///< `development` ...
   std::vector<std::string> api_keys;  ///< accepted bearer keys; the administrator's
   std::vector<std::string> cors_origins;
-  http::CookieRules cookies;  ///< of browsers' sessions
+  std::vector<std::string> mcp_functions;  ///< canonical names: these are tools of MCP beside the workflows
+  http::CookieRules cookies;               ///< of browsers' sessions
   std::uint64_t min_free_disk_bytes = 0;
   std::size_t max_body_bytes = 4U << 20U;
   std::size_t max_definition_bytes = 1U << 20U;

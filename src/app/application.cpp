@@ -404,6 +404,7 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   auto& impl = *impl_;
   PAWL_TRY(proxies, net::TrustedProxies::parse(impl.config.trusted_proxies));
   PAWL_TRY(secret, installation_secret(impl.config, data_folder(impl.config)));
+  PAWL_TRY(mcp_functions, mcp_functions_of(impl.config, impl.functions));
   impl.limiter = std::make_unique<limits::RateLimiter>(limits_of(impl.config), impl.clock, crypto::derive_key(secret, "pawl rate limits"),
                                                        impl.redis.get());
   api::Options api_options;
@@ -411,6 +412,7 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   api_options.environment = std::string(config::to_text(impl.config.environment));
   api_options.api_keys = std::move(api_keys);
   api_options.cors_origins = impl.config.cors_origins;
+  api_options.mcp_functions = std::move(mcp_functions);
   api_options.cookies.secure = secure_cookies(impl.config);
   api_options.min_free_disk_bytes = impl.config.min_free_disk_bytes;
   api_options.max_body_bytes = impl.config.max_body_bytes;

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "app/files.hpp"
@@ -69,6 +70,20 @@ Result<functions::McpOptions> mcp_options_of(const std::string& data) {
   if (servers.has_error()) return Error(servers.error().kind, servers.error().code, "mcp-servers.yaml: " + servers.error().message);
   made.servers = std::move(*servers);
   return made;
+}
+
+Result<std::vector<std::string>> mcp_functions_of(const config::Config& config, const engine::FunctionRegistry& functions) {
+  const auto known = functions.names();
+  std::vector<std::string> wanted;
+  for (auto name : config.mcp_functions) {
+    std::replace(name.begin(), name.end(), '_', '-');
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return Error(ErrorClass::invalid, "config.mcp_functions",
+                   fmt::format("PAWL_MCP_FUNCTIONS: there is no function `{}`; `pawl functions list` names them.", name));
+    }
+    if (std::find(wanted.begin(), wanted.end(), name) == wanted.end()) wanted.push_back(std::move(name));
+  }
+  return wanted;
 }
 
 }  // namespace pawl::app

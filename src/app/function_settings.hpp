@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "config/config.hpp"
+#include "engine/function.hpp"
 #include "functions/functions.hpp"
 #include "functions/mcp_servers.hpp"
 
@@ -25,5 +26,8 @@ namespace pawl::app {
 /// With the catalogue of MCP servers, which lies in the data folder `data`: there no workflow can read or change it. Errors: those of
 /// `read_mcp_servers`, naming the file.
 [[nodiscard]] Result<functions::McpOptions> mcp_options_of(const std::string& data);
+
+/// Canonical names of the functions that are tools of the MCP server. Error `config.mcp_functions`: there is no such function.
+[[nodiscard]] Result<std::vector<std::string>> mcp_functions_of(const config::Config& config, const engine::FunctionRegistry& functions);
 
 }  // namespace pawl::app

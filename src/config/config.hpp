@@ -85,6 +85,7 @@ struct Config {
   std::string host;
   std::uint16_t port = 0;
   std::vector<std::string> cors_origins;
+  std::vector<std::string> mcp_functions;  ///< as they are written
   LogLevel log_level = LogLevel::info;
   std::optional<LogFormat> log_format;  ///< unset: text in development and on a terminal, else JSON
   std::string log_file;                 ///< empty: standard error

@@ -120,6 +120,11 @@ const std::vector<Setting>& table() {
        .type = Type::list,
        .summary = "Origins of web pages that may call the API, comma separated. Production refuses `*` and origins without https.",
        .apply = [](Config& config, const Parsed& value) { config.cors_origins = value.list; }},
+      {.name = "PAWL_MCP_FUNCTIONS",
+       .type = Type::list,
+       .summary = "Functions that are tools of the MCP server, beside the workflows, for callers that may write workflows: names, comma "
+                  "separated. Unset: none. See docs/mcp.md.",
+       .apply = [](Config& config, const Parsed& value) { config.mcp_functions = value.list; }},
       {.name = "LOG_LEVEL",
        .type = Type::choice,
        .fallback = "info",

@@ -402,6 +402,12 @@ Value tools_result(const Request& request, const std::vector<Tool>& tools, const
     auto entry =
         Value::object({{"name", tool.name}, {"title", tool.title}, {"description", tool.description}, {"inputSchema", tool.input_schema}});
     if (!tool.output_schema.is_null()) entry.set("outputSchema", tool.output_schema);
+    if (tool.hints) {
+      entry.set("annotations", Value::object({{"readOnlyHint", tool.hints->read_only},
+                                              {"destructiveHint", tool.hints->destructive},
+                                              {"idempotentHint", tool.hints->idempotent},
+                                              {"openWorldHint", tool.hints->open_world}}));
+    }
     list.push_back(std::move(entry));
   }
   auto result = listed(request, "tools", std::move(list));

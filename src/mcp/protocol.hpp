@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -137,11 +138,19 @@ struct Request {
 // ---- answers ----------------------------------------------------------------------------------------------------------------------
 
 struct Tool {
+  /// What a client may tell its person about the worst that a call can do. Hints, as the protocol has them: nothing relies on them here.
+  struct Hints {
+    bool read_only = false;
+    bool destructive = true;
+    bool idempotent = false;
+    bool open_world = true;
+  };
   std::string name;  ///< [A-Za-z0-9_-]{1,64}
   std::string title;
   std::string description;
   json::Value input_schema;   ///< JSON Schema of an object
   json::Value output_schema;  ///< the same, or null: not declared
+  std::optional<Hints> hints{};
 };
 
 /// How a call ended. `output` is the tool's value; where it is an object with an array `content` of content blocks, those are the content.

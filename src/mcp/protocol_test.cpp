@@ -240,6 +240,20 @@ TEST(McpProtocol, A5_GivesValuesAsTextAndAsStructure) {
   EXPECT_EQ(failed, parsed(R"({"content":[{"type":"text","text":"It broke."}],"isError":true})"));
 }
 
+TEST(McpProtocol, A5_TellsTheHintsOfAToolWhereThereAreSome) {
+  Tool plain;
+  plain.name = "plain";
+  Tool hinted = plain;
+  hinted.hints = Tool::Hints{.read_only = true, .destructive = false, .idempotent = true, .open_world = false};
+  const auto list = tools_result({}, {plain, hinted}, {}).get("tools");
+  EXPECT_EQ(list.items()[0].find("annotations"), nullptr);
+  EXPECT_EQ(json::to_text(list.items()[1].get("annotations")),
+            R"({"readOnlyHint":true,"destructiveHint":false,"idempotentHint":true,"openWorldHint":false})");
+  hinted.hints = Tool::Hints{};
+  EXPECT_EQ(tools_result({}, {hinted}, {}).get("tools").items()[0].get("annotations").get("destructiveHint"), json::Value(true))
+      << "unless somebody says otherwise the worst is thought of it";
+}
+
 TEST(McpProtocol, A5_PassesContentBlocksOnAsTheyAre) {
   const auto blocks = parsed(R"({"content":[{"type":"image","data":"AA==","mimeType":"image/png"}]})");
   EXPECT_EQ(call_result({}, {blocks, {}, {}}).get("content"), blocks.get("content"));

@@ -13,6 +13,8 @@
 
 #include "api/detail/deciding.hpp"
 #include "api/detail/execution.hpp"
+#include "api/detail/function_tools.hpp"
+#include "api/detail/gate.hpp"
 #include "api/detail/mcp_parts.hpp"
 #include "api/detail/mcp_questions.hpp"
 #include "api/detail/shown.hpp"
@@ -73,17 +75,19 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
   ToolCall(Context& context, Call call, mcp::Request request, mcp::CallTool wish, What what)
       : context_(context), call_(std::move(call)), request_(std::move(request)), wish_(std::move(wish)), what_(what) {}
 
-  void start(const catalog::ExecutablePtr& workflow) {
+  /// `subject`: what the trail says was called.
+  void start(const catalog::ExecutablePtr& workflow, json::Value input, audit::Resource subject) {
     engine::StartRequest start;
     start.plan = workflow->plan;
     start.organization = workflow->organization;
     start.workflow = workflow->id;
     start.version = workflow->version;
-    start.input = wish_.arguments;
+    start.input = std::move(input);
     start.trigger = trigger_of(context_, call_);
     start.trigger.set("via", "mcp");
     if (context_.d.secrets) start.secrets = context_.d.secrets(workflow->organization, *workflow->plan);
-    workflow_ = workflow->id;
+    if (subject.type == "function") start.trigger.set("plugin", subject.id);
+    subject_ = std::move(subject);
     description_ = workflow->plan->summary;
     start.id = run_ = RunId::make(context_.d.clock.now(), context_.d.random);
     if (!begin()) return;
@@ -93,8 +97,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
   }
 
   /// Repeated with answers: waits for the run that is there already.
-  void resume(const catalog::ExecutablePtr& workflow, const RunId& run) {
-    workflow_ = workflow->id;
+  void resume(const RunId& run) {
     run_ = run;
     if (wish_.responses.is_object()) {
       for (const auto& response : wish_.responses.members()) {
@@ -170,7 +173,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
   }
 
   void started(const Result<RunId>& result) {
-    record(context_, call_, what_ == What::tool ? "mcp.callTool" : "mcp.getPrompt", {"workflow", workflow_.to_string()},
+    record(context_, call_, what_ == What::tool ? "mcp.callTool" : "mcp.getPrompt", subject_,
            result.has_error() ? std::nullopt : std::optional(run_), !result.has_error(),
            json::Value::object({{what_ == What::tool ? "tool" : "prompt", wish_.name}}));
     if (result.has_error()) {
@@ -349,7 +352,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
   mcp::CallTool wish_;
   const What what_;
   RunId run_;
-  WorkflowId workflow_;
+  audit::Resource subject_;
   std::string description_;
   std::shared_ptr<http::EventStream> stream_;  // set before the run starts, or never
   std::atomic<bool> answered_{false};
@@ -409,17 +412,43 @@ mcp::Fault fault_of_answer(const Error& error, const mcp::Request& request) {
   return wrong_parameters(request, error.message);
 }
 
-void resume_call(Context& context, Call call, mcp::Request request, mcp::CallTool wish, const catalog::ExecutablePtr& workflow) {
+void resume_call(Context& context, Call call, mcp::Request request, mcp::CallTool wish) {
   const auto run = open_state(context, call, wish);
   if (!run) return call.reply(mcp_response(wrong_parameters(request, "`requestState` was not given to you for this call, or is too old.")));
   auto answers = read_answers(context, call, *run, wish.responses);
   if (answers.has_error()) return call.reply(mcp_response(wrong_parameters(request, answers.error().message)));
   const auto shared = std::make_shared<Call>(std::move(call));
   decide_all(context, shared, std::move(*answers),
-             [&context, shared, request = std::move(request), wish = std::move(wish), workflow, run = *run](const Result<void>& decided) {
+             [&context, shared, request = std::move(request), wish = std::move(wish), run = *run](const Result<void>& decided) {
                if (decided.has_error()) return shared->reply(mcp_response(fault_of_answer(decided.error(), request)));
-               std::make_shared<ToolCall>(context, std::move(*shared), request, wish, ToolCall::What::tool)->resume(workflow, run);
+               std::make_shared<ToolCall>(context, std::move(*shared), request, wish, ToolCall::What::tool)->resume(run);
              });
+}
+
+/// A call that never began is in the trail as well: somebody wanted it.
+void call_function(Context& context, Call call, mcp::Request request, mcp::CallTool wish, const std::string& name) {
+  const auto refused = [&](json::Value why) {
+    record(context, call, "mcp.callTool", {"function", name}, {}, false,
+           json::Value::object({{"tool", wish.name}, {"error", std::move(why)}}));
+  };
+  if (!may_call_functions(call)) {
+    const auto error = forbidden(Permission::write);
+    refused(error.code);
+    return call.reply(mcp_response({mcp::Code::invalid_request, error.message, 403, {}, request.id}));
+  }
+  if (!wish.state.empty()) return resume_call(context, std::move(call), std::move(request), std::move(wish));
+  const auto made = function_call(context, call.organization, name, wish.arguments);
+  if (made.has_error()) {
+    const auto& error = made.error();
+    refused(error.code);
+    if (error.kind != ErrorClass::unprocessable) return call.reply(mcp_response(fault_of(error, request)));
+    // The model may try again with better ones.
+    auto why = error.message;
+    for (const auto& finding : error.findings) why += "\n" + finding.pointer + ": " + finding.message;
+    return call.reply(mcp_response(200, mcp::reply_text(request, mcp::call_result(request, {{}, std::move(why), {}}))));
+  }
+  const auto started = std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(wish), ToolCall::What::tool);
+  started->start(*made, json::Value::object(), {"function", name});
 }
 
 mcp::Fault no_task(const mcp::Request& request) { return wrong_parameters(request, "There is no task of this id."); }
@@ -427,14 +456,18 @@ mcp::Fault no_task(const mcp::Request& request) { return wrong_parameters(reques
 }  // namespace
 
 void call_tool(Context& context, Call call, mcp::Request request, mcp::CallTool wish) {
+  if (const auto function = function_of_tool(context, wish.name)) {
+    return call_function(context, std::move(call), std::move(request), std::move(wish), *function);
+  }
   auto workflow = workflow_of_name(context, call.organization, wish.name);
   if (workflow.has_value() && is_prompt(*(*workflow)->plan)) {
     workflow = Error(ErrorClass::not_found, "mcp.unknown_tool", "There is no tool of this name.");
   }
   if (workflow.has_error()) return call.reply(mcp_response(fault_of(workflow.error(), request)));
-  if (!wish.state.empty()) return resume_call(context, std::move(call), std::move(request), std::move(wish), *workflow);
+  if (!wish.state.empty()) return resume_call(context, std::move(call), std::move(request), std::move(wish));
+  auto input = wish.arguments;
   const auto started = std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(wish), ToolCall::What::tool);
-  started->start(*workflow);
+  started->start(*workflow, std::move(input), {"workflow", (*workflow)->id.to_string()});
 }
 
 void run_prompt(Context& context, Call call, mcp::Request request, mcp::GetPrompt wish) {
@@ -459,6 +492,7 @@ void run_prompt(Context& context, Call call, mcp::Request request, mcp::GetPromp
     arguments.set(argument.name(), std::move(value));
   }
   run.arguments = std::move(arguments);
+  auto input = run.arguments;
   if (const auto& required = schema.get("required"); required.is_array()) {
     for (const auto& name : required.items()) {
       if (name.is_string() && run.arguments.find(name.as_string()) == nullptr) {
@@ -467,7 +501,7 @@ void run_prompt(Context& context, Call call, mcp::Request request, mcp::GetPromp
     }
   }
   const auto started = std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(run), ToolCall::What::prompt);
-  started->start(*workflow);
+  started->start(*workflow, std::move(input), {"workflow", (*workflow)->id.to_string()});
 }
 
 void get_task(Context& context, Call call, mcp::Request request, const std::string& task) {

@@ -1,10 +1,13 @@
-// POST /mcp: every active workflow of the organization as a tool of the Model Context Protocol (Streamable HTTP).
+// POST /mcp: every active workflow of the organization, and the functions that the administrator has named, as tools of the Model Context
+// Protocol (Streamable HTTP).
 //
 // The protocol itself is in mcp/, what is done in detail/mcp_*.cpp.
+#include <iterator>
 #include <utility>
 
 #include "api/detail/body_size.hpp"
 #include "api/detail/cors.hpp"
+#include "api/detail/function_tools.hpp"
 #include "api/detail/gate.hpp"
 #include "api/detail/mcp_call.hpp"
 #include "api/detail/mcp_parts.hpp"
@@ -30,6 +33,10 @@ void list_tools(Context& context, Call& call, const mcp::Request& request, const
   }
   auto tools = workflow_tools(context, call.organization);
   if (tools.has_error()) return call.reply(mcp_response(fault_of(tools.error(), request)));
+  if (may_call_functions(call)) {
+    auto functions = function_tools(context);
+    std::move(functions.begin(), functions.end(), std::back_inserter(*tools));
+  }
   call.reply(mcp_response(200, mcp::reply_text(request, mcp::tools_result(request, *tools, {}))));
 }
 
@@ -58,7 +65,8 @@ mcp::ServerInfo server_info(const Context& context) {
           .title = "Pawl workflows",
           .version = context.options.version,
           .instructions =
-              "Each tool runs a workflow of the organization. A run is durable: one that takes long goes on when the connection ends."};
+              "Each tool runs a workflow of the organization, or calls a function (`function_...`). Both are durable runs: one that takes "
+              "long goes on when the connection ends."};
 }
 
 /// A client that elicits gets a session id that says so; there is nothing else to remember.
@@ -144,7 +152,8 @@ std::vector<Route> mcp_routes() {
                          fault(404, "There is no such method, or nothing of this name to answer.")},
        .description = "Revisions 2026-07-28 and 2025-03-26 to 2025-11-25. Each active workflow is a tool or a prompt; running one, and "
                       "answering what a run "
-                      "asks, needs the permission `execute`. See docs/mcp.md."},
+                      "asks, needs the permission `execute`. Functions that are tools (`PAWL_MCP_FUNCTIONS`) need `write` as well. See "
+                      "docs/mcp.md."},
   };
 }
 

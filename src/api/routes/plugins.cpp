@@ -9,36 +9,15 @@
 #include "api/detail/context.hpp"
 #include "api/detail/dry_runs.hpp"
 #include "api/detail/execution.hpp"
+#include "api/detail/function_calls.hpp"
 #include "api/detail/shown.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "audit/audit.hpp"
-#include "dsl/schema.hpp"
 #include "engine/function.hpp"
 
 namespace pawl::api::detail {
 namespace {
-
-std::string_view to_text(engine::EffectClass effect) {
-  switch (effect) {
-    case engine::EffectClass::pure: return "pure";
-    case engine::EffectClass::read: return "read";
-    case engine::EffectClass::idempotent: return "idempotent";
-    case engine::EffectClass::once: break;
-  }
-  return "once";
-}
-
-/// The classes that its calls have: of some it depends on the arguments, so the examples are asked as well.
-std::set<engine::EffectClass> effects_of(const engine::Function& function) {
-  std::set<engine::EffectClass> effects;
-  const auto& examples = function.info().examples;
-  if (examples.is_array()) {
-    for (const auto& example : examples.items()) effects.insert(function.effect_class(example));
-  }
-  if (effects.empty()) effects.insert(function.effect_class(json::Value::object()));
-  return effects;
-}
 
 std::string_view to_text(engine::Access::Kind kind) {
   switch (kind) {
@@ -71,7 +50,7 @@ void append_plugin(std::string& out, const engine::Function& function) {
   object.boolean("destructive", info.destructive);
   append_array(object.raw("needs"), engine::needs_of(info), [&out](engine::Need need) { json::append_quoted(out, engine::to_text(need)); });
   append_array(object.raw("effects"), effects_of(function),
-               [&out](engine::EffectClass effect) { json::append_quoted(out, to_text(effect)); });
+               [&out](engine::EffectClass effect) { json::append_quoted(out, effect_name(effect)); });
   object.value("parameters", info.parameters);
   object.value("output", info.output);
   object.value("examples", info.examples);
@@ -85,18 +64,12 @@ void append_plugin(std::string& out, const engine::UserFunction& function) {
   object.text("description", function.summary);
   object.boolean("destructive", function.destructive);
   append_array(object.raw("needs"), function.needs, [&out](const std::string& need) { json::append_quoted(out, need); });
-  append_array(object.raw("effects"), function.effects, [&out](engine::EffectClass effect) { json::append_quoted(out, to_text(effect)); });
+  append_array(object.raw("effects"), function.effects,
+               [&out](engine::EffectClass effect) { json::append_quoted(out, effect_name(effect)); });
   object.value("parameters", function.parameters);
   object.value("output", function.output);
   object.value("examples", function.examples);
   object.value("permissions", function.permissions);
-}
-
-/// One that somebody has written; the newest version. Null where there is none.
-std::shared_ptr<const engine::UserFunction> user_function(const Context& context, std::string_view name) {
-  const auto all = context.d.functions.user_functions();
-  const auto found = std::find_if(all->begin(), all->end(), [&](const auto& one) { return one.definition->name == name; });
-  return found == all->end() ? nullptr : std::shared_ptr<const engine::UserFunction>(all, &*found);
 }
 
 void list_plugins(Context& context, Call call) {
@@ -135,23 +108,13 @@ Result<const engine::Function*> function_in_path(const Context& context, const C
 
 void get_plugin(Context& context, Call call) {
   std::string out;
-  if (const auto written = user_function(context, name_in_path(call))) {
+  if (const auto written = user_function(context.d.functions, name_in_path(call))) {
     append_plugin(out, *written);
     return call.reply(200, std::move(out));
   }
   PAWL_API_TRY(function, function_in_path(context, call));
   append_plugin(out, *function);
   call.reply(200, std::move(out));
-}
-
-/// What is wrong with the parameters, by where it stands in the body.
-Result<void> check_parameters(const json::Value& document, const json::Value& parameters) {
-  PAWL_TRY(schema, dsl::Schema::compile(document));
-  auto findings = schema.validate(parameters);
-  if (findings.empty()) return boost::system::in_place_value;
-  for (auto& finding : findings) finding.pointer.insert(0, "/params");
-  return Error(ErrorClass::unprocessable, "plugin.invalid_params", "The function cannot be called with these parameters.",
-               std::move(findings));
 }
 
 /// A try-out stands in the trail like every execution of a function: it may have read. Queued before the request's own record, which the
@@ -179,7 +142,7 @@ Result<void> record_trial(const Context& context, const Call& call, const engine
 void test_user_function(const Context& context, const engine::UserFunction& function, Call call) {
   json::Value parameters = call.body.get("params");
   if (parameters.is_null()) parameters = json::Value::object();
-  PAWL_API_TRY_VOID(check_parameters(function.parameters, parameters));
+  PAWL_API_TRY_VOID(check_parameters(function.parameters, parameters, "/params"));
   auto plan = json::Value::array();
   const auto& called = function.permissions.get("functions");
   for (const auto& one : called.items()) {
@@ -196,7 +159,7 @@ void test_user_function(const Context& context, const engine::UserFunction& func
   {
     ObjectWriter object(out);
     object.boolean("dry_run", true);
-    object.text("effect", to_text(function.effects.back()));
+    object.text("effect", effect_name(function.effects.back()));
     object.value("plan", plan);
   }
   call.reply(200, std::move(out));
@@ -204,12 +167,13 @@ void test_user_function(const Context& context, const engine::UserFunction& func
 
 /// The plan of a call: it may read, and changes nothing. Nobody's secrets are there.
 void test_plugin(Context& context, Call call) {
-  if (const auto written = user_function(context, name_in_path(call))) return test_user_function(context, *written, std::move(call));
+  if (const auto written = user_function(context.d.functions, name_in_path(call)))
+    return test_user_function(context, *written, std::move(call));
   PAWL_API_TRY(function, function_in_path(context, call));
   engine::Invocation invocation;
   invocation.arguments = call.body.get("params");
   if (invocation.arguments.is_null()) invocation.arguments = json::Value::object();
-  PAWL_API_TRY_VOID(check_parameters(function->info().parameters, invocation.arguments));
+  PAWL_API_TRY_VOID(check_parameters(function->info().parameters, invocation.arguments, "/params"));
   invocation.input = call.body.get("input");
   invocation.secrets = json::Value::object();
   invocation.effect = function->effect_class(invocation.arguments);
@@ -222,21 +186,10 @@ void test_plugin(Context& context, Call call) {
   {
     ObjectWriter object(out);
     object.boolean("dry_run", true);
-    object.text("effect", to_text(invocation.effect));
+    object.text("effect", effect_name(invocation.effect));
     object.value("plan", plan);
   }
   call.reply(200, std::move(out));
-}
-
-/// A document that holds the call alone. It ends when no client can be waiting any more.
-catalog::Definition document_of(const std::string& name, json::Value params) {
-  const auto seconds = json::Value::object({{"seconds", kMaxWait.count() / 1000}});
-  auto head = json::Value::object({{"dsl", "1.0.3"}, {"namespace", "plugins"}, {"name", "call"}, {"version", "1.0.0"}});
-  auto task = json::Value::object({{"call", name}, {"with", std::move(params)}});
-  const auto document = json::Value::object({{"document", std::move(head)},
-                                             {"timeout", json::Value::object({{"after", seconds}})},
-                                             {"do", json::Value::array({json::Value::object({{"call", std::move(task)}})})}});
-  return {.text = json::to_text(document), .format = catalog::Definition::Format::data};
 }
 
 std::string execution_json(const engine::RunView& run) {
@@ -256,12 +209,13 @@ void execute_plugin(Context& context, Call call) {
   const std::string name = name_in_path(call);
   json::Value params = call.body.get("params");
   if (params.is_null()) params = json::Value::object();
-  if (user_function(context, name) == nullptr) {
+  if (user_function(context.d.functions, name) == nullptr) {
     PAWL_API_TRY(function, function_in_path(context, call));
-    PAWL_API_TRY_VOID(check_parameters(function->info().parameters, params));
+    PAWL_API_TRY_VOID(check_parameters(function->info().parameters, params, "/params"));
     if (function->info().destructive && call.body.get("allow_destructive").truthy()) params.set("allow_destructive", true);
   }
-  auto definition = document_of(name, std::move(params));
+  // It ends when no client can be waiting any more.
+  auto definition = document_of_call(name, std::move(params), std::chrono::duration_cast<std::chrono::seconds>(kMaxWait));
   auto checked = context.d.catalog.check(definition);
   if (!checked.ok()) {
     return call.fail(Error(ErrorClass::unprocessable, "plugin.invalid_params", "The function cannot be called with these parameters.",

@@ -1,0 +1,33 @@
+// Functions as tools of the Model Context Protocol: those that the administrator has named (`PAWL_MCP_FUNCTIONS`), and no others.
+//
+// A tool has its function's declaration: the schema of its parameters, and hints from its effect class. A call is a run of its own, of a
+// document that holds the call alone: journaled, permitted and written into the trail as the step of any workflow. Whoever calls one says
+// what is called, as whoever writes a workflow does, so it takes that right (`write`) beside `execute`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/detail/context.hpp"
+#include "mcp/protocol.hpp"
+
+namespace pawl::api::detail {
+
+/// In front of the function's name. A workflow of such a name gets the end of its id behind it.
+inline constexpr std::string_view kFunctionPrefix = "function_";
+
+[[nodiscard]] bool may_call_functions(const Call& call);
+
+/// Those that are there: what users have written may have gone since the start.
+[[nodiscard]] std::vector<mcp::Tool> function_tools(const Context& context);
+
+/// The function behind a tool; empty: it is none of these.
+[[nodiscard]] std::optional<std::string> function_of_tool(const Context& context, std::string_view tool);
+
+/// The document of one call, kept for the run's sake. Error `plugin.invalid_params` with all that is wrong. Blocks: on the pool.
+[[nodiscard]] Result<catalog::ExecutablePtr> function_call(Context& context, const OrganizationId& organization, const std::string& name,
+                                                           const json::Value& arguments);
+
+}  // namespace pawl::api::detail

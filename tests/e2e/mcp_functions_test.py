@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""proves: A5, F1, F3
+
+Functions as tools of the Model Context Protocol: those that the administrator names and no others, with the declaration that drives everything else. A
+call is a run of its own, with the caller's rights, records and limits.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from pawl_server import API_KEY, Server, binary, poll  # noqa: E402
+from people import Person  # noqa: E402
+
+OFFERED = ["file-read", "file-write", "transform", "run.script", "approval", "greet"]
+# Workflows of names that a tool of a function has, or would have if it were offered.
+NAMESAKE = """document: {dsl: '1.0.3', namespace: test, name: mine, version: '1.0.0', metadata: {mcp: {name: %s}}}
+do:
+  - say: {set: {mine: true}}
+"""
+GREET = """metadata: {summary: Greets somebody}
+input: {schema: {document: {type: object, properties: {who: {type: string}}, required: [who], additionalProperties: false}}}
+set: {text: '${ "Hello, " + .who }'}
+"""
+NEWEST = "2026-07-28"
+META = {"io.modelcontextprotocol/protocolVersion": NEWEST,
+        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}}}
+
+
+class McpFunctionsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.files = os.path.join(cls.folder.name, "files")
+        plugins = os.path.join(cls.folder.name, "plugins")
+        greet = os.path.join(plugins, "functions", "greet", "1.0.0")
+        for path in (cls.files, greet):
+            os.makedirs(path)
+        with open(os.path.join(greet, "function.yaml"), "w", encoding="utf-8") as file:
+            file.write(GREET)
+        with open(os.path.join(cls.files, "note.txt"), "w", encoding="utf-8") as file:
+            file.write("a note")
+        names = [name.replace("-", "_") if name == "file-read" else name for name in OFFERED]
+        cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment={
+            "PAWL_FILE_ROOTS": cls.files, "PLUGIN_DIRECTORY": plugins, "PAWL_MCP_FUNCTIONS": ", ".join(names)}).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.folder.cleanup()
+
+    def post(self, method, params=None, who=None, **fields):
+        headers = {"Accept": "application/json", **fields}
+        if who is not None:
+            headers["Authorization"] = f"Bearer {who}"
+        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
+        return self.server.request("POST", "/mcp", message, headers)
+
+    def call(self, tool, arguments=None, who=None):
+        status, reply, _ = self.post("tools/call", {"name": tool, "arguments": arguments or {}}, who)
+        self.assertEqual(status, 200, reply)
+        return reply["result"]
+
+    def modern(self, method, params, name):
+        fields = {"MCP-Protocol-Version": NEWEST, "Mcp-Method": method, "Mcp-Name": name}
+        return self.post(method, {**params, "_meta": META}, **fields)[1]["result"]
+
+    def tools(self, who=None):
+        return {tool["name"]: tool for tool in self.post("tools/list", who=who)[1]["result"]["tools"]}
+
+    def records(self, action, run):
+        found = self.server.request("GET", f"/api/audit?action={action}&limit=200")[1]["items"]
+        return [record for record in found if record.get("run_id") == run]
+
+    def test_f1_a_tool_has_the_declaration_of_its_function(self):
+        tools = self.tools()
+        self.assertEqual(set(tools), {"function_" + name.replace(".", "_") for name in OFFERED})
+        for name in OFFERED:
+            plugin = self.server.request("GET", f"/api/plugins/{name}")[1]
+            tool = tools["function_" + name.replace(".", "_")]
+            self.assertEqual(tool["inputSchema"], plugin["parameters"], name)
+            self.assertEqual((tool["title"], tool["description"]), (name, plugin["description"]))
+            hints = tool["annotations"]
+            self.assertEqual(set(hints), {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"})
+            if plugin["destructive"]:
+                self.assertTrue(hints["destructiveHint"] and not hints["readOnlyHint"], name)
+            if hints["readOnlyHint"]:
+                self.assertLessEqual(set(plugin["effects"]), {"pure", "read"}, name)
+            self.assertEqual(hints["idempotentHint"], "once" not in plugin["effects"], name)
+        self.assertEqual(tools["function_file-read"]["annotations"],
+                         {"readOnlyHint": True, "destructiveHint": False, "idempotentHint": True, "openWorldHint": False})
+        self.assertEqual(tools["function_run_script"]["annotations"],
+                         {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True})
+
+    def test_f1_a_call_is_a_run_with_records(self):
+        result = self.call("function_file-read", {"path": "note.txt"})
+        self.assertFalse(result["isError"], result)
+        self.assertEqual(result["structuredContent"]["content"], "a note")
+        run = result["_meta"]["io.pawl/runId"]
+        view = self.server.request("GET", f"/api/runs/{run}")[1]
+        self.assertEqual((view["status"], view["trigger"]["via"], view["trigger"]["plugin"]), ("completed", "mcp", "file-read"))
+        self.assertEqual([task["name"] for task in view["tasks"]], ["call"])
+        called, = poll(lambda: self.records("mcp.callTool", run), 10, "the record of the call")
+        self.assertEqual((called["resource_type"], called["resource_id"], called["outcome"]), ("function", "file-read", "success"))
+        self.assertEqual(called["details"]["tool"], "function_file-read")
+        executed, = poll(lambda: self.records("function.executed", run), 10, "the record of the function")
+        self.assertEqual(executed["resource_id"], "file-read")
+
+    def test_functions_of_users_are_called_too(self):
+        self.assertEqual(self.call("function_greet", {"who": "Ada"})["structuredContent"], {"text": "Hello, Ada"})
+        self.assertTrue(self.call("function_greet", {"who": 5})["isError"])
+
+    def test_arguments_are_data_and_no_expressions(self):
+        for text in ("${ 1 + 1 }", "${HOME} and ${", r'${ "\(1 + 1)" } \(2) "quoted"', "$secrets.x"):
+            written = self.call("function_file-write", {"path": "data.txt", "content": text, "mode": "overwrite", "allow_destructive": True})
+            self.assertFalse(written["isError"], written)
+            with open(os.path.join(self.files, "data.txt"), encoding="utf-8") as file:
+                self.assertEqual(file.read(), text)
+
+    def test_wrong_arguments_are_told_to_the_model_and_start_nothing(self):
+        before = self.server.request("GET", "/api/runs")[1]["items"]
+        result = self.call("function_file-read", {"path": 5})
+        self.assertTrue(result["isError"])
+        self.assertIn("/path", result["content"][0]["text"])
+        self.assertNotIn("_meta", result)
+        self.assertTrue(self.call("function_file-read", {"path": "note.txt", "unheard": 1})["isError"])
+        self.assertEqual(self.server.request("GET", "/api/runs")[1]["items"], before)
+        failed = self.call("function_file-read", {"path": "../data/pawl.db"})
+        self.assertTrue(failed["isError"], "and the folders of the installation hold")
+
+    # proves: F3, S4-H3
+    def test_a_function_that_destroys_plans_unless_allowed_and_permitted(self):
+        target = os.path.join(self.files, "made.txt")
+        wish = {"path": "made.txt", "content": "x", "mode": "overwrite"}
+        planned = self.call("function_file-write", wish)["structuredContent"]
+        self.assertTrue(planned["dry_run"], planned)
+        self.assertFalse(os.path.exists(target))
+        owner, member = Person(self.server, "owner.mcp@example.org"), Person(self.server, "member.mcp@example.org")
+        acme = owner.call("POST", "/api/organizations", {"name": "Acme"})[1]["id"]
+        self.assertEqual(owner.call("POST", f"/api/organizations/{acme}/members", {"user_id": member.id, "role": "member"})[0], 201)
+        self.assertEqual(owner.call("PUT", f"/api/organizations/{acme}", {"destroy_role": "owner"})[0], 200)
+
+        def act(person):
+            message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                       "params": {"name": "function_file-write", "arguments": {**wish, "allow_destructive": True}}}
+            status, reply, _ = self.server.request("POST", f"/mcp?organization_id={acme}", message, {
+                "Accept": "application/json", "Authorization": f"Bearer {person.access_token}"})
+            self.assertEqual(status, 200, reply)
+            return reply["result"]
+
+        refused = act(member)
+        self.assertFalse(os.path.exists(target), refused)
+        done = act(owner)
+        self.assertFalse(done["isError"], done)
+        self.assertTrue(os.path.exists(target))
+        os.remove(target)
+
+    # proves: P2
+    def test_whoever_may_not_write_workflows_calls_no_function(self):
+        person = Person(self.server, "scopes.mcp@example.org")
+        status, made = person.call("POST", "/api/api-keys", {"name": "mcp", "scopes": ["read", "execute"]})
+        self.assertEqual(status, 201, made)
+        self.assertEqual(self.tools(made["key"]), {}, "nor is told of one")
+        status, reply, _ = self.post("tools/call", {"name": "function_transform", "arguments": {}}, made["key"])
+        self.assertEqual((status, "write" in reply["error"]["message"]), (403, True), reply)
+        records = poll(lambda: [record for record in person.call("GET", "/api/audit?action=mcp.callTool")[1]["items"]], 10, "the record")
+        self.assertEqual((records[0]["outcome"], records[0]["resource_id"]), ("failure", "transform"))
+        status, made = person.call("POST", "/api/api-keys", {"name": "mcp", "scopes": ["read", "write"]})
+        self.assertEqual(self.post("tools/call", {"name": "function_transform", "arguments": {}}, made["key"])[0], 403, "nor who may not execute")
+
+    # proves: P2
+    def test_another_organization_sees_nothing_of_the_run(self):
+        mine, stranger = Person(self.server, "mine.mcp@example.org"), Person(self.server, "stranger.mcp@example.org")
+        run = self.call("function_file-read", {"path": "note.txt"}, mine.access_token)["_meta"]["io.pawl/runId"]
+        self.assertEqual(mine.call("GET", f"/api/runs/{run}")[0], 200)
+        self.assertEqual(stranger.call("GET", f"/api/runs/{run}")[0], 404)
+        self.assertEqual(stranger.call("GET", "/api/runs")[1]["items"], [])
+        self.assertIn("error", self.post("resources/read", {"uri": f"pawl://runs/{run}"}, stranger.access_token)[1])
+        self.assertEqual(mine.call("GET", "/api/workflows")[1]["items"], [], "it stands in no list of workflows")
+
+    def test_what_is_not_named_is_no_tool(self):
+        for name in ("function_http", "function_log", "file-read", "function_agent", "function_"):
+            reply = self.post("tools/call", {"name": name, "arguments": {}})[1]
+            self.assertEqual(reply["error"]["code"], -32602, name)
+
+    def test_a_workflow_of_that_name_gets_another(self):
+        made = self.server.create_workflow(NAMESAKE % "function_file-read")
+        self.addCleanup(self.server.request, "DELETE", f"/api/workflows/{made}")
+        other = self.server.create_workflow(NAMESAKE % "function_http")
+        self.addCleanup(self.server.request, "DELETE", f"/api/workflows/{other}")
+        tools = self.tools()
+        self.assertLessEqual({"function_file-read", "function_file-read-" + made[-8:], "function_http"}, set(tools))
+        self.assertIn("annotations", tools["function_file-read"])
+        self.assertNotIn("annotations", tools["function_http"], "a function that is not offered takes no name away")
+        self.assertEqual(self.call("function_file-read-" + made[-8:])["structuredContent"], {"mine": True})
+        self.assertEqual(self.call("function_file-read", {"path": "note.txt"})["structuredContent"]["content"], "a note")
+
+    def test_a_long_call_is_a_task_and_asks_its_client(self):
+        task = self.modern("tools/call", {"name": "function_approval", "arguments": {"title": "Go on?"}}, "function_approval")["taskId"]
+        asked = self.modern("tasks/get", {"taskId": task}, task)
+        self.assertEqual(asked["status"], "input_required", asked)
+        key, = asked["inputRequests"]
+        self.modern("tasks/update", {"taskId": task, "inputResponses": {key: {"action": "accept"}}}, task)
+        done = poll(lambda: (lambda s: s if s["status"] == "completed" else None)(self.modern("tasks/get", {"taskId": task}, task)), 10, "the end")
+        self.assertTrue(done["result"]["structuredContent"]["approved"])
+
+    def test_the_command_carries_them(self):
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "function_file-read", "arguments": {"path": "note.txt"}}}
+        done = subprocess.run([binary(), "mcp", "--url", f"http://127.0.0.1:{self.server.port}"], input=json.dumps(message) + "\n",
+                              capture_output=True, text=True, timeout=30, env={"PATH": os.environ["PATH"], "PAWL_API_KEY": API_KEY})
+        self.assertEqual(json.loads(done.stdout)["result"]["structuredContent"]["content"], "a note", done.stderr)
+
+
+class McpFunctionsStartTest(unittest.TestCase):
+    def test_none_is_a_tool_by_itself(self):
+        with tempfile.TemporaryDirectory() as folder:
+            server = Server(os.path.join(folder, "data")).start()
+            try:
+                message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+                self.assertEqual(server.request("POST", "/mcp", message, {"Accept": "application/json"})[1]["result"]["tools"], [])
+                message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "function_file-read"}}
+                self.assertEqual(server.request("POST", "/mcp", message, {"Accept": "application/json"})[1]["error"]["code"], -32602)
+            finally:
+                server.stop()
+
+    def test_a_name_that_is_no_function_refuses_the_start(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run([binary(), "serve", "--port", "0", "--data-dir", folder], capture_output=True, text=True, timeout=30,
+                                  env={"PATH": os.environ["PATH"], "PAWL_API_KEY": API_KEY, "PAWL_MCP_FUNCTIONS": "file-read,fiel-write"}, check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("`fiel-write`", done.stderr)
+            self.assertIn("PAWL_MCP_FUNCTIONS", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
