@@ -235,6 +235,23 @@ export const workTests = [
     },
   ],
   [
+    'an address that names no run leaves the page listening to all else',
+    async (world) => {
+      const { page } = world;
+      const listens = new Promise((resolve) => {
+        page.once('websocket', (socket) =>
+          socket.on('framereceived', ({ payload }) => {
+            const { type, topics = [] } = JSON.parse(payload);
+            if (type === 'error' || (type === 'subscribed' && topics.includes('approvals'))) resolve(type);
+          }),
+        );
+      });
+      await page.goto('/runs/none-of-them');
+      await page.getByRole('main').getByRole('alert').waitFor();
+      assert.equal(await listens, 'subscribed');
+    },
+  ],
+  [
     'a run is cancelled with a reason, and forked from a task with another input',
     async ({ page, patient }) => {
       const run = await call(page, 'POST', `/api/workflows/${patient}/execute`, { input: {} });

@@ -16,8 +16,8 @@ let lastId: string | null = null;
 let attempts = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let openedFor: string | null = null;
-/** For each `subscribe` that was not answered yet whether it resumed: then the server tells what came since, or says that it cannot. */
-let resuming: boolean[] = [];
+/** Topics that were asked for with the last id seen: of these the server tells what came since, or says that it cannot. */
+const resumed = new Set<string>();
 
 function topics(): string[] {
   return [...new Set([...followers].map((follower) => follower.topic))];
@@ -29,7 +29,10 @@ function send(message: object): void {
 
 function subscribe(names: string[], resume: string | null): void {
   if (socket?.readyState !== WebSocket.OPEN) return;
-  resuming.push(resume !== null);
+  for (const name of names) {
+    if (resume) resumed.add(name);
+    else resumed.delete(name);
+  }
   send({ type: 'subscribe', topics: names, ...(resume ? { last_id: resume } : {}) });
 }
 
@@ -42,10 +45,7 @@ function receive(text: string): void {
     lastId ??= message.last_id ?? null;
     attempts = 0;
     useLive.setState({ state: 'open' });
-    if (resuming.shift()) return;
-    for (const follower of followers) if (message.topics.includes(follower.topic)) follower.onReset('begun');
-  } else if (message.type === 'error') {
-    resuming.shift();
+    for (const follower of followers) if (message.topics.includes(follower.topic) && !resumed.has(follower.topic)) follower.onReset('begun');
   } else if (message.type === 'reset') {
     for (const follower of followers) follower.onReset('missed');
     lastId = message.last_id ?? null;
@@ -78,7 +78,7 @@ function connect(): void {
   const query = organization ? `?organization_id=${organization}` : '';
   const made = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/ws${query}`, ['pawl.v1']);
   socket = made;
-  resuming = [];
+  resumed.clear();
   made.onopen = () => subscribe(topics(), lastId);
   made.onmessage = (event) => socket === made && receive(String(event.data));
   made.onclose = () => {

@@ -17,6 +17,9 @@ function whenRead(queries: QueryClient, then: () => void): () => void {
   return stop;
 }
 
+/** A page's address may name a run that cannot be; the server would refuse such a topic, and all that are asked for with it. */
+const isTopic = (topic: string) => !topic.includes(':') || /:[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test(topic);
+
 /**
  * Follows a topic while the component is there. A page reads before the server listens, since that is faster; what happened in between is
  * read again once the first look is there, which is neither broken off nor held up by it.
@@ -29,7 +32,7 @@ export function useFollow(topic: string | null, onEvent: (event: LiveEvent) => v
     latest.current = { onEvent, onReset };
   });
   useEffect(() => {
-    if (!topic || organization === null) return undefined;
+    if (!topic || !isTopic(topic) || organization === null) return undefined;
     let waiting = () => {};
     const leave = follow(
       topic,
