@@ -18,7 +18,7 @@ const folder = { folder: 'inbox', glob: '*.csv', recursive: false, events: ['cre
 it.each([
   ['cron', { cron: '0 6 * * *', timezone: 'Europe/Berlin' }, '0 6 * * * Europe/Berlin', 'Europe/Berlin'],
   ['cron', { cron: '0 6 * * *' }, '0 6 * * *', 'UTC'],
-  ['every', { every_ms: 2000 }, '2.0 s', null],
+  ['every', { every_ms: 2000 }, '2.0\u00a0s', null],
   ['files', folder, 'inbox/*.csv', null],
   ['files', { ...folder, recursive: true }, 'inbox/**/*.csv', null],
 ])('a schedule of the kind %s with %o is written as `%s`', (kind, details, words, zone) => {
@@ -27,7 +27,7 @@ it.each([
 });
 
 it('a watched folder tells what counts, and after which time', () => {
-  expect(eventsOf(schedule('files', folder))).toBe('when a file appears, goes and stays so for 2.0 s');
+  expect(eventsOf(schedule('files', folder))).toBe('when a file appears, goes and stays so for 2.0\u00a0s');
   expect(eventsOf(schedule('cron', {}))).toBeNull();
 });
 

@@ -58,7 +58,9 @@ function subtitle(task: Placed, state: TaskState | undefined): string {
   if (state) {
     if (state.times > 1) parts.push(t.graph.times(state.times, state.faulted));
     if (state.attempt > 1) parts.push(t.graph.attempt(state.attempt));
-    if (state.ms !== null) parts.push(duration(state.ms));
+    // None where the clocks of server and browser differ by more than it took.
+    const took = state.ms === null ? '' : duration(state.ms);
+    if (took) parts.push(took);
   }
   return parts.join(' · ');
 }
