@@ -204,7 +204,6 @@ struct CurlOutbound::Impl {
       void* pointer = nullptr;
       curl_easy_getinfo(easy, CURLINFO_PRIVATE, &pointer);
       auto& transfer = *static_cast<Transfer*>(pointer);
-      kept.remember(easy);
       curl_multi_remove_handle(multi, easy);
       auto answer = transfer.hop_ended(code);
       if (!answer) {

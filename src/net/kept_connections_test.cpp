@@ -1,4 +1,5 @@
 // What comes on a kept connection while nobody has asked for anything is nobody's answer.
+#include <curl/curl.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -25,11 +26,11 @@ constexpr std::string_view kGood = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n
 constexpr std::string_view kLater = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
 
 /// Answers its first request with `first`, and says `later` on the same connection when it is told to; every other request is answered
-/// well.
+/// well, or as `others` says.
 class TalkativeServer {
  public:
-  explicit TalkativeServer(std::string_view first, std::string_view later = {})
-      : first_(first), later_(later), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit TalkativeServer(std::string_view first, std::string_view later = {}, std::string_view others = kGood)
+      : first_(first), later_(later), others_(others), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -85,12 +86,13 @@ class TalkativeServer {
     std::array<char, 4096> bytes{};
     if (::recv(connection, bytes.data(), bytes.size(), 0) <= 0) return false;
     requests_.push_back(number);
-    const std::string_view text = requests_.size() == 1 ? first_ : kGood;
+    const std::string_view text = requests_.size() == 1 ? first_ : others_;
     return ::send(connection, text.data(), text.size(), MSG_NOSIGNAL) > 0;
   }
 
   const std::string_view first_;
   const std::string_view later_;
+  const std::string_view others_;
   const int listener_;
   std::mutex mutex_;
   std::vector<int> connections_;
@@ -137,6 +139,36 @@ TEST_F(KeptConnections, AnAnswerToHeadThatDoesNotSayHowLongItWouldBeEndsItsConne
   EXPECT_EQ(ask({.method = "HEAD", .url = server.url}), "200 ");
   EXPECT_EQ(ask({.url = server.url}), "200 good");
   EXPECT_THAT(server.requests(), ElementsAre(1, 2));
+}
+
+/// As much as libcurl reads at once, so that what follows stays in the socket.
+std::string challenge_of_one_read() {
+  constexpr std::size_t kRead = CURL_MAX_WRITE_SIZE;
+  const std::string head =
+      "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\nContent-Length: ";
+  const std::size_t body = kRead - head.size() - std::string_view("12345\r\n\r\n").size();
+  return head + std::to_string(body) + "\r\n\r\n" + std::string(body, 'x');
+}
+
+TEST_F(KeptConnections, WhatFollowsAChallengeIsNotTakenForTheAnswerToItsSecondRequest) {
+  const std::string first = challenge_of_one_read() + std::string(kLater);
+  TalkativeServer server(first);
+  EXPECT_EQ(ask({.url = server.url, .credentials = DigestCredentials{"u", "p"}}), "200 good");
+  EXPECT_THAT(server.requests(), ElementsAre(1, 2));
+  TalkativeServer posted(first);
+  EXPECT_EQ(ask({.method = "POST", .url = posted.url, .body = "b", .credentials = DigestCredentials{"u", "p"}}), "200 good");
+  EXPECT_THAT(posted.requests(), ElementsAre(1, 2, 2)) << "libcurl asks for the challenge without the body";
+  TalkativeServer never(first, {}, first);
+  EXPECT_EQ(ask({.url = never.url, .credentials = DigestCredentials{"u", "p"}}), "net.protocol");
+  EXPECT_THAT(never.requests(), ElementsAre(1, 2)) << "tried once more, and not for as long as there is time";
+}
+
+TEST_F(KeptConnections, ADigestExchangeStaysOnItsConnection) {
+  const std::string challenge = challenge_of_one_read();
+  TalkativeServer server(challenge);
+  EXPECT_EQ(ask({.method = "PUT", .url = server.url, .body = "b", .credentials = DigestCredentials{"u", "p"}}), "200 good");
+  EXPECT_EQ(ask({.url = server.url}), "200 good");
+  EXPECT_THAT(server.requests(), ElementsAre(1, 1, 1));
 }
 
 TEST_F(KeptConnections, AreKeptWhereNothingFollows) {

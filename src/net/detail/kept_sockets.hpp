@@ -3,9 +3,10 @@
 
 #include <curl/curl.h>
 
-#include <cstdint>
+#include <compare>
+#include <map>
 #include <string>
-#include <unordered_map>
+#include <utility>
 
 namespace pawl::net::detail {
 
@@ -14,23 +15,25 @@ struct ConnectionEnds {
   std::string peer;
   int peer_port = 0;
   int local_port = 0;
+
+  friend auto operator<=>(const ConnectionEnds&, const ConnectionEnds&) = default;
 };
 
-/// libcurl says which socket a transfer has had, but not which one it is about to have: it tells only the ends of that. So the sockets are
-/// remembered by their ends when a transfer is over.
+/// -1: it has none, or is closed.
+[[nodiscard]] int local_port_of(curl_socket_t socket) noexcept;
+
+/// The sockets that a request has gone out on, from then until libcurl closes them.
 class KeptSockets {
  public:
-  /// After a transfer's end, before its handle leaves the multi handle.
-  void remember(CURL* easy);
-  /// False where something has come that nobody has asked for, or where the connection is not known.
+  void used(ConnectionEnds ends, curl_socket_t socket) { sockets_.insert_or_assign(std::move(ends), socket); }
+  void closed(curl_socket_t socket) noexcept {
+    std::erase_if(sockets_, [socket](const auto& each) { return each.second == socket; });
+  }
+  /// False where something has come that nobody has asked for, or where no request has gone out on such a connection.
   [[nodiscard]] bool silent(const ConnectionEnds& ends) const;
 
  private:
-  static std::uint32_t key_of(int peer_port, int local_port) noexcept {
-    return (static_cast<std::uint32_t>(peer_port) << 16U) | static_cast<std::uint32_t>(local_port);
-  }
-  /// May be out of date: libcurl closes sockets on its own. Hence `silent` asks the socket for its ends.
-  std::unordered_map<std::uint32_t, curl_socket_t> sockets_;
+  std::map<ConnectionEnds, curl_socket_t> sockets_;
 };
 
 }  // namespace pawl::net::detail

@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -51,7 +52,7 @@ Error invalid(std::string message) { return {ErrorClass::invalid, "net.invalid_r
 }  // namespace
 
 Transfer::Transfer(RequestHandle request_handle, OutboundRequest request, Outbound::Done on_done, const CurlOptions& options,
-                   HostBreakers& breakers, const KeptSockets& kept)
+                   HostBreakers& breakers, KeptSockets& kept)
     : handle(request_handle),
       done(std::move(on_done)),
       options_(options),
@@ -94,6 +95,7 @@ Result<void> Transfer::prepare_hop() {
   header_bytes_ = 0;
   body_bytes_ = 0;
   refused_address_.clear();
+  opened_.clear();
   message_[0] = '\0';
 
   std::string connect_to = url_.text;
@@ -134,6 +136,8 @@ Result<void> Transfer::prepare_hop() {
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open_socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_close_socket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &kept_);  // the connection may outlive this
   // A kept connection that a mapped request opened has not passed the guard: a plain request to the same place must not ride on it.
   const bool fresh = (map_target && !mapped_) || request_.at_most_once || std::exchange(unclean_, false);
   if (fresh) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
@@ -223,7 +227,12 @@ void Transfer::report(CURLcode code) {
 std::optional<Result<OutboundResponse>> Transfer::hop_ended(CURLcode code) {
   report(code);
   if (unclean_) {
-    // Nothing has been sent yet, so this is no second call whatever the method is.
+    // Nothing has been sent yet but, with digest authentication, what was refused: this is no second call whatever the method is. A new
+    // connection is unclean where more than the challenge has come on it: another one would be the same.
+    if (std::exchange(renewed_, true)) {
+      return Error(ErrorClass::unavailable, "net.protocol",
+                   request_.method + " " + url_.text + ": the server says what nobody has asked for.");
+    }
     if (std::chrono::steady_clock::now() >= deadline_) return error_of(CURLE_OPERATION_TIMEDOUT);
     if (auto again = prepare_hop(); again.has_error()) return std::move(again).error();
     return std::nullopt;
@@ -257,6 +266,7 @@ std::optional<Result<void>> Transfer::follow_redirect() {
   // Once credentials have been left behind they stay behind, even if a later hop comes back.
   if (next->origin() != url_.origin()) foreign_ = true;
   url_ = std::move(*next);
+  renewed_ = false;
   if ((status == 303 && request_.method != "HEAD") || ((status == 301 || status == 302) && request_.method == "POST")) {
     request_.method = "GET";
     has_body_ = false;
@@ -375,11 +385,17 @@ std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, v
 /// Before the request goes out. On a kept connection nothing may have come since: libcurl would take it for the answer to this request.
 int Transfer::on_connection(void* self, char* peer, char*, int peer_port, int local_port) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  long opened = 0;
-  curl_easy_getinfo(transfer.easy(), CURLINFO_NUM_CONNECTS, &opened);
-  if (opened > 0) return CURL_PREREQFUNC_OK;
   try {
-    if (!has_decrypted(transfer.easy()) && transfer.kept_.silent({peer, peer_port, local_port})) return CURL_PREREQFUNC_OK;
+    ConnectionEnds ends{peer, peer_port, local_port};
+    auto& opened = transfer.opened_;
+    const auto own =
+        std::find_if(opened.begin(), opened.end(), [local_port](curl_socket_t socket) { return local_port_of(socket) == local_port; });
+    if (own != opened.end()) {
+      transfer.kept_.used(std::move(ends), *own);
+      opened.erase(own);  // the second request of a digest exchange goes out on it as on any kept one
+      return CURL_PREREQFUNC_OK;
+    }
+    if (!has_decrypted(transfer.easy()) && transfer.kept_.silent(ends)) return CURL_PREREQFUNC_OK;
   } catch (...) {
     // Without memory for the look it is not used either.
   }
@@ -401,7 +417,19 @@ curl_socket_t Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* 
     }
     return CURL_SOCKET_BAD;
   }
-  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  const int socket = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (socket < 0) return CURL_SOCKET_BAD;
+  try {
+    transfer.opened_.push_back(socket);
+  } catch (...) {
+    // Without memory for it the connection is not known, and no request goes out on it.
+  }
+  return socket;
+}
+
+int Transfer::on_close_socket(void* kept, curl_socket_t socket) noexcept {
+  static_cast<KeptSockets*>(kept)->closed(socket);
+  return ::close(socket);
 }
 
 }  // namespace pawl::net::detail

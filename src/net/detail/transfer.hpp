@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "net/curl_outbound.hpp"
 #include "net/detail/kept_sockets.hpp"
@@ -31,7 +32,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 class Transfer {
  public:
   Transfer(RequestHandle handle, OutboundRequest request, Outbound::Done done, const CurlOptions& options, HostBreakers& breakers,
-           const KeptSockets& kept);
+           KeptSockets& kept);
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
@@ -69,10 +70,11 @@ class Transfer {
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self) noexcept;
   static int on_connection(void* self, char* peer, char* local, int peer_port, int local_port) noexcept;
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
+  static int on_close_socket(void* kept, curl_socket_t socket) noexcept;
 
   const CurlOptions& options_;
   HostBreakers& breakers_;
-  const KeptSockets& kept_;
+  KeptSockets& kept_;
   OutboundRequest request_;
   SteadyTime began_;
   SteadyTime deadline_;
@@ -84,7 +86,9 @@ class Transfer {
   bool has_body_ = false;
   bool foreign_ = false;  ///< left the origin that the credentials are for
   int redirects_ = 0;
-  bool unclean_ = false;  ///< libcurl chose a kept connection that must not be used: the hop goes out on a new one
+  std::vector<curl_socket_t> opened_;  ///< no request has gone out on them yet; some may be closed again
+  bool unclean_ = false;               ///< libcurl chose a kept connection that must not be used: the hop goes out on a new one
+  bool renewed_ = false;               ///< that has happened to this hop
   FieldList fields_;
   HostBreakers::Permit permit_;  ///< of the place that the hop goes to
   SteadyTime hop_began_;
