@@ -34,7 +34,7 @@ Shape finding_shape() {
 }
 
 Shape problem_shape() {
-  return Shape::object("Problem", {{"type", Shape::text("urn:pawl:error:run.not_found")},
+  return Shape::object("Problem", {{"type", Shape::text("urn:pawl:error:run.not-found")},
                                    {"title", Shape::text("Not found")},
                                    {"status", Shape::integer(404, 400, 599)},
                                    {"detail", Shape::text("There is no run of this id.", 10'000)},

@@ -209,7 +209,11 @@ void check_server_rules(const Config& config, Findings& findings) {
   } else if (config.api_key.size() < kMinKeyLength) {
     report(findings, "PAWL_API_KEY", fmt::format("must have at least {} characters, it has {}", kMinKeyLength, config.api_key.size()));
   } else if (!development) {
-    if (const auto weakness = key_weakness(config.api_key); !weakness.empty()) report(findings, "PAWL_API_KEY", weakness);
+    if (const auto weakness = key_weakness(config.api_key); !weakness.empty()) {
+      report(findings, "PAWL_API_KEY", weakness);
+    } else if (config.api_key == config.secret_key || config.api_key == config.encryption_key) {
+      report(findings, "PAWL_API_KEY", "must not be SECRET_KEY or ENCRYPTION_KEY: it leaves the machine with every request");
+    }
   }
   for (const auto& origin : config.cors_origins) {
     if (auto problem = origin_problem(origin, config.environment); !problem.empty()) report(findings, "CORS_ORIGINS", std::move(problem));

@@ -134,6 +134,17 @@ TEST(Config, S0_1_ProductionRefusesMissingShortAndWeakKeys) {
   }
 }
 
+// A key that clients send is known to more than the server.
+// proves: S0-1, S4-C3
+TEST(Config, S0_1_ProductionRefusesOneKeyForTwoPurposes) {
+  for (const char* key : {kStrongKey, kSealingKey}) {
+    auto values = production();
+    values["PAWL_API_KEY"] = key;
+    EXPECT_THAT(names_of(load_server(values).findings), testing::ElementsAre("PAWL_API_KEY"));
+  }
+  EXPECT_TRUE(load_server({{"SECRET_KEY", kStrongKey}, {"PAWL_API_KEY", kStrongKey}}).ok()) << "development";
+}
+
 // proves: S4-C3, AI-C1
 TEST(Config, S4_C3_NeedsKeysEverywhereButInDevelopment) {
   EXPECT_THAT(names_of(load_server({{"ENVIRONMENT", "staging"}}).findings),

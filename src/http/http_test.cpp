@@ -327,6 +327,13 @@ TEST(Problem, SaysNothingOfStatementsOfTheDatabase) {
   EXPECT_THAT(body, ::testing::HasSubstr("storage.constraint"));
 }
 
+TEST(Problem, IsOfTheTypeThatTheContractNames) {
+  const auto parsed = json::parse(problem(Error(ErrorClass::unauthenticated, "auth.invalid_credentials", "No."), "/", "r1").body_text());
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(parsed->get("type").as_string(), "urn:pawl:error:auth.invalid-credentials");
+  EXPECT_EQ(parsed->get("code").as_string(), "auth.invalid_credentials");
+}
+
 TEST(Problem, CarriesCodeInstanceRequestIdAndFindings) {
   Request request;
   request.path = "/api/workflows";

@@ -1,5 +1,6 @@
 #include "http/problem.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "json/write.hpp"
@@ -31,12 +32,19 @@ std::string_view shown_detail(const Error& error) {
   return "This does not fit what is stored, or not any more: read it again.";
 }
 
+/// Types are written with hyphens, as the contract has them (`invalid-credentials`); codes are not.
+std::string type_of(const Error& error) {
+  auto type = "urn:pawl:error:" + error.code;
+  std::replace(type.begin(), type.end(), '_', '-');
+  return type;
+}
+
 }  // namespace
 
 Response problem(const Error& error, std::string_view instance, std::string_view request_id, int status) {
   if (status == 0) status = http_status(error.kind);
   std::string text = "{\"type\":";
-  json::append_quoted(text, "urn:pawl:error:" + error.code);
+  json::append_quoted(text, type_of(error));
   append_member(text, "title", title_of(error.kind));
   text += ",\"status\":" + std::to_string(status);
   append_member(text, "detail", shown_detail(error));

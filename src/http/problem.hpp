@@ -1,6 +1,6 @@
 /// `application/problem+json` (RFC 9457): the one way an error leaves the server.
 ///
-///     {"type":"urn:pawl:error:run.not_found","title":"Not found","status":404,"detail":"...","instance":"/api/runs/1",
+///     {"type":"urn:pawl:error:run.not-found","title":"Not found","status":404,"detail":"...","instance":"/api/runs/1",
 ///      "code":"run.not_found","request_id":"...","errors":[{"pointer":"/name","message":"...","line":3,"column":5}]}
 #pragma once
 

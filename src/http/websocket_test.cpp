@@ -285,6 +285,19 @@ TEST_F(WebSocketTest, PingsASilentClientAndGivesUpOnOneThatIsGone) {
   EXPECT_TRUE(socket->closed());
 }
 
+// A byte now and then keeps a client alive, but not a message that never ends.
+// proves: P11
+TEST_F(WebSocketTest, ClosesOnAMessageThatDoesNotComeToItsEnd) {
+  start({.idle_timeout = 300ms});
+  WebSocketClient client(server_->port());
+  ASSERT_EQ(client.open("/held").status, 101);
+  const auto whole = frame(testing::kText, std::string(2'000, 'x'));
+  auto closed = closed_.get_future();
+  std::size_t sent = 0;
+  while (sent + 1 < whole.size() && closed.wait_for(20ms) != std::future_status::ready) client.write(whole.substr(sent++, 1));
+  EXPECT_LT(sent + 1, whole.size()) << "all but the last byte could be sent";
+}
+
 TEST_F(WebSocketTest, NoticesThatTheClientHasGone) {
   start();
   std::optional<WebSocketClient> client(std::in_place, server_->port());

@@ -173,10 +173,16 @@ class OrganizationsTest(unittest.TestCase):
         self.assertTrue(preview["dry_run"])
         self.assertEqual(preview["removed"]["workflows"], 1)
         self.assertEqual(preview["removed"]["runs"], 1)
-        status, removed = self.owner.call("DELETE", f"/api/organizations/{organization}")
+        shown = {"Prefer": "return=representation"}
+        status, removed = self.owner.call("DELETE", f"/api/organizations/{organization}", fields=shown)
         self.assertEqual((status, removed["removed"]), (200, preview["removed"]))
         self.assertEqual(self.owner.call("GET", f"/api/organizations/{organization}")[0], 404)
         self.assertEqual(self.owner.call("GET", f"/api/workflows/{workflow['id']}")[0], 404)
+
+    def test_deleting_answers_as_the_contract_says(self):
+        organization = self.make(self.owner, "Doomed as well")
+        self.assertEqual(self.owner.call("DELETE", f"/api/organizations/{organization}"), (204, ""))
+        self.assertEqual(self.owner.call("GET", f"/api/organizations/{organization}")[0], 404)
 
     def test_a_personal_organization_stays(self):
         own = [each for each in self.owner.call("GET", "/api/organizations")[1]["items"] if each["personal"]]

@@ -69,7 +69,7 @@ class Person:
         self.id = reply["user"]["id"]
         self.access_token = reply["access_token"]
 
-    def call(self, method, path, body=None):
+    def call(self, method, path, body=None, fields=None):
         """-> (status, parsed reply)"""
-        status, reply, _ = self.server.request(method, path, body, headers={"Authorization": f"Bearer {self.access_token}"})
+        status, reply, _ = self.server.request(method, path, body, headers={"Authorization": f"Bearer {self.access_token}", **(fields or {})})
         return status, reply

@@ -16,6 +16,7 @@ import re
 import sys
 import tempfile
 import unittest
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -41,6 +42,8 @@ NEEDED_QUERY = {"/api/events/stream": "topics=runs", "/api/runs/{run_id}/value":
                 "/api/runs/{run_id}/attempts": "task=/do/0/a"}
 # Bodies that are any text at all: there is nothing malformed about them.
 ANY_BODY = {"/hooks/{token}"}
+# `items` that are no list: what is read and put back whole, and a forecast.
+NO_LISTS = {"/api/notifications/preferences", "/api/schedules/upcoming"}
 # What ends the caller's own session, or the caller; proven in auth_test.py and privacy_test.py.
 ENDS_THE_CALLER = {"/api/auth/logout", "/api/auth/sessions"}
 FRAGILE = ("document: {dsl: '1.0.3', namespace: test, name: NAME, version: '1.0.0', metadata: {webhook: true}}\n"
@@ -474,6 +477,45 @@ class Routes(unittest.TestCase):
                 yield from self.expect(f"{route} ?{name}={value}", answer, 400)
 
         self.walk(check, lambda route: route.permission != "open" and route.method == "GET" and route.path not in ("/ws", "/metrics"))
+
+    def test_every_list_is_given_in_pages(self):
+        """proves: S0-13, FA-14
+        `{"items": [...], "next_cursor": ...}` with `limit` (at most 200) and `cursor`: pages of one row come, one after the other, to the rows of
+        the whole list, the same ones in the same order. Only new rows may stand before them.
+        """
+        many = set()
+
+        def check(route):
+            bearer, url = self.bearer(route), route.url(self.ids, self.ids["org_id"])
+            _, whole = self.ask("GET", and_also(url, "limit", 200), bearer)
+            if "next_cursor" not in whole or len(whole["items"]) > 200:
+                yield f"{route}: {list(whole)}, {len(whole['items'])} items"
+                return
+            rows, cursor, pages = [], None, 0
+            while pages == 0 or cursor and pages < 25:
+                one = and_also(url, "limit", 1)
+                status, page = self.ask("GET", and_also(one, "cursor", urllib.parse.quote(cursor)) if cursor else one, bearer)
+                if status != 200 or len(page["items"]) > 1:
+                    yield f"{route} page {pages}: {status} {str(page)[:200]}"
+                    return
+                rows, cursor, pages = rows + page["items"], page["next_cursor"], pages + 1
+            names = [[str(row.get("id") or row.get("user_id") or row.get("name") or row.get("type") or row) for row in each]
+                     for each in (rows, whole["items"])]
+            told = [name for name in names[0] if name in names[1]]
+            if names[1] and told != names[1][:len(told)] or len(told) < min(len(names[1]), 20):
+                yield f"{route}: pages {names[0][:5]} of {names[1][:5]}"
+            if len(rows) > 2:
+                many.add(route.path)
+            for bad in ("0", "201", "x"):
+                yield from self.expect(f"{route} ?limit={bad}", self.ask("GET", and_also(url, "limit", bad), bearer), 400)
+
+        def is_list(route):
+            content = route.operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
+            shape = self.document.resolve(content.get("schema", {}))
+            return route.method == "GET" and "items" in shape.get("properties", {}) and route.path not in NO_LISTS
+
+        self.walk(check, is_list)
+        self.assertLessEqual({"/api/plugins", "/api/integrations/connectors", "/api/admin/settings", "/api/organizations/{org_id}/members"}, many)
 
 
 if __name__ == "__main__":

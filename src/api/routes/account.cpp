@@ -1,8 +1,12 @@
 // One's own account: profile, preferences, password, sessions, the second factor.
+#include <fmt/core.h>
+
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "api/body.hpp"
+#include "api/detail/whole_list.hpp"
 #include "api/routes/account_calls.hpp"
 #include "api/routes/theme.hpp"
 
@@ -89,14 +93,23 @@ void append_session(std::string& out, const identity::SessionInfo& session, cons
   entry.time("expires_at", session.expires_at);
 }
 
+/// The last used one stands first.
+std::string place_of(const identity::SessionInfo& session) {
+  return fmt::format("{:020}{}", std::numeric_limits<std::int64_t>::max() - session.last_used_at.time_since_epoch().count(),
+                     session.id.to_string());
+}
+
 void list_sessions(Context& context, Call call) {
   PAWL_API_TRY(sessions, accounts(context).sessions(call.principal.user));
+  Query query(call.request);
+  const auto page = page_of(query, sessions, place_of);
+  PAWL_API_CHECK(query.finish());
   const auto own = own_session(call);
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), sessions, [&](const identity::SessionInfo& session) { append_session(out, session, own); });
-    object.null("next_cursor");
+    append_array(object.raw("items"), page.items, [&](const identity::SessionInfo& session) { append_session(out, session, own); });
+    page.write_next(object);
   }
   call.reply(200, std::move(out));
 }
@@ -257,6 +270,7 @@ std::vector<Route> account_routes() {
        .permission = Permission::account,
        .handler = list_sessions,
        .runs = Runs::pool,
+       .query = whole_list_parameters(),
        .reply = Shape::page("SessionPage", session_shape())},
       {.method = Method::delete_,
        .path = "/api/auth/sessions",

@@ -2,6 +2,7 @@
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
 #include "api/detail/trail.hpp"
+#include "api/detail/whole_list.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "catalog/scheduler.hpp"
@@ -82,12 +83,15 @@ void erase_data(Context& context, Call call) {
 Error no_retention() { return {ErrorClass::unavailable, "retention.unavailable", "Nothing is removed by age here."}; }
 
 void show_policy(Context& context, Call call) {
-  PAWL_API_CHECK(Query(call.request).finish());
   if (context.d.retention == nullptr) return call.fail(no_retention());
+  const auto& policy_rows = context.d.retention->policy();
+  Query query(call.request);
+  const auto page = page_of(query, policy_rows, [](const privacy::Policy& policy) { return std::string(policy.type); });
+  PAWL_API_CHECK(query.finish());
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), context.d.retention->policy(), [&](const privacy::Policy& policy) {
+    append_array(object.raw("items"), page.items, [&](const privacy::Policy& policy) {
       ObjectWriter item(out);
       item.text("type", policy.type);
       item.text_or_null("setting", policy.setting);
@@ -98,7 +102,7 @@ void show_policy(Context& context, Call call) {
         item.null("keep_hours");
       }
     });
-    object.null("next_cursor");
+    page.write_next(object);
   }
   call.reply(200, std::move(out));
 }
@@ -162,6 +166,7 @@ std::vector<Route> data_routes() {
        .summary = "How long each kind of data is kept",
        .permission = Permission::administer,
        .handler = show_policy,
+       .query = whole_list_parameters(),
        .reply =
            Shape::page("RetentionPolicy", Shape::object("RetentionRule", {{"type", Shape::text("runs")},
                                                                           {"setting", Shape::text("RETENTION_SESSIONS_DAYS").or_null()},

@@ -5,6 +5,7 @@
 #include "api/detail/context.hpp"
 #include "api/detail/owners.hpp"
 #include "api/detail/state_tag.hpp"
+#include "api/detail/whole_list.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "integrations/integrations.hpp"
@@ -39,27 +40,34 @@ Result<IntegrationId> integration_id(const http::Request& request) {
 }
 
 void list_connectors(Context&, Call call) {
+  Query query(call.request);
+  const auto page = page_of(query, integrations::connectors(), [](const integrations::Connector& each) { return std::string(each.name); });
+  PAWL_API_CHECK(query.finish());
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), integrations::connectors(), [&](const integrations::Connector& connector) {
+    append_array(object.raw("items"), page.items, [&](const integrations::Connector& connector) {
       ObjectWriter item(out);
       item.text("name", connector.name);
       item.text("title", connector.title);
       item.text("summary", connector.summary);
       item.value("config_schema", connector.schema);
     });
+    page.write_next(object);
   }
   call.reply(200, std::move(out));
 }
 
 void list_integrations(Context& context, Call call) {
   PAWL_API_TRY(rows, context.d.integrations->list(call.organization));
+  Query query(call.request);
+  const auto page = page_of(query, rows, [](const Integration& each) { return each.name; });
+  PAWL_API_CHECK(query.finish());
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), rows, [&](const Integration& integration) { append_integration(out, integration); });
-    object.null("next_cursor");
+    append_array(object.raw("items"), page.items, [&](const Integration& integration) { append_integration(out, integration); });
+    page.write_next(object);
   }
   call.reply(200, std::move(out));
 }
@@ -142,7 +150,7 @@ Shape connectors_shape() {
                                                      {"title", Shape::text("GitHub")},
                                                      {"summary", Shape::text("Repositories, issues and actions", 1000)},
                                                      {"config_schema", Shape::any(json::Value::object({{"type", "object"}}))}});
-  return Shape::object("ConnectorList", {{"items", Shape::array(connector)}});
+  return Shape::page("ConnectorList", connector);
 }
 
 Shape new_integration_shape() {
@@ -177,6 +185,7 @@ std::vector<Route> integration_routes() {
        .summary = "List the services that credentials can be kept for",
        .permission = Permission::read,
        .handler = list_connectors,
+       .query = whole_list_parameters(),
        .reply = connectors_shape()},
       {.method = Method::get,
        .path = "/api/integrations",
@@ -186,6 +195,7 @@ std::vector<Route> integration_routes() {
        .permission = Permission::read,
        .handler = list_integrations,
        .runs = Runs::pool,
+       .query = whole_list_parameters(),
        .reply = Shape::page("IntegrationPage", integration_shape())},
       {.method = Method::post,
        .path = "/api/integrations",

@@ -4,6 +4,7 @@
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
 #include "api/detail/owners.hpp"
+#include "api/detail/whole_list.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "notify/channels.hpp"
@@ -55,11 +56,14 @@ std::optional<std::vector<std::string>> kinds_in(const json::Value& body) {
 
 void list_channels(Context& context, Call call) {
   PAWL_API_TRY(channels, context.d.channels->list(call.organization));
+  Query query(call.request);
+  const auto page = page_of(query, channels, [](const Channel& channel) { return channel.name; });
+  PAWL_API_CHECK(query.finish());
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), channels, [&](const Channel& channel) { append_channel(out, channel); });
-    object.null("next_cursor");
+    append_array(object.raw("items"), page.items, [&](const Channel& channel) { append_channel(out, channel); });
+    page.write_next(object);
   }
   call.reply(200, std::move(out));
 }
@@ -169,6 +173,7 @@ std::vector<Route> notification_channel_routes() {
        .permission = Permission::manage,
        .handler = list_channels,
        .runs = Runs::pool,
+       .query = whole_list_parameters(),
        .reply = Shape::page("NotificationChannelPage", channel_shape())},
       {.method = Method::post,
        .path = "/api/notification-channels",

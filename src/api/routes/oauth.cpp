@@ -1,5 +1,6 @@
 // Sign-in with other providers' accounts: out to the provider, and back.
 #include "identity/oauth.hpp"
+#include "api/detail/whole_list.hpp"
 
 #include <algorithm>
 
@@ -36,14 +37,19 @@ void reply_failed(Context& context, Call& call, const Error& error, std::string_
 }
 
 void list_providers(Context& context, Call call) {
+  Query query(call.request);
+  const auto providers = context.d.oauth->providers();
+  const auto page = page_of(query, providers, [](const std::string& name) { return name; });
+  PAWL_API_CHECK(query.finish());
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), context.d.oauth->providers(), [&](const std::string& name) {
+    append_array(object.raw("items"), page.items, [&](const std::string& name) {
       ObjectWriter item(out);
       item.text("name", name);
       item.text("login", "/api/auth/" + name + "/login");
     });
+    page.write_next(object);
   }
   call.reply(200, std::move(out));
 }
@@ -111,17 +117,20 @@ Error wrong_password() { return {ErrorClass::denied, "oauth.wrong_password", "Th
 
 void list_links(Context& context, Call call) {
   PAWL_API_TRY(links, context.d.accounts->linked_providers(call.principal.user));
+  Query query(call.request);
+  const auto page = page_of(query, links, [](const identity::LinkedProvider& link) { return link.provider; });
+  PAWL_API_CHECK(query.finish());
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), links, [&](const identity::LinkedProvider& link) {
+    append_array(object.raw("items"), page.items, [&](const identity::LinkedProvider& link) {
       ObjectWriter item(out);
       item.text("provider", link.provider);
       item.text_or_null("email", link.email);
       item.time("created_at", link.created_at);
       item.time("last_used_at", link.last_used_at);
     });
-    object.null("next_cursor");
+    page.write_next(object);
   }
   call.reply(200, std::move(out));
 }
@@ -181,6 +190,7 @@ std::vector<Route> link_routes() {
        .permission = Permission::account,
        .handler = list_links,
        .runs = Runs::pool,
+       .query = whole_list_parameters(),
        .reply = Shape::page("SignInLinkPage", Shape::object("SignInLink", {{"provider", Shape::text("google")},
                                                                            {"email", Shape::text("ada@example.org", 254).or_null()},
                                                                            {"created_at", Shape::time()},
@@ -226,10 +236,9 @@ std::vector<Route> oauth_routes() {
        .summary = "List the providers that people can sign in with",
        .permission = Permission::open,
        .handler = list_providers,
-       .reply = Shape::object(
-           "SignInProviders",
-           {{"items", Shape::array(Shape::object("SignInProvider",
-                                                 {{"name", Shape::text("google")}, {"login", Shape::text("/api/auth/google/login")}}))}})},
+       .query = whole_list_parameters(),
+       .reply = Shape::page("SignInProviders", Shape::object("SignInProvider", {{"name", Shape::text("google")},
+                                                                                {"login", Shape::text("/api/auth/google/login")}}))},
       {.method = Method::get,
        .path = "/api/auth/{provider}/login",
        .id = "beginProviderSignIn",

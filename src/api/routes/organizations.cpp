@@ -1,4 +1,5 @@
 // Organizations, their members, and invitations.
+#include "api/detail/whole_list.hpp"
 #include "identity/organization_service.hpp"
 
 #include "api/body.hpp"
@@ -149,6 +150,11 @@ void update_organization(Context& context, Call call) {
   reply_with(call, 200, view, append_organization);
 }
 
+/// `Prefer: return=representation` (RFC 7240): what went, instead of nothing.
+bool wants_representation(const http::Request& request) {
+  return request.header("Prefer").find("return=representation") != std::string_view::npos;
+}
+
 void delete_organization(Context& context, Call call) {
   PAWL_API_TRY(id, organization_of(call));
   Query query(call.request);
@@ -161,7 +167,8 @@ void delete_organization(Context& context, Call call) {
     return reply_counts(call, counts, true);
   }
   PAWL_API_TRY(counts, organizations.remove(id, actor_of(call)));
-  reply_counts(call, counts, false);
+  if (wants_representation(call.request)) return reply_counts(call, counts, false);
+  call.reply(http::Response::empty(204));
 }
 
 // ---- members --------------------------------------------------------------------------------------------------------------------
@@ -231,11 +238,14 @@ void remove_member(Context& context, Call call) {
 void list_invitations(Context& context, Call call) {
   PAWL_API_TRY(id, organization_of(call));
   PAWL_API_TRY(invitations, context.d.organizations->invitations(id, actor_of(call)));
+  Query query(call.request);
+  const auto page = page_of(query, invitations, [](const identity::Invitation& each) { return each.id.to_string(); });
+  PAWL_API_CHECK(query.finish());
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), invitations, [&](const identity::Invitation& each) { append_invitation(out, each); });
-    object.null("next_cursor");
+    append_array(object.raw("items"), page.items, [&](const identity::Invitation& each) { append_invitation(out, each); });
+    page.write_next(object);
   }
   call.reply(200, std::move(out));
 }
@@ -389,7 +399,9 @@ std::vector<Route> organization_rows() {
        .runs = Runs::pool,
        .owner = &kOrganizationOwner,
        .query = {{"dry_run", Shape::boolean(true), "Only count what would be removed."}},
-       .reply = deletion_shape(),
+       .status = 204,
+       .other_replies = {{200, "What would be removed, or with the field `Prefer: return=representation` what was.", "application/json",
+                          deletion_shape()}},
        .description =
            "Running runs are cancelled; what has ended stays readable to nobody until retention removes it. Personal organizations "
            "live as long as their user."},
@@ -466,6 +478,7 @@ std::vector<Route> invitation_rows() {
        .handler = list_invitations,
        .runs = Runs::pool,
        .owner = &kOrganizationOwner,
+       .query = whole_list_parameters(),
        .reply = Shape::page("InvitationPage", invitation_shape())},
       {.method = Method::post,
        .path = "/api/organizations/{org_id}/invitations",

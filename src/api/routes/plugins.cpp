@@ -11,6 +11,7 @@
 #include "api/detail/execution.hpp"
 #include "api/detail/function_calls.hpp"
 #include "api/detail/shown.hpp"
+#include "api/detail/whole_list.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "audit/audit.hpp"
@@ -73,22 +74,31 @@ void append_plugin(std::string& out, const engine::UserFunction& function) {
 }
 
 void list_plugins(Context& context, Call call) {
-  Query query(call.request);
-  PAWL_API_CHECK(query.finish());
+  struct Item {
+    std::string name;
+    std::function<void()> append;
+  };
   std::string out;
+  std::vector<Item> items;
+  for (const engine::Function* function : context.d.functions.all()) {
+    items.push_back({std::string(function->info().name), [&out, function] { append_plugin(out, *function); }});
+  }
+  const auto written = context.d.functions.user_functions();
+  std::string_view last;
+  for (const auto& function : *written) {
+    // Who wrote it may have called it as one of ours is called.
+    if (function.definition->name != last) {
+      items.push_back({function.definition->name + "@", [&out, &function] { append_plugin(out, function); }});
+    }
+    last = function.definition->name;
+  }
+  Query query(call.request);
+  const auto page = page_of(query, items, [](const Item& item) { return item.name; });
+  PAWL_API_CHECK(query.finish());
   {
     ObjectWriter object(out);
-    std::vector<std::function<void()>> items;
-    for (const engine::Function* function : context.d.functions.all())
-      items.emplace_back([&out, function] { append_plugin(out, *function); });
-    const auto written = context.d.functions.user_functions();
-    std::string_view last;
-    for (const auto& function : *written) {
-      if (function.definition->name != last) items.emplace_back([&out, &function] { append_plugin(out, function); });
-      last = function.definition->name;
-    }
-    append_array(object.raw("items"), items, [](const std::function<void()>& item) { item(); });
-    object.null("next_cursor");
+    append_array(object.raw("items"), page.items, [](const Item& item) { item.append(); });
+    page.write_next(object);
   }
   call.reply(200, std::move(out));
 }
@@ -325,6 +335,7 @@ std::vector<Route> plugin_routes() {
        .summary = "List the functions that workflows may call",
        .permission = Permission::read,
        .handler = list_plugins,
+       .query = whole_list_parameters(),
        .reply = Shape::page("PluginPage", plugin_shape())},
       {.method = Method::get,
        .path = "/api/plugins/{name}",

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "api/body.hpp"
+#include "api/detail/whole_list.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/run_values.hpp"
 #include "audit/query.hpp"
@@ -49,10 +50,15 @@ void tell_attempts(Context& context, Call& call, audit::Filter filter, const std
     if (!page.next) break;
   }
   std::reverse(found.begin(), found.end());  // the trail begins with the newest
+  Query query(call.request);
+  static_cast<void>(query.text("task"));
+  const auto page = page_of(query, found, [](const audit::Entry& entry) { return entry.id().to_string(); });
+  PAWL_API_CHECK(query.finish());
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), found, [&](const audit::Entry& entry) { append_attempt(out, entry); });
+    append_array(object.raw("items"), page.items, [&](const audit::Entry& entry) { append_attempt(out, entry); });
+    page.write_next(object);
   }
   call.reply(200, std::move(out));
 }
@@ -66,6 +72,7 @@ void list_run_attempts(Context& context, Call call) {
   Query query(call.request);
   const std::string task(query.text("task").value_or(""));
   if (task.empty()) query.problem("task", "must be the reference of a task, such as /do/0/greet");
+  static_cast<void>(slice_of(query, {}));  // whether they can be read; there is nothing to cut yet
   PAWL_API_CHECK(query.finish());
   audit::Filter filter;
   filter.run = id;
@@ -85,7 +92,10 @@ void list_run_attempts(Context& context, Call call) {
 }
 
 std::vector<Parameter> run_attempt_parameters() {
-  return {{"task", Shape::text("/do/0/greet", 10'000), "Reference of the task; of a `try` also the calls that it tries again."}};
+  std::vector<Parameter> all = {
+      {"task", Shape::text("/do/0/greet", 10'000), "Reference of the task; of a `try` also the calls that it tries again."}};
+  for (auto& one : whole_list_parameters()) all.push_back(std::move(one));
+  return all;
 }
 
 Shape run_attempts_shape() {
@@ -96,7 +106,7 @@ Shape run_attempts_shape() {
                                                {"started_at", Shape::time().or_null()},
                                                {"ended_at", Shape::time().or_null()},
                                                {"error", Shape::any(nullptr)}});
-  return Shape::object("TaskAttempts", {{"items", Shape::array(std::move(attempt), 1000)}});
+  return Shape::page("TaskAttempts", std::move(attempt));
 }
 
 }  // namespace pawl::api::detail

@@ -1,6 +1,7 @@
 // How the installation is configured and what it limits, for its administrators. Nothing here can be changed.
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
+#include "api/detail/whole_list.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "limits/rate_limiter.hpp"
@@ -22,12 +23,13 @@ void append_setting(std::string& out, const ShownSetting& setting) {
 
 void list_settings(Context& context, Call call) {
   Query query(call.request);
+  const auto page = page_of(query, context.options.settings, [](const ShownSetting& setting) { return std::string(setting.name); });
   PAWL_API_CHECK(query.finish());
   std::string out;
   {
     ObjectWriter object(out);
-    append_array(object.raw("items"), context.options.settings, [&](const ShownSetting& setting) { append_setting(out, setting); });
-    object.null("next_cursor");
+    append_array(object.raw("items"), page.items, [&](const ShownSetting& setting) { append_setting(out, setting); });
+    page.write_next(object);
   }
   call.reply(200, std::move(out));
 }
@@ -108,6 +110,7 @@ std::vector<Route> settings_routes() {
            .summary = "List the settings of the installation with their sources",
            .permission = Permission::administer,
            .handler = list_settings,
+           .query = whole_list_parameters(),
            .reply = Shape::page("SettingPage", setting_shape()),
            .description = "As they were read at the start. Of secrets only whether they are set."},
           {.method = Method::get,

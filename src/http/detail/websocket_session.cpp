@@ -72,7 +72,7 @@ class BeastSession final : public WebSocketSession, public std::enable_shared_fr
   }
 
   void check_deadline(SteadyTime now) override {
-    if (now >= deadline_) finish();
+    if (now >= std::min(deadline_, message_deadline_)) finish();
   }
 
   void wind_down() override {
@@ -104,8 +104,9 @@ class BeastSession final : public WebSocketSession, public std::enable_shared_fr
     if (!writing_) write();
   }
 
+  /// What there is of a message: Beast would wait for all of it as long as a byte comes now and then.
   void read() {
-    stream_.async_read(input_, [self = shared_from_this()](error_code failure, std::size_t) { self->received(failure); });
+    stream_.async_read_some(input_, 0, [self = shared_from_this()](error_code failure, std::size_t) { self->received(failure); });
   }
 
   void received(error_code failure) {
@@ -115,6 +116,11 @@ class BeastSession final : public WebSocketSession, public std::enable_shared_fr
       if (!closing_) finish();
       return;
     }
+    if (!stream_.is_message_done()) {
+      if (message_deadline_ == SteadyTime::max()) message_deadline_ = steady_clock::now() + options_.idle_timeout;
+      return read();
+    }
+    message_deadline_ = SteadyTime::max();
     if (!stream_.got_text()) {
       queue_->close(CloseCode::unsupported, "text messages only");
     } else if (!queue_->closed()) {
@@ -193,6 +199,7 @@ class BeastSession final : public WebSocketSession, public std::enable_shared_fr
   beast::flat_buffer input_;
   WebSocket::Text text_;  ///< being written
   SteadyTime deadline_ = SteadyTime::max();
+  SteadyTime message_deadline_ = SteadyTime::max();  ///< a message that has begun is whole by then
   bool is_open_ = false;
   bool writing_ = false;  ///< a message or our close is on its way
   bool closing_ = false;  ///< our close is
