@@ -16,7 +16,7 @@ struct ConnectionEnds {
   int peer_port = 0;
   int local_port = 0;
 
-  friend auto operator<=>(const ConnectionEnds&, const ConnectionEnds&) = default;
+  friend auto operator<=>(const ConnectionEnds&, const ConnectionEnds&) = default;  // NOLINT(modernize-use-nullptr): the check misreads it
 };
 
 /// -1: it has none, or is closed.
