@@ -324,6 +324,11 @@ void Engine::decide(const OrganizationId& organization, const RunId& run, Approv
 
 Result<RunPage> Engine::list(const RunFilter& filter) { return impl_->store.list(filter); }
 
+Result<std::vector<std::vector<RunView>>> Engine::newest(const OrganizationId& organization, const std::vector<WorkflowId>& workflows,
+                                                         std::uint32_t each) {
+  return impl_->store.newest(organization, workflows, each);
+}
+
 std::uint64_t Engine::subscribe(const RunId& run, std::uint64_t after_sequence, Updated updated) {
   const auto subscription = impl_->next_subscription.fetch_add(1, std::memory_order_relaxed);
   impl_->shard_of(run).run([=](Shard& shard) { shard.subscribe(run, subscription, after_sequence, updated); });

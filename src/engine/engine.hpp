@@ -214,6 +214,10 @@ class Engine {
 
   /// Blocking; call from a worker thread, never from an io thread.
   [[nodiscard]] Result<RunPage> list(const RunFilter& filter);
+  /// For each of these workflows of the organization, in their order, its newest runs, open and finished, newest first and at most `each`.
+  /// None of a workflow that is not the organization's. Blocking, as `list` is.
+  [[nodiscard]] Result<std::vector<std::vector<RunView>>> newest(const OrganizationId& organization,
+                                                                 const std::vector<WorkflowId>& workflows, std::uint32_t each);
 
   using Updated = std::function<void(const RunUpdate&)>;
   /// Live updates of one run from `after_sequence` on (0: all still known: a subscriber first gets the current records, then changes). On

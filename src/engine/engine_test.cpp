@@ -431,6 +431,19 @@ TEST_F(EngineTest, W5_ListsAreFilteredAndPagedNewestFirst) {
     filter.before = page.next;
   }
   EXPECT_EQ(paged, newest_first);
+
+  const auto newest = [&](const OrganizationId& organization) {
+    std::vector<std::vector<RunId>> found;
+    for (const auto& runs : bench_.newest(organization, {third, first, second}, 3)) {
+      auto& listed = found.emplace_back();
+      for (const auto& run : runs) listed.push_back(run.id);
+    }
+    return found;
+  };
+  EXPECT_THAT(newest(bench_.request(first).organization),
+              ElementsAre(ElementsAre(newest_first[0]), ElementsAre(newest_first[2], newest_first[3], newest_first[4]),
+                          ElementsAre(newest_first[1])));
+  EXPECT_THAT(newest(other), ElementsAre(IsEmpty(), IsEmpty(), IsEmpty()));
 }
 
 TEST_F(EngineTest, ASubscriberGetsWhatItMissedAndThenChanges) {

@@ -137,23 +137,43 @@ Result<void> open_runs(Session& session, const Query& q, std::vector<RunView>& o
                        [&out](const Row& row) { out.push_back(view_of(row)); });
 }
 
+/// The newest first, one more than the limit of each kind.
+Result<std::vector<RunView>> all_runs(Session& session, const Query& query) {
+  std::vector<RunView> runs;
+  PAWL_TRY_VOID(finished_runs(session, query, runs));
+  PAWL_TRY_VOID(open_runs(session, query, runs));
+  std::sort(runs.begin(), runs.end(), [](const RunView& a, const RunView& b) { return a.id > b.id; });
+  return runs;
+}
+
 }  // namespace
 
 Result<RunPage> RunStore::list(const RunFilter& filter) {
   const auto query = query_of(filter);
   RunPage page;
-  const auto reading = [&](Session& session) -> Result<void> {
-    PAWL_TRY_VOID(finished_runs(session, query, page.runs));
-    return open_runs(session, query, page.runs);
-  };
-  PAWL_TRY_VOID(database_.read(reading));
-  std::sort(page.runs.begin(), page.runs.end(), [](const RunView& a, const RunView& b) { return a.id > b.id; });
+  PAWL_TRY(runs, database_.read([&](Session& session) { return all_runs(session, query); }));
+  page.runs = std::move(runs);
   const auto limit = static_cast<std::size_t>(query.limit - 1);
   if (page.runs.size() > limit) {
     page.runs.resize(limit);
     page.next = page.runs.back().id;
   }
   return page;
+}
+
+// A statement for each of them: neither dialect has one that finds the newest of each by the index alone.
+Result<std::vector<std::vector<RunView>>> RunStore::newest(const OrganizationId& organization, const std::vector<WorkflowId>& workflows,
+                                                           std::uint32_t each) {
+  using All = std::vector<std::vector<RunView>>;
+  return database_.read([&](Session& session) -> Result<All> {
+    All all;
+    for (const auto& workflow : workflows) {
+      PAWL_TRY(runs, all_runs(session, query_of({.organization = organization, .workflow = workflow, .limit = each})));
+      if (runs.size() > each) runs.resize(each);
+      all.push_back(std::move(runs));
+    }
+    return all;
+  });
 }
 
 }  // namespace pawl::engine

@@ -50,6 +50,8 @@ class RunStore {
   [[nodiscard]] Result<std::vector<RunId>> listeners(const OrganizationId& organization, std::string_view type);
   [[nodiscard]] Result<bool> has_listeners();
   [[nodiscard]] Result<RunPage> list(const RunFilter& filter);
+  [[nodiscard]] Result<std::vector<std::vector<RunView>>> newest(const OrganizationId& organization,
+                                                                 const std::vector<WorkflowId>& workflows, std::uint32_t each);
 
  private:
   struct Reference {

@@ -39,7 +39,7 @@ TRAIL = {"audit_id"}
 READS_BY_POST = {"/api/workflows/validate", "/api/workflows/test-task", "/api/plugins/{name}/test"}
 # Parameters that a route cannot do without.
 NEEDED_QUERY = {"/api/events/stream": "topics=runs", "/api/runs/{run_id}/value": "of=input",
-                "/api/runs/{run_id}/attempts": "task=/do/0/a"}
+                "/api/runs/{run_id}/attempts": "task=/do/0/a", "/api/runs/newest": f"workflow_ids={NOBODY}"}
 # Bodies that are any text at all: there is nothing malformed about them.
 ANY_BODY = {"/hooks/{token}"}
 # `items` that are no list: what is read and put back whole, and a forecast.
@@ -306,6 +306,19 @@ class Routes(unittest.TestCase):
         self.walk(check, lambda route: route.permission not in ("open", "account") and route.path not in ("/mcp", "/a2a"))
 
     # ---- foreign things -----------------------------------------------------------------------------------------------------------
+
+    def test_a_foreign_workflow_in_a_list_has_no_runs(self):
+        url = f"/api/runs/newest?workflow_ids={self.ids['workflow_id']},{self.foreign['workflow_id']}&organization_id={self.ids['org_id']}"
+        status, reply = self.ask("GET", url, self.world.owner.access_token)
+        self.assertEqual(status, 200, reply)
+        self.assertEqual([(item["workflow_id"], bool(item["runs"])) for item in reply["items"]],
+                         [(self.ids["workflow_id"], True), (self.foreign["workflow_id"], False)])
+        many = ",".join([self.ids["workflow_id"]] * 101)
+        for wrong, said in (("", "1 to 100"), (many, "1 to 100"), ("x", "must be ids"), (f"{self.ids['workflow_id']},", None)):
+            status, reply = self.ask("GET", f"/api/runs/newest?workflow_ids={wrong}", self.world.owner.access_token)
+            self.assertEqual(status, 200 if said is None else 400, wrong)
+            if said:
+                self.assertIn(said, reply["errors"][0]["message"])
 
     def test_a_foreign_id_reads_as_if_it_did_not_exist(self):
         """Each id in a path is replaced by a foreign one: by itself among the caller's own, and all together; asked by a session with

@@ -336,15 +336,21 @@ export const workTests = [
     async ({ page }) => {
       const make = async (name) => (await call(page, 'POST', '/api/workflows', { definition: `document: {dsl: '1.0.3', namespace: test, name: ${name}, version: '1.0.0'}\ndo:\n  - a: {set: {x: 1}}\n` })).body.id;
       const [runs, rests] = [await make('strip-runs'), await make('strip-rests')];
+      const asked = { [runs]: 0, [rests]: 0 };
+      let requests = 0;
+      const counted = (request) => {
+        const { pathname, searchParams } = new URL(request.url());
+        if (pathname !== '/api/runs/newest') return;
+        requests += 1;
+        for (const id of searchParams.get('workflow_ids').split(',')) asked[id] += 1;
+      };
+      page.on('request', counted);
       await page.goto('/workflows?q=strip-');
       const strip = (name) => page.getByRole('row', { name: new RegExp(name) }).getByRole('img');
       await strip('strip-rests').waitFor();
-      const asked = { [runs]: 0, [rests]: 0 };
-      const counted = (request) => {
-        const id = /workflows\/([\w-]+)\/executions/.exec(request.url())?.[1];
-        if (id in asked) asked[id] += 1;
-      };
-      page.on('request', counted);
+      await strip('strip-runs').waitFor();
+      assert.deepEqual([asked[runs], asked[rests]], [requests, requests], 'one request for both');
+      Object.assign(asked, { [runs]: 0, [rests]: 0 });
       for (let times = 0; times < 5; times += 1) await call(page, 'POST', `/api/workflows/${runs}/execute`, { wait: true });
       await strip('strip-runs').and(page.getByRole('img', { name: /5 completed/ })).waitFor();
       page.off('request', counted);

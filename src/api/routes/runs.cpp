@@ -94,6 +94,41 @@ void list_executions(Context& context, Call call) {
 
 void list_runs(Context& context, Call call) { reply_page(context, call, std::nullopt); }
 
+constexpr std::uint32_t kNewestRuns = 20;
+constexpr std::size_t kMostWorkflows = 100;
+
+std::vector<WorkflowId> read_workflows(Query& query) {
+  std::vector<WorkflowId> workflows;
+  auto text = query.text("workflow_ids").value_or("");
+  while (!text.empty() && workflows.size() <= kMostWorkflows) {
+    const auto comma = text.find(',');
+    const auto id = WorkflowId::parse(text.substr(0, comma));
+    if (!id) query.problem("workflow_ids", "must be ids, comma separated");
+    workflows.push_back(id.value_or(WorkflowId{}));
+    text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
+  }
+  if (workflows.empty() || workflows.size() > kMostWorkflows) query.problem("workflow_ids", "must name 1 to 100 workflows");
+  return workflows;
+}
+
+void list_newest_runs(Context& context, Call call) {
+  Query query(call.request);
+  const auto workflows = read_workflows(query);
+  PAWL_API_CHECK(query.finish());
+  PAWL_API_TRY(newest, context.d.engine.newest(call.organization, workflows, kNewestRuns));
+  std::string out;
+  {
+    ObjectWriter object(out);
+    auto workflow = workflows.begin();
+    append_array(object.raw("items"), newest, [&](const std::vector<engine::RunView>& runs) {
+      ObjectWriter item(out);
+      item.text("workflow_id", (workflow++)->to_string());
+      append_array(item.raw("runs"), runs, [&](const engine::RunView& run) { append_run_item(out, run); });
+    });
+  }
+  call.reply(200, std::move(out));
+}
+
 void cancel_run(Context& context, Call call) {
   PAWL_API_TRY(id, run_id(call.request));
   Fields fields(std::move(call.body));
@@ -205,7 +240,15 @@ Shape run_shape() {
   return Shape::object("Run", std::move(members));
 }
 
-Shape run_page_shape() { return Shape::page("RunPage", Shape::object("RunItem", run_item_members())); }
+Shape run_item_shape() { return Shape::object("RunItem", run_item_members()); }
+Shape run_page_shape() { return Shape::page("RunPage", run_item_shape()); }
+
+Shape newest_runs_shape() {
+  return Shape::object(
+      "NewestRuns", {{"items", Shape::array(Shape::object("NewestRunsOfWorkflow", {{"workflow_id", Shape::id()},
+                                                                                   {"runs", Shape::array(run_item_shape(), kNewestRuns)}}),
+                                            kMostWorkflows)}});
+}
 
 Shape outcome_shape() {
   return Shape::object("RunOutcome", {{"id", Shape::id()},
@@ -305,6 +348,19 @@ std::vector<Route> run_routes() {
        .runs = Runs::pool,
        .query = run_filters(true),
        .reply = run_page_shape()},
+      {.method = Method::get,
+       .path = "/api/runs/newest",
+       .id = "listNewestRuns",
+       .tag = "runs",
+       .summary = "List the newest runs of each of several workflows",
+       .permission = Permission::read,
+       .handler = list_newest_runs,
+       .runs = Runs::pool,
+       .query = {{"workflow_ids", Shape::text("0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"), "Ids, comma separated, at most 100."}},
+       .reply = newest_runs_shape(),
+       .description =
+           "Of each at most 20, open ones and finished ones, in the order of the ids. Of a workflow that is not the organization's there "
+           "are none."},
       {.method = Method::get,
        .path = "/api/runs/{run_id}",
        .id = "getRun",

@@ -346,6 +346,10 @@ class TestBench final : public PlanSource {
     return acknowledged([&](Engine::Acknowledged done) { engine_->publish(organization_, event, std::move(done)); });
   }
   [[nodiscard]] RunPage list(const RunFilter& filter) { return engine_->list(filter).value(); }
+  [[nodiscard]] std::vector<std::vector<RunView>> newest(const OrganizationId& organization, const std::vector<WorkflowId>& workflows,
+                                                         std::uint32_t each) {
+    return engine_->newest(organization, workflows, each).value();
+  }
 
   /// Subscribes, so that nothing has to be asked again and again.
   [[nodiscard]] RunView wait_for_end(const RunId& run) {

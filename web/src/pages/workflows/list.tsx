@@ -3,7 +3,8 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { Plus, Search } from 'lucide-react';
 import { lazy, Suspense, useDeferredValue, useEffect, useRef, useState } from 'react';
 import type { Schemas } from '@/api/client';
-import { workflowRunsQuery, workflowsQuery } from '@/api/workflows';
+import { newestRunsQuery } from '@/api/newest-runs';
+import { workflowsQuery } from '@/api/workflows';
 import { usePeek } from '@/app/peek';
 import { scope, useMay } from '@/app/session';
 import { t } from '@/i18n/en';
@@ -175,8 +176,8 @@ function Table({ items }: { items: Schemas['Workflow'][] }) {
 const CELL = 'px-3 md:py-2 max-md:py-0.5';
 
 function Row({ workflow }: { workflow: Schemas['Workflow'] }) {
-  const runs = useQuery(workflowRunsQuery(workflow.id, 20));
-  const last = runs.data?.items[0];
+  const runs = useQuery(newestRunsQuery(workflow.id));
+  const last = runs.data?.[0];
   return (
     <tr data-row={workflow.id} className="border-b border-line last:border-0 hover:bg-subtle max-md:grid max-md:grid-cols-[minmax(0,1fr)_auto] max-md:items-center max-md:py-2">
       <th scope="row" className={cx(CELL, 'min-w-0 font-normal md:w-2/5 md:max-w-0 md:min-w-56')}>
@@ -196,7 +197,7 @@ function Row({ workflow }: { workflow: Schemas['Workflow'] }) {
           {workflow.triggers.length === 0 && <span className="text-sm text-muted">{t.workflows.manual}</span>}
         </div>
       </td>
-      <td className={CELL}>{runs.data ? <RunStrip runs={runs.data.items} /> : <div className="h-6 w-[120px]" />}</td>
+      <td className={CELL}>{runs.data ? <RunStrip runs={runs.data} /> : <div className="h-6 w-[120px]" />}</td>
       <td className={cx(CELL, 'md:whitespace-nowrap max-md:text-right')}>
         {last ? (
           <span className="flex items-center gap-x-2 whitespace-nowrap max-md:flex-col max-md:items-end">

@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { Schemas } from '@/api/client';
-import { workflowRunsQuery } from '@/api/workflows';
+import { newestRunsQuery } from '@/api/newest-runs';
 import { t } from '@/i18n/en';
 import { ButtonLink } from '@/ui/button';
 import { between, duration } from '@/ui/format';
@@ -13,7 +13,7 @@ import { Time, Took } from '@/ui/time';
 const SHOWN = 5;
 
 export default function WorkflowPeek({ workflow, close }: { workflow: Schemas['Workflow']; close: () => void }) {
-  const runs = useQuery(workflowRunsQuery(workflow.id, 20)).data?.items ?? [];
+  const runs = useQuery(newestRunsQuery(workflow.id)).data ?? [];
   const over = runs.filter((run) => ['completed', 'faulted'].includes(run.status));
   const times = over.map((run) => between(run.started_at, run.ended_at, 0) ?? 0).toSorted((a, b) => a - b);
   const middle = times[Math.floor((times.length - 1) / 2)];
