@@ -134,7 +134,8 @@ class ScriptedTest(Base):
         self.assertEqual(self.server.request("GET", "/api/workflows")[1]["items"], [], "nothing was saved")
 
     def test_a4_a_draft_that_is_kept_does_nothing_before_a_person_switches_it_on(self):
-        ask = {"description": "sort the inbox every night: für Ürsula", "model": "scripted/drafter", "save": True}
+        ask = {"description": "sort the inbox every night: für Ürsula" + ", and again" * 800, "model": "scripted/drafter", "save": True}
+        self.assertGreater(len(ask["description"]), 8000, "what a workflow that is saved may have, a draft keeps")
         reply = self.post("generate-workflow", ask)
         self.assertEqual((reply["valid"], reply["definition"], reply["save_error"]), (True, GOOD, None))
         saved = reply["saved"]
@@ -158,6 +159,9 @@ class ScriptedTest(Base):
         reply = self.post("generate-workflow", {"description": "x", "model": "scripted/roaming", "save": True})
         self.assertEqual((reply["valid"], reply["saved"]), (True, None), "the answer is there all the same")
         self.assertEqual(reply["save_error"]["code"], "workflow.files", reply["save_error"])
+        failures = self.server.request("GET", "/api/audit?action=workflows.createWorkflow&outcome=failure")[1]["items"]
+        self.assertEqual([each["details"] for each in failures],
+                         [{"by": "llm.draftWorkflow", "prompt": reply["prompt"], "error": "workflow.files"}], "the trail has it")
         person = Person(self.server, "draws@example.org")
         status, key = person.call("POST", "/api/api-keys", {"name": "k", "scopes": ["execute", "read"]})
         self.assertEqual(status, 201, key)
@@ -333,20 +337,24 @@ class ProvidersTest(Base):
 
 
 class KeepingProvider(http.server.ThreadingHTTPServer):
-    """Speaks OpenAI Chat, always says yes, and keeps what it was asked with which key."""
+    """Speaks OpenAI Chat, always says the same, when it may, and keeps what it was asked with which key."""
 
     daemon_threads = True
 
     def __init__(self):
         provider = self
         self.asked = []
+        self.content = "yes"
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 provider.asked.append((self.headers.get("Authorization"), body))
+                provider.may_answer.wait(60)
                 reply = json.dumps({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
-                    {"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}],
+                    {"index": 0, "message": {"role": "assistant", "content": provider.content}, "finish_reason": "stop"}],
                     "usage": {"prompt_tokens": 10, "completion_tokens": 1, "total_tokens": 11}}).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
@@ -408,6 +416,54 @@ class KeysAndFilesTest(Base):
             with self.subTest(path):
                 self.run_of(asks({**part, "path": path}), expected="faulted")
         self.assertEqual(len(self.provider.asked), count, "nobody is asked without it")
+
+
+class RightsMeanwhileTest(Base):
+    """What a person may do is looked at where it is done, not only before a model is asked."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = KeepingProvider()
+        cls.addClassCleanup(cls.provider.server_close)
+        cls.addClassCleanup(cls.provider.shutdown)
+        cls.provider.content = json.dumps({"document": GOOD, "explanation": "Sorts."})
+        cls.begin({})
+
+    def test_a4_a_draft_is_not_kept_by_whom_the_right_is_taken_while_the_model_thinks(self):
+        owner, drafter = Person(self.server, "keeps@example.org"), Person(self.server, "drafts@example.org")
+        status, made = owner.call("POST", "/api/organizations", {"name": "acme"})
+        self.assertEqual(status, 201, made)
+        here = f"organization_id={made['id']}"
+        config = {"api_key": "sk-acme", "base_url": self.provider.url}
+        status, reply = owner.call("POST", f"/api/integrations?{here}", {"connector": "openai", "name": "ours", "config": config})
+        self.assertEqual(status, 201, reply)
+        member = f"/api/organizations/{made['id']}/members/{drafter.id}"
+        lost = {"a lower role": (lambda: owner.call("PUT", member, {"role": "viewer"}), "auth.forbidden"),
+                "no longer a member": (lambda: owner.call("DELETE", member), "auth.forbidden"),
+                "signed out": (lambda: drafter.call("POST", "/api/auth/logout", {}), "auth.invalid_token")}
+        failed = []
+        for what, (take, code) in lost.items():
+            with self.subTest(what):
+                owner.call("DELETE", member)
+                status, reply = owner.call("POST", f"/api/organizations/{made['id']}/members", {"user_id": drafter.id, "role": "member"})
+                self.assertEqual(status, 201, reply)
+                count = len(self.provider.asked)
+                self.provider.may_answer.clear()
+                self.addCleanup(self.provider.may_answer.set)
+                answers = queue.Queue()
+                ask = {"description": "sort the inbox", "model": "openai/gpt-4o-mini", "save": True}
+                threading.Thread(target=lambda: answers.put(drafter.call("POST", f"/api/llm/generate-workflow?{here}", ask)), daemon=True).start()
+                poll(lambda: len(self.provider.asked) > count or None, 20, "the model is asked")
+                self.assertIn(take()[0], (200, 204))
+                self.provider.may_answer.set()
+                status, reply = answers.get(timeout=30)
+                self.assertEqual((status, reply["valid"], reply["definition"], reply["saved"]), (200, True, GOOD, None), "it is answered all the same")
+                self.assertEqual(reply["save_error"]["code"], code)
+                failed.append(code)
+                trail = owner.call("GET", f"/api/audit?action=workflows.createWorkflow&outcome=failure&{here}")[1]["items"]
+                self.assertEqual([each["details"]["error"] for each in trail], failed[::-1])
+                self.assertEqual({each["user_id"] for each in trail}, {drafter.id})
+        self.assertEqual(owner.call("GET", f"/api/workflows?{here}")[1]["items"], [])
 
 
 class StallingProvider:

@@ -282,6 +282,17 @@ Error forbidden(Permission permission) {
           fmt::format("This needs the permission `{}`, which you do not have here.", identity::to_text(permission))};
 }
 
+Result<void> still_permitted(const Context& context, const Call& call, Permission permission) {
+  auto principal = call.principal;
+  // What the installation's own key may do changes with its configuration only; nobody else gets far without an authenticator.
+  if (principal.kind != Principal::Kind::administrator && context.d.authenticator != nullptr) {
+    PAWL_TRY(now, context.d.authenticator->authenticate(credentials_of(context, call.request)));
+    principal = std::move(now);
+  }
+  if (!principal.permits(permission, call.organization)) return forbidden(permission);
+  return {};
+}
+
 Error not_found(const Owner& owner) {
   return {ErrorClass::not_found, std::string(owner.code), "There is no " + std::string(owner.what) + " of this id."};
 }

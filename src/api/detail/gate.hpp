@@ -15,6 +15,10 @@ namespace pawl::api::detail {
 
 /// Answers who does not have `permission` in the organization.
 [[nodiscard]] Error forbidden(Permission permission);
+/// May the caller still do in the call's organization what asks for `permission`? For what is done long after the gate: a role may have
+/// been taken away meanwhile, a key revoked, a session ended. An access token that has run out meanwhile counts as what it is. Blocks: on
+/// the pool.
+[[nodiscard]] Result<void> still_permitted(const Context& context, const Call& call, Permission permission);
 /// Answers what is not of the caller's organizations: the same words as for what does not exist.
 [[nodiscard]] Error not_found(const Owner& owner);
 

@@ -7,6 +7,7 @@
 #include "agents/rehearsal.hpp"
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
+#include "api/detail/definition_in.hpp"
 #include "api/detail/dry_runs.hpp"
 #include "api/detail/execution.hpp"
 #include "api/detail/gate.hpp"
@@ -31,7 +32,6 @@ using CallPtr = std::shared_ptr<Call>;
 
 constexpr std::size_t kMaxText = 1U << 20U;
 constexpr std::size_t kMaxDescription = 20'000;
-constexpr std::size_t kMaxKept = 2000;  // of it, as the description of a draft that is kept
 
 json::Value said(const models::Answer& answer, const std::string& prompt) {
   auto reply = told(answer);
@@ -249,27 +249,33 @@ void recover(Context& context, Call call) {
   }));
 }
 
+/// The draft has been paid for: it is answered all the same. Somebody wanted it kept, so the trail has the failure too.
+void not_kept(Context& context, const CallPtr& shared, json::Value reply, const Error& error) {
+  record(context, *shared, "workflows.createWorkflow", {"workflows", ""}, std::nullopt, false,
+         json::Value::object({{"by", "llm.draftWorkflow"}, {"prompt", reply.get("prompt")}, {"error", error.code}}));
+  reply.set("save_error", json::Value::object({{"code", error.code}, {"detail", error.message}}));
+  shared->reply(200, json::to_text(reply));
+}
+
 /// The draft as a workflow of the organization that is not active: it is in the list and the editor, has no trigger, is nobody's tool, and
-/// does not run before a person has switched it on. On the pool.
+/// does not run before a person has switched it on. On the pool. The right is looked at again: models take minutes.
 void keep_draft(Context& context, const CallPtr& shared, json::Value reply) {
+  if (const auto may = still_permitted(context, *shared, Permission::write); may.has_error()) {
+    return not_kept(context, shared, std::move(reply), may.error());
+  }
   catalog::NewWorkflow draft;
   draft.definition.text = std::string(reply.get("definition").as_string());
   draft.active = false;
-  draft.description = text_of(shared->body, "description").substr(0, kMaxKept);
+  draft.description = text_of(shared->body, "description").substr(0, kMaxWorkflowDescription);
   while (!is_utf8(draft.description)) draft.description.pop_back();  // cut within a character
   draft.change_summary = fmt::format("Drafted by {}/{}", reply.get("provider").as_string(), reply.get("model").as_string());
   draft.author = shared->principal.user;
   const auto made = context.d.catalog.create(shared->organization, std::move(draft));
-  if (made.has_error()) {  // the draft has been paid for: it is answered all the same
-    reply.set("saved", json::Value());
-    reply.set("save_error", json::Value::object({{"code", made.error().code}, {"detail", made.error().message}}));
-    return shared->reply(200, json::to_text(reply));
-  }
+  if (made.has_error()) return not_kept(context, shared, std::move(reply), made.error());
   const auto id = made->id.to_string();
   record(context, *shared, "workflows.createWorkflow", {"workflows", id}, std::nullopt, true,
          json::Value::object({{"by", "llm.draftWorkflow"}, {"prompt", reply.get("prompt")}}));
   reply.set("saved", json::Value::object({{"id", id}, {"name", made->name}, {"version", made->version}, {"is_active", made->active}}));
-  reply.set("save_error", json::Value());
   shared->reply(200, json::to_text(reply));
 }
 
@@ -323,9 +329,7 @@ void generate_workflow(Context& context, Call call) {
     if (!saves || given_up) return shared->reply(200, json::to_text(reply));
     const bool taken = context.d.pool.try_post([&context, shared, reply] { keep_draft(context, shared, reply); });
     if (taken) return;
-    const Error busy(ErrorClass::unavailable, "server.busy", "The server is busy; try again.");
-    reply.set("save_error", json::Value::object({{"code", busy.code}, {"detail", busy.message}}));
-    shared->reply(200, json::to_text(reply));
+    not_kept(context, shared, reply, Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
   };
   leash.hold(assistant.generate_workflow(asker, description, std::move(try_out), drafted));
 }

@@ -18,7 +18,6 @@ namespace pawl::api::detail {
 namespace {
 
 constexpr std::size_t kMaxName = 200;
-constexpr std::size_t kMaxDescription = 10'000;
 
 std::string workflow_text(const Call& call, const catalog::Workflow& workflow) {
   std::string out;
@@ -73,9 +72,9 @@ void create_workflow(Context& context, Call call) {
   catalog::NewWorkflow workflow;
   workflow.name = fields.text("name", kMaxName);
   if (workflow.name && workflow.name->empty()) fields.problem("name", "must not be empty", "length");
-  workflow.description = fields.text("description", kMaxDescription).value_or("");
+  workflow.description = fields.text("description", kMaxWorkflowDescription).value_or("");
   workflow.active = fields.boolean("is_active").value_or(true);
-  workflow.change_summary = fields.text("change_summary", kMaxDescription).value_or("");
+  workflow.change_summary = fields.text("change_summary", kMaxWorkflowDescription).value_or("");
   static_cast<void>(fields.text("organization_id"));  // the gate has read it
   workflow.author = call.principal.user;
   fields.require("definition");
@@ -99,9 +98,9 @@ void update_workflow(Context& context, Call call) {
   catalog::Changes changes;
   changes.name = fields.text("name", kMaxName);
   if (changes.name && changes.name->empty()) fields.problem("name", "must not be empty", "length");
-  changes.description = fields.text("description", kMaxDescription);
+  changes.description = fields.text("description", kMaxWorkflowDescription);
   changes.active = fields.boolean("is_active");
-  changes.change_summary = fields.text("change_summary", kMaxDescription).value_or("");
+  changes.change_summary = fields.text("change_summary", kMaxWorkflowDescription).value_or("");
   static_cast<void>(fields.text("organization_id"));  // the gate has read it
   changes.author = call.principal.user;
   if (const auto expected = fields.integer("expected_version", 1, INT32_MAX))
@@ -200,7 +199,7 @@ Shape workflow_shape() {
                        {{"id", Shape::id()},
                         {"organization_id", Shape::id()},
                         {"name", Shape::text("hello")},
-                        {"description", Shape::text("Says hello.", kMaxDescription)},
+                        {"description", Shape::text("Says hello.", kMaxWorkflowDescription)},
                         {"version", Shape::integer(1, 1)},
                         {"definition", definition_shape()},
                         {"is_active", Shape::boolean(true)},
@@ -222,9 +221,9 @@ namespace {
 Shape new_workflow_shape() {
   return Shape::object("NewWorkflow", {{"definition", definition_shape()},
                                        {"name", name_shape(), Shape::kOptional},
-                                       {"description", Shape::text("Says hello.", kMaxDescription), Shape::kOptional},
+                                       {"description", Shape::text("Says hello.", kMaxWorkflowDescription), Shape::kOptional},
                                        {"is_active", Shape::boolean(true), Shape::kOptional},
-                                       {"change_summary", Shape::text("First version", kMaxDescription), Shape::kOptional},
+                                       {"change_summary", Shape::text("First version", kMaxWorkflowDescription), Shape::kOptional},
                                        {"organization_id", Shape::id(), Shape::kOptional}});
 }
 
@@ -233,16 +232,16 @@ Shape workflow_changes_shape() {
       "WorkflowChanges",
       {{"definition", definition_shape(), Shape::kOptional},
        {"name", name_shape(), Shape::kOptional},
-       {"description", Shape::text("Says hello.", kMaxDescription), Shape::kOptional},
+       {"description", Shape::text("Says hello.", kMaxWorkflowDescription), Shape::kOptional},
        {"is_active", Shape::boolean(true), Shape::kOptional},
-       {"change_summary", Shape::text("A better greeting", kMaxDescription), Shape::kOptional},
+       {"change_summary", Shape::text("A better greeting", kMaxWorkflowDescription), Shape::kOptional},
        {"expected_version", Shape::integer(1, 1, INT32_MAX).described("409 where another version is current."), Shape::kOptional},
        {"organization_id", Shape::id(), Shape::kOptional}});
 }
 
 Shape version_shape() {
   return Shape::object("WorkflowVersion", {{"version", Shape::integer(1, 1)},
-                                           {"change_summary", Shape::text("First version", kMaxDescription)},
+                                           {"change_summary", Shape::text("First version", kMaxWorkflowDescription)},
                                            {"definition", definition_shape()},
                                            {"created_by", Shape::id().or_null()},
                                            {"created_at", Shape::time()}});
