@@ -127,7 +127,7 @@ Result<dsl::PlanPtr> Catalog::Impl::load_plan(const WorkflowId& workflow, std::u
     return Error(ErrorClass::not_found, "workflow.version_not_found",
                  fmt::format("There is no version {} of workflow {}.", version, workflow.to_string()));
   }
-  PAWL_TRY(plan, detail::compile_or_refuse((*stored)->definition, d.functions));
+  PAWL_TRY(plan, detail::compile_or_refuse((*stored)->definition, d.functions, detail::Source::stored));
   plans.put(key, plan, generation);
   return plan;
 }
@@ -318,8 +318,8 @@ Result<VersionDiff> Catalog::diff(const OrganizationId& organization, const Work
   PAWL_TRY(after, version(organization, id, to));
   VersionDiff difference;
   difference.hunks = diff_lines(text_of(before.definition), text_of(after.definition));
-  const auto old_plan = detail::compile_definition(before.definition, impl_->d.functions);
-  const auto new_plan = detail::compile_definition(after.definition, impl_->d.functions);
+  const auto old_plan = detail::compile_definition(before.definition, impl_->d.functions, detail::Source::stored);
+  const auto new_plan = detail::compile_definition(after.definition, impl_->d.functions, detail::Source::stored);
   if (old_plan.ok() && new_plan.ok()) {
     difference.tasks = diff_tasks(**old_plan.value, **new_plan.value);
     difference.triggers = diff_triggers(**old_plan.value, **new_plan.value);

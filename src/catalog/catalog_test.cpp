@@ -134,6 +134,20 @@ TEST_F(CatalogTest, P2_MakesNothingInAnOrganizationThatIsGone) {
   }
 }
 
+TEST_F(CatalogTest, F1_AVersionThatAnEarlierReleaseAcceptedGoesOnToRunAndIsNotSavedAgain) {
+  const auto asks = [](std::string_view more) {
+    return document("asks", "do: [{a: {call: mcp, with: {method: tools/list, transport: {server: s}" + std::string(more) + "}}}]\n");
+  };
+  const auto made = create(asks(""));
+  execute("update workflow_versions set definition = $2 where workflow_id = $1", {made.id, asks(", tol: x").text});
+  reopen();
+  EXPECT_TRUE(catalog_->plan(made.id, 1).has_value());
+  EXPECT_FALSE(catalog_->check(asks(", tol: x")).ok()) << "who looks at it is told";
+  NewWorkflow wish;
+  wish.definition = asks(", tol: x");
+  EXPECT_EQ(catalog_->create(organization_, std::move(wish)).error().code, "workflow.invalid");
+}
+
 TEST_F(CatalogTest, MakesANewVersionOnlyWhenTheDefinitionChanges) {
   const auto made = create(simple());
   EXPECT_EQ(made.name, "simple");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dsl/compile_stored.hpp"
 #include "dsl/detail/compiler.hpp"
 #include "dsl/written_function.hpp"
 #include "yaml/yaml.hpp"
@@ -9,49 +10,65 @@
 namespace pawl::dsl {
 namespace {
 
-/// `function`: its name and version where the document is a function of a catalog.
+struct Reading {
+  const std::string* function = nullptr;  ///< its name and version where the document is a function of a catalog
+  bool stored = false;                    ///< an earlier release may have accepted it
+};
+
 Checked<PlanPtr> compile_document(const yaml::Document& document, std::string_view text, const FunctionCatalog& functions,
-                                  const CompileLimits& limits, Findings before, const std::string* function = nullptr) {
+                                  const CompileLimits& limits, Findings before, const Reading& how) {
   detail::Reporter reporter(document, text, limits.max_findings);
   for (const Finding& finding : before) reporter.keep(finding);
-  detail::Compiler compiler(document, reporter, functions, limits);
-  Plan plan = function != nullptr ? compiler.run_function(*function) : compiler.run();
+  detail::Compiler compiler(document, reporter, functions, limits, how.stored);
+  Plan plan = how.function != nullptr ? compiler.run_function(*how.function) : compiler.run();
   Checked<PlanPtr> result;
   result.findings = reporter.finish();
   if (!has_errors(result.findings)) result.value = std::make_shared<const Plan>(std::move(plan));
   return result;
 }
 
-Checked<PlanPtr> compile_text(std::string_view text, const FunctionCatalog& functions, const CompileLimits& limits,
-                              const std::string* function) {
+Checked<PlanPtr> compile_text(std::string_view text, const FunctionCatalog& functions, const CompileLimits& limits, const Reading& how) {
   yaml::Limits reading;
   reading.max_bytes = limits.max_bytes;
   reading.max_depth = limits.max_depth;
   reading.max_aliases = limits.max_aliases;
   Checked<yaml::Document> document = yaml::parse(text, reading);
   if (!document.value) return {std::nullopt, std::move(document.findings)};
-  return compile_document(*document.value, text, functions, limits, std::move(document.findings), function);
+  return compile_document(*document.value, text, functions, limits, std::move(document.findings), how);
 }
 
-}  // namespace
-
-Checked<PlanPtr> compile(std::string_view text, const FunctionCatalog& functions, const CompileLimits& limits) {
-  return compile_text(text, functions, limits, nullptr);
-}
-
-Checked<PlanPtr> compile_function(std::string_view text, const std::string& self, const FunctionCatalog& functions,
-                                  const CompileLimits& limits) {
-  return compile_text(text, functions, limits, &self);
-}
-
-Checked<PlanPtr> compile_data(const json::Value& document, const FunctionCatalog& functions, const CompileLimits& limits) {
+Checked<PlanPtr> compile_value(const json::Value& document, const FunctionCatalog& functions, const CompileLimits& limits,
+                               const Reading& how) {
   if (document.depth() > limits.max_depth) {
     Findings findings;
     findings.push_back({Severity::error, "", 0, 0, "Values are nested more than " + std::to_string(limits.max_depth) + " levels deep.",
                         "document-limit", ""});
     return {std::nullopt, std::move(findings)};
   }
-  return compile_document(yaml::Document{document}, {}, functions, limits, {});
+  return compile_document(yaml::Document{document}, {}, functions, limits, {}, how);
+}
+
+}  // namespace
+
+Checked<PlanPtr> compile(std::string_view text, const FunctionCatalog& functions, const CompileLimits& limits) {
+  return compile_text(text, functions, limits, {});
+}
+
+Checked<PlanPtr> compile_function(std::string_view text, const std::string& self, const FunctionCatalog& functions,
+                                  const CompileLimits& limits) {
+  return compile_text(text, functions, limits, {.function = &self});
+}
+
+Checked<PlanPtr> compile_data(const json::Value& document, const FunctionCatalog& functions, const CompileLimits& limits) {
+  return compile_value(document, functions, limits, {});
+}
+
+Checked<PlanPtr> compile_stored(std::string_view text, const FunctionCatalog& functions) {
+  return compile_text(text, functions, {}, {.stored = true});
+}
+
+Checked<PlanPtr> compile_stored_data(const json::Value& document, const FunctionCatalog& functions) {
+  return compile_value(document, functions, {}, {.stored = true});
 }
 
 namespace {

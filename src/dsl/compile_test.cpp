@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "dsl/compile_stored.hpp"
 #include "dsl/describe.hpp"
 #include "dsl/detail/test_catalog.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
+#include "yaml/yaml.hpp"
 
 namespace pawl::dsl {
 namespace {
@@ -293,6 +295,33 @@ TEST(Compile, ChecksOnlyTheConstantArgumentsOfAFunction) {
   EXPECT_THAT(findings_of(document("do: [{a: {call: file-organizer, with: {target: '${ .t }', recursive: 1, dry_rnu: true}}}]\n")),
               ElementsAre(HasSubstr("wrong-type /do/0/a/with/recursive"), HasSubstr("unknown-property /do/0/a/with/dry_rnu -> dry_run")));
   EXPECT_THAT(findings_of(document("do: [{a: {call: file-organizer}}]\n")), ElementsAre(HasSubstr("missing-property /do/0/a")));
+}
+
+TEST(Compile, F1_AMemberOfMcpThatNobodyKnowsIsAnErrorInWhatIsWrittenAndAWarningInWhatIsStored) {
+  const auto text = [](std::string_view more) {
+    return document("do: [{a: {call: mcp, with: {method: tools/list, transport: {server: files}, " + std::string(more) + "}}}]\n");
+  };
+  for (const bool as_data : {false, true}) {
+    const auto compiled = [&](std::string_view more, bool stored) {
+      const auto written = text(more);
+      if (!as_data) return stored ? compile_stored(written, catalog()) : compile(written, catalog());
+      const auto value = yaml::parse(written).value->value;
+      return stored ? compile_stored_data(value, catalog()) : compile_data(value, catalog());
+    };
+    const auto refused = compiled("tol: search", false);
+    EXPECT_FALSE(refused.ok());
+    const auto kept = compiled("tol: search", true);
+    ASSERT_TRUE(kept.ok());
+    for (const auto* const findings : {&refused.findings, &kept.findings}) {
+      ASSERT_EQ(findings->size(), 1U);
+      EXPECT_EQ(findings->front().rule, "unknown-property");
+      EXPECT_EQ(findings->front().pointer, "/do/0/a/with/tol");
+    }
+    EXPECT_EQ(kept.findings.front().severity, Severity::warning);
+    // What was an error always is one still.
+    EXPECT_FALSE(compiled("timeout: [1]", true).ok());
+    EXPECT_FALSE(compiled("protocolVersion: 5", true).ok());
+  }
 }
 
 TEST(Compile, MakesFunctionsOfRunTasks) {

@@ -19,8 +19,9 @@ const Names& workflow_names() {
 
 }  // namespace
 
-Compiler::Compiler(const yaml::Document& document, Reporter& reporter, const FunctionCatalog& functions, const CompileLimits& limits)
-    : document_(document), report_(reporter), functions_(functions), limits_(limits) {}
+Compiler::Compiler(const yaml::Document& document, Reporter& reporter, const FunctionCatalog& functions, const CompileLimits& limits,
+                   bool stored)
+    : document_(document), report_(reporter), functions_(functions), limits_(limits), stored_(stored) {}
 
 Plan Compiler::run() {
   const Node root{document_.value, ""};

@@ -48,7 +48,8 @@ using Definitions = std::map<std::string, Node, std::less<>>;
 
 class Compiler {
  public:
-  Compiler(const yaml::Document& document, Reporter& reporter, const FunctionCatalog& functions, const CompileLimits& limits);
+  /// `stored`: an earlier release may have accepted the document (dsl/compile_stored.hpp).
+  Compiler(const yaml::Document& document, Reporter& reporter, const FunctionCatalog& functions, const CompileLimits& limits, bool stored);
   /// Findings go to the reporter; the plan is sound only if there are no errors.
   [[nodiscard]] Plan run();
   /// The document is a function of a catalog (`compile_function`).
@@ -202,6 +203,7 @@ class Compiler {
   Reporter& report_;
   const FunctionCatalog& functions_;
   const CompileLimits& limits_;
+  bool stored_;
   Plan plan_;
   bool loose_ = false;
   bool reads_event_data_ = false;        // `schedule.on` with the default `read`
