@@ -311,7 +311,7 @@ class Routes(unittest.TestCase):
         url = f"/api/runs/newest?workflow_ids={self.ids['workflow_id']},{self.foreign['workflow_id']}&organization_id={self.ids['org_id']}"
         status, reply = self.ask("GET", url, self.world.owner.access_token)
         self.assertEqual(status, 200, reply)
-        self.assertEqual([(item["workflow_id"], bool(item["runs"])) for item in reply["items"]],
+        self.assertEqual([(item["workflow_id"], bool(item["runs"])) for item in reply["workflows"]],
                          [(self.ids["workflow_id"], True), (self.foreign["workflow_id"], False)])
         many = ",".join([self.ids["workflow_id"]] * 101)
         for wrong, said in (("", "1 to 100"), (many, "1 to 100"), ("x", "must be ids"), (f"{self.ids['workflow_id']},", None)):

@@ -120,7 +120,7 @@ void list_newest_runs(Context& context, Call call) {
   {
     ObjectWriter object(out);
     auto workflow = workflows.begin();
-    append_array(object.raw("items"), newest, [&](const std::vector<engine::RunView>& runs) {
+    append_array(object.raw("workflows"), newest, [&](const std::vector<engine::RunView>& runs) {
       ObjectWriter item(out);
       item.text("workflow_id", (workflow++)->to_string());
       append_array(item.raw("runs"), runs, [&](const engine::RunView& run) { append_run_item(out, run); });
@@ -245,9 +245,10 @@ Shape run_page_shape() { return Shape::page("RunPage", run_item_shape()); }
 
 Shape newest_runs_shape() {
   return Shape::object(
-      "NewestRuns", {{"items", Shape::array(Shape::object("NewestRunsOfWorkflow", {{"workflow_id", Shape::id()},
-                                                                                   {"runs", Shape::array(run_item_shape(), kNewestRuns)}}),
-                                            kMostWorkflows)}});
+      "NewestRuns",
+      {{"workflows", Shape::array(Shape::object("NewestRunsOfWorkflow",
+                                                {{"workflow_id", Shape::id()}, {"runs", Shape::array(run_item_shape(), kNewestRuns)}}),
+                                  kMostWorkflows)}});
 }
 
 Shape outcome_shape() {

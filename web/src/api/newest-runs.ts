@@ -14,8 +14,8 @@ let waiting: Waiting[] = [];
 async function answer(asked: Waiting[]): Promise<void> {
   try {
     const ids = [...new Set(asked.map(({ id }) => id))];
-    const { items } = await ask(api.GET('/api/runs/newest', { params: { query: { workflow_ids: ids.join(',') } } }));
-    const runs = new Map(items.map((item) => [item.workflow_id, item.runs]));
+    const { workflows } = await ask(api.GET('/api/runs/newest', { params: { query: { workflow_ids: ids.join(',') } } }));
+    const runs = new Map(workflows.map((one) => [one.workflow_id, one.runs]));
     for (const { id, take } of asked) take(runs.get(id) ?? []);
   } catch (error) {
     for (const { fail } of asked) fail(error);
