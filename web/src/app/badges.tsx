@@ -12,7 +12,7 @@ export function Waiting({ className }: { className?: string }) {
   const queries = useQueryClient();
   const waiting = useQuery(waitingQuery());
   const stale = () => void queries.invalidateQueries({ queryKey: approvalsKey() });
-  useFollow('approvals', stale, stale);
+  useFollow('approvals', approvalsKey(), stale, stale);
   const number = waiting.data?.items.length ?? 0;
   if (number === 0) return null;
   const shown = waiting.data?.next_cursor ? `${number}+` : String(number);
@@ -24,7 +24,7 @@ export function Unread() {
   const queries = useQueryClient();
   const unread = useQuery(unreadQuery());
   const stale = () => void queries.invalidateQueries({ queryKey: notificationsKey() });
-  useFollow('notifications', stale, stale);
+  useFollow('notifications', notificationsKey(), stale, stale);
   const number = unread.data?.unread ?? 0;
   return number > 0 && <Bubble shown={count(number)} said={t.notifications.unread(number)} />;
 }

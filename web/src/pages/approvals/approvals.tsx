@@ -19,7 +19,7 @@ export function ApprovalsPage() {
   const mine = search.mine === 'true';
   const list = useInfiniteQuery(approvalsQuery(status, mine));
   const stale = () => void queries.invalidateQueries({ queryKey: approvalsKey() });
-  useFollow('approvals', stale, stale);
+  useFollow('approvals', approvalsKey(), stale, stale);
   const set = (change: { status?: ApprovalStatus; mine?: boolean }) => {
     const now = { status, mine, ...change };
     void navigate({ to: '/approvals', search: { ...(now.status === 'open' ? {} : { status: now.status }), ...(now.mine ? { mine: 'true' } : {}) }, replace: true });

@@ -87,7 +87,7 @@ function useFresh() {
       void queries.invalidateQueries({ queryKey: key() });
     }, 3000);
   };
-  useFollow('runs', (event) => event.event === 'run.status' && stale(), stale);
+  useFollow('runs', key(), (event) => event.event === 'run.status' && stale(), stale);
 }
 
 const total = (stats: Statistics) => Object.values({ ...stats.open, ...stats.ended }).reduce((sum, value) => sum + value, 0);

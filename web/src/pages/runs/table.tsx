@@ -56,6 +56,7 @@ export function RunList({ filter, clear, ofOne = false }: { filter: RunFilter; c
   };
   useFollow(
     filter.workflow ? `workflow:${filter.workflow}` : 'runs',
+    [scope(), 'runs', 'list'],
     ({ event, data }) => {
       if (event !== 'run.status') return;
       const { run_id: id, status } = data as { run_id: string; status: Schemas['RunItem']['status'] };

@@ -83,6 +83,7 @@ function useLiveRun(id: string) {
   );
   useFollow(
     `run:${id}`,
+    runQuery(id).queryKey,
     ({ event, data }) => {
       if (event === 'run.tokens') {
         words.current = withWords(words.current, data as Words);
@@ -260,7 +261,7 @@ function Asked({ run }: { run: Schemas['Run'] }) {
   const queries = useQueryClient();
   const stale = () => void queries.invalidateQueries({ queryKey: runApprovalsQuery(run.id).queryKey });
   // Of its tasks, dozens a second, the run's own view takes care.
-  useFollow(`run:${run.id}`, ({ event }) => event === 'approval.status' && stale(), stale);
+  useFollow(`run:${run.id}`, runApprovalsQuery(run.id).queryKey, ({ event }) => event === 'approval.status' && stale(), stale);
   const open = asked.data?.items ?? [];
   if (open.length === 0) return null;
   return (

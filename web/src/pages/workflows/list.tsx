@@ -33,6 +33,7 @@ function useFreshStrips() {
   useEffect(() => () => clearTimeout(timer.current), []);
   useFollow(
     'runs',
+    [scope(), 'runs', 'of'],
     ({ data }) => {
       const { workflow_id: id } = data as { workflow_id: string };
       ran.current.add(id);
