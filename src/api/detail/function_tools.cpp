@@ -77,8 +77,11 @@ std::optional<std::string> function_of_tool(const Context& context, std::string_
 Result<catalog::ExecutablePtr> function_call(Context& context, const OrganizationId& organization, const std::string& name,
                                              const json::Value& arguments) {
   const auto written = user_function(context.d.functions, name);
-  const auto& schema = written ? written->parameters : context.d.functions.get(name)->info().parameters;
-  PAWL_TRY_VOID(check_parameters(schema, arguments, {}));
+  const auto* function = written ? nullptr : context.d.functions.get(name);
+  if (!written && function == nullptr) {  // its folder was read again since the tool was found
+    return Error(ErrorClass::not_found, "mcp.unknown_tool", "There is no tool of this name.");
+  }
+  PAWL_TRY_VOID(check_parameters(written ? written->parameters : function->info().parameters, arguments, {}));
   const auto definition = document_of_call(name, without_expressions(arguments), {});
   auto checked = context.d.catalog.check(definition);
   if (!checked.ok()) {
