@@ -129,7 +129,7 @@ class StandingTest(unittest.TestCase):
     def test_nothing_is_made_in_an_organization_that_is_gone(self):
         owner = self.person("owner")
         acme = self.must(owner, "POST", "/api/organizations", {"name": "Gone"}, 201)["id"]
-        self.must(owner, "DELETE", f"/api/organizations/{acme}", None, 200)
+        self.must(owner, "DELETE", f"/api/organizations/{acme}", None, 204)
         self.must(owner, "POST", "/api/workflows", {"definition": WORKFLOW, "organization_id": acme}, 404)
 
 
