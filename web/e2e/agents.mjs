@@ -30,7 +30,7 @@ do:
       await agent.getByText('The service is healthy.').waitFor();
       await agent.getByText(/2 turns, 1 tool call,/).waitFor();
       await agent.getByRole('meter', { name: 'Tokens' }).waitFor();
-      assert.match((await agent.getByRole('meter', { name: 'Time' }).getAttribute('aria-valuetext')) ?? '', / of 5 m$/);
+      assert.match((await agent.getByRole('meter', { name: 'Time' }).getAttribute('aria-valuetext')) ?? '', / of 5\sm$/);
       assert.equal(await agent.getByRole('meter', { name: 'Turns' }).getAttribute('aria-valuetext'), '2 of 5');
       await agent.getByText('look', { exact: true }).click();
       await agent.getByText('"healthy"').first().waitFor();

@@ -37,7 +37,7 @@ export const detailTests = [
         await attempts.getByText('Attempt 3').waitFor();
         assert.equal(await attempts.getByRole('listitem').count(), 3);
         assert.equal(await attempts.getByText(/answered 404/).count(), 3);
-        assert.equal(await attempts.getByText(/^waited \d+ ms until the next$/).count(), 2);
+        assert.equal(await attempts.getByText(/^waited \d+\sms until the next$/).count(), 2);
       }
       assert.deepEqual(await axe(page), []);
     },

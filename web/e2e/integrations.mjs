@@ -41,7 +41,7 @@ export const integrationTests = [
         await dialog.waitFor({ state: 'detached' });
         const row = page.getByRole('row', { name: /our-service/ });
         await row.getByText('fails').waitFor();
-        await row.getByText(/\(\d+ ms\)/).waitFor();
+        await row.getByText(/\(\d+\sms\)/).waitFor();
         assert.match(await row.innerText(), /header_value: \*{8}/);
 
         await row.getByRole('button', { name: 'Change our-service' }).click();

@@ -271,29 +271,6 @@ export const workTests = [
     },
   ],
   [
-    'a run that undoes what it did says how it ends, and can be broken off only while it is suspended',
-    async ({ page }) => {
-      const made = await call(page, 'POST', '/api/workflows', { definition: UNDOING });
-      const run = await call(page, 'POST', `/api/workflows/${made.body.id}/execute`, { input: {} });
-      await page.goto(`/runs/${run.body.id}`);
-      const main = page.getByRole('main');
-      const state = main.locator('[aria-live]').first();
-      await state.getByText('Waiting').waitFor();
-      await page.getByRole('button', { name: 'Cancel' }).click();
-      await page.getByRole('dialog').getByRole('button', { name: 'Cancel the run' }).click();
-      await main.getByText('Winds up, then ends as cancelled').waitFor();
-      await main.getByText('Waits: event of type org.example.undo').waitFor();
-      assert.equal(await page.getByRole('button', { name: /^(Cancel|Break it off)$/ }).count(), 0);
-      await page.getByRole('button', { name: 'Suspend' }).click();
-      await page.getByRole('button', { name: 'Break it off' }).click();
-      await page.getByRole('dialog').getByText('What it has not undone yet stays done.').waitFor();
-      await page.getByRole('dialog').getByRole('button', { name: 'End the run as it is' }).click();
-      await state.getByText('Cancelled').waitFor();
-      await main.getByText('Winds up').waitFor({ state: 'detached' });
-      assert.equal((await call(page, 'DELETE', `/api/workflows/${made.body.id}`)).status, 204);
-    },
-  ],
-  [
     'what the last run was given is offered before one can type, so that the two never mix',
     async ({ page, workflow }) => {
       let release;
@@ -329,6 +306,29 @@ export const workTests = [
       await call(page, 'POST', `/api/workflows/${workflow}/execute`, { input: { people: ['Lin'] } });
       await page.getByRole('button', { name: /new run/ }).click();
       await page.getByRole('button', { name: /new run/ }).waitFor({ state: 'detached' });
+    },
+  ],
+  [
+    'a run that undoes what it did says how it ends, and can be broken off only while it is suspended',
+    async ({ page }) => {
+      const made = await call(page, 'POST', '/api/workflows', { definition: UNDOING });
+      const run = await call(page, 'POST', `/api/workflows/${made.body.id}/execute`, { input: {} });
+      await page.goto(`/runs/${run.body.id}`);
+      const main = page.getByRole('main');
+      const state = main.locator('[aria-live]').first();
+      await state.getByText('Waiting').waitFor();
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Cancel the run' }).click();
+      await main.getByText('Winds up, then ends as cancelled').waitFor();
+      await main.getByText('Waits: event of type org.example.undo').waitFor();
+      assert.equal(await page.getByRole('button', { name: /^(Cancel|Break it off)$/ }).count(), 0);
+      await page.getByRole('button', { name: 'Suspend' }).click();
+      await page.getByRole('button', { name: 'Break it off' }).click();
+      await page.getByRole('dialog').getByText('What it has not undone yet stays done.').waitFor();
+      await page.getByRole('dialog').getByRole('button', { name: 'End the run as it is' }).click();
+      await state.getByText('Cancelled').waitFor();
+      await main.getByText('Winds up').waitFor({ state: 'detached' });
+      assert.equal((await call(page, 'DELETE', `/api/workflows/${made.body.id}`)).status, 204);
     },
   ],
   [
