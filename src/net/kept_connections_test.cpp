@@ -158,6 +158,9 @@ TEST_F(KeptConnections, WhatFollowsAChallengeIsNotTakenForTheAnswerToItsSecondRe
   TalkativeServer posted(first);
   EXPECT_EQ(ask({.method = "POST", .url = posted.url, .body = "b", .credentials = DigestCredentials{"u", "p"}}), "200 good");
   EXPECT_THAT(posted.requests(), ElementsAre(1, 2, 2)) << "libcurl asks for the challenge without the body";
+  TalkativeServer once(first);
+  EXPECT_EQ(ask({.method = "POST", .url = once.url, .body = "b", .at_most_once = true, .credentials = DigestCredentials{"u", "p"}}),
+            "200 good");
   TalkativeServer never(first, {}, first);
   EXPECT_EQ(ask({.url = never.url, .credentials = DigestCredentials{"u", "p"}}), "net.protocol");
   EXPECT_THAT(never.requests(), ElementsAre(1, 2)) << "tried once more, and not for as long as there is time";

@@ -94,6 +94,7 @@ class McpFunctionsTest(unittest.TestCase):
             self.assertEqual(hints["idempotentHint"], "once" not in plugin["effects"], name)
         self.assertEqual(tools["function_file-read"]["annotations"],
                          {"readOnlyHint": True, "destructiveHint": False, "idempotentHint": True, "openWorldHint": False})
+        self.assertFalse(tools["function_greet"]["annotations"]["readOnlyHint"], "nobody vouches for what users have written")
         self.assertEqual(tools["function_run_script"]["annotations"],
                          {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True})
 

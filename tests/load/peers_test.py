@@ -36,6 +36,5 @@ class PeersTest(unittest.TestCase):
                 self.assertLess(rate, 64 / (median / 1000) * 4, scenario)
 
 
-
 if __name__ == "__main__":
     unittest.main()

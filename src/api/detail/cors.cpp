@@ -71,7 +71,7 @@ http::Handler preflight(const std::vector<std::string>& origins, const std::vect
       response.headers.add("Access-Control-Allow-Methods", allow);
       response.headers.add(
           "Access-Control-Allow-Headers",
-          "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-CSRF-Token, X-Organization-Id, "
+          "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer, X-CSRF-Token, X-Organization-Id, "
           "X-Pawl-Session, X-Request-Id");
       response.headers.add("Access-Control-Max-Age", "600");
     }

@@ -39,8 +39,9 @@ mcp::Tool tool_of(const std::string& name, const std::string& summary, const jso
 std::optional<mcp::Tool> find_tool(const Context& context, const std::string& name) {
   const auto& functions = context.d.functions;
   if (const auto written = user_function(functions, name)) {
+    // What it emits starts others, and is not among its effects.
     const std::set<EffectClass> effects(written->effects.begin(), written->effects.end());
-    return tool_of(name, written->summary, written->parameters, hints_of(false, written->destructive, effects, written->needs));
+    return tool_of(name, written->summary, written->parameters, hints_of(true, written->destructive, effects, written->needs));
   }
   const auto* function = functions.get(name);
   if (function == nullptr) return std::nullopt;

@@ -1,11 +1,11 @@
 // Sign-in with other providers' accounts: out to the provider, and back.
 #include "identity/oauth.hpp"
-#include "api/detail/whole_list.hpp"
 
 #include <algorithm>
 
 #include "api/detail/context.hpp"
 #include "api/detail/session_cookies.hpp"
+#include "api/detail/whole_list.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "identity/accounts.hpp"

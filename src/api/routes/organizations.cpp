@@ -1,11 +1,11 @@
 // Organizations, their members, and invitations.
-#include "api/detail/whole_list.hpp"
 #include "identity/organization_service.hpp"
 
 #include "api/body.hpp"
 #include "api/detail/context.hpp"
 #include "api/detail/gate.hpp"
 #include "api/detail/owners.hpp"
+#include "api/detail/whole_list.hpp"
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 

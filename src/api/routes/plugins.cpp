@@ -75,25 +75,25 @@ void append_plugin(std::string& out, const engine::UserFunction& function) {
 
 void list_plugins(Context& context, Call call) {
   struct Item {
-    std::string name;
+    std::string place;  ///< ours stand before those that users have written
     std::function<void()> append;
   };
   std::string out;
   std::vector<Item> items;
   for (const engine::Function* function : context.d.functions.all()) {
-    items.push_back({std::string(function->info().name), [&out, function] { append_plugin(out, *function); }});
+    items.push_back({"0" + std::string(function->info().name), [&out, function] { append_plugin(out, *function); }});
   }
   const auto written = context.d.functions.user_functions();
   std::string_view last;
   for (const auto& function : *written) {
     // Who wrote it may have called it as one of ours is called.
     if (function.definition->name != last) {
-      items.push_back({function.definition->name + "@", [&out, &function] { append_plugin(out, function); }});
+      items.push_back({"1" + function.definition->name, [&out, &function] { append_plugin(out, function); }});
     }
     last = function.definition->name;
   }
   Query query(call.request);
-  const auto page = page_of(query, items, [](const Item& item) { return item.name; });
+  const auto page = page_of(query, items, [](const Item& item) { return item.place; });
   PAWL_API_CHECK(query.finish());
   {
     ObjectWriter object(out);

@@ -357,7 +357,8 @@ std::vector<Route> run_routes() {
        .permission = Permission::read,
        .handler = list_newest_runs,
        .runs = Runs::pool,
-       .query = {{"workflow_ids", Shape::text("0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d"), "Ids, comma separated, at most 100."}},
+       .query = {{"workflow_ids", Shape::text("0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d", kMostWorkflows * 37),
+                  "Ids, comma separated, at most 100."}},
        .reply = newest_runs_shape(),
        .description =
            "Of each at most 20, open ones and finished ones, in the order of the ids. Of a workflow that is not the organization's there "

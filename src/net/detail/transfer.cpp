@@ -139,7 +139,8 @@ Result<void> Transfer::prepare_hop() {
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_close_socket);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &kept_);  // the connection may outlive this
   // A kept connection that a mapped request opened has not passed the guard: a plain request to the same place must not ride on it.
-  const bool fresh = (map_target && !mapped_) || request_.at_most_once || std::exchange(unclean_, false);
+  const bool renews = std::exchange(unclean_, false);
+  const bool fresh = renews || (map_target && !mapped_) || request_.at_most_once;
   if (fresh) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &Transfer::on_connection);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
