@@ -498,27 +498,35 @@ class Routes(unittest.TestCase):
         """
         many = set()
 
-        def check(route):
-            bearer, url = self.bearer(route), route.url(self.ids, self.ids["org_id"])
+        def paged(route, bearer, url):
+            """What is wrong with the pages of a list; None: nothing."""
             _, whole = self.ask("GET", and_also(url, "limit", 200), bearer)
             if "next_cursor" not in whole or len(whole["items"]) > 200:
-                yield f"{route}: {list(whole)}, {len(whole['items'])} items"
-                return
+                return f"{route}: {list(whole)}, {len(whole['items'])} items"
             rows, cursor, pages = [], None, 0
             while pages == 0 or cursor and pages < 25:
                 one = and_also(url, "limit", 1)
                 status, page = self.ask("GET", and_also(one, "cursor", urllib.parse.quote(cursor)) if cursor else one, bearer)
                 if status != 200 or len(page["items"]) > 1:
-                    yield f"{route} page {pages}: {status} {str(page)[:200]}"
-                    return
+                    return f"{route} page {pages}: {status} {str(page)[:200]}"
                 rows, cursor, pages = rows + page["items"], page["next_cursor"], pages + 1
             names = [[str(row.get("id") or row.get("user_id") or row.get("name") or row.get("type") or row) for row in each]
                      for each in (rows, whole["items"])]
             told = [name for name in names[0] if name in names[1]]
             if names[1] and told != names[1][:len(told)] or len(told) < min(len(names[1]), 20):
-                yield f"{route}: pages {names[0][:5]} of {names[1][:5]}"
+                return f"{route}: pages {names[0][:5]} of {names[1][:5]}"
             if len(rows) > 2:
                 many.add(route.path)
+            return None
+
+        def check(route):
+            bearer, url = self.bearer(route), route.url(self.ids, self.ids["org_id"])
+            # Who walks beside uses sessions and makes records, so that rows come and move: what is wrong stays so.
+            found = [paged(route, bearer, url)]
+            while found[-1] and len(found) < 4:
+                found.append(paged(route, bearer, url))
+            if found[-1]:
+                yield found[-1]
             for bad in ("0", "201", "x"):
                 yield from self.expect(f"{route} ?limit={bad}", self.ask("GET", and_also(url, "limit", bad), bearer), 400)
 
