@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/detail/function_calls.hpp"
+#include "api/detail/workflow_tools.hpp"
 
 namespace pawl::api::detail {
 namespace {
@@ -80,7 +81,7 @@ Result<catalog::ExecutablePtr> function_call(Context& context, const Organizatio
   const auto written = user_function(context.d.functions, name);
   const auto* function = written ? nullptr : context.d.functions.get(name);
   if (!written && function == nullptr) {  // its folder was read again since the tool was found
-    return Error(ErrorClass::not_found, "mcp.unknown_tool", "There is no tool of this name.");
+    return unknown_tool();
   }
   PAWL_TRY_VOID(check_parameters(written ? written->parameters : function->info().parameters, arguments, {}));
   const auto definition = document_of_call(name, without_expressions(arguments), {});

@@ -461,7 +461,7 @@ void call_tool(Context& context, Call call, mcp::Request request, mcp::CallTool 
   }
   auto workflow = workflow_of_name(context, call.organization, wish.name);
   if (workflow.has_value() && is_prompt(*(*workflow)->plan)) {
-    workflow = Error(ErrorClass::not_found, "mcp.unknown_tool", "There is no tool of this name.");
+    workflow = unknown_tool();
   }
   if (workflow.has_error()) return call.reply(mcp_response(fault_of(workflow.error(), request)));
   if (!wish.state.empty()) return resume_call(context, std::move(call), std::move(request), std::move(wish));

@@ -44,8 +44,6 @@ mcp::Tool tool_of(const NamedWorkflow& named) {
   return tool;
 }
 
-Error unknown_tool() { return {ErrorClass::not_found, "mcp.unknown_tool", "There is no tool of this name."}; }
-
 /// Also of what is not there.
 ToolNames::ListingPtr fresh_listing(Context& context, const OrganizationId& organization) {
   auto listing = context.tool_names->find(organization, context.d.catalog.changes());
@@ -66,6 +64,8 @@ catalog::ExecutablePtr known_workflow(Context& context, const OrganizationId& or
 }
 
 }  // namespace
+
+Error unknown_tool() { return {ErrorClass::not_found, "mcp.unknown_tool", "There is no tool of this name."}; }
 
 ToolNames::ListingPtr ToolNames::find(const OrganizationId& organization, std::uint64_t changes) {
   const std::lock_guard lock(mutex_);

@@ -63,6 +63,8 @@ struct NamedWorkflow {
 /// `document.metadata.mcp` is false. Blocks: on the pool.
 [[nodiscard]] Result<std::vector<NamedWorkflow>> named_workflows(Context& context, const OrganizationId& organization);
 
+/// `mcp.unknown_tool`: the same words for whatever is not there, or not for this caller.
+[[nodiscard]] Error unknown_tool();
 /// The organization's tools by name. Blocks: on the pool.
 [[nodiscard]] Result<std::vector<mcp::Tool>> workflow_tools(Context& context, const OrganizationId& organization);
 /// Names of the skills, in order, from a listing that is some seconds old at most. Blocks: on the pool.
