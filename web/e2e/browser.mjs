@@ -8,6 +8,11 @@ const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-prac
 
 export const executable = () => process.env.CHROMIUM ?? execFileSync('sh', ['-c', 'command -v chromium']).toString().trim();
 
+// A journey that does not wait for what it looks at passes where answers are quick: each request leaves so many ms late, each page works so many times
+// slower.
+const LATE = Number(process.env.PAWL_E2E_LATE ?? 0);
+const SLOW = Number(process.env.PAWL_E2E_SLOW ?? 1);
+
 export async function startBrowser(base) {
   const chrome = await chromium.launch({ executablePath: executable(), headless: true, args: FLAGS });
   const problems = [];
@@ -22,12 +27,20 @@ export async function startBrowser(base) {
     context.on('request', (request) => {
       if (!request.url().startsWith(base) && !/^(data|blob):/.test(request.url())) problems.push(`request to ${request.url()}`);
     });
+    if (LATE > 0) {
+      await context.route('**/api/**', async (route) => {
+        await new Promise((resolve) => setTimeout(resolve, LATE));
+        await route.continue().catch(() => {});
+      });
+    }
     return open(context);
   }
 
   /** Another page of the same person. */
   async function open(context) {
-    return watched(await context.newPage());
+    const page = await context.newPage();
+    if (SLOW > 1) await (await context.newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate: SLOW });
+    return watched(page);
   }
 
   function watched(page) {
