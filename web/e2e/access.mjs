@@ -92,9 +92,11 @@ export const accessTests = [
     'an access token that is gone is renewed unseen, a session that is gone is asked for in place',
     async ({ page }) => {
       const context = page.context();
+      const unseen = page.waitForResponse((reply) => reply.ok() && reply.url().includes('q=other'));
       await expireAccess(context);
       await page.getByRole('searchbox').fill('other');
       await page.waitForURL(/q=other/);
+      await unseen;
       await page.getByText('No workflow matches').waitFor();
       // Whatever number of requests finds the token gone, one of them renews it: a refresh token works once.
       // Listened to from before: what the page asks by itself may be the first that finds it gone.
