@@ -12,6 +12,7 @@ import { homeTests } from './home.mjs';
 import { integrationTests } from './integrations.mjs';
 import { keyboardTests } from './keyboard.mjs';
 import { notificationTests } from './notifications.mjs';
+import { partTests } from './parts.mjs';
 import { profileTests } from './profile.mjs';
 import { reachTests } from './reach.mjs';
 import { servingTests } from './serving.mjs';
@@ -22,4 +23,4 @@ import { trialTests } from './trials.mjs';
 import { truthTests } from './truth.mjs';
 import { workTests } from './work.mjs';
 
-export const tests = [...accessTests, ...firstRunTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests, ...detailTests, ...profileTests, ...signInTests, ...streamingTests, ...keyboardTests, ...folderTests, ...hostileTests];
+export const tests = [...accessTests, ...firstRunTests, ...servingTests, ...workTests, ...teamTests, ...approvalTests, ...functionTests, ...homeTests, ...integrationTests, ...agentTests, ...healingTests, ...notificationTests, ...trialTests, ...truthTests, ...reachTests, ...detailTests, ...partTests, ...profileTests, ...signInTests, ...streamingTests, ...keyboardTests, ...folderTests, ...hostileTests];

@@ -2,11 +2,12 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { Building2, ChevronsUpDown, Plus, Search, UserRound, X } from 'lucide-react';
-import { lazy, Suspense, useEffect, useRef, useState } from 'react';
+import { Suspense, useEffect, useRef, useState } from 'react';
 import { api, ask } from '@/api/client';
 import { t } from '@/i18n/en';
 import { IconButton } from '@/ui/button';
 import { Menu, MenuChoices, MenuContent, MenuItem, MenuLine, MenuTrigger } from '@/ui/menu';
+import { layer } from '@/ui/part';
 import { toast } from '@/ui/toast';
 import { Unread, Waiting } from './badges';
 import { LiveState } from './live-state';
@@ -15,7 +16,7 @@ import { groups, type NavItem } from './nav';
 import { prefer, type Theme, usePreferences } from './preferences';
 import { chooseOrganization, signOut, useMay, useSession } from './session';
 
-const NewOrganization = lazy(() => import('./new-organization'));
+const NewOrganization = layer(() => import('./new-organization'));
 
 /** As a `drawer` it lies over the page: the focus goes in, and Escape closes it. */
 export default function Rail({ drawer, close, search, keys }: { drawer: boolean; close: () => void; search: () => void; keys: () => void }) {

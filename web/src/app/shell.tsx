@@ -1,8 +1,9 @@
 import { Link, Outlet } from '@tanstack/react-router';
 import { Menu as MenuIcon, Search } from 'lucide-react';
-import { lazy, type Ref, Suspense, useCallback, useEffect, useRef, useState } from 'react';
+import { type Ref, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { t } from '@/i18n/en';
 import { IconButton } from '@/ui/button';
+import { layer, part } from '@/ui/part';
 import { MEDIUM, useMedia } from '@/ui/use-media';
 import { Waiting } from './badges';
 import { useKeys } from './keys';
@@ -12,11 +13,10 @@ import { groups } from './nav';
 import { usePreferences } from './preferences';
 import { useSession } from './session';
 
-const Rail = lazy(() => import('./rail'));
-const Palette = lazy(() => import('./palette'));
-const Shortcuts = lazy(() => import('./shortcuts'));
-const askAgain = () => import('./expired');
-const Expired = lazy(askAgain);
+const Rail = part(() => import('./rail'));
+const Palette = layer(() => import('./palette'));
+const Shortcuts = layer(() => import('./shortcuts'));
+const Expired = part(() => import('./expired'));
 
 export function Shell() {
   const organization = useSession((state) => state.organization);
@@ -82,7 +82,7 @@ export function Shell() {
 /** What asks for the password again is there when it is needed, whatever has become of the server's files by then. */
 function useWhenSessionEnds() {
   useEffect(() => {
-    const timer = setTimeout(() => void askAgain().catch(() => undefined), 15_000);
+    const timer = setTimeout(Expired.preload, 15_000);
     return () => clearTimeout(timer);
   }, []);
 }

@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useBlocker, useNavigate } from '@tanstack/react-router';
 import { ArrowDown, ArrowUp, FlaskConical, Pencil, Play, Plus, Save, Trash2 } from 'lucide-react';
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { create } from 'zustand';
 import { api, ask, type Schemas } from '@/api/client';
 import { pluginsQuery } from '@/api/plugins';
@@ -13,6 +13,7 @@ import { t } from '@/i18n/en';
 import { Button, IconButton } from '@/ui/button';
 import { cx } from '@/ui/cx';
 import { Dialog } from '@/ui/dialog';
+import { code, layer, part } from '@/ui/part';
 import { isSchema } from '@/ui/schema';
 import { toast } from '@/ui/toast';
 import { LARGE, useMedia } from '@/ui/use-media';
@@ -22,15 +23,15 @@ import { clearDraft, draftOf, keepDraft } from './draft';
 import { isSamePlace, movedTo, placeOf } from './reference';
 import type { Edit } from './text-edit';
 
-const ExecuteDialog = lazy(() => import('@/pages/workflow/execute').then((module) => ({ default: module.ExecuteDialog })));
-const TaskPalette = lazy(() => import('./palette'));
-const RenameDialog = lazy(() => import('./rename-dialog'));
-const SaveDialog = lazy(() => import('./save-dialog'));
-const TaskTest = lazy(() => import('./task-test'));
-const Graph = lazy(() => import('@/graph/graph').then((module) => ({ default: module.Graph })));
+const ExecuteDialog = layer(async () => ({ default: (await import('@/pages/workflow/execute')).ExecuteDialog }));
+const TaskPalette = layer(() => import('./palette'));
+const RenameDialog = layer(() => import('./rename-dialog'));
+const SaveDialog = layer(() => import('./save-dialog'));
+const TaskTest = part(() => import('./task-test'));
+const Graph = part(async () => ({ default: (await import('@/graph/graph')).Graph }));
 
 /** What knows the structure of the text is as large as all the rest of the page; the text can be read before it is there. */
-const textEdits = () => import('./text-edit');
+const textEdits = () => code(() => import('./text-edit'));
 type TextEdits = Awaited<ReturnType<typeof textEdits>>;
 
 type Workflow = Schemas['Workflow'];
@@ -96,6 +97,10 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
     if (dirty) keepDraft(draftKey, text, base);
     else clearDraft(draftKey);
   }, [dirty, draftKey, text, base]);
+  // Whoever writes will want to save it, and may have no connection by then.
+  useEffect(() => {
+    if (dirty) SaveDialog.preload();
+  }, [dirty]);
   const left = useBlocker({ shouldBlockFn: () => dirty, enableBeforeUnload: () => dirty, withResolver: true });
 
   useEffect(() => {

@@ -34,7 +34,7 @@ export function ProblemView({ error, retry, className }: { error: unknown; retry
           </p>
         )}
       </div>
-      {retry && <Button onClick={retry}>{t.common.retry}</Button>}
+      {retry && <Button onClick={retry}>{error instanceof ApiError && error.code === 'web.outdated' ? t.problem.anew : t.common.retry}</Button>}
     </div>
   );
 }

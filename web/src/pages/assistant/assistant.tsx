@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { Sparkles } from 'lucide-react';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { api, ApiError, ask, type Schemas } from '@/api/client';
 import { scope, useMay } from '@/app/session';
 import { t } from '@/i18n/en';
@@ -10,11 +10,12 @@ import { Button } from '@/ui/button';
 import { Checkbox, Select, TextArea, TextField } from '@/ui/field';
 import { count } from '@/ui/format';
 import { Page, Section } from '@/ui/page';
+import { part } from '@/ui/part';
 import { Empty, FormProblem, Loading, ProblemView } from '@/ui/states';
 import { Status } from '@/ui/status';
 import { toast } from '@/ui/toast';
 
-const DraftDiff = lazy(() => import('@/editor/draft-diff'));
+const DraftDiff = part(() => import('@/editor/draft-diff'));
 type Workflow = Schemas['Workflow'];
 type Draft = { reply: Schemas['DraftReply']; of: Workflow | null };
 

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { api, ask, type Schemas } from '@/api/client';
 import { prefer, type Theme, usePreferences } from '@/app/preferences';
 import { loadMe, roleIn, useSession } from '@/app/session';
@@ -11,6 +11,7 @@ import { Dialog } from '@/ui/dialog';
 import { Checkbox, Select, TextField } from '@/ui/field';
 import { CopyButton } from '@/ui/copy-button';
 import { Page, Section } from '@/ui/page';
+import { part } from '@/ui/part';
 import { Empty, FormProblem, Loading, ProblemView } from '@/ui/states';
 import { Badge } from '@/ui/status';
 import { Table } from '@/ui/table';
@@ -18,7 +19,7 @@ import { Time } from '@/ui/time';
 import { toast } from '@/ui/toast';
 import { SignInLinks } from './sign-in-links';
 
-const QrPicture = lazy(() => import('@/ui/qr-picture').then((module) => ({ default: module.QrPicture })));
+const QrPicture = part(async () => ({ default: (await import('@/ui/qr-picture')).QrPicture }));
 
 export function ProfilePage() {
   const me = useSession((state) => state.me);

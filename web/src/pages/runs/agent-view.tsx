@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Wrench } from 'lucide-react';
-import { lazy, Suspense, useMemo, useState } from 'react';
+import { Suspense, useMemo, useState } from 'react';
 import { parse } from 'yaml';
 import { runApprovalsQuery } from '@/api/approvals';
 import { api, ask, type Schemas } from '@/api/client';
@@ -10,6 +10,7 @@ import { scope } from '@/app/session';
 import { t } from '@/i18n/en';
 import { cx } from '@/ui/cx';
 import { amount, between, count, duration } from '@/ui/format';
+import { part } from '@/ui/part';
 import { Badge, Status, StatusShape } from '@/ui/status';
 import { Took, useNow } from '@/ui/time';
 import { ErrorView } from '@/ui/error-view';
@@ -20,7 +21,7 @@ import { type Reading, READINGS } from './reading';
 import { type Agent, agentsOf, budgetOf, type Call, type Kept, questionOf, type Turn } from './trace';
 import { RunValue, useWhole } from './values';
 
-const ApprovalDetail = lazy(() => import('@/pages/approvals/detail').then((module) => ({ default: module.ApprovalDetail })));
+const ApprovalDetail = part(async () => ({ default: (await import('@/pages/approvals/detail')).ApprovalDetail }));
 const money = (cost: number) => `$${amount(cost, 6)}`;
 
 /** What is told of word for word, or counted: turns, what was remembered, what people are asked about. */
@@ -105,7 +106,7 @@ function Remembered({ kept: { recalled, remembered } }: { kept: Kept }) {
 }
 
 function Bar({ label, used, limit, say }: { label: string; used: number; limit: number; say: (value: number) => string }) {
-  const part = Math.min(1, used / limit);
+  const share = Math.min(1, used / limit);
   return (
     <div className="w-56">
       <p className="flex justify-between text-xs text-muted">
@@ -113,7 +114,7 @@ function Bar({ label, used, limit, say }: { label: string; used: number; limit: 
         <span>{t.agent.ofBudget(say(used), say(limit))}</span>
       </p>
       <div role="meter" aria-label={label} aria-valuemin={0} aria-valuemax={limit} aria-valuenow={Math.min(used, limit)} aria-valuetext={t.agent.ofBudget(say(used), say(limit))} className="mt-1 h-2 overflow-hidden rounded-sm border border-strong">
-        <div className={cx('bar h-full', part > 0.9 ? 'bg-fill-fail' : part > 0.7 ? 'bg-fill-wait' : 'bg-fill-run')} style={{ width: `${part * 100}%` }} />
+        <div className={cx('bar h-full', share > 0.9 ? 'bg-fill-fail' : share > 0.7 ? 'bg-fill-wait' : 'bg-fill-run')} style={{ width: `${share * 100}%` }} />
       </div>
     </div>
   );

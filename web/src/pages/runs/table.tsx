@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { lazy, memo, type MouseEvent, Suspense, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
+import { memo, type MouseEvent, Suspense, useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { type RunFilter, runsQuery } from '@/api/runs';
 import { focusedRow, usePageKeys } from '@/app/keys';
@@ -10,14 +10,15 @@ import { t } from '@/i18n/en';
 import { useFollow } from '@/live/use-follow';
 import { Button, ButtonLink } from '@/ui/button';
 import { readable, shortId } from '@/ui/format';
+import { layer, part } from '@/ui/part';
 import { useRowsInView, useVeil } from '@/ui/rows-in-view';
 import { Empty, Loading, ProblemView } from '@/ui/states';
 import { Badge, Status } from '@/ui/status';
 import { cx } from '@/ui/cx';
 import { Time, Took } from '@/ui/time';
 
-const PickedRuns = lazy(() => import('./picked').then((module) => ({ default: module.PickedRuns })));
-const RunPeek = lazy(() => import('./peek'));
+const PickedRuns = part(async () => ({ default: (await import('./picked')).PickedRuns }));
+const RunPeek = layer(() => import('./peek'));
 
 /** As `h-14`. */
 const ROW = 56;

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { runApprovalsQuery } from '@/api/approvals';
 import type { Schemas } from '@/api/client';
 import { runQuery } from '@/api/runs';
@@ -13,6 +13,7 @@ import { cx } from '@/ui/cx';
 import { readable } from '@/ui/format';
 import { JsonView } from '@/ui/json-view';
 import { PageTitle } from '@/ui/page';
+import { part } from '@/ui/part';
 import { Loading, ProblemView } from '@/ui/states';
 import { Badge, Status } from '@/ui/status';
 import { Time, Took, useNow } from '@/ui/time';
@@ -26,10 +27,10 @@ import { Timeline } from './timeline-view';
 import { RunValue } from './values';
 import { type TaskNews, type Words, withTasks, withWords } from './with-task';
 
-const AgentView = lazy(() => import('./agent-view'));
-const LogsView = lazy(() => import('./logs-view'));
-const Remedies = lazy(() => import('./remedies'));
-const Graph = lazy(() => import('@/graph/graph').then((module) => ({ default: module.Graph })));
+const AgentView = part(() => import('./agent-view'));
+const LogsView = part(() => import('./logs-view'));
+const Remedies = part(() => import('./remedies'));
+const Graph = part(async () => ({ default: (await import('@/graph/graph')).Graph }));
 
 const OVER = ['completed', 'faulted', 'cancelled'];
 const VIEWS = ['graph', 'timeline', 'data', 'logs', 'agent', 'remedies'] as const;

@@ -1,16 +1,17 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { versionQuery, workflowQuery } from '@/api/workflows';
 import { BLANK, SAMPLES } from '@/editor/samples';
 import { t } from '@/i18n/en';
 import { PageTitle } from '@/ui/page';
+import { part } from '@/ui/part';
 import { Loading, ProblemView } from '@/ui/states';
 import { textOf } from './text';
 
 // The name of the workflow and the way to its other parts stand before the editor has been read.
-const WorkflowEditor = lazy(() => import('@/editor/workflow-editor').then((module) => ({ default: module.WorkflowEditor })));
+const WorkflowEditor = part(async () => ({ default: (await import('@/editor/workflow-editor')).WorkflowEditor }));
 const wait = (
   <div className="p-4">
     <Loading rows={8} />

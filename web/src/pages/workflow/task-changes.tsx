@@ -1,16 +1,17 @@
 // Two versions by their tasks: what was added, removed, changed and moved, in a list and in both graphs.
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { lazy, Suspense, useMemo, useState } from 'react';
+import { Suspense, useMemo, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { versionGraphQuery } from '@/api/workflows';
 import type { Graph as GraphData, GraphNode } from '@/graph/layout';
 import { graphStore, type Mark } from '@/graph/store';
 import { t } from '@/i18n/en';
+import { part } from '@/ui/part';
 import { Loading, ProblemView } from '@/ui/states';
 import { Badge } from '@/ui/status';
 
-const Graph = lazy(() => import('@/graph/graph').then((module) => ({ default: module.Graph })));
+const Graph = part(async () => ({ default: (await import('@/graph/graph')).Graph }));
 
 type Change = Schemas['TaskChange'];
 const TONES = { added: 'ok', removed: 'fail', changed: 'run', moved: 'wait' } as const;

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { RotateCcw } from 'lucide-react';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { api, ask, type Schemas } from '@/api/client';
 import { workflowQuery } from '@/api/workflows';
 import { scope, useMay } from '@/app/session';
@@ -9,6 +9,7 @@ import { t } from '@/i18n/en';
 import { Button } from '@/ui/button';
 import { cx } from '@/ui/cx';
 import { Dialog } from '@/ui/dialog';
+import { part } from '@/ui/part';
 import { FormProblem, Loading, ProblemView } from '@/ui/states';
 import { Badge } from '@/ui/status';
 import { Tabs } from '@/ui/tabs';
@@ -17,7 +18,7 @@ import { toast } from '@/ui/toast';
 import { ReachChange } from './reach';
 import { type Line, sideBySide } from './side-by-side';
 
-const TaskChanges = lazy(() => import('./task-changes'));
+const TaskChanges = part(() => import('./task-changes'));
 
 export function VersionsPage() {
   const { workflowId } = useParams({ from: '/inside/workflows/$workflowId/versions' });

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { Plus, Search } from 'lucide-react';
-import { lazy, Suspense, useDeferredValue, useEffect, useRef, useState } from 'react';
+import { Suspense, useDeferredValue, useEffect, useRef, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { newestRunsQuery } from '@/api/newest-runs';
 import { workflowsQuery } from '@/api/workflows';
@@ -12,12 +12,13 @@ import { useFollow } from '@/live/use-follow';
 import { Button, ButtonLink } from '@/ui/button';
 import { cx } from '@/ui/cx';
 import { Page } from '@/ui/page';
+import { layer } from '@/ui/part';
 import { RunStrip } from '@/ui/run-strip';
 import { Empty, Loading, ProblemView } from '@/ui/states';
 import { Badge, Status } from '@/ui/status';
 import { Time } from '@/ui/time';
 
-const WorkflowPeek = lazy(() => import('./peek'));
+const WorkflowPeek = layer(() => import('./peek'));
 
 const SORTS = [
   { value: 'updated', label: t.workflows.sortUpdated },
