@@ -4,8 +4,8 @@
 #include <string>
 
 #include "storage/detail/copy_tables.hpp"
-#include "storage/detail/data_folder.hpp"
 #include "storage/detail/manifest.hpp"
+#include "storage/detail/restore_mark.hpp"
 #include "storage/detail/sqlite_connection.hpp"
 #include "storage/migrations.hpp"
 
@@ -16,6 +16,10 @@ namespace fs = std::filesystem;
 using detail::Manifest;
 
 constexpr std::string_view kDatabaseFile = "pawl.db";
+/// Below the data folder, as long as its mark stands.
+constexpr std::string_view kOpenWhileRestoring = "restore.database";
+/// The committer's, until the transaction ends.
+constexpr std::string_view kLockEngine = "select pg_advisory_xact_lock(hashtext('pawl engine'), hashtext(coalesce(current_schema(), '')))";
 constexpr std::string_view kMigrations = "select version, checksum from schema_migrations";
 /// Longer than any table takes to copy.
 constexpr Millis kNoTimeout{0};
@@ -26,6 +30,18 @@ BackupSummary summary_of(const Manifest& manifest) {
   summary.files = manifest.files.size();
   for (const auto& [path, digest] : manifest.files) summary.bytes += digest.size;
   return summary;
+}
+
+Error another_works_there() {
+  return {ErrorClass::conflict, "storage.locked",
+          "another Pawl process works on this PostgreSQL database: one engine per database (or schema)"};
+}
+
+/// Tells backups apart.
+std::string name_of(const Manifest& manifest) {
+  detail::Sha256 hash;
+  hash.add(manifest.to_text());
+  return hash.hex();
 }
 
 Error damaged(const std::string& what) { return {ErrorClass::unprocessable, "backup.damaged", "the backup is damaged: " + what}; }
@@ -141,18 +157,24 @@ Result<Manifest> checked_manifest(const fs::path& backup) {
 
 // ---- going back ---------------------------------------------------------------------------------------------------------------
 
-Result<void> restore_files(const fs::path& backup, const fs::path& folder, const Manifest& manifest) {
+Result<void> restore_files(const fs::path& backup, const fs::path& folder, const Manifest& manifest, const RestoreSteps& steps) {
   for (const auto& [name, digest] : manifest.files) {
     const fs::path path(name);
     const bool is_data = *path.begin() == "data";
     if (!is_data && name != kDatabaseFile) continue;
     const auto target = folder / (is_data ? path.lexically_relative("data") : path);
+    steps("put back a file");
     PAWL_TRY_VOID(detail::make_folder(target.parent_path()));
     PAWL_TRY(copied, detail::copy_file(backup / path, target));
     if (copied.sha256 != digest.sha256) return damaged(name + " was changed while it was read");
-    PAWL_TRY_VOID(detail::sync_folder(target.parent_path()));
   }
-  return {};
+  steps("flush the folders");
+  std::error_code failed;
+  for (fs::recursive_directory_iterator at(folder, failed), end; at != end && !failed; at.increment(failed)) {
+    if (at->is_directory(failed) && !at->is_symlink(failed)) PAWL_TRY_VOID(detail::sync_folder(at->path()));
+  }
+  if (failed) return Error{ErrorClass::internal, "storage.io", "read the data folder " + folder.string() + ": " + failed.message()};
+  return detail::sync_folder(folder);
 }
 
 Result<void> check_sqlite(const fs::path& folder) {
@@ -164,30 +186,75 @@ Result<void> check_sqlite(const fs::path& folder) {
   return {};
 }
 
-Result<void> restore_sqlite(const fs::path& folder, const fs::path& backup, const Manifest& manifest) {
-  PAWL_TRY(lock, detail::FolderLock::take(folder));
-  PAWL_TRY_VOID(detail::mark_restore_begun(folder));
-  PAWL_TRY_VOID(restore_files(backup, folder, manifest));
+Result<void> restore_sqlite(const fs::path& folder, const fs::path& backup, const Manifest& manifest, const RestoreSteps& steps) {
+  PAWL_TRY(claim, detail::RestoreClaim::take(folder, name_of(manifest), steps));
+  PAWL_TRY_VOID(restore_files(backup, folder, manifest, steps));
+  steps("check the database");
   PAWL_TRY_VOID(check_sqlite(folder));
-  return detail::mark_restore_finished(folder);
+  steps("release the folder");
+  return claim.release();
 }
 
-Result<void> restore_postgresql(const DatabaseOptions& target, const fs::path& backup, const Manifest& manifest, const Clock& clock) {
-  PAWL_TRY(connection, detail::PostgresConnection::open(server_options(target)));
-  PAWL_TRY(present, detail::table_names(*connection));
-  if (!present.empty()) return not_empty("the schema at PostgreSQL");
-  PAWL_TRY(database, Database::open(target));  // holds the locks while rows and files go in
-  PAWL_TRY_VOID(detail::mark_restore_begun(target.folder));
-  if (!manifest.migrations.empty()) PAWL_TRY_VOID(migrate_up(*database, clock, manifest.migrations.rbegin()->first));
-  PAWL_TRY(statuses, migration_status(*database));
+/// Makes the schema as it was before a restore that was broken off. In one transaction with the engine's lock: what happens to it is not
+/// only half done a second time.
+Result<void> empty_marked_schema(detail::PostgresConnection& connection, const RestoreSteps& steps) {
+  PAWL_TRY_VOID(connection.begin(detail::Connection::Access::writing));
+  const auto locked = connection.run(kLockEngine, {}, nullptr, nullptr);
+  if (locked.has_error()) return locked.error().code == "storage.busy" ? another_works_there() : locked.error();
+  PAWL_TRY(is_marked, detail::has_restore_mark(connection));
+  if (is_marked) {
+    PAWL_TRY_VOID(detail::drop_tables(connection));
+    steps("empty the schema");
+  }
+  return connection.commit();
+}
+
+/// The migrations up to the backup's newest, and the rows.
+Result<void> restore_tables(Database& database, detail::PostgresConnection& connection, const fs::path& backup, const Manifest& manifest,
+                            const Clock& clock, const RestoreSteps& steps) {
+  steps("migrate");
+  if (!manifest.migrations.empty()) PAWL_TRY_VOID(migrate_up(database, clock, manifest.migrations.rbegin()->first));
+  PAWL_TRY(statuses, migration_status(database));
   for (const auto& status : statuses) {
     if (status.applied_at.has_value() != manifest.migrations.contains(status.version)) {
       return Error{ErrorClass::unprocessable, "backup.unsupported", "the backup lacks a migration before its newest"};
     }
   }
-  PAWL_TRY_VOID(detail::copy_tables_in(*connection, backup, manifest));
-  PAWL_TRY_VOID(restore_files(backup, target.folder, manifest));
-  return detail::mark_restore_finished(target.folder);
+  steps("put back the rows");
+  return detail::copy_tables_in(connection, backup, manifest);
+}
+
+Result<void> restore_postgresql(const DatabaseOptions& target, const fs::path& backup, const Manifest& manifest, const Clock& clock,
+                                const RestoreSteps& steps) {
+  PAWL_TRY(connection, detail::PostgresConnection::open(server_options(target)));
+  PAWL_TRY(is_marked, detail::has_restore_mark(*connection));
+  PAWL_TRY(found, detail::table_names(*connection));
+  // Before the folder is touched, unless it may be one where only its mark is left.
+  std::error_code failed;
+  if (!is_marked && !found.empty() && detail::is_missing_or_empty(target.folder)) return not_empty("the schema at PostgreSQL");
+  PAWL_TRY(claim, detail::RestoreClaim::take(target.folder, name_of(manifest), steps));
+  if (claim.was_complete() && !is_marked && !found.empty()) return claim.release();
+  if (claim.was_complete()) PAWL_TRY_VOID(claim.empty());
+  if (is_marked) PAWL_TRY_VOID(empty_marked_schema(*connection, steps));
+  // The folder is locked already, and marked: while rows and files go in the engine's lock is what matters of an open database.
+  auto options = target;
+  options.folder /= kOpenWhileRestoring;
+  steps("open the database");
+  PAWL_TRY(database, Database::open(options));
+  PAWL_TRY(present, detail::table_names(*connection));
+  if (!present.empty()) return not_empty("the schema at PostgreSQL");
+  steps("mark the schema");
+  PAWL_TRY_VOID(
+      database->write_and_wait([&](Transaction& transaction) { return detail::mark_schema(transaction, target.folder, clock.now()); }));
+  PAWL_TRY_VOID(restore_tables(*database, *connection, backup, manifest, clock, steps));
+  PAWL_TRY_VOID(restore_files(backup, target.folder, manifest, steps));
+  steps("complete");
+  fs::remove_all(options.folder, failed);
+  PAWL_TRY_VOID(claim.complete());
+  steps("release the schema");
+  PAWL_TRY_VOID(database->write_and_wait([](Transaction& transaction) { return detail::unmark_schema(transaction); }));
+  steps("release the folder");
+  return claim.release();
 }
 
 }  // namespace
@@ -197,6 +264,10 @@ Result<BackupSummary> back_up(const DatabaseOptions& source, const fs::path& tar
     return Error{ErrorClass::invalid, "backup.target_inside", "a backup lies outside of the data folder that it saves"};
   }
   PAWL_TRY_VOID(detail::check_no_restore_is_unfinished(source.folder));
+  if (!source.url.empty()) {
+    PAWL_TRY(connection, detail::PostgresConnection::open(server_options(source)));
+    PAWL_TRY_VOID(detail::check_no_restore_is_unfinished(*connection));
+  }
   if (!detail::is_missing_or_empty(target)) return not_empty(target);
   PAWL_TRY_VOID(detail::make_folder(target));
   Manifest manifest;
@@ -219,14 +290,14 @@ Result<BackupSummary> verify_backup(const fs::path& backup) {
   return summary_of(manifest);
 }
 
-Result<BackupSummary> restore(const DatabaseOptions& target, const fs::path& backup, const Clock& clock) {
+Result<BackupSummary> restore(const DatabaseOptions& target, const fs::path& backup, const Clock& clock, const RestoreSteps& steps) {
   PAWL_TRY(manifest, checked_manifest(backup));
   if ((manifest.dialect == Dialect::sqlite) != target.url.empty()) {
     return Error{ErrorClass::unprocessable, "backup.unsupported", "the backup is of the other kind of database than the target"};
   }
-  if (!detail::is_missing_or_empty(target.folder)) return not_empty(target.folder);
-  PAWL_TRY_VOID(detail::make_folder(target.folder));
-  PAWL_TRY_VOID(target.url.empty() ? restore_sqlite(target.folder, backup, manifest) : restore_postgresql(target, backup, manifest, clock));
+  const RestoreSteps told = steps ? steps : [](std::string_view) {};
+  PAWL_TRY_VOID(target.url.empty() ? restore_sqlite(target.folder, backup, manifest, told)
+                                   : restore_postgresql(target, backup, manifest, clock, told));
   return summary_of(manifest);
 }
 

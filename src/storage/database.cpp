@@ -9,6 +9,7 @@
 #include "storage/detail/data_folder.hpp"
 #include "storage/detail/postgres_committer.hpp"
 #include "storage/detail/reader_pool.hpp"
+#include "storage/detail/restore_mark.hpp"
 #include "storage/detail/sqlite_committer.hpp"
 #include "storage/detail/writer.hpp"
 
@@ -167,6 +168,10 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options)
   impl->folder_lock = std::move(lock);
   PAWL_TRY_VOID(options.url.empty() ? impl->open_sqlite() : impl->open_postgresql());
   std::unique_ptr<Database> database(new Database(std::move(impl)));  // NOLINT: private constructor
+  // SQLite's lies in the folder, whose mark the lock has looked for.
+  if (database->dialect() == Dialect::postgresql) {
+    PAWL_TRY_VOID(database->read([](Session& session) { return detail::check_no_restore_is_unfinished(session); }));
+  }
   return database;
 }
 

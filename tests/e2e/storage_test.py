@@ -232,6 +232,32 @@ class PostgresqlTest(unittest.TestCase):
         finally:
             second.stop()
 
+    # proves: S4-M5
+    def test_a_killed_restore_is_refused_by_every_command_of_every_node_and_done_again(self):
+        backup, other = (os.path.join(self.folder.name, name) for name in ("to restore", "another node"))
+        done = pawl("backup", backup, "--data-dir", os.path.join(self.folder.name, "data"), environment=self.environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        folder, environment = self.server_of_schema("half")
+        restoring = subprocess.Popen([binary(), "restore", backup, "--data-dir", folder], env={"PATH": os.environ["PATH"], **environment},
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        began = "select count(*) from pg_tables where schemaname = 'half' and tablename = 'schema_migrations'"
+        poll(lambda: self.sql(began) == "1", 60, "the first migration of the restore")
+        restoring.kill()
+        self.assertEqual(restoring.wait(60), -9, "killed in the middle of the migrations")
+        for place in (folder, other):
+            for command in (["serve"], ["migrate", "status"], ["migrate", "up"], ["migrate", "verify"], ["migrate", "down"],
+                            ["audit", "verify"], ["keys", "rotate"], ["backup", os.path.join(self.folder.name, "of the half")]):
+                done = pawl(*command, "--data-dir", place, environment={**environment, "SECRET_KEY": "0123456789abcdef" * 4})
+                with self.subTest(command=command, place=place):
+                    self.assertNotEqual(done.returncode, 0)
+                    self.assertIn("has not finished", done.stderr)
+                    self.assertIn("run `pawl restore`", done.stderr)
+        done = pawl("restore", backup, "--data-dir", folder, environment=environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = pawl("audit", "verify", "--data-dir", folder, environment=environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.sql("select count(*) from pg_tables where schemaname = 'half' and tablename = 'restore_unfinished'"), "0")
+
 
 class SqliteTest(unittest.TestCase):
     def test_a_backup_made_while_serving_comes_back_and_a_damaged_one_does_not(self):

@@ -76,6 +76,14 @@ Result<void> copy_out(PostgresConnection& connection, const std::filesystem::pat
 
 Result<std::vector<std::string>> table_names(PostgresConnection& connection) { return texts(connection, kTables, {}); }
 
+Result<void> drop_tables(PostgresConnection& connection) {
+  PAWL_TRY(tables, table_names(connection));
+  std::string names;
+  for (const auto& table : tables) names += (names.empty() ? "" : ", ") + identifier(table);
+  if (names.empty()) return {};
+  return connection.script("drop table " + names + " cascade");
+}
+
 Result<void> copy_tables_out(PostgresConnection& connection, const std::filesystem::path& folder, Manifest& manifest) {
   PAWL_TRY_VOID(make_folder(folder / "tables"));
   PAWL_TRY_VOID(connection.begin(Connection::Access::reading));

@@ -15,5 +15,7 @@ namespace pawl::storage::detail {
 [[nodiscard]] Result<void> copy_tables_in(PostgresConnection& connection, const std::filesystem::path& folder, const Manifest& manifest);
 /// Names of the tables in the schema, also those that a backup leaves out.
 [[nodiscard]] Result<std::vector<std::string>> table_names(PostgresConnection& connection);
+/// All of them, within a transaction.
+[[nodiscard]] Result<void> drop_tables(PostgresConnection& connection);
 
 }  // namespace pawl::storage::detail

@@ -10,7 +10,7 @@
 #include <string>
 #include <system_error>
 
-#include "storage/detail/hashed_file.hpp"
+#include "storage/detail/restore_mark.hpp"
 
 namespace pawl::storage::detail {
 namespace {
@@ -19,15 +19,13 @@ Error io_error(const std::string& doing, int code) {
   return {ErrorClass::internal, "storage.io", doing + ": " + std::generic_category().message(code)};
 }
 
-constexpr const char* kRestoreMark = "restore.unfinished";
-
 }  // namespace
 
 FolderLock::~FolderLock() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-Result<FolderLock> FolderLock::take(const std::filesystem::path& folder) {
+Result<FolderLock> FolderLock::take(const std::filesystem::path& folder, Mark mark) {
   std::error_code failed;
   if (!std::filesystem::exists(folder, failed)) {
     if (folder.has_parent_path()) std::filesystem::create_directories(folder.parent_path(), failed);
@@ -50,28 +48,8 @@ Result<FolderLock> FolderLock::take(const std::filesystem::path& folder) {
   // Only a help for people: who holds the lock does not depend on it.
   if (ftruncate(lock.descriptor_, 0) == 0 && pwrite(lock.descriptor_, pid.data(), pid.size(), 0) < 0)
     return io_error("write " + path.string(), errno);
-  PAWL_TRY_VOID(check_no_restore_is_unfinished(folder));
+  if (mark == Mark::must_not_stand) PAWL_TRY_VOID(check_no_restore_is_unfinished(folder));
   return lock;
-}
-
-Result<void> mark_restore_begun(const std::filesystem::path& folder) {
-  PAWL_TRY(mark, HashedFile::create(folder / kRestoreMark));
-  PAWL_TRY_VOID(mark.finish());
-  return sync_folder(folder);
-}
-
-Result<void> mark_restore_finished(const std::filesystem::path& folder) {
-  const auto path = folder / kRestoreMark;
-  if (unlink(path.c_str()) != 0) return io_error("remove " + path.string(), errno);
-  return sync_folder(folder);
-}
-
-Result<void> check_no_restore_is_unfinished(const std::filesystem::path& folder) {
-  std::error_code failed;
-  if (!std::filesystem::exists(folder / kRestoreMark, failed)) return {};
-  return Error{ErrorClass::conflict, "storage.restore_unfinished",
-               "a restore into the data folder " + folder.string() +
-                   " has not finished: where it goes on no more, empty the folder (with PostgreSQL the schema, too) and restore again"};
 }
 
 }  // namespace pawl::storage::detail

@@ -1,6 +1,7 @@
 /// The data folder: private to its owner, and locked by the process that works in it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <utility>
 
@@ -19,18 +20,13 @@ class FolderLock {
   }
   ~FolderLock();
 
+  /// Whether the mark of a restore (restore_mark.hpp) may stand in the folder: for the restore itself.
+  enum class Mark : std::uint8_t { must_not_stand, may_stand };
   /// Creates the folder (0700) where missing. Errors: `storage.io`, `storage.locked`, `storage.restore_unfinished`.
-  [[nodiscard]] static Result<FolderLock> take(const std::filesystem::path& folder);
+  [[nodiscard]] static Result<FolderLock> take(const std::filesystem::path& folder, Mark mark = Mark::must_not_stand);
 
  private:
   int descriptor_ = -1;
 };
-
-/// Stands in a data folder while a backup is restored into it. It stays where that was broken off: half an installation, perhaps without
-/// its database, must not be started as if it were a whole or a new one.
-[[nodiscard]] Result<void> mark_restore_begun(const std::filesystem::path& folder);
-[[nodiscard]] Result<void> mark_restore_finished(const std::filesystem::path& folder);
-/// Error `storage.restore_unfinished` where the mark stands.
-[[nodiscard]] Result<void> check_no_restore_is_unfinished(const std::filesystem::path& folder);
 
 }  // namespace pawl::storage::detail
