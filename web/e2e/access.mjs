@@ -23,22 +23,27 @@ async function refusedLate(page) {
   };
   await page.goto('/workflows?q=other');
   await page.getByText('No workflow matches').waitFor();
-  // What the page asks by itself must not be what finds the token gone: the refused request has to be older than the renewal.
-  await page.waitForLoadState('networkidle');
   page.on('request', counted);
+  // Whatever finds the token gone first: the refused request has to be older than the renewal.
+  const asked = page.waitForRequest((request) => request.url().includes('/api/stats'));
+  await page.route('**/api/auth/refresh', async (route) => {
+    await asked;
+    await route.continue();
+  });
   await expireAccess(page.context());
   const others = page.waitForResponse((reply) => reply.ok() && reply.url().includes('/api/dead-letters'));
-  await page.route(
-    '**/api/stats?*',
-    async (route) => {
-      await others;
-      await route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"status":401,"code":"auth.required"}' });
-    },
-    { times: 1 },
-  );
+  let sent = 0;
+  // Taken away at the end only: a route that expires lets go what it still holds.
+  await page.route('**/api/stats?*', async (route) => {
+    if (sent++ > 0) return route.continue();
+    await others;
+    return route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"status":401,"code":"auth.required"}' });
+  });
   const answered = page.waitForResponse((reply) => reply.ok() && reply.url().includes('/api/stats'));
   await page.getByRole('link', { name: 'Home' }).click();
   await answered;
+  await page.unrouteAll({ behavior: 'wait' });
+  assert.equal(sent, 2);
   page.off('request', counted);
   assert.equal(renewals, 1);
 }
