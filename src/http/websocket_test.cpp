@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "http/detail/frame_watch.hpp"
 #include "http/server.hpp"
 #include "http/testing/websocket_client.hpp"
 
@@ -296,6 +297,84 @@ TEST_F(WebSocketTest, ClosesOnAMessageThatDoesNotComeToItsEnd) {
   std::size_t sent = 0;
   while (sent + 1 < whole.size() && closed.wait_for(20ms) != std::future_status::ready) client.write(whole.substr(sent++, 1));
   EXPECT_LT(sent + 1, whole.size()) << "all but the last byte could be sent";
+}
+
+// Nor does the header of a frame: Beast hands nothing on of one that is not whole.
+// proves: P11
+TEST_F(WebSocketTest, ClosesOnAHeaderThatDoesNotComeToItsEnd) {
+  start({.idle_timeout = 200ms});
+  WebSocketClient client(server_->port());
+  ASSERT_EQ(client.open("/held").status, 101);
+  const auto header = frame(testing::kText, std::string(65'536, 'x')).substr(0, 14);
+  auto closed = closed_.get_future();
+  std::size_t sent = 0;
+  while (sent + 1 < header.size() && closed.wait_for(90ms) != std::future_status::ready) client.write(header.substr(sent++, 1));
+  EXPECT_LT(sent + 1, header.size()) << "all but the last byte could be sent";
+}
+
+// Nor do fragments without a byte, whatever whole frames of pings and pongs come between them.
+// proves: P11
+TEST_F(WebSocketTest, ClosesOnAMessageOfEmptyFragmentsThatDoesNotComeToItsEnd) {
+  start({.idle_timeout = 200ms});
+  WebSocketClient client(server_->port());
+  ASSERT_EQ(client.open("/held").status, 101);
+  auto closed = closed_.get_future();
+  int sent = 0;
+  constexpr int kMany = 60;
+  while (sent < kMany && closed.wait_for(20ms) != std::future_status::ready) {
+    client.write(frame(sent++ == 0 ? testing::kText : testing::kContinuation, "", false));
+    client.write(frame(testing::kPong, "still here"));
+  }
+  EXPECT_LT(sent, kMany) << "fragments could be sent for " << kMany * 20 << " ms";
+}
+
+// What is whole in time is no matter, however many there are.
+TEST_F(WebSocketTest, KeepsAClientWhoseMessagesAreWhole) {
+  start({.idle_timeout = 200ms});
+  WebSocketClient client(server_->port());
+  ASSERT_EQ(client.open("/echo").status, 101);
+  const auto until = std::chrono::steady_clock::now() + 600ms;
+  // Always in the middle of one when another becomes whole.
+  std::string rest = frame(testing::kText, "one");
+  while (std::chrono::steady_clock::now() < until) {
+    const auto next = frame(testing::kText, "one");
+    ASSERT_TRUE(client.write(rest + next.substr(0, 3)));
+    ASSERT_EQ(client.read_text(), "one");
+    rest = next.substr(3);
+  }
+}
+
+TEST(FrameWatch, SeesWhatIsUnfinished) {
+  const auto text = frame(testing::kText, "hello");
+  for (const auto size : {0U, 1U, 125U, 126U, 65'535U, 65'536U}) {
+    const auto whole = frame(testing::kText, std::string(size, 'x'));
+    detail::FrameWatch at_once;
+    at_once.see(whole);
+    EXPECT_FALSE(at_once.is_within()) << size;
+    EXPECT_EQ(at_once.whole(), 1U) << size;
+    detail::FrameWatch bytewise;
+    for (const char& byte : whole) {
+      EXPECT_FALSE(bytewise.is_within() && bytewise.whole() == 1);
+      bytewise.see({&byte, 1});
+      EXPECT_EQ(bytewise.is_within(), &byte != &whole.back()) << size;
+    }
+    EXPECT_EQ(bytewise.whole(), 1U) << size;
+  }
+  detail::FrameWatch watch;
+  watch.see(frame(testing::kText, "", false));
+  EXPECT_TRUE(watch.is_within()) << "a fragment without a byte";
+  watch.see(frame(testing::kPing, "x"));
+  watch.see(frame(testing::kContinuation, "", false));
+  EXPECT_TRUE(watch.is_within()) << "a ping between fragments ends nothing";
+  EXPECT_EQ(watch.whole(), 0U);
+  watch.see(frame(testing::kContinuation, "end") + text.substr(0, 1));
+  EXPECT_TRUE(watch.is_within()) << "the next has begun";
+  EXPECT_EQ(watch.whole(), 1U);
+  watch.see(text.substr(1));
+  EXPECT_FALSE(watch.is_within());
+  EXPECT_EQ(watch.whole(), 2U);
+  watch.see(std::string_view("\x81\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x12\x34\x56\x78y", 15));
+  EXPECT_TRUE(watch.is_within()) << "as long as a frame can say that it is";
 }
 
 TEST_F(WebSocketTest, NoticesThatTheClientHasGone) {

@@ -1,7 +1,10 @@
 #include "http/detail/websocket_session.hpp"
 
 #include <algorithm>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/beast/core/async_base.hpp>
+#include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
@@ -9,8 +12,10 @@
 #include <boost/beast/websocket/stream.hpp>
 #include <exception>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
+#include "http/detail/frame_watch.hpp"
 #include "http/detail/websocket_queue.hpp"
 
 namespace pawl::http::detail {
@@ -25,6 +30,66 @@ namespace {
 constexpr std::size_t kKeepInputUpTo = 16 * 1024;
 constexpr std::size_t kMostReasonBytes = 123;
 
+/// The socket, with somebody who sees what is read from it.
+class WatchedSocket {
+ public:
+  using executor_type = Socket::executor_type;
+  using next_layer_type = Socket;
+  /// Called on the connection's thread with what has come.
+  using Seen = std::function<void(std::string_view bytes)>;
+
+  WatchedSocket(Socket socket, Seen seen) : socket_(std::move(socket)), seen_(std::move(seen)) {}
+
+  executor_type get_executor() noexcept { return socket_.get_executor(); }
+  next_layer_type& next_layer() noexcept { return socket_; }
+  [[nodiscard]] const next_layer_type& next_layer() const noexcept { return socket_; }
+
+  template <class Buffers, class Handler>
+  auto async_read_some(const Buffers& buffers, Handler&& handler) {
+    return asio::async_initiate<Handler, void(error_code, std::size_t)>(
+        [this](auto&& completion, const Buffers& into) {
+          using Completion = std::decay_t<decltype(completion)>;
+          socket_.async_read_some(into, ReadOperation<Buffers, Completion>(*this, into, std::forward<decltype(completion)>(completion)));
+        },
+        handler, buffers);
+  }
+  template <class Buffers, class Handler>
+  auto async_write_some(const Buffers& buffers, Handler&& handler) {
+    return socket_.async_write_some(buffers, std::forward<Handler>(handler));
+  }
+
+ private:
+  template <class Buffers, class Handler>
+  class ReadOperation : public beast::async_base<Handler, executor_type> {
+   public:
+    ReadOperation(WatchedSocket& socket, const Buffers& buffers, Handler handler)
+        : beast::async_base<Handler, executor_type>(std::move(handler), socket.get_executor()), socket_(socket), buffers_(buffers) {}
+    void operator()(error_code failure, std::size_t count) {
+      for (const asio::const_buffer piece : beast::buffers_range_ref(buffers_)) {
+        const auto size = std::min(piece.size(), count);
+        if (size > 0) socket_.seen_({static_cast<const char*>(piece.data()), size});
+        count -= size;
+        read_ += size;
+      }
+      this->complete_now(failure, read_);
+    }
+
+   private:
+    WatchedSocket& socket_;
+    Buffers buffers_;
+    std::size_t read_ = 0;
+  };
+
+  Socket socket_;
+  Seen seen_;
+};
+
+/// Beast finds it beside the type.
+template <class Handler>
+void async_teardown(beast::role_type role, WatchedSocket& socket, Handler&& handler) {
+  websocket::async_teardown(role, socket.next_layer(), std::forward<Handler>(handler));
+}
+
 /// One reader and one writer over Beast's stream. Beast answers pings and closes, refuses malformed frames (1002), text that is not UTF-8
 /// (1007) and messages beyond the limit (1009), and pings a silent client.
 class BeastSession final : public WebSocketSession, public std::enable_shared_from_this<BeastSession> {
@@ -37,7 +102,7 @@ class BeastSession final : public WebSocketSession, public std::enable_shared_fr
         options_(std::move(upgrade.options)),
         opened_(std::move(upgrade.opened)),
         on_end_(std::move(on_end)),
-        stream_(std::move(socket)) {}
+        stream_(std::move(socket), [this](std::string_view bytes) { seen(bytes); }) {}
 
   void start() override {
     queue_ = std::make_shared<WebSocketQueue>(state_->threads, shard_.index, options_.queue_bytes, weak_from_this());
@@ -104,7 +169,17 @@ class BeastSession final : public WebSocketSession, public std::enable_shared_fr
     if (!writing_) write();
   }
 
-  /// What there is of a message: Beast would wait for all of it as long as a byte comes now and then.
+  /// Beast waits for the rest of a frame or a message as long as a byte comes now and then.
+  void seen(std::string_view bytes) {
+    const auto before = watch_.whole();
+    watch_.see(bytes);
+    if (!watch_.is_within()) {
+      message_deadline_ = SteadyTime::max();
+    } else if (message_deadline_ == SteadyTime::max() || watch_.whole() != before) {
+      message_deadline_ = steady_clock::now() + options_.idle_timeout;
+    }
+  }
+
   void read() {
     stream_.async_read_some(input_, 0, [self = shared_from_this()](error_code failure, std::size_t) { self->received(failure); });
   }
@@ -116,11 +191,7 @@ class BeastSession final : public WebSocketSession, public std::enable_shared_fr
       if (!closing_) finish();
       return;
     }
-    if (!stream_.is_message_done()) {
-      if (message_deadline_ == SteadyTime::max()) message_deadline_ = steady_clock::now() + options_.idle_timeout;
-      return read();
-    }
-    message_deadline_ = SteadyTime::max();
+    if (!stream_.is_message_done()) return read();
     if (!stream_.got_text()) {
       queue_->close(CloseCode::unsupported, "text messages only");
     } else if (!queue_->closed()) {
@@ -194,12 +265,13 @@ class BeastSession final : public WebSocketSession, public std::enable_shared_fr
   std::function<void(std::shared_ptr<WebSocket>)> opened_;
   std::function<void(bool)> on_end_;
   std::shared_ptr<WebSocketQueue> queue_;
-  websocket::stream<Socket, false> stream_;
+  FrameWatch watch_;
+  websocket::stream<WatchedSocket, false> stream_;
   beast::http::request<beast::http::empty_body> request_;
   beast::flat_buffer input_;
   WebSocket::Text text_;  ///< being written
   SteadyTime deadline_ = SteadyTime::max();
-  SteadyTime message_deadline_ = SteadyTime::max();  ///< a message that has begun is whole by then
+  SteadyTime message_deadline_ = SteadyTime::max();  ///< a message or control frame that has begun is whole by then
   bool is_open_ = false;
   bool writing_ = false;  ///< a message or our close is on its way
   bool closing_ = false;  ///< our close is

@@ -13,6 +13,7 @@ constexpr std::string_view kColumns =
 constexpr std::string_view kReferences =
     "select distinct t.relname from pg_constraint c join pg_class t on t.oid = c.confrelid "
     "where c.contype = 'f' and c.conrelid = to_regclass(quote_ident($1)) and c.confrelid <> c.conrelid";
+constexpr std::string_view kDrop = "drop table ";
 constexpr std::string_view kMigrations = "select version, checksum from schema_migrations";
 
 /// These are made by the migrations, or mean nothing to another process.
@@ -78,10 +79,10 @@ Result<std::vector<std::string>> table_names(PostgresConnection& connection) { r
 
 Result<void> drop_tables(PostgresConnection& connection) {
   PAWL_TRY(tables, table_names(connection));
-  std::string names;
-  for (const auto& table : tables) names += (names.empty() ? "" : ", ") + identifier(table);
-  if (names.empty()) return {};
-  return connection.script("drop table " + names + " cascade");
+  std::string statement;
+  for (const auto& table : tables) statement.append(statement.empty() ? kDrop : ", ").append(identifier(table));
+  if (statement.empty()) return {};
+  return connection.script(statement + " cascade");
 }
 
 Result<void> copy_tables_out(PostgresConnection& connection, const std::filesystem::path& folder, Manifest& manifest) {
