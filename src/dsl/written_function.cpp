@@ -39,4 +39,26 @@ json::Value written_arguments(const Template& arguments) {
   return written;
 }
 
+TasksReach reach_of(std::span<const Task> tasks, const FunctionCatalog& functions) {
+  TasksReach all{.calls = {.reads_outside = false, .acts = false}};
+  const auto add = [&](const std::string& function, const Template& arguments) {
+    const auto reach = functions.reach(function, written_arguments(arguments));
+    all.calls.reads_outside = all.calls.reads_outside || reach.reads_outside;
+    all.calls.acts = all.calls.acts || reach.acts;
+  };
+  for (const Task& task : tasks) {
+    if (const auto* call = std::get_if<CallTask>(&task.body)) {
+      add(call->function, call->arguments);
+      all.calls.acts = all.calls.acts || call->effect.value_or(EffectClass::pure) > EffectClass::read;
+      if (call->on_unknown && !call->on_unknown->probe.empty()) add(call->on_unknown->probe, call->on_unknown->probe_arguments);
+    }
+    const bool hears = std::holds_alternative<ListenTask>(task.body);
+    const bool tells = std::holds_alternative<EmitTask>(task.body);
+    all.calls.reads_outside = all.calls.reads_outside || hears;
+    all.calls.acts = all.calls.acts || tells;
+    all.has_events = all.has_events || hears || tells;
+  }
+  return all;
+}
+
 }  // namespace pawl::dsl

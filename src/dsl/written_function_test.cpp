@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "dsl/compile.hpp"
 #include "dsl/detail/test_catalog.hpp"
 #include "json/parse.hpp"
@@ -113,6 +115,62 @@ TEST(WrittenFunction, ArgumentsThatAreDecidedLaterAreNotAmongThoseWrittenOut) {
   };
   EXPECT_EQ(arguments("{name: Ada}"), json::Value::object({{"name", "Ada"}}));
   EXPECT_EQ(arguments("{name: '${ .x }'}"), json::Value::object());
+}
+
+/// `look` reads, `store` changes something, `odd` is not known.
+class Reaching final : public FunctionCatalog {
+ public:
+  [[nodiscard]] const Signature* find(std::string_view name) const override {
+    const auto found = std::ranges::find(known_, name, &Signature::name);
+    return found == known_.end() ? nullptr : &*found;
+  }
+  [[nodiscard]] Reach reach(std::string_view name, const json::Value& fixed) const override {
+    if (name == "noop") return {.reads_outside = false, .acts = false};
+    if (name == "look") return {.reads_outside = true, .acts = fixed.find("place") == nullptr};
+    if (name == "store") return {.reads_outside = false, .acts = true};
+    return {};
+  }
+  [[nodiscard]] std::vector<std::string> names() const override { return {}; }
+
+ private:
+  std::vector<Signature> known_{{"noop", {}}, {"look", {}}, {"store", {}}, {"odd", {}}};
+};
+
+/// What a function that is this task may do.
+std::string reach_of_task(std::string_view task) {
+  static const Reaching functions;
+  const auto checked = compile_function(task, "mine:1.0.0", functions);
+  if (!checked.ok()) return checked.findings.empty() ? "?" : checked.findings.front().message;
+  const auto reach = reach_of((*checked.value)->tasks, functions);
+  return std::string(reach.calls.reads_outside ? "reads " : "") + (reach.calls.acts ? "acts " : "") + (reach.has_events ? "events" : "");
+}
+
+TEST(ReachOfTasks, F5_IsTheWorstOfAllStepsWhereverTheyStand) {
+  EXPECT_EQ(reach_of_task("set: {a: 1}"), "");
+  EXPECT_EQ(reach_of_task("call: noop"), "");
+  EXPECT_EQ(reach_of_task("{call: look, with: {place: here}}"), "reads ");
+  EXPECT_EQ(reach_of_task("{call: look, with: {place: '${ .where }'}}"), "reads acts ") << "who calls chooses the place";
+  EXPECT_EQ(reach_of_task("call: store"), "acts ");
+  EXPECT_EQ(reach_of_task("call: odd"), "reads acts ");
+  EXPECT_EQ(reach_of_task("do: [{a: {set: {x: 1}}}, {b: {try: [{c: {call: noop}}], catch: {do: [{d: {call: store}}]}}}]"), "acts ");
+  EXPECT_EQ(reach_of_task("{for: {in: '${ .all }'}, do: [{a: {set: {x: 1}}}, {b: {if: .y, call: store}}]}"), "acts ");
+  EXPECT_EQ(reach_of_task("{fork: {branches: [{a: {call: noop}}, {b: {call: odd}}]}}"), "reads acts ");
+  EXPECT_EQ(reach_of_task("{call: noop, metadata: {compensate: {call: store}}}"), "acts ") << "and what undoes it";
+}
+
+TEST(ReachOfTasks, F5_EventsProgramsAndOtherWorkflowsAct) {
+  EXPECT_EQ(reach_of_task("emit: {event: {with: {source: 'https://x.example', type: a}}}"), "acts events") << "it may start anything";
+  EXPECT_EQ(reach_of_task("listen: {to: {one: {with: {type: a}}}}"), "reads events");
+  for (const std::string_view run : {"shell: {command: ls}", "script: {language: js, code: '1'}", "container: {image: x}",
+                                     "workflow: {namespace: a, name: b, version: '1.0.0'}"}) {
+    EXPECT_EQ(reach_of_task("run: {" + std::string(run) + "}"), "reads acts ") << run;
+  }
+}
+
+TEST(ReachOfTasks, F5_WhatAnAuthorSaysMakesItWorseAndNeverBetter) {
+  EXPECT_EQ(reach_of_task("{call: odd, metadata: {effect: read}}"), "reads acts ");
+  EXPECT_EQ(reach_of_task("{call: store, metadata: {effect: pure}}"), "acts ");
+  EXPECT_EQ(reach_of_task("{call: look, with: {place: here}, metadata: {effect: once}}"), "reads acts ");
 }
 
 }  // namespace

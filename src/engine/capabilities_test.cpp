@@ -199,6 +199,11 @@ TEST_F(CapabilitiesTest, A3WhetherAToolActsFollowsFromWhatIsSettledAndTheWorstOf
   EXPECT_TRUE(acts("not-there"));
   EXPECT_TRUE(functions_.reach("fetch", at("endpoint")).reads_outside);
   EXPECT_TRUE(functions_.reach("fetch:1.0.0@default", {}).acts);
+  const auto uri = [](const char* text) { return json::Value::object({{"endpoint", json::Value::object({{"uri", text}})}}); };
+  EXPECT_FALSE(acts("fetch", uri("https://x.example/{id}?of={name}"))) << "a template of what is asked for there";
+  EXPECT_TRUE(acts("fetch", uri("https://{host}/x"))) << "a template of the place is no settled place";
+  EXPECT_TRUE(acts("fetch", uri("{+all}")));
+  EXPECT_TRUE(acts("fetch", uri("https://x.example{rest}/")));
 }
 
 TEST_F(CapabilitiesTest, W6_AWatchedFolderIsReadByNoTask) {

@@ -40,11 +40,24 @@ EffectClass worst_class(const Function& function, const json::Value& fixed) {
   return worst;
 }
 
-/// Whether the argument at this pointer, or something that it is a part of, is among the fixed ones.
+/// `https://{host}/x`, a URI template: whoever makes the call chooses the place.
+bool has_open_place(std::string_view address) {
+  const auto scheme = address.find("://");
+  const auto from = scheme == std::string_view::npos ? 0 : scheme + 3;
+  return address.substr(0, address.find_first_of("/?#", from)).find('{') != std::string_view::npos;
+}
+
+/// Whether the argument at this pointer, or something that it is a part of, is among the fixed ones and says where the call goes.
 bool is_settled(const json::Value& fixed, std::string_view pointer) {
   if (pointer.empty()) return true;  // it is fixed by the function itself
   pointer.remove_prefix(1);
-  return fixed.find(pointer.substr(0, pointer.find('/'))) != nullptr;
+  const auto* place = fixed.find(pointer.substr(0, pointer.find('/')));
+  if (place == nullptr) return false;
+  while (place != nullptr && place->is_object() && pointer.find('/') != std::string_view::npos) {
+    pointer.remove_prefix(pointer.find('/') + 1);
+    place = place->find(pointer.substr(0, pointer.find('/')));
+  }
+  return place == nullptr || !place->is_string() || !has_open_place(place->as_string());
 }
 
 }  // namespace

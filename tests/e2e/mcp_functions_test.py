@@ -18,6 +18,24 @@ from pawl_server import API_KEY, Server, binary, poll  # noqa: E402
 from people import Person  # noqa: E402
 
 OFFERED = ["file-read", "file-write", "transform", "run.script", "approval", "greet"]
+# What users have written, by what each is for: the text, and its hints (reads only, destroys, repeatable, open world).
+HINTED = {
+    "calm": ("do: [{a: {set: {x: 1}}}, {b: {call: transform, with: {input: [], expression: .}}}]", (True, False, True, False)),
+    "peek": ("{call: file-read, with: {path: '${ .path }'}}", (True, False, True, False)),
+    "nested": ("{call: peek, with: {path: note.txt}}", (True, False, True, False)),
+    "fetch": ("{call: http, with: {method: get, endpoint: 'https://api.example.org/{id}'}}", (True, False, True, True)),
+    "fetch-any": ("{call: http, with: {method: get, endpoint: 'https://{host}/'}}", (False, True, False, True)),
+    "delete": ("{call: http, with: {method: delete, endpoint: 'https://api.example.org/{id}'}}", (False, True, False, True)),
+    "choose": ("{call: http, with: {method: '${ .method }', endpoint: 'https://api.example.org/x'}}", (False, True, False, True)),
+    "keep": ("{call: file-write, with: {path: kept.txt, content: x, mode: overwrite, allow_destructive: true}}", (False, True, False, False)),
+    "tell": ("emit: {event: {with: {source: 'https://x.example', type: a.b}}}", (False, True, False, True)),
+    "hear": ("listen: {to: {one: {with: {type: a.b}}}}", (True, False, True, True)),
+    "ask": ("{call: approval, with: {title: Well?}}", (False, False, False, True)),
+    "start": ("run: {workflow: {namespace: a, name: b, version: '1.0.0'}}", (False, True, False, True)),
+    "claims": ("{run: {shell: {command: ls}}, metadata: {effect: read}}", (False, True, False, True)),
+    "deep": ("do: [{a: {try: [{b: {set: {}}}], catch: {do: [{c: {run: {script: {language: js, code: '1'}}}}]}}}]", (False, True, False, True)),
+    "think": ("{call: llm, with: {prompt: x}}", (False, True, False, True)),
+}
 # Workflows of names that a tool of a function has, or would have if it were offered.
 NAMESAKE = """document: {dsl: '1.0.3', namespace: test, name: mine, version: '1.0.0', metadata: {mcp: {name: %s}}}
 do:
@@ -41,13 +59,18 @@ class McpFunctionsTest(unittest.TestCase):
         greet = os.path.join(plugins, "functions", "greet", "1.0.0")
         for path in (cls.files, greet):
             os.makedirs(path)
+        for name, (text, _) in HINTED.items():
+            folder = os.path.join(plugins, "functions", name, "1.0.0")
+            os.makedirs(folder)
+            with open(os.path.join(folder, "function.yaml"), "w", encoding="utf-8") as file:
+                file.write(text + "\n")
         with open(os.path.join(greet, "function.yaml"), "w", encoding="utf-8") as file:
             file.write(GREET)
         with open(os.path.join(cls.files, "note.txt"), "w", encoding="utf-8") as file:
             file.write("a note")
         names = [name.replace("-", "_") if name == "file-read" else name for name in OFFERED]
         cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment={
-            "PAWL_FILE_ROOTS": cls.files, "PLUGIN_DIRECTORY": plugins, "PAWL_MCP_FUNCTIONS": ", ".join(names)}).start()
+            "PAWL_FILE_ROOTS": cls.files, "PLUGIN_DIRECTORY": plugins, "PAWL_MCP_FUNCTIONS": ", ".join([*names, *HINTED])}).start()
 
     @classmethod
     def tearDownClass(cls):
@@ -79,7 +102,7 @@ class McpFunctionsTest(unittest.TestCase):
 
     def test_f1_a_tool_has_the_declaration_of_its_function(self):
         tools = self.tools()
-        self.assertEqual(set(tools), {"function_" + name.replace(".", "_") for name in OFFERED})
+        self.assertEqual(set(tools), {"function_" + name.replace(".", "_") for name in (*OFFERED, *HINTED)})
         for name in OFFERED:
             plugin = self.server.request("GET", f"/api/plugins/{name}")[1]
             tool = tools["function_" + name.replace(".", "_")]
@@ -91,12 +114,21 @@ class McpFunctionsTest(unittest.TestCase):
                 self.assertTrue(hints["destructiveHint"] and not hints["readOnlyHint"], name)
             if hints["readOnlyHint"]:
                 self.assertLessEqual(set(plugin["effects"]), {"pure", "read"}, name)
-            self.assertEqual(hints["idempotentHint"], "once" not in plugin["effects"], name)
+            if hints["idempotentHint"]:
+                self.assertNotIn("once", plugin["effects"], name)
         self.assertEqual(tools["function_file-read"]["annotations"],
                          {"readOnlyHint": True, "destructiveHint": False, "idempotentHint": True, "openWorldHint": False})
-        self.assertFalse(tools["function_greet"]["annotations"]["readOnlyHint"], "nobody vouches for what users have written")
+        self.assertTrue(tools["function_greet"]["annotations"]["readOnlyHint"], "it only makes a text")
         self.assertEqual(tools["function_run_script"]["annotations"],
                          {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True})
+
+    # proves: F1, F5
+    def test_the_hints_of_what_users_wrote_follow_from_its_steps(self):
+        tools = self.tools()
+        for name, (text, (reads, destroys, repeatable, outside)) in HINTED.items():
+            self.assertEqual(tools["function_" + name]["annotations"],
+                             {"readOnlyHint": reads, "destructiveHint": destroys, "idempotentHint": repeatable, "openWorldHint": outside},
+                             name + ": " + text)
 
     def test_f1_a_call_is_a_run_with_records(self):
         result = self.call("function_file-read", {"path": "note.txt"})

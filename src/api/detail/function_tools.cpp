@@ -1,30 +1,62 @@
 #include "api/detail/function_tools.hpp"
 
 #include <algorithm>
-#include <array>
+#include <initializer_list>
 #include <set>
 #include <utility>
 
 #include "api/detail/function_calls.hpp"
 #include "api/detail/workflow_tools.hpp"
+#include "dsl/compile.hpp"
+#include "dsl/written_function.hpp"
+#include "json/write.hpp"
 
 namespace pawl::api::detail {
 namespace {
 
-using engine::EffectClass;
-
-/// Whose calls stay among the files and memories of the installation.
-bool is_open(const std::vector<std::string>& needs) {
-  constexpr std::array<std::string_view, 4> kWithin = {"destroy", "files.read", "files.write", "memory"};
-  return std::ranges::any_of(needs, [&](const auto& need) { return std::find(kWithin.begin(), kWithin.end(), need) == kWithin.end(); });
+bool is_any_beside(const std::vector<std::string>& needs, std::initializer_list<std::string_view> fine) {
+  return std::ranges::any_of(needs, [&](const auto& need) { return std::ranges::find(fine, need) == fine.end(); });
 }
 
-/// The worst that a call can be: a client that asks its person only about some calls goes by this. What is done once and no more may be
-/// anything, so it counts as destructive.
-mcp::Tool::Hints hints_of(bool acts, bool destructive, const std::set<EffectClass>& effects, const std::vector<std::string>& needs) {
-  const bool is_once = effects.contains(EffectClass::once);
-  const bool reads = !acts && !destructive && !is_once && !effects.contains(EffectClass::idempotent);
-  return {.read_only = reads, .destructive = !reads && (destructive || is_once), .idempotent = !is_once, .open_world = is_open(needs)};
+/// What is known of a tool's calls, whatever their arguments are.
+struct Calls {
+  bool acts = true;
+  bool destructive = false;
+  std::vector<std::string> needs;
+  bool has_events = false;
+};
+
+/// The worst that a call can be: a client that asks its person only about some calls goes by this. What acts may do anything, so it counts
+/// as destructive, and as what must not be done twice: the class `idempotent` means that a call may be repeated under its own key, and a
+/// client's next call has another.
+mcp::Tool::Hints hints_of(const Calls& calls) {
+  const bool asks_people = std::ranges::find(calls.needs, "people") != calls.needs.end();
+  const bool reads = !calls.acts && !calls.destructive && !asks_people;
+  return {.read_only = reads,
+          .destructive = calls.destructive || calls.acts,
+          .idempotent = reads,
+          .open_world = calls.has_events || is_any_beside(calls.needs, {"destroy", "files.read", "files.write", "memory"})};
+}
+
+/// All that its steps may do, and those of the functions that it calls, as they are now.
+Calls calls_of(const engine::UserFunction& function, const engine::FunctionRegistry& functions) {
+  Calls calls{.destructive = function.destructive, .needs = function.needs, .has_events = true};
+  const auto& definition = *function.definition;
+  const auto checked = dsl::compile_function(json::to_text(definition.task), definition.name + ':' + definition.version, functions);
+  if (!checked.ok()) return calls;  // what it calls has changed since it was read
+  const auto reach = dsl::reach_of((*checked.value)->tasks, functions);
+  calls.acts = reach.calls.acts;
+  calls.has_events = reach.has_events;
+  return calls;
+}
+
+Calls calls_of(const engine::Function& function, const engine::FunctionRegistry& functions) {
+  const auto& info = function.info();
+  Calls calls;
+  calls.destructive = info.destructive;
+  for (const auto need : engine::needs_of(info)) calls.needs.emplace_back(engine::to_text(need));
+  calls.acts = functions.reach(info.name, json::Value::object()).acts || *effects_of(function).rbegin() > engine::EffectClass::read;
+  return calls;
 }
 
 mcp::Tool tool_of(const std::string& name, const std::string& summary, const json::Value& parameters, const mcp::Tool::Hints& hints) {
@@ -37,20 +69,20 @@ mcp::Tool tool_of(const std::string& name, const std::string& summary, const jso
   return tool;
 }
 
+/// As `find_tool`, without the work of describing it.
+bool is_there(const Context& context, const std::string& name) {
+  return user_function(context.d.functions, name) != nullptr || context.d.functions.get(name) != nullptr;
+}
+
 std::optional<mcp::Tool> find_tool(const Context& context, const std::string& name) {
   const auto& functions = context.d.functions;
   if (const auto written = user_function(functions, name)) {
-    // What it emits starts others, and is not among its effects.
-    const std::set<EffectClass> effects(written->effects.begin(), written->effects.end());
-    return tool_of(name, written->summary, written->parameters, hints_of(true, written->destructive, effects, written->needs));
+    return tool_of(name, written->summary, written->parameters, hints_of(calls_of(*written, functions)));
   }
   const auto* function = functions.get(name);
   if (function == nullptr) return std::nullopt;
   const auto& info = function->info();
-  std::vector<std::string> needs;
-  for (const auto need : engine::needs_of(info)) needs.emplace_back(engine::to_text(need));
-  const bool acts = functions.reach(name, json::Value::object()).acts;
-  return tool_of(name, info.summary, info.parameters, hints_of(acts, info.destructive, effects_of(*function), needs));
+  return tool_of(name, info.summary, info.parameters, hints_of(calls_of(*function, functions)));
 }
 
 }  // namespace
@@ -71,7 +103,7 @@ std::vector<mcp::Tool> function_tools(const Context& context) {
 std::optional<std::string> function_of_tool(const Context& context, std::string_view tool) {
   if (!tool.starts_with(kFunctionPrefix)) return std::nullopt;
   for (const auto& name : context.options.mcp_functions) {
-    if (mcp::tool_name(std::string(kFunctionPrefix) + name) == tool && find_tool(context, name)) return name;
+    if (mcp::tool_name(std::string(kFunctionPrefix) + name) == tool && is_there(context, name)) return name;
   }
   return std::nullopt;
 }

@@ -419,18 +419,9 @@ void Compiler::written_tool(AgentTool& tool, const ToolFunction& function, const
     invoke(task, function.name, Node{json::Value::object(), node.pointer}, place);
   }
   plan_.tasks[tool.task] = std::move(task);
-  tool.reads_outside = false;
-  tool.acts = false;
-  for (std::size_t i = first; i < plan_.tasks.size(); ++i) {
-    const auto& body = plan_.tasks[i].body;
-    if (const auto* call = std::get_if<CallTask>(&body)) {
-      const auto reach = functions_.reach(call->function, written_arguments(call->arguments));
-      tool.reads_outside = tool.reads_outside || reach.reads_outside;
-      tool.acts = tool.acts || reach.acts;
-    }
-    tool.reads_outside = tool.reads_outside || std::holds_alternative<ListenTask>(body);
-    tool.acts = tool.acts || std::holds_alternative<EmitTask>(body);
-  }
+  const auto reach = reach_of(std::span(plan_.tasks).subspan(first), functions_).calls;
+  tool.reads_outside = reach.reads_outside;
+  tool.acts = reach.acts;
 }
 
 bool Compiler::function_tool(AgentTool& tool, const ToolFunction& function, const Node& node, const Place& place) {
