@@ -425,7 +425,8 @@ Value call_result(const Request& request, Outcome outcome) {
   }
   if (const auto& content = outcome.output.get("content"); is_content(content)) {
     result.set("content", content);
-    if (const auto* structured = outcome.output.find("structuredContent")) result.set("structuredContent", *structured);
+    const auto* structured = outcome.declared ? &outcome.output : outcome.output.find("structuredContent");
+    if (structured != nullptr) result.set("structuredContent", *structured);
     result.set("isError", outcome.output.get("isError") == Value(true));
     return result;
   }

@@ -158,6 +158,7 @@ struct Outcome {
   json::Value output{};
   std::string failure{};  ///< not empty: the tool failed, and this says why, for the model
   json::Value meta{};     ///< `_meta` of the result; null: none
+  bool declared = false;  ///< the tool has an output schema, so that structured content is the whole output
 };
 
 struct Prompt {

@@ -259,6 +259,11 @@ TEST(McpProtocol, A5_PassesContentBlocksOnAsTheyAre) {
   EXPECT_EQ(call_result({}, {blocks, {}, {}}).get("content"), blocks.get("content"));
   const auto own = parsed(R"({"content":[{"kind":"chapter"}]})");
   EXPECT_EQ(call_result({}, {own, {}, {}}).get("structuredContent"), own) << "a value that only looks like it";
+  EXPECT_EQ(call_result({}, {blocks, {}, {}}).find("structuredContent"), nullptr);
+  EXPECT_EQ(call_result({}, {blocks, {}, {}, true}).get("structuredContent"), blocks) << "a tool that declares its output gives it whole";
+  const auto both = parsed(R"({"content":[{"type":"text","text":"a"}],"structuredContent":5})");
+  EXPECT_EQ(call_result({}, {both, {}, {}}).get("structuredContent"), Value(5));
+  EXPECT_EQ(call_result({}, {both, {}, {}, true}).get("structuredContent"), both);
 }
 
 TEST(McpProtocol, A5_TellsTheStateOfATask) {

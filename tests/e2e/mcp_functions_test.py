@@ -33,7 +33,11 @@ HINTED = {
     "ask": ("{call: approval, with: {title: Well?}}", (False, False, False, True)),
     "start": ("run: {workflow: {namespace: a, name: b, version: '1.0.0'}}", (False, True, False, True)),
     "claims": ("{run: {shell: {command: ls}}, metadata: {effect: read}}", (False, True, False, True)),
-    "deep": ("do: [{a: {try: [{b: {set: {}}}], catch: {do: [{c: {run: {script: {language: js, code: '1'}}}}]}}}]", (False, True, False, True)),
+    "deep": ("do: [{a: {try: [{b: {set: {x: 1}}}], catch: {do: [{c: {run: {script: {language: js, code: '1'}}}}]}}}]", (False, True, False, True)),
+    "both": ("""do: [{look: {call: file-read, with: {path: note.txt}}},
+      {keep: {call: file-write, with: {path: planned-too.txt, content: x, allow_destructive: true}}}]""",
+             (False, True, False, False)),
+    "uses": ("do: [{look: {call: file-read, with: {path: note.txt}}}, {loud: {set: {text: '${ .content | ascii_upcase }'}}}]", (True, False, True, False)),
     "think": ("{call: llm, with: {prompt: x}}", (False, True, False, True)),
 }
 # Workflows of names that a tool of a function has, or would have if it were offered.
@@ -45,6 +49,19 @@ GREET = """metadata: {summary: Greets somebody}
 input: {schema: {document: {type: object, properties: {who: {type: string}}, required: [who], additionalProperties: false}}}
 set: {text: '${ "Hello, " + .who }'}
 """
+# What they take and give.
+FORMED = {
+    "typed": """input: {schema: {document: {type: object, properties: {n: {}}}}}
+output: {schema: {document: {type: object, properties: {n: {type: integer}}, required: [n]}}}
+set: {n: '${ .n }'}""",
+    "blocks": """output: {schema: {document: {type: object, required: [content]}}}
+set: {content: [{type: text, text: a}], structuredContent: 5}""",
+    "refers": """output: {schema: {document: {type: object, $defs: {n: {type: integer}}, properties: {n: {$ref: '#/$defs/n'}}}}}
+set: {n: 1}""",
+    "own-switch": """input: {schema: {document: {type: object, properties: {_dry_run: {type: string}}, additionalProperties: false}}}
+set: {got: '${ ._dry_run }'}""",
+    "listed": "{input: {schema: {document: {type: array}}}, set: {n: 1}}",
+}
 NEWEST = "2026-07-28"
 META = {"io.modelcontextprotocol/protocolVersion": NEWEST,
         "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}}}
@@ -59,7 +76,8 @@ class McpFunctionsTest(unittest.TestCase):
         greet = os.path.join(plugins, "functions", "greet", "1.0.0")
         for path in (cls.files, greet):
             os.makedirs(path)
-        for name, (text, _) in HINTED.items():
+        written = {name: text for name, (text, _) in HINTED.items()} | FORMED
+        for name, text in written.items():
             folder = os.path.join(plugins, "functions", name, "1.0.0")
             os.makedirs(folder)
             with open(os.path.join(folder, "function.yaml"), "w", encoding="utf-8") as file:
@@ -70,7 +88,7 @@ class McpFunctionsTest(unittest.TestCase):
             file.write("a note")
         names = [name.replace("-", "_") if name == "file-read" else name for name in OFFERED]
         cls.server = Server(os.path.join(cls.folder.name, "data"), extra_environment={
-            "PAWL_FILE_ROOTS": cls.files, "PLUGIN_DIRECTORY": plugins, "PAWL_MCP_FUNCTIONS": ", ".join([*names, *HINTED])}).start()
+            "PAWL_FILE_ROOTS": cls.files, "PLUGIN_DIRECTORY": plugins, "PAWL_MCP_FUNCTIONS": ", ".join([*names, *written])}).start()
 
     @classmethod
     def tearDownClass(cls):
@@ -90,8 +108,11 @@ class McpFunctionsTest(unittest.TestCase):
         return reply["result"]
 
     def modern(self, method, params, name):
+        return self.modern_reply(method, params, name)[1]["result"]
+
+    def modern_reply(self, method, params, name, who=None, meta=None):
         fields = {"MCP-Protocol-Version": NEWEST, "Mcp-Method": method, "Mcp-Name": name}
-        return self.post(method, {**params, "_meta": META}, **fields)[1]["result"]
+        return self.post(method, {**params, "_meta": meta or META}, who, **fields)
 
     def tools(self, who=None):
         return {tool["name"]: tool for tool in self.post("tools/list", who=who)[1]["result"]["tools"]}
@@ -102,11 +123,14 @@ class McpFunctionsTest(unittest.TestCase):
 
     def test_f1_a_tool_has_the_declaration_of_its_function(self):
         tools = self.tools()
-        self.assertEqual(set(tools), {"function_" + name.replace(".", "_") for name in (*OFFERED, *HINTED)})
+        self.assertEqual(set(tools), {"function_" + name.replace(".", "_") for name in (*OFFERED, *HINTED, *FORMED) if name != "listed"})
         for name in OFFERED:
             plugin = self.server.request("GET", f"/api/plugins/{name}")[1]
             tool = tools["function_" + name.replace(".", "_")]
-            self.assertEqual(tool["inputSchema"], plugin["parameters"], name)
+            taken = json.loads(json.dumps(tool["inputSchema"]))
+            switch = taken["properties"].pop("_dry_run")
+            self.assertEqual((switch["type"], switch["default"]), ("boolean", False), name)
+            self.assertEqual({"properties": {}, **taken}, {"properties": {}, **plugin["parameters"]}, name)
             self.assertEqual((tool["title"], tool["description"]), (name, plugin["description"]))
             hints = tool["annotations"]
             self.assertEqual(set(hints), {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"})
@@ -143,6 +167,89 @@ class McpFunctionsTest(unittest.TestCase):
         self.assertEqual(called["details"]["tool"], "function_file-read")
         executed, = poll(lambda: self.records("function.executed", run), 10, "the record of the function")
         self.assertEqual(executed["resource_id"], "file-read")
+
+    # proves: F1, A5
+    def test_each_function_tells_its_plan_when_asked_for_it(self):
+        target = os.path.join(self.files, "planned.txt")
+        wish = {"path": "planned.txt", "content": "x", "mode": "overwrite", "allow_destructive": True}
+        planned = self.call("function_file-write", {**wish, "_dry_run": True})
+        self.assertFalse(planned["isError"], planned)
+        self.assertEqual(planned["structuredContent"]["dry_run"], True)
+        step, = planned["structuredContent"]["plan"]
+        self.assertEqual((step["action"], step["path"]), ("create", target))
+        self.assertFalse(os.path.exists(target), "a plan changes nothing, whatever is allowed")
+        run = planned["_meta"]["io.pawl/runId"]
+        self.assertTrue(self.server.request("GET", f"/api/runs/{run}")[1]["dry_run"])
+        called, = poll(lambda: self.records("mcp.callTool", run), 10, "the record of the call")
+        self.assertEqual(called["details"], {"tool": "function_file-write", "dry_run": True})
+        executed, = poll(lambda: self.records("function.executed", run), 10, "the record of the function")
+        self.assertEqual(executed["outcome"], "dry_run")
+        self.assertEqual(self.call("function_run_script", {"language": "js", "code": "1", "_dry_run": True})["structuredContent"]["plan"][0]["action"], "run")
+        done = self.call("function_file-write", {**wish, "_dry_run": False})
+        self.assertEqual((done["isError"], os.path.exists(target)), (False, True), done)
+        os.remove(target)
+
+    # proves: F1, A5
+    def test_the_plan_of_what_users_wrote_is_that_of_its_steps(self):
+        both = self.call("function_both", {"_dry_run": True})
+        self.assertFalse(both["isError"], both)
+        self.assertEqual([(step["task"], step["action"]) for step in both["structuredContent"]["plan"]], [("look", "read"), ("keep", "create")])
+        self.assertFalse(os.path.exists(os.path.join(self.files, "planned-too.txt")))
+        self.assertEqual(self.call("function_calm", {"_dry_run": True})["structuredContent"]["plan"][0]["task"], "b")
+        asked = self.call("function_ask", {"_dry_run": True})
+        self.assertEqual(asked["structuredContent"]["plan"][0]["action"], "ask", "nobody is asked, and nothing waits")
+        stopped = self.call("function_uses", {"_dry_run": True})
+        self.assertFalse(stopped["isError"], stopped)
+        self.assertEqual([step["task"] for step in stopped["structuredContent"]["plan"]], ["look"])
+        self.assertIn("stopped", stopped["structuredContent"], "what it would do with an answer, only the answer tells")
+
+    # proves: F1, A5
+    def test_what_is_no_switch_is_refused_and_not_taken_for_no(self):
+        before = self.server.request("GET", "/api/runs")[1]["items"]
+        for wish in ("true", 1, None, [], {}):
+            result = self.call("function_file-write", {"path": "odd.txt", "content": "x", "allow_destructive": True, "_dry_run": wish})
+            self.assertTrue(result["isError"], wish)
+            self.assertIn("/_dry_run", result["content"][0]["text"])
+        self.assertTrue(self.call("function_file-read", {"path": 5, "_dry_run": True})["isError"], "wrong arguments have no plan")
+        self.assertTrue(self.call("function_file-read", {"path": "note.txt", "__dry_run": True})["isError"], "nor is any other name known")
+        self.assertEqual(self.server.request("GET", "/api/runs")[1]["items"], before)
+        self.assertFalse(os.path.exists(os.path.join(self.files, "odd.txt")))
+
+    # proves: F1, A5
+    def test_a_function_with_such_a_parameter_keeps_it(self):
+        tool = self.tools()["function_own-switch"]
+        self.assertEqual(list(tool["inputSchema"]["properties"]), ["_dry_run", "__dry_run"])
+        self.assertEqual(self.call("function_own-switch", {"_dry_run": "mine"})["structuredContent"], {"got": "mine"})
+        self.assertTrue(self.call("function_own-switch", {"_dry_run": "mine", "__dry_run": True})["structuredContent"]["dry_run"])
+
+    # proves: F1, A5
+    def test_a_plan_is_a_task_as_well(self):
+        reply = self.modern("tools/call", {"name": "function_both", "arguments": {"_dry_run": True}}, "function_both")
+        self.assertEqual(len(reply["structuredContent"]["plan"]), 2)
+        task = reply["_meta"]["io.pawl/runId"]
+        again = self.modern("tasks/get", {"taskId": task}, task)
+        self.assertEqual(again["result"]["structuredContent"], reply["structuredContent"])
+
+    # proves: F1, A5
+    def test_an_output_is_declared_where_it_always_holds(self):
+        tools = self.tools()
+        for name, declared in (("file-read", True), ("file-write", True), ("approval", True), ("typed", True), ("blocks", True),
+                               ("transform", False), ("run_script", False), ("greet", False), ("refers", False)):
+            self.assertEqual("outputSchema" in tools["function_" + name], declared, name)
+        plugin = self.server.request("GET", "/api/plugins/file-read")[1]
+        told = tools["function_file-read"]["outputSchema"]
+        self.assertEqual((told["type"], told["anyOf"][0]), ("object", plugin["output"]))
+        self.assertEqual(told["anyOf"][1]["required"], ["dry_run", "plan"])
+        typed = self.call("function_typed", {"n": 5})
+        self.assertEqual((typed["isError"], typed["structuredContent"], typed["content"][0]["text"]), (False, {"n": 5}, '{"n":5}'))
+        self.assertTrue(self.call("function_typed", {"n": "5"})["isError"], "what does not fit is no result")
+        # Content blocks pass, and what was declared is there as well.
+        blocks = self.call("function_blocks")
+        self.assertEqual(blocks["content"], [{"type": "text", "text": "a"}])
+        self.assertEqual(blocks["structuredContent"], {"content": [{"type": "text", "text": "a"}], "structuredContent": 5})
+        run = blocks["_meta"]["io.pawl/runId"]
+        self.assertEqual(self.modern("tasks/get", {"taskId": run}, run)["result"]["structuredContent"], blocks["structuredContent"])
+        self.assertNotIn("function_listed", tools, "a tool takes an object, and this function does not")
 
     def test_functions_of_users_are_called_too(self):
         self.assertEqual(self.call("function_greet", {"who": "Ada"})["structuredContent"], {"text": "Hello, Ada"})
@@ -241,6 +348,63 @@ class McpFunctionsTest(unittest.TestCase):
         self.modern("tasks/update", {"taskId": task, "inputResponses": {key: {"action": "accept"}}}, task)
         done = poll(lambda: (lambda s: s if s["status"] == "completed" else None)(self.modern("tasks/get", {"taskId": task}, task)), 10, "the end")
         self.assertTrue(done["result"]["structuredContent"]["approved"])
+
+    # proves: A5, P2
+    def test_a_client_without_sessions_repeats_the_call_with_the_answer(self):
+        tool = "function_approval"
+        call = {"name": tool, "arguments": {"title": "Go on?"}}
+        elicits = {**META, "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+        mine, stranger = Person(self.server, "state.mcp@example.org"), Person(self.server, "thief.mcp@example.org")
+
+        def send(changes, who=mine):
+            return self.modern_reply("tools/call", {**call, **changes}, changes.get("name", tool), who.access_token, elicits)
+
+        asked = send({})[1]["result"]
+        self.assertEqual(asked["resultType"], "input_required", asked)
+        key, = asked["inputRequests"]
+        state = asked["requestState"]
+        again = send({"requestState": state})[1]["result"]
+        self.assertEqual(list(again["inputRequests"]), [key], "the same run, which still waits")
+        answers = {"inputResponses": {key: {"action": "accept"}}, "requestState": state}
+        forged = ("y" if state[0] == "x" else "x") + state[1:]
+        other = send({"arguments": {"title": "Other?"}})[1]["result"]["requestState"]
+        for wrong in ({**answers, "requestState": forged}, {**answers, "requestState": state[:-4]}, {**answers, "requestState": other},
+                      {**answers, "requestState": "x"}, {**answers, "arguments": {"title": "Delete all?"}},
+                      {**answers, "arguments": {"title": "Go on?", "_dry_run": False}}, {**answers, "name": "function_ask", "arguments": {}}):
+            status, reply, _ = send(wrong)
+            self.assertEqual((status, reply["error"]["code"]), (400, -32602), wrong)
+        status, reply, _ = send(answers, stranger)
+        self.assertEqual((status, reply["error"]["code"]), (400, -32602), "nor does it open for anybody else")
+        status, reply, _ = self.modern_reply("tools/call", {**call, **answers}, tool, None, elicits)
+        self.assertEqual(status, 400, "the administrator's key is somebody else too")
+        runs = mine.call("GET", "/api/runs")[1]["items"]
+        self.assertEqual([run["status"] for run in runs], ["waiting"] * 2, "none of that has decided anything")
+        done = send(answers)[1]["result"]
+        self.assertEqual((done["resultType"], done["structuredContent"]["approved"]), ("complete", True))
+        self.assertEqual(len(mine.call("GET", "/api/runs")[1]["items"]), 2, "and started no other run")
+        late = send(answers)[1]["result"]
+        self.assertEqual(late["_meta"], done["_meta"], "told again, it is the same end")
+
+    # proves: P2
+    def test_a_viewer_neither_plans_nor_calls(self):
+        owner, viewer = Person(self.server, "owner2.mcp@example.org"), Person(self.server, "viewer.mcp@example.org")
+        acme = owner.call("POST", "/api/organizations", {"name": "Acme"})[1]["id"]
+        self.assertEqual(owner.call("POST", f"/api/organizations/{acme}/members", {"user_id": viewer.id, "role": "viewer"})[0], 201)
+        for arguments in ({"path": "note.txt"}, {"path": "note.txt", "_dry_run": True}):
+            message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "function_file-read", "arguments": arguments}}
+            status, _, _ = self.server.request("POST", f"/mcp?organization_id={acme}", message, {
+                "Accept": "application/json", "Authorization": f"Bearer {viewer.access_token}"})
+            self.assertEqual(status, 403)
+        self.assertEqual(owner.call("GET", f"/api/runs?organization_id={acme}")[1]["items"], [])
+
+    # proves: P2, F6
+    def test_secrets_are_not_there_whatever_the_arguments_say(self):
+        for name in ("authentication", "use"):
+            result = self.call("function_file-read", {"path": "note.txt", name: {"use": "github"}})
+            self.assertTrue(result["isError"], result)
+        told = self.call("function_transform", {"input": {"a": "${ $secrets.x }"}, "expression": ".a"})
+        self.assertEqual(told["content"][0]["text"], "${ $secrets.x }")
+        self.assertTrue(self.call("function_transform", {"input": {}, "expression": "$secrets"})["isError"])
 
     def test_the_command_carries_them(self):
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "function_file-read", "arguments": {"path": "note.txt"}}}

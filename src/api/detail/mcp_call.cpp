@@ -71,12 +71,12 @@ class Ear final : public live::Receiver {
 /// questions on the pool.
 class ToolCall : public std::enable_shared_from_this<ToolCall> {
  public:
-  enum class What : std::uint8_t { tool, prompt };
+  enum class What : std::uint8_t { tool, declared_tool, prompt };  ///< declared: with an output schema
   ToolCall(Context& context, Call call, mcp::Request request, mcp::CallTool wish, What what)
       : context_(context), call_(std::move(call)), request_(std::move(request)), wish_(std::move(wish)), what_(what) {}
 
   /// `subject`: what the trail says was called.
-  void start(const catalog::ExecutablePtr& workflow, json::Value input, audit::Resource subject) {
+  void start(const catalog::ExecutablePtr& workflow, json::Value input, audit::Resource subject, bool dry_run = false) {
     engine::StartRequest start;
     start.plan = workflow->plan;
     start.organization = workflow->organization;
@@ -87,6 +87,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
     start.trigger.set("via", "mcp");
     if (context_.d.secrets) start.secrets = context_.d.secrets(workflow->organization, *workflow->plan);
     if (subject.type == "function") start.trigger.set("plugin", subject.id);
+    start.dry_run = dry_run_ = dry_run;
     subject_ = std::move(subject);
     description_ = workflow->plan->summary;
     start.id = run_ = RunId::make(context_.d.clock.now(), context_.d.random);
@@ -141,7 +142,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
     return {};
   }
 
-  [[nodiscard]] bool becomes_task() const { return request_.takes_tasks && what_ == What::tool; }
+  [[nodiscard]] bool becomes_task() const { return request_.takes_tasks && what_ != What::prompt; }
 
   /// With a stream, or with one body: whichever comes first answers.
   void answer(std::string message) {
@@ -169,13 +170,15 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
     if (what_ == What::prompt) {
       return mcp::reply_text(request_, mcp::prompt_result(request_, description_, outcome.output, std::move(outcome.meta)));
     }
+    outcome.declared = what_ == What::declared_tool;
     return mcp::reply_text(request_, mcp::call_result(request_, std::move(outcome)));
   }
 
   void started(const Result<RunId>& result) {
-    record(context_, call_, what_ == What::tool ? "mcp.callTool" : "mcp.getPrompt", subject_,
-           result.has_error() ? std::nullopt : std::optional(run_), !result.has_error(),
-           json::Value::object({{what_ == What::tool ? "tool" : "prompt", wish_.name}}));
+    auto details = json::Value::object({{what_ == What::prompt ? "prompt" : "tool", wish_.name}});
+    if (dry_run_) details.set("dry_run", true);
+    record(context_, call_, what_ == What::prompt ? "mcp.getPrompt" : "mcp.callTool", subject_,
+           result.has_error() ? std::nullopt : std::optional(run_), !result.has_error(), std::move(details));
     if (result.has_error()) {
       const auto& error = result.error();
       // What the tool was given is the model's business: it may try again with better arguments.
@@ -200,7 +203,13 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
     if (abandoned) return cancel();
     watch();
   }
-  void finished(const engine::RunView& view) { answer(said(outcome_of(shown(context_, view)))); }
+  void finished(const engine::RunView& view) {
+    if (!dry_run_) return answer(said(outcome_of(shown(context_, view))));
+    context_.d.engine.view(call_.organization, run_, true, [self = shared_from_this()](Result<engine::RunView> whole) {
+      if (whole.has_error()) return self->answer(mcp::fault_text(fault_of(whole.error(), self->request_)));
+      self->answer(self->said(planned_outcome(shown(self->context_, std::move(*whole)))));
+    });
+  }
 
   // ---- a run that is there already ----------------------------------------------------------------------------------------------
 
@@ -352,6 +361,7 @@ class ToolCall : public std::enable_shared_from_this<ToolCall> {
   mcp::CallTool wish_;
   const What what_;
   RunId run_;
+  bool dry_run_ = false;  // set before the run starts
   audit::Resource subject_;
   std::string description_;
   std::shared_ptr<http::EventStream> stream_;  // set before the run starts, or never
@@ -412,16 +422,18 @@ mcp::Fault fault_of_answer(const Error& error, const mcp::Request& request) {
   return wrong_parameters(request, error.message);
 }
 
-void resume_call(Context& context, Call call, mcp::Request request, mcp::CallTool wish) {
+ToolCall::What tool_kind(bool declares_output) { return declares_output ? ToolCall::What::declared_tool : ToolCall::What::tool; }
+
+void resume_call(Context& context, Call call, mcp::Request request, mcp::CallTool wish, ToolCall::What what) {
   const auto run = open_state(context, call, wish);
   if (!run) return call.reply(mcp_response(wrong_parameters(request, "`requestState` was not given to you for this call, or is too old.")));
   auto answers = read_answers(context, call, *run, wish.responses);
   if (answers.has_error()) return call.reply(mcp_response(wrong_parameters(request, answers.error().message)));
   const auto shared = std::make_shared<Call>(std::move(call));
   decide_all(context, shared, std::move(*answers),
-             [&context, shared, request = std::move(request), wish = std::move(wish), run = *run](const Result<void>& decided) {
+             [&context, shared, request = std::move(request), wish = std::move(wish), run = *run, what](const Result<void>& decided) {
                if (decided.has_error()) return shared->reply(mcp_response(fault_of_answer(decided.error(), request)));
-               std::make_shared<ToolCall>(context, std::move(*shared), request, wish, ToolCall::What::tool)->resume(run);
+               std::make_shared<ToolCall>(context, std::move(*shared), request, wish, what)->resume(run);
              });
 }
 
@@ -436,7 +448,8 @@ void call_function(Context& context, Call call, mcp::Request request, mcp::CallT
     refused(error.code);
     return call.reply(mcp_response({mcp::Code::invalid_request, error.message, 403, {}, request.id}));
   }
-  if (!wish.state.empty()) return resume_call(context, std::move(call), std::move(request), std::move(wish));
+  const auto what = tool_kind(declares_output(context, name));
+  if (!wish.state.empty()) return resume_call(context, std::move(call), std::move(request), std::move(wish), what);
   const auto made = function_call(context, call.organization, name, wish.arguments);
   if (made.has_error()) {
     const auto& error = made.error();
@@ -447,8 +460,8 @@ void call_function(Context& context, Call call, mcp::Request request, mcp::CallT
     for (const auto& finding : error.findings) why += "\n" + finding.pointer + ": " + finding.message;
     return call.reply(mcp_response(200, mcp::reply_text(request, mcp::call_result(request, {{}, std::move(why), {}}))));
   }
-  const auto started = std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(wish), ToolCall::What::tool);
-  started->start(*made, json::Value::object(), {"function", name});
+  const auto started = std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(wish), what);
+  started->start(made->document, json::Value::object(), {"function", name}, made->dry_run);
 }
 
 mcp::Fault no_task(const mcp::Request& request) { return wrong_parameters(request, "There is no task of this id."); }
@@ -464,9 +477,10 @@ void call_tool(Context& context, Call call, mcp::Request request, mcp::CallTool 
     workflow = unknown_tool();
   }
   if (workflow.has_error()) return call.reply(mcp_response(fault_of(workflow.error(), request)));
-  if (!wish.state.empty()) return resume_call(context, std::move(call), std::move(request), std::move(wish));
+  const auto what = tool_kind(!output_schema_of(*(*workflow)->plan).is_null());
+  if (!wish.state.empty()) return resume_call(context, std::move(call), std::move(request), std::move(wish), what);
   auto input = wish.arguments;
-  const auto started = std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(wish), ToolCall::What::tool);
+  const auto started = std::make_shared<ToolCall>(context, std::move(call), std::move(request), std::move(wish), what);
   started->start(*workflow, std::move(input), {"workflow", (*workflow)->id.to_string()});
 }
 
@@ -504,6 +518,23 @@ void run_prompt(Context& context, Call call, mcp::Request request, mcp::GetPromp
   started->start(*workflow, std::move(input), {"workflow", (*workflow)->id.to_string()});
 }
 
+/// The result of a task's run, as its tool would have told it. Blocks: on the pool.
+mcp::Outcome outcome_of_task(Context& context, const engine::RunView& run) {
+  if (is_planned_call(run)) {
+    auto outcome = planned_outcome(run);
+    outcome.declared = true;
+    return outcome;
+  }
+  auto outcome = outcome_of(run);
+  if (run.phase != engine::Phase::completed) return outcome;
+  if (const auto& function = run.trigger.get("plugin"); function.is_string()) {
+    outcome.declared = declares_output(context, std::string(function.as_string()));
+  } else if (const auto workflow = context.d.catalog.executable(run.organization, run.workflow, run.version); workflow.has_value()) {
+    outcome.declared = !output_schema_of(*(*workflow)->plan).is_null();
+  }
+  return outcome;
+}
+
 void get_task(Context& context, Call call, mcp::Request request, const std::string& task) {
   const auto run = RunId::parse(task);
   if (!run) return call.reply(mcp_response(no_task(request)));
@@ -511,6 +542,7 @@ void get_task(Context& context, Call call, mcp::Request request, const std::stri
   const auto shared = std::make_shared<Call>(std::move(call));
   context.d.engine.view(organization, *run, false, [&context, shared, request = std::move(request)](Result<engine::RunView> view) {
     if (view.has_error()) return shared->reply(mcp_response(fault_of(view.error(), request)));
+    const bool is_told_by_tasks = is_planned_call(*view);
     const auto clean = std::make_shared<engine::RunView>(shown(context, std::move(*view)));
     const auto tell = [&context, shared, request, clean] {
       auto state = task_of(context, *clean);
@@ -519,8 +551,18 @@ void get_task(Context& context, Call call, mcp::Request request, const std::stri
         if (auto found = questions_of(context, *shared, clean->id); found.has_value()) questions = std::move(*found);
         if (!questions.empty()) state.status = mcp::TaskStatus::input_required;
       }
-      shared->reply(mcp_response(200, mcp::reply_text(request, mcp::task_result(request, state, outcome_of(*clean), questions))));
+      shared->reply(
+          mcp_response(200, mcp::reply_text(request, mcp::task_result(request, state, outcome_of_task(context, *clean), questions))));
     };
+    if (is_told_by_tasks) {
+      return context.d.engine.view(clean->organization, clean->id, true,
+                                   [&context, shared, request, clean, tell](Result<engine::RunView> whole) {
+                                     if (whole.has_error()) return shared->reply(mcp_response(fault_of(whole.error(), request)));
+                                     *clean = shown(context, std::move(*whole));
+                                     if (!context.d.pool.try_post(tell))
+                                       shared->fail(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
+                                   });
+    }
     // The inbox is read where that may take its time.
     if (!context.d.pool.try_post(tell)) shared->fail(Error(ErrorClass::unavailable, "server.busy", "The server is busy; try again."));
   });

@@ -40,7 +40,7 @@ mcp::Tool tool_of(const NamedWorkflow& named) {
   tool.title = title_of(named);
   tool.description = description_of(named);
   tool.input_schema = input_schema_of(plan);
-  tool.output_schema = schema_in(plan.document, "output", json::Value());
+  tool.output_schema = output_schema_of(plan);
   return tool;
 }
 
@@ -99,6 +99,7 @@ std::string description_of(const NamedWorkflow& named) {
 }
 
 json::Value input_schema_of(const dsl::Plan& plan) { return schema_in(plan.document, "input", json::Value::object({{"type", "object"}})); }
+json::Value output_schema_of(const dsl::Plan& plan) { return schema_in(plan.document, "output", json::Value()); }
 
 Result<std::vector<NamedWorkflow>> named_workflows(Context& context, const OrganizationId& organization) {
   const auto changes = context.d.catalog.changes();  // before: what changes meanwhile is seen by the next one

@@ -58,6 +58,8 @@ struct NamedWorkflow {
 [[nodiscard]] std::string description_of(const NamedWorkflow& named);
 /// Of its input, where that is of an object; else of any object.
 [[nodiscard]] json::Value input_schema_of(const dsl::Plan& plan);
+/// Of its output likewise; null: not declared.
+[[nodiscard]] json::Value output_schema_of(const dsl::Plan& plan);
 
 /// Oldest first, of at most `kMaxTools` workflows, the newest. A version that does not compile any more is left out, as is one whose
 /// `document.metadata.mcp` is false. Blocks: on the pool.
