@@ -103,13 +103,28 @@ TEST_F(AccountsTest, N_8_ADeactivatedUserLosesAccess) {
 // proves: P1
 TEST_F(AccountsTest, P1_SessionsAreListedAndRevokedOneByOneOrTogether) {
   const auto first = sign_up();
+  advance(std::chrono::milliseconds(1));
   const auto second = accounts_->login({"ada@example.org", kPassword, ""}, {"198.51.100.9", "curl\x01\xff"});
+  advance(std::chrono::milliseconds(1));
   const auto third = login();
   const auto listed = accounts_->sessions(first.user.id);
   ASSERT_TRUE(listed.has_value());
   ASSERT_THAT(*listed, SizeIs(3));
   EXPECT_THAT(*listed, Contains(testing::AllOf(testing::Field(&SessionInfo::address, "198.51.100.9"),
                                                testing::Field(&SessionInfo::user_agent, "curl??"))));
+  // In the order in which they were begun, whichever was used last: the pages of a list are read one after the other.
+  const auto order = [&] {
+    std::vector<SessionId> ids;
+    for (const auto& session : *accounts_->sessions(first.user.id)) ids.push_back(session.id);
+    return ids;
+  };
+  const auto before = order();
+  EXPECT_THAT(before, testing::ElementsAre(third->session, second->session, first.session));
+  advance(std::chrono::minutes(10));
+  ASSERT_TRUE(accounts_->refresh(first.refresh_token, client_).has_value());
+  EXPECT_EQ(order(), before);
+  const auto used = accounts_->sessions(first.user.id);
+  EXPECT_GT(used->back().last_used_at, used->front().last_used_at);
   const auto stranger = sign_up("eve@example.org");
   EXPECT_EQ(code_of(accounts_->revoke_session(stranger.user.id, second->session)), "session.not_found");
   ASSERT_TRUE(is_accepted(second->access_token));

@@ -173,6 +173,25 @@ class AuthTest(unittest.TestCase):
         self.call("POST", "/api/auth/logout", expect=204, token=first["access_token"])
         self.call("GET", "/api/auth/me", expect=401, token=first["access_token"])
 
+    def test_pages_of_sessions_hold_each_once_whichever_is_used_meanwhile(self):
+        """proves: P1
+
+        Between two pages the session that is still to come is used: it comes all the same, where it was."""
+        address, first = self.register()
+        for _ in range(3):
+            token = self.login(address)["access_token"]
+        whole = [each["id"] for each in self.call("GET", "/api/auth/sessions", expect=200, token=token)["items"]]
+        seen, cursor, refresh = [], None, first["refresh_token"]
+        while True:
+            page = self.call("GET", "/api/auth/sessions?limit=1" + (f"&cursor={cursor}" if cursor else ""), expect=200, token=token)
+            seen += [each["id"] for each in page["items"]]
+            if (cursor := page["next_cursor"]) is None:
+                break
+            refresh = self.call("POST", "/api/auth/refresh", {"refresh_token": refresh}, 200)["refresh_token"]
+        self.assertEqual(seen, whole)
+        self.assertEqual(seen, sorted(seen, reverse=True), "the newest stands first")
+        self.assertEqual(len(set(seen)), 4)
+
     # ---- passwords and links ----
 
     def test_reset_ends_all_sessions_and_works_once(self):

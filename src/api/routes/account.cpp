@@ -1,8 +1,6 @@
 // One's own account: profile, preferences, password, sessions, the second factor.
-#include <fmt/core.h>
-
 #include <algorithm>
-#include <limits>
+#include <cstdint>
 #include <optional>
 
 #include "api/body.hpp"
@@ -93,10 +91,12 @@ void append_session(std::string& out, const identity::SessionInfo& session, cons
   entry.time("expires_at", session.expires_at);
 }
 
-/// The last used one stands first.
+/// The newest stands first: when it was used last changes between two pages, and the row would move from one to the other.
 std::string place_of(const identity::SessionInfo& session) {
-  return fmt::format("{:020}{}", std::numeric_limits<std::int64_t>::max() - session.last_used_at.time_since_epoch().count(),
-                     session.id.to_string());
+  Uuid inverted;
+  std::transform(session.id.uuid.bytes.begin(), session.id.uuid.bytes.end(), inverted.bytes.begin(),
+                 [](std::uint8_t byte) { return static_cast<std::uint8_t>(~byte); });
+  return inverted.to_string();
 }
 
 void list_sessions(Context& context, Call call) {
@@ -271,7 +271,8 @@ std::vector<Route> account_routes() {
        .handler = list_sessions,
        .runs = Runs::pool,
        .query = whole_list_parameters(),
-       .reply = Shape::page("SessionPage", session_shape())},
+       .reply = Shape::page("SessionPage", session_shape()),
+       .description = "In the order in which they were begun, the newest first. Of more than 200 those that were used last."},
       {.method = Method::delete_,
        .path = "/api/auth/sessions",
        .id = "revokeSessions",

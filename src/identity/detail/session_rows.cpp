@@ -68,8 +68,9 @@ Result<std::optional<SessionRow>> load_session(Session& session, const SessionId
 Result<std::vector<SessionInfo>> load_sessions(Session& session, const UserId& user, TimePoint now) {
   std::vector<SessionInfo> found;
   PAWL_TRY_VOID(
-      session.query("select id, user_agent, address, created_at, last_used_at, expires_at from sessions "
-                    "where user_id = $1 and revoked_at is null and expires_at > $2 order by last_used_at desc, id desc limit 200",
+      session.query("select id, user_agent, address, created_at, last_used_at, expires_at from "
+                    "(select * from sessions where user_id = $1 and revoked_at is null and expires_at > $2 "
+                    "order by last_used_at desc, id desc limit 200) as in_use order by id desc",
                     {user, now}, [&](const Row& row) { found.push_back(read_info(row)); }));
   return found;
 }
