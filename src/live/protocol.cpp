@@ -10,7 +10,6 @@ namespace pawl::live {
 namespace {
 
 constexpr std::size_t kMostTopics = 64;
-constexpr std::size_t kMostTopicBytes = 64;
 constexpr std::size_t kMostIdBytes = 64;
 
 Error wrong(std::string message) { return {ErrorClass::invalid, "live.message", std::move(message)}; }
@@ -28,7 +27,7 @@ Result<std::vector<std::string>> topics_of(const json::Value& list) {
   if (list.size() > kMostTopics) return wrong("`topics` names at most " + std::to_string(kMostTopics) + " topics.");
   std::vector<std::string> topics;
   for (const auto& topic : list.items()) {
-    if (!topic.is_string() || topic.size() > kMostTopicBytes) return wrong("A topic must be a short text.");
+    if (!topic.is_string()) return wrong("A topic must be a text.");
     topics.emplace_back(topic.as_string());
   }
   return topics;
@@ -75,8 +74,10 @@ std::string reset_message(std::string_view last_id) {
   return json::to_text(json::Value::object({{"type", "reset"}, {"last_id", last_id}}));
 }
 std::string pong_message() { return R"({"type":"pong"})"; }
-std::string error_message(const Error& error) {
-  return json::to_text(json::Value::object({{"type", "error"}, {"code", error.code}, {"message", error.message}}));
+std::string error_message(const Error& error, const std::vector<std::string>& topics) {
+  auto message = json::Value::object({{"type", "error"}, {"code", error.code}, {"message", error.message}});
+  if (!topics.empty()) message.set("topics", list_of(topics));
+  return json::to_text(message);
 }
 
 }  // namespace pawl::live

@@ -9,7 +9,7 @@
 ///     > {"type":"ping"}
 ///     < {"type":"pong"}
 ///     < {"type":"reset","last_id":"9a02-0"}                            events may be missing: read again what is shown
-///     < {"type":"error","code":"live.topic","message":"..."}
+///     < {"type":"error","code":"live.topic","message":"...","topics":["run:1"]}
 #pragma once
 
 #include <cstdint>
@@ -34,6 +34,7 @@ struct ClientMessage {
 [[nodiscard]] std::string unsubscribed_message(const std::vector<std::string>& topics);
 [[nodiscard]] std::string reset_message(std::string_view last_id);
 [[nodiscard]] std::string pong_message();
-[[nodiscard]] std::string error_message(const Error& error);
+/// `topics`: of a `subscribe`, those that this is about; the others were taken. Empty: it is about the whole message.
+[[nodiscard]] std::string error_message(const Error& error, const std::vector<std::string>& topics = {});
 
 }  // namespace pawl::live

@@ -1,11 +1,12 @@
 #include "live/streams.hpp"
 
+#include <map>
 #include <mutex>
 #include <optional>
 #include <utility>
 
+#include "live/detail/channel.hpp"
 #include "live/protocol.hpp"
-#include "live/topics.hpp"
 
 namespace pawl::live {
 namespace {
@@ -39,20 +40,40 @@ class SocketReceiver final : public Receiver {
 /// The client's side of one socket; lives in its callbacks, on its thread.
 class Conversation {
  public:
-  Conversation(Hub& hub, std::shared_ptr<http::WebSocket> socket, Hub::Id id) : hub_(hub), socket_(std::move(socket)), id_(id) {}
+  Conversation(Hub& hub, std::shared_ptr<http::WebSocket> socket, Subscriber who, Hub::Id id)
+      : hub_(hub), socket_(std::move(socket)), who_(std::move(who)), id_(id) {}
 
   void hear(std::string_view text) {
     const auto message = read_client_message(text);
     const auto answered = message.has_error() ? Result<void>(message.error()) : answer(*message);
-    if (!answered.has_error()) return;
-    static_cast<void>(socket_->send(error_message(answered.error())));
-    if (++mistakes_ == kMostMistakes) socket_->close(http::CloseCode::policy, "too many mistakes");
+    if (answered.has_error()) refuse(answered.error(), {});
   }
 
  private:
+  void refuse(const Error& why, const std::vector<std::string>& topics) {
+    static_cast<void>(socket_->send(error_message(why, topics)));
+    if (++mistakes_ == kMostMistakes) socket_->close(http::CloseCode::policy, "too many mistakes");
+  }
+
+  /// What cannot be followed is refused by its name, and the rest taken: one wrong address must not cost a page all of its events.
+  [[nodiscard]] Result<void> subscribe(const ClientMessage& message) {
+    std::vector<std::string> taken;
+    std::map<std::string, std::pair<Error, std::vector<std::string>>> refused;
+    for (const auto& topic : message.topics) {
+      const auto checked = detail::check_topic(who_, topic);
+      if (checked.has_error()) {
+        refused.try_emplace(checked.error().code, checked.error(), std::vector<std::string>()).first->second.second.push_back(topic);
+      } else {
+        taken.push_back(topic);
+      }
+    }
+    for (const auto& [code, why] : refused) refuse(why.first, why.second);
+    return taken.empty() ? Result<void>() : hub_.subscribe(id_, taken, message.last_id);
+  }
+
   [[nodiscard]] Result<void> answer(const ClientMessage& message) {
     switch (message.kind) {
-      case ClientMessage::Kind::subscribe: return hub_.subscribe(id_, message.topics, message.last_id);
+      case ClientMessage::Kind::subscribe: return subscribe(message);
       case ClientMessage::Kind::unsubscribe: {
         auto done = hub_.unsubscribe(id_, message.topics);
         if (!done.has_error()) static_cast<void>(socket_->send(unsubscribed_message(message.topics)));
@@ -65,6 +86,7 @@ class Conversation {
 
   Hub& hub_;
   const std::shared_ptr<http::WebSocket> socket_;
+  const Subscriber who_;
   const Hub::Id id_;
   unsigned mistakes_ = 0;
 };
@@ -124,12 +146,12 @@ class EventsReceiver final : public Receiver {
 }  // namespace
 
 void serve_websocket(Hub& hub, const std::shared_ptr<http::WebSocket>& socket, Subscriber who) {
-  const auto id = hub.open(std::move(who), std::make_shared<SocketReceiver>(socket));
+  const auto id = hub.open(who, std::make_shared<SocketReceiver>(socket));
   if (id.has_error()) {
     static_cast<void>(socket->send(error_message(id.error())));
     return socket->close(code_for(id.error()), id.error().code);
   }
-  const auto conversation = std::make_shared<Conversation>(hub, socket, *id);
+  const auto conversation = std::make_shared<Conversation>(hub, socket, std::move(who), *id);
   socket->on_message([conversation](std::string_view text) { conversation->hear(text); });
   socket->on_close([&hub, id = *id] { hub.close(id); });
 }
@@ -137,9 +159,7 @@ void serve_websocket(Hub& hub, const std::shared_ptr<http::WebSocket>& socket, S
 Result<void> serve_events(Hub& hub, http::Responder& responder, Subscriber who, const std::vector<std::string>& topics,
                           std::string_view last_id) {
   if (topics.empty()) return Error(ErrorClass::invalid, "live.topic", "A stream follows at least one topic.");
-  for (const auto& topic : topics) {
-    if (!is_topic(topic)) return Error(ErrorClass::invalid, "live.topic", "There is no such topic.");
-  }
+  for (const auto& topic : topics) PAWL_TRY_VOID(detail::check_topic(who, topic));
   auto receiver = std::make_shared<EventsReceiver>();
   const auto id = hub.open(std::move(who), receiver);
   if (id.has_error()) return id.error();

@@ -156,6 +156,21 @@ class WebSockets(LiveTest):
                             client.receive()
                     self.assertEqual(closed.exception.code, 1008)
 
+    # proves: P9, N-15
+    def test_a_topic_that_is_not_for_the_caller_is_refused_by_its_name(self):
+        owner, member = self.person("topics.owner@example.org"), self.person("topics.member@example.org")
+        organization = owner.call("POST", "/api/organizations", {"name": "Topics"})[1]["id"]
+        status, _ = owner.call("POST", f"/api/organizations/{organization}/members", {"user_id": member.id, "role": "member"})
+        self.assertTrue(200 <= status < 300)
+        fields = {"Authorization": f"Bearer {member.access_token}"}
+        with self.open(path=f"/ws?organization_id={organization}", headers=fields) as client:
+            client.send({"type": "subscribe", "topics": ["audit", "nothing", "runs"]})
+            refused = {reply["code"]: reply["topics"] for reply in (client.receive(), client.receive())}
+            self.assertEqual(refused, {"live.forbidden_topic": ["audit"], "live.topic": ["nothing"]})
+            self.assertEqual(client.receive()["topics"], ["runs"])
+        with EventStream(self.server.port, f"/api/events/stream?organization_id={organization}&topics=runs,audit", fields) as stream:
+            self.assertEqual((stream.status, json.loads(stream.body)["code"]), (403, "live.forbidden_topic"))
+
     # proves: P9
     def test_an_invitation_is_told_to_who_is_invited_and_nobody_else(self):
         guest = self.person("invited.guest@example.org")
@@ -265,6 +280,23 @@ class WebSockets(LiveTest):
                 for _ in range(21):
                     client.receive()
             self.assertEqual(closed.exception.code, 1008)
+
+    # proves: P9
+    def test_a_wrong_topic_is_named_and_the_others_are_followed(self):
+        long = "run:" + "x" * 200
+        with self.open() as client:
+            client.send({"type": "subscribe", "topics": ["run:1", "runs", long, "everything", "approvals"]})
+            refused, reply = client.receive(), client.receive()
+            self.assertEqual((refused["type"], refused["code"], refused["topics"]), ("error", "live.topic", ["run:1", long, "everything"]))
+            self.assertEqual((reply["type"], reply["topics"]), ("subscribed", ["runs", "approvals"]))
+            run = self.run_once()
+            self.assertTrue(all(event["data"]["run_id"] == run for event in client.until(is_end)))
+            client.send({"type": "subscribe", "topics": ["run:1"]})
+            self.assertEqual(client.receive()["topics"], ["run:1"])
+            client.send({"type": "ping"})
+            self.assertEqual(client.receive(), {"type": "pong"}, "nothing was taken, so nothing more is said")
+            client.send({"type": "subscribe", "topics": ["runs"], "more": 1})
+            self.assertNotIn("topics", client.receive(), "an error of the whole message names none")
 
     def test_too_large_a_message_closes(self):
         with self.open() as client:

@@ -69,7 +69,10 @@ std::vector<Route> live_routes() {
        .permission = Permission::read,
        .handler = open_socket,
        .status = 101,
-       .description = "Subprotocol `pawl.v1`; the access token may be offered as `pawl.bearer.<token>`. See docs/live.md."},
+       .description =
+           "Subprotocol `pawl.v1`; the access token may be offered as `pawl.bearer.<token>`. A `subscribe` with topics that "
+           "there are not, or that the caller may not follow, refuses these by name (`topics` of the `error`) and takes the others. "
+           "See docs/live.md."},
       {.method = Method::get,
        .path = "/api/events/stream",
        .id = "streamEvents",
@@ -79,7 +82,7 @@ std::vector<Route> live_routes() {
        .handler = open_stream,
        .query = {{"topics", Shape::text("runs", 4000), "Topics to follow, separated by commas"}},
        .reply_type = "text/event-stream",
-       .description = "Resumes from `Last-Event-ID`."},
+       .description = "Resumes from `Last-Event-ID`. One wrong topic refuses the request."},
   };
 }
 

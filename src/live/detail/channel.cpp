@@ -42,6 +42,14 @@ std::string encode(const News& news, std::string_view id) {
 
 }  // namespace
 
+Result<void> check_topic(const Subscriber& who, std::string_view topic) {
+  if (!is_topic(topic)) return Error(ErrorClass::invalid, "live.topic", "There is no such topic.");
+  if (topic == "audit" && !who.manages) {
+    return Error(ErrorClass::denied, "live.forbidden_topic", "This topic is for those who manage the organization.");
+  }
+  return {};
+}
+
 std::string Channel::id_of(std::uint64_t number) const { return epoch_ + "-" + std::to_string(number); }
 
 std::optional<std::uint64_t> Channel::resumable(std::string_view id) const {
@@ -69,10 +77,7 @@ Result<void> Channel::subscribe(Hub::Id id, const std::vector<std::string>& topi
   auto& subscription = found->second;
   std::vector<std::string> added;
   for (const auto& topic : topics) {
-    if (!is_topic(topic)) return Error(ErrorClass::invalid, "live.topic", "There is no such topic.");
-    if (topic == "audit" && !subscription.who.manages) {
-      return Error(ErrorClass::denied, "live.forbidden_topic", "This topic is for those who manage the organization.");
-    }
+    PAWL_TRY_VOID(check_topic(subscription.who, topic));
     if (!subscription.topics.contains(topic) && std::find(added.begin(), added.end(), topic) == added.end()) added.push_back(topic);
   }
   if (subscription.topics.size() + added.size() > options_.max_topics) {

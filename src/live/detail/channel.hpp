@@ -11,6 +11,9 @@
 
 namespace pawl::live::detail {
 
+/// Errors `live.topic` (there is none of this name), `live.forbidden_topic`.
+[[nodiscard]] Result<void> check_topic(const Subscriber& who, std::string_view topic);
+
 class Channel {
  public:
   Channel(const HubOptions& options, std::string epoch) : options_(options), epoch_(std::move(epoch)) {}

@@ -46,6 +46,10 @@ function receive(text: string): void {
     attempts = 0;
     useLive.setState({ state: 'open' });
     for (const follower of followers) if (message.topics.includes(follower.topic) && !resumed.has(follower.topic)) follower.onReset('begun');
+  } else if (message.type === 'error' && message.topics) {
+    // A page's address may name a run that cannot be. What was asked for beside it is followed, and the line is there.
+    attempts = 0;
+    useLive.setState({ state: 'open' });
   } else if (message.type === 'reset') {
     for (const follower of followers) follower.onReset('missed');
     lastId = message.last_id ?? null;

@@ -4,9 +4,6 @@ import { useSession } from '@/app/session';
 import { follow, type LiveEvent } from './socket';
 import { whenRead } from './when-read';
 
-/** A page's address may name a run that cannot be; the server would refuse such a topic, and all that are asked for with it. */
-const isTopic = (topic: string) => !topic.includes(':') || /:[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test(topic);
-
 /**
  * Follows a topic while the component is there. A page reads before the server listens, since that is faster; what happened in between is
  * read again once the first look at it is there, which is neither broken off nor held up by it. `about` is the key of what that is.
@@ -19,7 +16,7 @@ export function useFollow(topic: string | null, about: QueryKey, onEvent: (event
     latest.current = { about, onEvent, onReset };
   });
   useEffect(() => {
-    if (!topic || !isTopic(topic) || organization === null) return undefined;
+    if (!topic || organization === null) return undefined;
     let waiting = () => {};
     const leave = follow(
       topic,
