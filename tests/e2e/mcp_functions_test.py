@@ -5,11 +5,13 @@ Functions as tools of the Model Context Protocol: those that the administrator n
 call is a run of its own, with the caller's rights, records and limits.
 """
 
+import http.server
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -424,6 +426,53 @@ class McpFunctionsStartTest(unittest.TestCase):
                 self.assertEqual(server.request("POST", "/mcp", message, {"Accept": "application/json"})[1]["error"]["code"], -32602)
             finally:
                 server.stop()
+
+    # proves: P2, F6
+    def test_no_argument_leads_to_a_secret_of_the_organization(self):
+        secret = "canary-of-a-function-7731"
+        seen = []
+
+        class Echo(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                seen.append(self.path + str(self.headers))
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_):
+                pass
+
+        echo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+        threading.Thread(target=echo.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{echo.server_port}/"
+        with tempfile.TemporaryDirectory() as folder:
+            server = Server(os.path.join(folder, "data"), extra_environment={
+                "PAWL_MCP_FUNCTIONS": "http", "PAWL_ALLOW_PRIVATE_ADDRESSES": "true", "PAWL_SECRET_MINE": secret}).start()
+            try:
+                made = server.request("POST", "/api/integrations", {"connector": "http", "name": "wiki", "config": {
+                    "base_url": place, "header_name": "X-Key", "header_value": secret}})
+                self.assertEqual(made[0], 201, made[1])
+
+                def call(**arguments):
+                    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+                        "name": "function_http", "arguments": {"method": "get", "endpoint": place, **arguments}}}
+                    return server.request("POST", "/mcp", message, {"Accept": "application/json"})[1]["result"]
+
+                self.assertFalse(call()["isError"])
+                self.assertEqual(len(seen), 1)
+                text = '${ $secrets.MINE // $secrets.wiki.header_value }'
+                for name in ("wiki", "MINE"):
+                    for authentication in ({"use": name}, {"basic": {"use": name}}, {"bearer": {"use": name}}, {"bearer": {"token": text}}):
+                        call(endpoint={"uri": place, "authentication": authentication})
+                        call(authentication=authentication)
+                call(headers={"X-Key": text}, query={"q": text})
+                call(integration="wiki", credentials={"use": "wiki"}, use={"secrets": ["MINE", "wiki"]})
+                self.assertNotIn(secret, "".join(seen))
+                self.assertIn("$secrets", "".join(seen), "a text is a text")
+            finally:
+                server.stop()
+                echo.shutdown()
+                echo.server_close()
 
     def test_a_name_that_is_no_function_refuses_the_start(self):
         with tempfile.TemporaryDirectory() as folder:
