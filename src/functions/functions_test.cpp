@@ -53,6 +53,18 @@ TEST_F(Functions, F1EveryFunctionDescribesItself) {
   }
 }
 
+// Every call of the bench is held to it.
+TEST_F(Functions, F1WhatAFunctionGivesIsWhatItDeclares) {
+  const auto& read = *bench_.registry.get("file-read");
+  const auto told = [&](std::string_view output) { return Bench::undeclared(read, engine::Outcome::success(json::parse(output).value())); };
+  EXPECT_EQ(told(R"({"path": "a", "size": 1, "modified": "x", "content": [1]})"), "");
+  EXPECT_THAT(told(R"({"path": 5, "size": 1, "modified": "x", "content": ""})"),
+              HasSubstr("the output of file-read is not as declared: /path"));
+  EXPECT_NE(told("[]"), "");
+  EXPECT_EQ(Bench::undeclared(read, engine::Outcome::planned(json::Value::array())), "");
+  EXPECT_EQ(Bench::undeclared(read, engine::Outcome::failure(json::Value::object({{"title", "no"}}))), "");
+}
+
 TEST_F(Functions, F1EveryFunctionDeclaresWhatItReaches) {
   const std::set<std::string> within = {"approval", "log", "noop", "transform"};
   for (const engine::Function* function : bench_.registry.all()) {

@@ -1,4 +1,5 @@
-/// For tests, of this module and of others: a registry with everything on it, and calls that wait for their outcome.
+/// For tests, of this module and of others: a registry with everything on it, and calls that wait for their outcome. Each is held to what
+/// the function says that it gives: other programs are told so (`outputSchema` of its tool).
 #pragma once
 
 #include <filesystem>
@@ -6,9 +7,12 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "async/blocking_pool.hpp"
+#include "dsl/schema.hpp"
 #include "engine/function.hpp"
 #include "functions/functions.hpp"
 #include "json/parse.hpp"
@@ -66,9 +70,23 @@ class Bench {
   std::pair<std::future<engine::Outcome>, engine::Cancel> start(std::string_view function, engine::Invocation call) {
     auto promise = std::make_shared<std::promise<engine::Outcome>>();
     auto future = promise->get_future();
-    auto cancel =
-        registry.get(function)->start(std::move(call), [promise](engine::Outcome outcome) { promise->set_value(std::move(outcome)); });
+    auto* called = registry.get(function);
+    auto cancel = called->start(std::move(call), [promise, called](engine::Outcome outcome) {
+      if (auto odd = undeclared(*called, outcome); !odd.empty()) {
+        return promise->set_exception(std::make_exception_ptr(std::runtime_error(odd)));
+      }
+      promise->set_value(std::move(outcome));
+    });
     return {std::move(future), std::move(cancel)};
+  }
+
+  /// What of the output is not as declared. A plan is in place of an output.
+  static std::string undeclared(const engine::Function& function, const engine::Outcome& outcome) {
+    const auto& output = outcome.output;
+    if (!outcome.ok() || (output.get("dry_run").truthy() && output.get("plan").is_array())) return {};
+    const auto findings = dsl::Schema::compile(function.info().output).value().validate(output);
+    if (findings.empty()) return {};
+    return "the output of " + function.info().name + " is not as declared: " + findings.front().pointer + " " + findings.front().message;
   }
 
   engine::FunctionRegistry registry;
