@@ -476,7 +476,7 @@ TEST(Codecs, ImagesAndFilesGoAsEachProviderWantsThem) {
   request.messages = {message};
   const auto body = [&](Wire wire) { return codec_of(wire).encode(request, false).body; };
   EXPECT_THAT(body(Wire::chat), HasSubstr(R"({"type":"image_url","image_url":{"url":"data:image/png;base64,QUJD"}})"));
-  EXPECT_THAT(body(Wire::responses), HasSubstr(R"({"type":"input_image","image_url":"data:image/png;base64,QUJD"})"));
+  EXPECT_THAT(body(Wire::responses), HasSubstr(R"({"type":"input_image","image_url":"data:image/png;base64,QUJD","detail":"auto"})"));
   EXPECT_THAT(body(Wire::anthropic), HasSubstr(R"({"type":"image","source":{"type":"base64","media_type":"image/png","data":"QUJD"}})"));
   EXPECT_THAT(body(Wire::gemini), HasSubstr(R"({"inlineData":{"mimeType":"image/png","data":"QUJD"}})"));
   EXPECT_THAT(body(Wire::ollama), HasSubstr(R"("images":["QUJD"])"));

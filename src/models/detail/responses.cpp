@@ -10,7 +10,7 @@ namespace {
 json::Value part_of(const Part& part) {
   if (part.kind == Part::Kind::text) return object_of({{"type", "input_text"}, {"text", part.text}});
   const auto address = part.url.empty() ? fmt::format("data:{};base64,{}", part.media_type, part.data) : part.url;
-  if (part.kind == Part::Kind::image) return object_of({{"type", "input_image"}, {"image_url", address}});
+  if (part.kind == Part::Kind::image) return object_of({{"type", "input_image"}, {"image_url", address}, {"detail", "auto"}});
   if (!part.url.empty()) return object_of({{"type", "input_file"}, {"file_url", address}});
   return object_of({{"type", "input_file"}, {"filename", part.name.empty() ? "file" : part.name}, {"file_data", address}});
 }
