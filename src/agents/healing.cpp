@@ -87,6 +87,11 @@ Finding finding(std::string pointer, std::string message) {
   return result;
 }
 
+Findings errors_of(Findings findings) {
+  std::erase_if(findings, [](const Finding& item) { return item.severity != Severity::error; });
+  return findings;
+}
+
 /// As `diff -u` writes it, without the names.
 std::string unified_diff(std::string_view before, std::string_view after) {
   std::string text;
@@ -243,13 +248,39 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
                                 {"worked_before", worked}});
   }
 
-  /// The document as a model may see it; null where it holds what it may not: then there can be no new version of it.
-  [[nodiscard]] json::Value visible_document() const {
+  /// The document as a model may see it, and what of it may not be saved again (`refused_`); null where there can be no new version of it,
+  /// and why (`unseen_`).
+  [[nodiscard]] json::Value visible_document() {
     if (!workflow_) return {};
     auto text = catalog::text_of(workflow_->definition);
-    const auto parsed = d_.catalog.check(workflow_->definition);
-    if (!parsed.ok() || d_.hide((*parsed.value)->document) != (*parsed.value)->document || d_.hide(text) != json::Value(text)) return {};
+    auto parsed = d_.catalog.check_stored(workflow_->definition);
+    if (!parsed.ok()) {
+      unseen_ = "the current version does not compile any more: " + errors_of(std::move(parsed.findings)).front().message;
+      return {};
+    }
+    if (d_.hide((*parsed.value)->document) != (*parsed.value)->document || d_.hide(text) != json::Value(text)) {
+      unseen_ = "the document holds secrets";
+      return {};
+    }
+    current_ = *parsed.value;
+    refused_ = errors_of(d_.catalog.check(workflow_->definition).findings);
     return text;
+  }
+
+  /// As the model is told it.
+  [[nodiscard]] json::Value must_go() const {
+    auto list = json::Value::array();
+    for (const auto& item : refused_) list.push_back(json::Value::object({{"pointer", item.pointer}, {"message", item.message}}));
+    return list;
+  }
+
+  /// Says of what the proposal took over that a new version must do without it. Its place may have changed.
+  [[nodiscard]] Findings kept_from_before(Findings findings) const {
+    for (auto& found : findings) {
+      const auto is_same = [&](const Finding& old) { return old.rule == found.rule && old.message == found.message; };
+      if (std::ranges::any_of(refused_, is_same)) found.message += " The current version was saved with it; no new one can be: it must go.";
+    }
+    return findings;
   }
 
   void ask_model() {
@@ -261,6 +292,7 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
     hides_input_ = work.facts.get("input") != run_.input;
     document_ = visible_document();
     work.facts.set("document", document_);
+    work.facts.set("must_go", must_go());
     work.schema = answer_schema();
     work.check = [self = shared_from_this()](const json::Value& output, std::function<void(Findings)> told) {
       self->on_pool([self, output, told = std::move(told)] { self->look(output, told); });
@@ -340,29 +372,22 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
 
   void look_at_version(const json::Value& answer, const Rehearsal& rehearsal, Rehearsal::Part part,
                        const std::function<void(Findings)>& told, Rehearsal::Done rehearsed) {
-    if (document_.is_null())
-      return told({finding("/kind", "the document holds secrets or does not compile: there can be no new version of it")});
+    if (document_.is_null()) return told({finding("/kind", unseen_ + ": there can be no new version of it")});
     const auto text = text_of(answer, "document");
     auto checked = d_.catalog.check({.text = text});
-    if (!checked.ok()) {
-      std::erase_if(checked.findings, [](const Finding& item) { return item.severity != Severity::error; });
-      return told(std::move(checked.findings));
-    }
+    if (!checked.ok()) return told(kept_from_before(errors_of(std::move(checked.findings))));
     const auto& plan = *checked.value;
-    const auto current = d_.catalog.check(workflow_->definition);
-    if (!current.ok()) return told({finding("/kind", "the current version does not compile")});
-    if (plan->name != (*current.value)->name || plan->namespace_name != (*current.value)->namespace_name) {
+    if (plan->name != current_->name || plan->namespace_name != current_->namespace_name) {
       return told({finding("/document/document", "namespace and name must stay as they are")});
     }
     if (catalog::text_of(workflow_->definition) == text) return told({finding("/document", "nothing is changed in it")});
-    if (!starts_alike(**current.value, *plan)) {
+    if (!starts_alike(*current_, *plan)) {
       return told({finding("/document/schedule",
                            "a remedy may not change when or by what the workflow is started: `schedule` and the "
                            "document's `metadata` must stay as they are")});
     }
-    weakened_ = weakened(**current.value, *plan);
-    added_ = to_json(
-        engine::compare(engine::capabilities_of(**current.value, d_.functions), engine::capabilities_of(*plan, d_.functions)).added);
+    weakened_ = weakened(*current_, *plan);
+    added_ = to_json(engine::compare(engine::capabilities_of(*current_, d_.functions), engine::capabilities_of(*plan, d_.functions)).added);
     rehearsal.of_document(asker_.organization, {.text = text}, plan, std::move(part), std::move(rehearsed));
   }
 
@@ -493,6 +518,9 @@ class Proposing : public std::enable_shared_from_this<Proposing> {
   Experience experience_;
   std::unique_ptr<Healing::Impl::Tending> tending_;
   json::Value document_;
+  std::string unseen_;    ///< why there is no `document_`
+  dsl::PlanPtr current_;  ///< of `document_`
+  Findings refused_;      ///< what of `document_` could not be saved today
   bool hides_input_ = false;
   json::Value dry_run_;
   json::Value added_;

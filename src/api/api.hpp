@@ -141,8 +141,9 @@ struct Dependencies {
   models::Client* models = nullptr;                ///< null: no model is asked
   notify::Notifications* notifications = nullptr;  ///< null only with `health_router`, as the next one
   notify::Channels* channels = nullptr;
-  observe::Health* health = nullptr;       ///< what readiness asks
-  std::function<std::string()> metrics{};  ///< Prometheus' text; empty: none are offered
+  observe::Health* health = nullptr;               ///< what readiness asks
+  std::function<json::Value()> function_faults{};  ///< of user functions: `findings` of `GET /api/plugins`; empty: there is no folder
+  std::function<std::string()> metrics{};          ///< Prometheus' text; empty: none are offered
 };
 
 /// Who this is towards clients.

@@ -404,7 +404,7 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   auto& impl = *impl_;
   PAWL_TRY(proxies, net::TrustedProxies::parse(impl.config.trusted_proxies));
   PAWL_TRY(secret, installation_secret(impl.config, data_folder(impl.config)));
-  PAWL_TRY(mcp_functions, mcp_functions_of(impl.config, impl.functions));
+  PAWL_TRY(mcp_functions, mcp_functions_of(impl.config, impl.functions, impl.user_functions->findings()));
   impl.limiter = std::make_unique<limits::RateLimiter>(limits_of(impl.config), impl.clock, crypto::derive_key(secret, "pawl rate limits"),
                                                        impl.redis.get());
   api::Options api_options;
@@ -452,6 +452,7 @@ Result<std::uint16_t> Application::listen(std::vector<std::string> api_keys, boo
   dependencies.notifications = &impl.people->notifications();
   dependencies.channels = &impl.people->channels();
   dependencies.health = impl.health.get();
+  dependencies.function_faults = [folder = impl.user_functions.get()] { return folder->findings(); };
   dependencies.metrics = impl.metrics_text();
   impl.api =
       std::make_unique<api::Api>(std::move(dependencies), std::move(api_options), api::Installation{secret, public_url(impl.config)});

@@ -72,12 +72,32 @@ Result<functions::McpOptions> mcp_options_of(const std::string& data) {
   return made;
 }
 
-Result<std::vector<std::string>> mcp_functions_of(const config::Config& config, const engine::FunctionRegistry& functions) {
+namespace {
+
+/// The first that is told of any version of a user function; empty: none.
+std::string fault_of(const json::Value& faults, std::string_view name) {
+  const auto folder = fmt::format("functions/{}/", name);
+  for (const auto& one : faults.items()) {
+    const auto file = one.get("file").as_string();
+    if (!file.starts_with(folder)) continue;
+    return fmt::format("{}:{}:{}: {}", file, one.get("line").as_integer(), one.get("column").as_integer(), one.get("message").as_string());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> mcp_functions_of(const config::Config& config, const engine::FunctionRegistry& functions,
+                                                  const json::Value& faults) {
   const auto known = functions.names();
   std::vector<std::string> wanted;
   for (auto name : config.mcp_functions) {
     std::replace(name.begin(), name.end(), '_', '-');
     if (std::find(known.begin(), known.end(), name) == known.end()) {
+      if (const auto fault = fault_of(faults, name); !fault.empty()) {
+        return Error(ErrorClass::invalid, "config.mcp_functions",
+                     fmt::format("PAWL_MCP_FUNCTIONS: the function `{}` is left out for a fault: {}", name, fault));
+      }
       return Error(ErrorClass::invalid, "config.mcp_functions",
                    fmt::format("PAWL_MCP_FUNCTIONS: there is no function `{}`; `pawl functions list` names them.", name));
     }

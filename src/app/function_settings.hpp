@@ -27,7 +27,9 @@ namespace pawl::app {
 /// `read_mcp_servers`, naming the file.
 [[nodiscard]] Result<functions::McpOptions> mcp_options_of(const std::string& data);
 
-/// Canonical names of the functions that are tools of the MCP server. Error `config.mcp_functions`: there is no such function.
-[[nodiscard]] Result<std::vector<std::string>> mcp_functions_of(const config::Config& config, const engine::FunctionRegistry& functions);
+/// Canonical names of the functions that are tools of the MCP server. Error `config.mcp_functions`: there is no such function, or it was
+/// left out for a fault, which is named. `faults`: those of user functions (`UserFunctionFolder::findings`).
+[[nodiscard]] Result<std::vector<std::string>> mcp_functions_of(const config::Config& config, const engine::FunctionRegistry& functions,
+                                                                const json::Value& faults);
 
 }  // namespace pawl::app

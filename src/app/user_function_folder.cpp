@@ -37,8 +37,10 @@ bool matters(const inotify_event& event) {
 struct UserFunctionFolder::Impl {
   std::string path;
   engine::FunctionRegistry& registry;
-  std::mutex mutex;            // one reading at a time
-  std::set<std::string> told;  // guarded by mutex: what the log has said of the folder as it is
+  std::mutex mutex;                          // one reading at a time
+  std::set<std::string> told;                // guarded by mutex: what the log has said of the folder as it is
+  std::mutex found_mutex;                    // never held while something is read
+  json::Value found = json::Value::array();  // guarded by found_mutex: the findings of the last reading
   int changes = -1;
   int stop = -1;
   std::thread follower;
@@ -79,6 +81,10 @@ json::Value UserFunctionFolder::Impl::read() {
         {{"file", file}, {"line", finding.line}, {"column", finding.column}, {"message", finding.message}, {"rule", finding.rule}}));
   }
   told = std::move(lines);
+  {
+    const std::lock_guard telling(found_mutex);
+    found = findings;
+  }
   registry.publish(std::move(loaded.functions));
   return json::Value::object({{"functions", std::move(names)}, {"findings", std::move(findings)}});
 }
@@ -140,5 +146,10 @@ UserFunctionFolder::UserFunctionFolder(std::string path, engine::FunctionRegistr
 UserFunctionFolder::~UserFunctionFolder() = default;
 
 json::Value UserFunctionFolder::read() { return impl_->read(); }
+
+json::Value UserFunctionFolder::findings() const {
+  const std::lock_guard lock(impl_->found_mutex);
+  return impl_->found;
+}
 
 }  // namespace pawl::app

@@ -22,6 +22,8 @@ class UserFunctionFolder {
 
   /// Reads it now: `{functions: [{name, version}], findings: [{file, line, column, message, rule}]}`. Any thread; blocks.
   [[nodiscard]] json::Value read();
+  /// The `findings` of the last reading. Any thread; does not wait for one.
+  [[nodiscard]] json::Value findings() const;
 
  private:
   struct Impl;

@@ -127,7 +127,7 @@ Result<dsl::PlanPtr> Catalog::Impl::load_plan(const WorkflowId& workflow, std::u
     return Error(ErrorClass::not_found, "workflow.version_not_found",
                  fmt::format("There is no version {} of workflow {}.", version, workflow.to_string()));
   }
-  PAWL_TRY(plan, detail::compile_or_refuse((*stored)->definition, d.functions, detail::Source::stored));
+  PAWL_TRY(plan, detail::compile_or_refuse((*stored)->definition, d.functions, dsl::Source::stored));
   plans.put(key, plan, generation);
   return plan;
 }
@@ -150,6 +150,10 @@ Checked<dsl::PlanPtr> Catalog::check(const Definition& definition) const {
     checked.findings.push_back(allowed.error().findings.front());
   }
   return checked;
+}
+
+Checked<dsl::PlanPtr> Catalog::check_stored(const Definition& definition) const {
+  return detail::compile_definition(definition, impl_->d.functions, dsl::Source::stored);
 }
 
 Result<Workflow> Catalog::create(const OrganizationId& organization, NewWorkflow request) {
@@ -318,8 +322,8 @@ Result<VersionDiff> Catalog::diff(const OrganizationId& organization, const Work
   PAWL_TRY(after, version(organization, id, to));
   VersionDiff difference;
   difference.hunks = diff_lines(text_of(before.definition), text_of(after.definition));
-  const auto old_plan = detail::compile_definition(before.definition, impl_->d.functions, detail::Source::stored);
-  const auto new_plan = detail::compile_definition(after.definition, impl_->d.functions, detail::Source::stored);
+  const auto old_plan = detail::compile_definition(before.definition, impl_->d.functions, dsl::Source::stored);
+  const auto new_plan = detail::compile_definition(after.definition, impl_->d.functions, dsl::Source::stored);
   if (old_plan.ok() && new_plan.ok()) {
     difference.tasks = diff_tasks(**old_plan.value, **new_plan.value);
     difference.triggers = diff_triggers(**old_plan.value, **new_plan.value);

@@ -137,6 +137,8 @@ class Catalog final : public engine::PlanSource {
 
   /// Checks and compiles without storing.
   [[nodiscard]] Checked<dsl::PlanPtr> check(const Definition& definition) const;
+  /// The same for a version that is stored: as it runs, with warnings of what could not be saved any more (dsl/compile_stored.hpp).
+  [[nodiscard]] Checked<dsl::PlanPtr> check_stored(const Definition& definition) const;
 
   /// Whose workflow it is, for the permission check. `cached_owner` never blocks; nothing: not in memory, `owner` knows more. A removed
   /// workflow has no owner.

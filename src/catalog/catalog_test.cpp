@@ -143,6 +143,10 @@ TEST_F(CatalogTest, F1_AVersionThatAnEarlierReleaseAcceptedGoesOnToRunAndIsNotSa
   reopen();
   EXPECT_TRUE(catalog_->plan(made.id, 1).has_value());
   EXPECT_FALSE(catalog_->check(asks(", tol: x")).ok()) << "who looks at it is told";
+  const auto looked_at = catalog_->check_stored(catalog_->version(organization_, made.id, 1).value().definition);
+  ASSERT_TRUE(looked_at.ok());
+  ASSERT_THAT(looked_at.findings, SizeIs(1));
+  EXPECT_EQ(looked_at.findings.front().severity, Severity::warning);
   NewWorkflow wish;
   wish.definition = asks(", tol: x");
   EXPECT_EQ(catalog_->create(organization_, std::move(wish)).error().code, "workflow.invalid");

@@ -12,14 +12,14 @@ namespace {
 
 struct Reading {
   const std::string* function = nullptr;  ///< its name and version where the document is a function of a catalog
-  bool stored = false;                    ///< an earlier release may have accepted it
+  Source source = Source::written;
 };
 
 Checked<PlanPtr> compile_document(const yaml::Document& document, std::string_view text, const FunctionCatalog& functions,
                                   const CompileLimits& limits, Findings before, const Reading& how) {
   detail::Reporter reporter(document, text, limits.max_findings);
   for (const Finding& finding : before) reporter.keep(finding);
-  detail::Compiler compiler(document, reporter, functions, limits, how.stored);
+  detail::Compiler compiler(document, reporter, functions, limits, how.source);
   Plan plan = how.function != nullptr ? compiler.run_function(*how.function) : compiler.run();
   Checked<PlanPtr> result;
   result.findings = reporter.finish();
@@ -63,12 +63,16 @@ Checked<PlanPtr> compile_data(const json::Value& document, const FunctionCatalog
   return compile_value(document, functions, limits, {});
 }
 
-Checked<PlanPtr> compile_stored(std::string_view text, const FunctionCatalog& functions) {
-  return compile_text(text, functions, {}, {.stored = true});
+Checked<PlanPtr> compile_function(std::string_view text, const std::string& self, const FunctionCatalog& functions, Source source) {
+  return compile_text(text, functions, {}, {.function = &self, .source = source});
 }
 
-Checked<PlanPtr> compile_stored_data(const json::Value& document, const FunctionCatalog& functions) {
-  return compile_value(document, functions, {}, {.stored = true});
+Checked<PlanPtr> compile(std::string_view text, const FunctionCatalog& functions, Source source) {
+  return compile_text(text, functions, {}, {.source = source});
+}
+
+Checked<PlanPtr> compile_data(const json::Value& document, const FunctionCatalog& functions, Source source) {
+  return compile_value(document, functions, {}, {.source = source});
 }
 
 namespace {

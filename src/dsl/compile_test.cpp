@@ -302,15 +302,14 @@ TEST(Compile, F1_AMemberOfMcpThatNobodyKnowsIsAnErrorInWhatIsWrittenAndAWarningI
     return document("do: [{a: {call: mcp, with: {method: tools/list, transport: {server: files}, " + std::string(more) + "}}}]\n");
   };
   for (const bool as_data : {false, true}) {
-    const auto compiled = [&](std::string_view more, bool stored) {
+    const auto compiled = [&](std::string_view more, Source source) {
       const auto written = text(more);
-      if (!as_data) return stored ? compile_stored(written, catalog()) : compile(written, catalog());
-      const auto value = yaml::parse(written).value->value;
-      return stored ? compile_stored_data(value, catalog()) : compile_data(value, catalog());
+      if (!as_data) return compile(written, catalog(), source);
+      return compile_data(yaml::parse(written).value->value, catalog(), source);
     };
-    const auto refused = compiled("tol: search", false);
+    const auto refused = compiled("tol: search", Source::written);
     EXPECT_FALSE(refused.ok());
-    const auto kept = compiled("tol: search", true);
+    const auto kept = compiled("tol: search", Source::stored);
     ASSERT_TRUE(kept.ok());
     for (const auto* const findings : {&refused.findings, &kept.findings}) {
       ASSERT_EQ(findings->size(), 1U);
@@ -319,8 +318,8 @@ TEST(Compile, F1_AMemberOfMcpThatNobodyKnowsIsAnErrorInWhatIsWrittenAndAWarningI
     }
     EXPECT_EQ(kept.findings.front().severity, Severity::warning);
     // What was an error always is one still.
-    EXPECT_FALSE(compiled("timeout: [1]", true).ok());
-    EXPECT_FALSE(compiled("protocolVersion: 5", true).ok());
+    EXPECT_FALSE(compiled("timeout: [1]", Source::stored).ok());
+    EXPECT_FALSE(compiled("protocolVersion: 5", Source::stored).ok());
   }
 }
 

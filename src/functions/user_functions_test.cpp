@@ -101,6 +101,17 @@ TEST_F(UserFunctionFolder, F5_AFaultyFileIsToldWithItsPlaceAndDisturbsNoOther) {
   }
 }
 
+TEST_F(UserFunctionFolder, F5_WhatOnlyEarlierReleasesTookIsSaidToBeThat) {
+  write("asks/1.0.0", "call: mcp\nwith: {method: tools/list, transport: {server: s}, tol: x}\n");
+  write("shouts/1.0.0", "call: shout\n");
+  const auto loaded = load();
+  EXPECT_THAT(names(loaded), ElementsAre());
+  ASSERT_THAT(rules(loaded),
+              ElementsAre("functions/asks/1.0.0/function.yaml unknown-property", "functions/shouts/1.0.0/function.yaml unknown-function"));
+  EXPECT_THAT(loaded.findings[0].finding.message, testing::AllOf(HasSubstr("`tol`"), HasSubstr("Earlier releases let this pass")));
+  EXPECT_THAT(loaded.findings[1].finding.message, testing::Not(HasSubstr("Earlier releases")));
+}
+
 TEST_F(UserFunctionFolder, F5_FunctionsCallEachOtherButNotThemselves) {
   write("greet/1.0.0", kGreet);
   write("twice/1.0.0", "do:\n  - a: {call: greet, with: {name: Ann}}\n  - b: {call: greet, with: {name: Bob}}\n");

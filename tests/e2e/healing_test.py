@@ -95,7 +95,7 @@ class HealingTest(unittest.TestCase):
         reply = self.heal(run)
         remedy = reply["remedy"]
         self.assertEqual((remedy["kind"], remedy["source"], remedy["status"], remedy["run_id"]), ("new_version", "model", "proposed", run))
-        self.assertEqual((remedy["dry_run"]["status"], remedy["model"]["prompt"], reply["scripted"]), ("completed", "heal@2", True))
+        self.assertEqual((remedy["dry_run"]["status"], remedy["model"]["prompt"], reply["scripted"]), ("completed", "heal@3", True))
         self.assertIn("-  - sum: {set: {total: '${ .amounts | add | error }'}}\n+  - sum: {set: {total: '${ .amounts | add }'}}", remedy["diff"])
         question = self.question(remedy["id"])
         self.assertEqual((question["status"], question["data"]["diff"], question["data"]["remedy_id"]), ("open", remedy["diff"], remedy["id"]))

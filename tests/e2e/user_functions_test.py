@@ -209,6 +209,8 @@ class UserFunctions(Case):
         self.call("POST", "/api/events", {"specversion": "1.0", "id": "1", "source": "test", "type": "go"}, 202)
         view = poll(lambda: (lambda v: v if v["status"] == "completed" else None)(self.call("GET", f"/api/runs/{run}")), 20, "it ends")
         self.assertEqual(view["output"], {"said": "as it was"})
+        drawn = self.call("GET", f"/api/workflows/{workflow}/versions/1/graph")
+        self.assertEqual([node["id"] for node in drawn["graph"]["nodes"]], ["/do/0/one"])
 
     def test_only_administrators_ask_for_a_reading(self):
         person = Person(self.server, "ann@example.org")

@@ -38,6 +38,9 @@ export const functionTests = [
       await page.getByText(/functions\/broken\/1\.0\.0\/function\.yaml, line 1/).first().waitFor();
       await page.getByRole('heading', { name: 'Written here' }).waitFor();
       assert.deepEqual(await axe(page), []);
+      // Also who only comes by.
+      await page.goto('/functions');
+      await faults.waitFor();
       await page.getByRole('link', { name: 'look-up' }).click();
       await page.getByRole('heading', { name: 'What it may reach' }).waitFor();
       await page.getByText('prices.example').first().waitFor();

@@ -30,6 +30,15 @@ function database(folder) {
   return { DATABASE_URL: `${url}?options=-csearch_path%3D${schema}` };
 }
 
+const ON_SQLITE = 'import sqlite3, sys; d = sqlite3.connect(sys.argv[1], timeout=30); d.execute(sys.argv[2]); d.commit(); d.close()';
+
+/** Changes what is stored, to what an earlier release may have left there. */
+function alter(folder, statement) {
+  const { DATABASE_URL } = database(folder);
+  if (DATABASE_URL) execFileSync('psql', ['--quiet', '--no-psqlrc', DATABASE_URL, '-c', statement], { stdio: 'ignore' });
+  else execFileSync('python3', ['-c', ON_SQLITE, join(folder, 'data', 'pawl.db'), statement]);
+}
+
 /** `environment`: settings, or what makes them for the address that the server will have. */
 export async function startServer(environment = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'pawl-web-'));
@@ -66,5 +75,5 @@ export async function startServer(environment = {}) {
       setTimeout(resolve, 20);
     });
   }
-  return { base, folder, plugins, output, stop, setupLink: () => /http\S+\/setup#\S+/.exec(output())?.[0] };
+  return { base, folder, plugins, output, stop, alter: (statement) => alter(folder, statement), setupLink: () => /http\S+\/setup#\S+/.exec(output())?.[0] };
 }

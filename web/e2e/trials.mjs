@@ -126,6 +126,29 @@ export const trialTests = [
     },
   ],
   [
+    'what an earlier release saved, and this one would not, is drawn in its run, in the editor and as an older version',
+    async ({ page, server }) => {
+      const before = `${head('from-before')}do:
+  - asks: {if: '\${ false }', call: mcp, with: {method: tools/list, transport: {server: none}}}
+  - kept: {set: {x: 1}}
+`;
+      const { body } = await call(page, 'POST', '/api/workflows', { definition: before });
+      const run = (await call(page, 'POST', `/api/workflows/${body.id}/execute`, { wait: true })).body.id;
+      server.alter("update workflow_versions set definition = replace(definition, 'server: none}', 'server: none}, tol: x') where definition like '%name: from-before%'");
+      const nodes = () => Promise.all(['asks', 'kept'].map((name) => page.locator('.react-flow__node', { hasText: new RegExp(`^${name}`) }).waitFor()));
+      await page.goto(`/runs/${run}`);
+      await nodes();
+      await page.goto(`/workflows/${body.id}`);
+      await page.getByText(/`tol` is not known here/).first().waitFor();
+      await nodes();
+      const put = await call(page, 'PUT', `/api/workflows/${body.id}`, { definition: before.replace('x: 1', 'x: 2') });
+      assert.equal(put.status, 200);
+      await page.goto(`/workflows/${body.id}?version=1`);
+      await page.getByText('This is version 1; the current one is 2.').waitFor();
+      await nodes();
+    },
+  ],
+  [
     'a failed run goes on from the task that one has chosen',
     async ({ page }) => {
       const { body } = await call(page, 'POST', '/api/workflows', { definition: tasks('first: {set: {x: 1}}', 'between: {set: {x: 2}}', "last: {raise: {error: {type: 'https://example.org/e', status: 400, title: no}}}") });

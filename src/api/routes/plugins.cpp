@@ -1,4 +1,6 @@
 // The functions that a `call` may name, and what a call would do.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -73,6 +75,19 @@ void append_plugin(std::string& out, const engine::UserFunction& function) {
   object.value("permissions", function.permissions);
 }
 
+/// What is wrong with files of user functions. What is wrong with the folder itself names places of the installation: who may have it read
+/// again is told.
+json::Value faults_in(const Context& context, std::string_view below = {}) {
+  auto faults = json::Value::array();
+  if (!context.d.function_faults) return faults;
+  const auto all = context.d.function_faults();
+  for (const auto& one : all.items()) {
+    const auto file = one.get("file").as_string();
+    if (!file.empty() && file.starts_with(below)) faults.push_back(one);
+  }
+  return faults;
+}
+
 void list_plugins(Context& context, Call call) {
   struct Item {
     std::string place;  ///< ours stand before those that users have written
@@ -99,6 +114,7 @@ void list_plugins(Context& context, Call call) {
     ObjectWriter object(out);
     append_array(object.raw("items"), page.items, [](const Item& item) { item.append(); });
     page.write_next(object);
+    object.value("findings", faults_in(context));
   }
   call.reply(200, std::move(out));
 }
@@ -112,8 +128,14 @@ std::string name_in_path(const Call& call) {
 Result<const engine::Function*> function_in_path(const Context& context, const Call& call) {
   const std::string name = name_in_path(call);
   const engine::Function* function = context.d.functions.get(name);
-  if (function == nullptr) return Error(ErrorClass::not_found, "plugin.not_found", "There is no plug-in of this name.");
-  return function;
+  if (function != nullptr) return function;
+  std::string why = "There is no plug-in of this name.";
+  if (const auto faults = faults_in(context, fmt::format("functions/{}/", name)); !faults.empty()) {
+    const auto& first = faults.items().front();
+    why = fmt::format("The function is left out for a fault in {}, line {}: {}", first.get("file").as_string(),
+                      first.get("line").as_integer(), first.get("message").as_string());
+  }
+  return Error(ErrorClass::not_found, "plugin.not_found", std::move(why));
 }
 
 void get_plugin(Context& context, Call call) {
@@ -312,15 +334,26 @@ Shape plugin_shape() {
                   Shape::kOptional}});
 }
 
+Shape faults_shape() {
+  return Shape::array(Shape::object("PluginFinding", {{"file", Shape::text("functions/greet/1.0.0/function.yaml")},
+                                                      {"line", Shape::integer(3)},
+                                                      {"column", Shape::integer(1)},
+                                                      {"message", Shape::text("There is no function `shout`.")},
+                                                      {"rule", Shape::text("unknown-function")}}));
+}
+
+Shape plugins_shape() {
+  return Shape::object(
+      "PluginPage", {{"items", Shape::array(plugin_shape())},
+                     {"next_cursor", Shape::text("0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d").or_null()},
+                     {"findings", faults_shape().described("Of files of user functions: what is left out, or stays as it was before.")}});
+}
+
 Shape reload_shape() {
   return Shape::object(
       "PluginReload",
       {{"functions", Shape::array(Shape::object("PluginVersion", {{"name", Shape::text("greet")}, {"version", Shape::text("1.0.0")}}))},
-       {"findings", Shape::array(Shape::object("PluginFinding", {{"file", Shape::text("functions/greet/1.0.0/function.yaml")},
-                                                                 {"line", Shape::integer(3)},
-                                                                 {"column", Shape::integer(1)},
-                                                                 {"message", Shape::text("There is no function `shout`.")},
-                                                                 {"rule", Shape::text("unknown-function")}}))}});
+       {"findings", faults_shape()}});
 }
 
 }  // namespace
@@ -336,7 +369,7 @@ std::vector<Route> plugin_routes() {
        .permission = Permission::read,
        .handler = list_plugins,
        .query = whole_list_parameters(),
-       .reply = Shape::page("PluginPage", plugin_shape())},
+       .reply = plugins_shape()},
       {.method = Method::get,
        .path = "/api/plugins/{name}",
        .id = "getPlugin",

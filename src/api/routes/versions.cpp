@@ -8,6 +8,7 @@
 #include "api/json_writer.hpp"
 #include "api/routes/theme.hpp"
 #include "catalog/import.hpp"
+#include "dsl/describe.hpp"
 #include "engine/capabilities.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
@@ -75,6 +76,20 @@ void version_capabilities(Context& context, Call call) {
   PAWL_API_TRY(version, version_number(call.request.param("version")));
   PAWL_API_TRY(capabilities, capabilities_of(context, call, id, version));
   call.reply(200, json::to_text(engine::to_json(capabilities)));
+}
+
+void version_graph(Context& context, Call call) {
+  PAWL_API_TRY(id, workflow_id(call.request));
+  PAWL_API_TRY(number, version_number(call.request.param("version")));
+  PAWL_API_TRY(version, context.d.catalog.version(call.organization, id, number));
+  const auto checked = context.d.catalog.check_stored(version.definition);
+  std::string out;
+  {
+    ObjectWriter object(out);
+    object.value("graph", checked.ok() ? dsl::graph(**checked.value) : json::Value());
+    append_array(object.raw("findings"), checked.findings, [&](const Finding& finding) { append_finding(out, finding); });
+  }
+  call.reply(200, std::move(out));
 }
 
 void diff_versions(Context& context, Call call) {
@@ -257,6 +272,12 @@ Shape diff_shape() {
        {"capabilities", Shape::object("CapabilityChange", {{"added", capabilities_shape()}, {"removed", capabilities_shape()}})}});
 }
 
+Shape version_graph_shape() {
+  return Shape::object("VersionGraph",
+                       {{"graph", Shape::any(nullptr).described("Tasks and edges for drawing; null for what does not compile any more.")},
+                        {"findings", Shape::array(finding_shape())}});
+}
+
 Shape rollback_shape() {
   return Shape::object("Rollback", {{"version", Shape::integer(1, 1, INT32_MAX)},
                                     {"change_summary", Shape::text("Back to what worked", kMaxText), Shape::kOptional},
@@ -310,6 +331,19 @@ std::vector<Route> version_routes() {
        .description =
            "Read off the definition. What an expression makes is named `(decided at run time)`, with the tasks; workflows that are "
            "called are named, not followed."},
+      {.method = Method::get,
+       .path = "/api/workflows/{workflow_id}/versions/{version}/graph",
+       .id = "getVersionGraph",
+       .tag = "workflows",
+       .summary = "A version as a drawing",
+       .permission = Permission::read,
+       .handler = version_graph,
+       .runs = Runs::pool,
+       .owner = &kWorkflowOwner,
+       .reply = version_graph_shape(),
+       .description =
+           "Of the version as it is stored, with the functions that it was saved with. What runs but could not be saved any more is a "
+           "warning here, where `POST /api/workflows/validate` has an error."},
       {.method = Method::post,
        .path = "/api/workflows/{workflow_id}/rollback",
        .id = "rollBackWorkflow",

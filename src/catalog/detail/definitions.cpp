@@ -7,7 +7,6 @@
 #include <fmt/core.h>
 
 #include "base/assert.hpp"
-#include "dsl/compile_stored.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
 
@@ -39,7 +38,7 @@ std::string pinned_text(const dsl::Plan& plan) {
   return json::to_text(list);
 }
 
-Checked<dsl::PlanPtr> compile_definition(const Definition& definition, const dsl::FunctionCatalog& functions, Source source) {
+Checked<dsl::PlanPtr> compile_definition(const Definition& definition, const dsl::FunctionCatalog& functions, dsl::Source source) {
   if (!definition.functions.empty()) {
     const auto list = json::parse(definition.functions);
     PAWL_ASSERT(list.has_value(), "the catalog has written it");
@@ -47,20 +46,15 @@ Checked<dsl::PlanPtr> compile_definition(const Definition& definition, const dsl
     written.functions.clear();
     return compile_definition(written, dsl::PinnedFunctions(pinned_functions(*list), functions), source);
   }
-  const bool stored = source == Source::stored;
-  if (definition.format == Definition::Format::text) {
-    return stored ? dsl::compile_stored(definition.text, functions) : dsl::compile(definition.text, functions);
-  }
+  if (definition.format == Definition::Format::text) return dsl::compile(definition.text, functions, source);
   const auto document = json::parse(definition.text);
-  if (document.has_value()) {
-    return stored ? dsl::compile_stored_data(*document, functions) : dsl::compile_data(*document, functions);
-  }
+  if (document.has_value()) return dsl::compile_data(*document, functions, source);
   Checked<dsl::PlanPtr> out;
   out.findings = document.error().findings;
   return out;
 }
 
-Result<dsl::PlanPtr> compile_or_refuse(const Definition& definition, const dsl::FunctionCatalog& functions, Source source) {
+Result<dsl::PlanPtr> compile_or_refuse(const Definition& definition, const dsl::FunctionCatalog& functions, dsl::Source source) {
   auto checked = compile_definition(definition, functions, source);
   if (checked.ok()) return std::move(*checked.value);
   Findings errors;

@@ -4,24 +4,20 @@
 // `Definition::functions`, and a definition that has them is compiled with these instead of what stands in the catalogs now.
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "base/error.hpp"
 #include "catalog/workflow.hpp"
-#include "dsl/compile.hpp"
+#include "dsl/compile_stored.hpp"
 
 namespace pawl::catalog::detail {
 
-/// What is compiled: what somebody wants saved, or a version that is (dsl/compile_stored.hpp).
-enum class Source : std::uint8_t { written, stored };
-
 /// The plan, or all findings.
 [[nodiscard]] Checked<dsl::PlanPtr> compile_definition(const Definition& definition, const dsl::FunctionCatalog& functions,
-                                                       Source source = Source::written);
+                                                       dsl::Source source = dsl::Source::written);
 /// The same for those who need a plan. Error `workflow.invalid` (422) with the errors among the findings.
 [[nodiscard]] Result<dsl::PlanPtr> compile_or_refuse(const Definition& definition, const dsl::FunctionCatalog& functions,
-                                                     Source source = Source::written);
+                                                     dsl::Source source = dsl::Source::written);
 /// What of the plan was written by somebody and may change, for `Definition::functions`.
 [[nodiscard]] std::string pinned_text(const dsl::Plan& plan);
 

@@ -68,7 +68,7 @@ void Compiler::check_shape(const JsonSchema& schema, const Node& node) {
   options.skip_texts = loose_;
   schema.check(node.value, node.pointer, options, found);
   // Earlier releases saved `call: mcp` with whatever else stood there; what runs since then goes on to.
-  const bool takes_more = stored_ && &schema == call_shape("mcp");
+  const bool takes_more = source_ == Source::stored && &schema == call_shape("mcp");
   for (Finding& finding : found) {
     const bool is_own = finding.pointer.rfind('/') == node.pointer.size();
     if (takes_more && is_own && finding.rule == "unknown-property") finding.severity = Severity::warning;

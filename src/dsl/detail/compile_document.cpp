@@ -20,8 +20,8 @@ const Names& workflow_names() {
 }  // namespace
 
 Compiler::Compiler(const yaml::Document& document, Reporter& reporter, const FunctionCatalog& functions, const CompileLimits& limits,
-                   bool stored)
-    : document_(document), report_(reporter), functions_(functions), limits_(limits), stored_(stored) {}
+                   Source source)
+    : document_(document), report_(reporter), functions_(functions), limits_(limits), source_(source) {}
 
 Plan Compiler::run() {
   const Node root{document_.value, ""};

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dsl/compile.hpp"
+#include "dsl/compile_stored.hpp"
 #include "dsl/detail/json_schema.hpp"
 #include "dsl/detail/reporter.hpp"
 
@@ -48,8 +48,8 @@ using Definitions = std::map<std::string, Node, std::less<>>;
 
 class Compiler {
  public:
-  /// `stored`: an earlier release may have accepted the document (dsl/compile_stored.hpp).
-  Compiler(const yaml::Document& document, Reporter& reporter, const FunctionCatalog& functions, const CompileLimits& limits, bool stored);
+  Compiler(const yaml::Document& document, Reporter& reporter, const FunctionCatalog& functions, const CompileLimits& limits,
+           Source source);
   /// Findings go to the reporter; the plan is sound only if there are no errors.
   [[nodiscard]] Plan run();
   /// The document is a function of a catalog (`compile_function`).
@@ -203,7 +203,7 @@ class Compiler {
   Reporter& report_;
   const FunctionCatalog& functions_;
   const CompileLimits& limits_;
-  bool stored_;
+  Source source_;
   Plan plan_;
   bool loose_ = false;
   bool reads_event_data_ = false;        // `schedule.on` with the default `read`

@@ -2,7 +2,6 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { scope } from '@/app/session';
 import type { Graph } from '@/graph/layout';
-import { textOf } from '@/pages/workflow/text';
 import { api, ask } from './client';
 
 export type WorkflowFilter = { q?: string | undefined; active?: string | undefined; sort?: string | undefined };
@@ -46,17 +45,21 @@ export function versionQuery(id: string, version: number) {
   });
 }
 
-/** The drawing of a version; null where it does not compile any more. */
-export function versionGraphQuery(id: string, version: number) {
+/** The drawing of a version as it is stored, null where it does not compile any more; and what the server has to say of it. */
+export function storedQuery(id: string, version: number) {
   return queryOptions({
     queryKey: [scope(), 'graph', id, version],
     staleTime: Infinity,
-    queryFn: async ({ client }) => {
-      const { definition } = await client.fetchQuery(versionQuery(id, version));
-      const { graph } = await ask(api.POST('/api/workflows/validate', { body: { definition: textOf(definition) } }));
-      return graph as Graph | null;
+    queryFn: async ({ signal }) => {
+      const found = await ask(api.GET('/api/workflows/{workflow_id}/versions/{version}/graph', { params: { path: { workflow_id: id, version } }, signal }));
+      return { ...found, graph: found.graph as Graph | null };
     },
   });
+}
+
+/** Only the drawing of `storedQuery`. */
+export function versionGraphQuery(id: string, version: number) {
+  return queryOptions({ ...storedQuery(id, version), select: (stored) => stored.graph });
 }
 
 export function workflowRunsQuery(id: string, limit: number) {

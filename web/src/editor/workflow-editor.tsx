@@ -5,7 +5,7 @@ import { Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'rea
 import { create } from 'zustand';
 import { api, ask, type Schemas } from '@/api/client';
 import { pluginsQuery } from '@/api/plugins';
-import { workflowQuery } from '@/api/workflows';
+import { storedQuery, workflowQuery } from '@/api/workflows';
 import { scope, useMay } from '@/app/session';
 import type { Graph as GraphData } from '@/graph/layout';
 import { graphStore } from '@/graph/store';
@@ -36,33 +36,45 @@ type TextEdits = Awaited<ReturnType<typeof textEdits>>;
 
 type Workflow = Schemas['Workflow'];
 type Diagnosis = { findings: Finding[]; graph: GraphData | null };
+/** A version as it is stored. */
+type Stored = { id: string; version: number; text: string };
 
-/** The server's own judgement of the text, when the hand rests. */
-function useDiagnosis(text: string): { diagnosis: Diagnosis | null; fresh: boolean; graph: GraphData | null; error: unknown } {
+/** The server's own judgement of the text, when the hand rests: as it would be saved; of what is `frozen`, as it runs. */
+function useDiagnosis(text: string, first: Stored | null, frozen: boolean): { diagnosis: Diagnosis | null; fresh: boolean; graph: GraphData | null; error: unknown } {
   const [settled, setSettled] = useState(text);
   useEffect(() => {
     const timer = setTimeout(() => setSettled(text), 350);
     return () => clearTimeout(timer);
   }, [text]);
-  const query = useQuery({
+  const judged = useQuery({
     queryKey: [scope(), 'validate', settled],
+    enabled: !frozen,
     queryFn: async ({ signal }) => (await ask(api.POST('/api/workflows/validate', { body: { definition: settled }, signal }))) as Schemas['Diagnosis'] & Diagnosis,
     staleTime: Infinity,
     placeholderData: (before) => before,
   });
+  // What runs but could not be saved any more has a drawing all the same.
+  const runs = first !== null && settled === first.text;
+  const stored = useQuery({ ...storedQuery(first?.id ?? '', first?.version ?? 0), enabled: runs && (frozen || judged.data?.graph === null) });
+  const query = frozen ? stored : judged;
   // While the text does not read, the picture stays what it was.
   const [last, setLast] = useState<GraphData | null>(null);
-  if (query.data?.graph && query.data.graph !== last) setLast(query.data.graph);
-  return { diagnosis: query.data ?? null, fresh: settled === text && !query.isPlaceholderData, graph: query.data?.graph ?? last, error: query.error };
+  const read = query.data?.graph ?? (runs ? stored.data?.graph : null);
+  if (read && read !== last) setLast(read);
+  return { diagnosis: query.data ?? null, fresh: settled === text && !query.isPlaceholderData, graph: read ?? last, error: query.error };
 }
 
 /** `at` is the reference of the task that is shown first. What is `frozen` can be looked at only. */
-export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreated }: { workflow?: Workflow; initial: string; at?: string; frozen?: boolean; onCreated?: (id: string) => void }) {
+export function WorkflowEditor({ workflow, initial, at, frozen, onCreated }: { workflow?: Workflow; initial: string; at?: string; frozen?: Omit<Stored, 'text'>; onCreated?: (id: string) => void }) {
   const writes = useMay('member') && !frozen;
   const queries = useQueryClient();
   const navigate = useNavigate();
   const draftKey = workflow?.id ?? 'new';
   const [draft] = useState(() => (writes ? draftOf(draftKey, initial) : null));
+  const [first] = useState(() => {
+    const version = frozen ?? workflow;
+    return version ? { id: version.id, version: version.version, text: initial } : null;
+  });
   const [saved, setSaved] = useState(initial);
   const [text, setText] = useState(draft?.text ?? initial);
   const [base, setBase] = useState(draft?.version ?? workflow?.version ?? 0);
@@ -80,7 +92,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen = false, onCreate
   /** The name that is being changed. */
   const [renaming, setRenaming] = useState<string | null>(null);
   const editor = useRef<EditorHandle>(null);
-  const { diagnosis, fresh, graph, error } = useDiagnosis(text);
+  const { diagnosis, fresh, graph, error } = useDiagnosis(text, first, !!frozen);
   // All that can be called is the largest answer of the page; it helps who writes, and may come when the text is there to be read.
   const [read, setRead] = useState(false);
   useEffect(() => {

@@ -45,6 +45,8 @@ export function FunctionsPage() {
     },
     onError: toast.failed,
   });
+  // Of the folder itself only who has it read is told.
+  const faults = [...(reload.data?.findings ?? []).filter(({ file }) => !file), ...(list.data?.findings ?? [])];
   const words = (search.q ?? '').toLowerCase();
   const items = (list.data?.items ?? []).filter((item) => `${item.name} ${item.description}`.toLowerCase().includes(words));
   const ours = items.filter((item) => permissionsOf(item));
@@ -65,7 +67,7 @@ export function FunctionsPage() {
       <div role="search">
         <SearchBox value={search.q ?? ''} onChange={(q) => void navigate({ search: q ? { q } : {}, replace: true })} label={t.functions.search} />
       </div>
-      {(reload.data?.findings.length ?? 0) > 0 && <Faults findings={reload.data?.findings ?? []} />}
+      {faults.length > 0 && <Faults findings={faults} />}
       {list.isPending && <Loading />}
       {list.error && <ProblemView error={list.error} retry={() => void list.refetch()} />}
       {list.data && items.length === 0 && <Empty title={t.functions.noMatch} />}

@@ -51,7 +51,7 @@ function Older({ workflow, version, at }: { workflow: Schemas['Workflow']; versi
         </Link>
       </p>
       <div className="min-h-0 flex-1">
-        <WorkflowEditor key={version} initial={textOf(found.data.definition)} frozen {...(at ? { at } : {})} />
+        <WorkflowEditor key={version} initial={textOf(found.data.definition)} frozen={{ id: workflow.id, version }} {...(at ? { at } : {})} />
       </div>
     </div>
   );
