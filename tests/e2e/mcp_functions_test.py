@@ -427,6 +427,43 @@ class McpFunctionsStartTest(unittest.TestCase):
             finally:
                 server.stop()
 
+    # proves: F1, A5
+    def test_every_function_of_the_program_plans_its_examples_as_a_tool(self):
+        with tempfile.TemporaryDirectory() as folder:
+            files = os.path.join(folder, "files")
+            os.makedirs(files)
+            known = Server(os.path.join(folder, "first")).start()
+            try:
+                plugins = known.request("GET", "/api/plugins")[1]["items"]
+            finally:
+                known.stop()
+            server = Server(os.path.join(folder, "data"), extra_environment={
+                "PAWL_FILE_ROOTS": files, "PAWL_MCP_FUNCTIONS": ",".join(plugin["name"] for plugin in plugins)}).start()
+
+            def ask(method, params):
+                message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+                return server.request("POST", "/mcp", message, {"Accept": "application/json"})[1]["result"]
+
+            try:
+                tools = {tool["title"]: tool for tool in ask("tools/list", {})["tools"]}
+                self.assertEqual(set(tools), {plugin["name"] for plugin in plugins})
+                planned = 0
+                for plugin in plugins:
+                    tool, hints = tools[plugin["name"]], tools[plugin["name"]]["annotations"]
+                    reads = set(plugin["effects"]) <= {"pure", "read"} and not plugin["destructive"]
+                    self.assertTrue(reads or (hints["destructiveHint"] and not hints["readOnlyHint"]), plugin["name"])
+                    for example in plugin["examples"]:
+                        result = ask("tools/call", {"name": tool["name"], "arguments": {**example, "_dry_run": True}})
+                        # Of a few the plan has to look at what is not there.
+                        if not result["isError"]:
+                            self.assertEqual(set(result["structuredContent"]), {"dry_run", "plan"}, plugin["name"])
+                            planned += 1
+                self.assertGreater(planned, 50)
+                self.assertTrue(all(run["dry_run"] for run in server.request("GET", "/api/runs?limit=200")[1]["items"]))
+                self.assertEqual(os.listdir(files), [])
+            finally:
+                server.stop()
+
     # proves: P2, F6
     def test_no_argument_leads_to_a_secret_of_the_organization(self):
         secret = "canary-of-a-function-7731"
