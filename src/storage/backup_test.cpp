@@ -297,6 +297,7 @@ TEST_F(Backup, ARestoreThatIsKilledAnywhereIsNoInstallationAndGoesOnWhenTriedAga
         EXPECT_EQ(opened.error().code, "storage.restore_unfinished");
         EXPECT_NE(opened.error().message.find("pawl restore"), std::string::npos) << opened.error().message;
         EXPECT_EQ(back_up(target, root_ / ("of " + name), clock_).error().code, "storage.restore_unfinished");
+        fs::create_directory(target.folder / "files");  // as a server makes it, before it is refused
       }
       // A node that has another data folder sees nothing of the mark in this one.
       if (testing::on_postgresql() && table_count(target) > 0 && step != "release the folder") {

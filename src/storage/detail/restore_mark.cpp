@@ -89,12 +89,13 @@ Result<void> remove_mark(const fs::path& folder) {
   return sync_folder(folder);
 }
 
-/// Does it hold no more than the mark and the lock?
+/// Does it hold no more than the mark and the lock? A server makes a folder or two before it is refused, and leaves them empty.
 bool is_bare(const fs::path& folder) {
   std::error_code failed;
   for (fs::directory_iterator at(folder, failed), end; at != end && !failed; at.increment(failed)) {
     const auto name = at->path().filename();
-    if (name != kMark && name != kLock) return false;
+    if (name == kMark || name == kLock) continue;
+    if (at->is_symlink(failed) || !at->is_directory(failed) || !fs::is_empty(at->path(), failed)) return false;
   }
   return !failed;
 }
