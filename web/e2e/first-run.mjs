@@ -10,8 +10,9 @@ export const firstRunTests = [
     'from the setup link to the end of the first run it takes less than two minutes',
     async ({ browser }) => {
       const server = await startServer();
-      const page = await browser.person({ baseURL: server.base });
+      let page;
       try {
+        page = await browser.person({ baseURL: server.base });
         const began = performance.now();
         await page.goto(server.setupLink());
         await page.getByLabel('Your name').fill(ADMIN.name);
@@ -35,7 +36,7 @@ export const firstRunTests = [
         await page.getByRole('region', { name: 'Figures' }).waitFor();
         await page.getByText('Your first workflow, in three steps').waitFor({ state: 'detached' });
       } finally {
-        await page.context().close();
+        await page?.context().close();
         await server.stop();
         // Of what is asked elsewhere, this server is no stranger here.
         browser.problems.push(...browser.problems.splice(0).filter((problem) => !problem.startsWith(`request to ${server.base}`)));

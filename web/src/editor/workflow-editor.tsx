@@ -31,8 +31,12 @@ const TaskTest = part(() => import('./task-test'));
 const Graph = part(async () => ({ default: (await import('@/graph/graph')).Graph }));
 
 /** What knows the structure of the text is as large as all the rest of the page; the text can be read before it is there. */
-const textEdits = () => code(() => import('./text-edit'));
-type TextEdits = Awaited<ReturnType<typeof textEdits>>;
+const loadEdits = () => import('./text-edit');
+type TextEdits = Awaited<ReturnType<typeof loadEdits>>;
+/** For who changes something, and has to be told where it cannot be loaded. */
+const textEdits = () => code(loadEdits);
+/** For what follows the cursor and the choice: without it they go their own ways. */
+const perhapsEdits = () => loadEdits().catch(() => null);
 
 type Workflow = Schemas['Workflow'];
 type Diagnosis = { findings: Finding[]; graph: GraphData | null };
@@ -132,8 +136,8 @@ export function WorkflowEditor({ workflow, initial, at, frozen, onCreated }: { w
     [functions.data, graph],
   );
   const show = useCallback(async (id: string) => {
-    const { rangeOfTask } = await textEdits();
-    const range = editor.current && rangeOfTask(editor.current.text(), id);
+    const edits = await perhapsEdits();
+    const range = editor.current && edits?.rangeOfTask(editor.current.text(), id);
     if (range) editor.current?.goTo(range[0]);
   }, []);
   const select = useCallback(
@@ -153,9 +157,9 @@ export function WorkflowEditor({ workflow, initial, at, frozen, onCreated }: { w
   const cursor = useRef(0);
   const onCursor = useCallback(async (offset: number) => {
     cursor.current = offset;
-    const { taskAt } = await textEdits();
+    const edits = await perhapsEdits();
     if (cursor.current !== offset) return;
-    const found = editor.current && taskAt(editor.current.text(), offset, references.current);
+    const found = editor.current && edits?.taskAt(editor.current.text(), offset, references.current);
     if (found) choose(found);
   }, [choose]);
   // What is chosen keeps its place where another task came to stand there, as after a move; its reference is that of the text before.
@@ -228,7 +232,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen, onCreated }: { w
     },
     F2: () => {
       if (!writes || !place) return false;
-      void beginRename();
+      beginRename().catch(toast.failed);
       return true;
     },
     'Alt-ArrowUp': () => move(-1),
@@ -266,7 +270,7 @@ export function WorkflowEditor({ workflow, initial, at, frozen, onCreated }: { w
             <IconButton label={t.editor.down} disabled={!place} onClick={() => move(1)}>
               <ArrowDown className="size-4" aria-hidden="true" />
             </IconButton>
-            <IconButton label={t.editor.rename} disabled={!place} onClick={() => void beginRename()}>
+            <IconButton label={t.editor.rename} disabled={!place} onClick={() => void beginRename().catch(toast.failed)}>
               <Pencil className="size-4" aria-hidden="true" />
             </IconButton>
             <IconButton label={t.editor.remove} disabled={!place} onClick={() => place && edit((edits, now) => edits.deleteItem(now, place.list, place.index))}>

@@ -41,7 +41,7 @@ export const t = {
     offline: 'The server cannot be reached',
     offlineHelp: 'Check the connection and that the server runs, then try again.',
     outdated: 'This part could not be loaded',
-    outdatedHelp: 'The server may have been updated since this page was opened. Load the page anew; what you have written is kept.',
+    outdatedHelp: 'The server may have been updated since this page was opened. Load the page anew; the text of a workflow is kept.',
     anew: 'Load anew',
     request: 'Request',
     whole: 'the request',

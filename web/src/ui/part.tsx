@@ -20,7 +20,7 @@ class Missing extends Error {
 /** Why code did not come: the server is away (status 0), or it is there and has this code no more. */
 export async function whyMissing(): Promise<ApiError> {
   const there = await fetch('/health/liveness', { cache: 'no-store' }).then(
-    () => true,
+    (reply) => reply.ok, // what stands before a server that is away answers for it
     () => false,
   );
   return there ? new ApiError(404, { code: 'web.outdated', title: t.problem.outdated, detail: t.problem.outdatedHelp }) : new ApiError(0, { code: 'web.offline' });
