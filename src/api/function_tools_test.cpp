@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "api/detail/dry_runs.hpp"
 #include "dsl/schema.hpp"
 #include "json/parse.hpp"
 #include "json/write.hpp"
@@ -82,6 +83,18 @@ TEST(FunctionTools, F1_APlanIsToldOnceByTheTasksThatMadeIt) {
             R"({"dry_run":true,"plan":[{"action":"read","task":"get"},{"action":"write","task":"put"}]})");
   EXPECT_EQ(json::to_text(planned_outcome(planned_run("completed", {{"/do/0/call", R"({"dry_run": true})"}})).output),
             R"({"dry_run":true,"plan":[]})");
+}
+
+TEST(FunctionTools, F1_APlanWithMoreStepsThanAreToldSaysSo) {
+  const auto planned = [](std::size_t steps) {
+    std::string plan = R"({"action": "read"})";
+    for (std::size_t i = 1; i < steps; ++i) plan += R"(,{"action": "read"})";
+    return planned_outcome(planned_run("completed", {{"/do/0/call", R"({"dry_run": true, "plan": [)" + plan + "]}"}})).output;
+  };
+  EXPECT_EQ(planned(kMostTasks).get("plan").size(), kMostTasks);
+  EXPECT_EQ(planned(kMostTasks).find("truncated"), nullptr);
+  EXPECT_EQ(planned(kMostTasks + 1).get("plan").size(), kMostTasks);
+  EXPECT_EQ(planned(kMostTasks + 1).get("truncated"), json::Value(true));
 }
 
 TEST(FunctionTools, F1_APlanThatCouldNotGoOnSaysWhere) {

@@ -73,9 +73,14 @@ std::string shortened(std::string_view text) {
 }
 
 /// `https://user:password@host:1/path` -> `host:1`; what has no scheme is a host, perhaps with a path. Nothing where an expression, or a
-/// URI template, stands in the authority, or the text ends before it does.
+/// URI template, stands in the authority, or the text ends before it does. What has half of a `://` (`https:/{+x}`) may get the rest, and
+/// a host, from what follows.
 std::optional<std::string> host_in(std::string_view text, bool is_whole) {
-  if (const auto scheme = text.find("://"); scheme != std::string_view::npos) text.remove_prefix(scheme + 3);
+  if (const auto scheme = text.find("://"); scheme != std::string_view::npos) {
+    text.remove_prefix(scheme + 3);
+  } else if (text.find('{') != std::string_view::npos || text.substr(0, text.find('/')).ends_with(':')) {
+    return std::nullopt;
+  }
   const auto end = text.find_first_of("/?#");
   if (end == std::string_view::npos && !is_whole) return std::nullopt;
   text = text.substr(0, end);

@@ -73,9 +73,13 @@ do:
   - d: {call: fetch, with: {endpoint: {uri: 'https://${ .host }/items'}}}
   - e: {call: fetch, with: {endpoint: {uri: '${ .uri }'}}}
   - g: {call: fetch, with: {endpoint: {uri: 'https://{tenant}.example.com/'}}}
+  - h: {call: fetch, with: {endpoint: {uri: 'https:/{+place}'}}}
+  - i: {call: fetch, with: {endpoint: {uri: 'https:/${ .place }'}}}
+  - j: {call: fetch, with: {endpoint: {uri: 'api.example.com:8443/third'}}}
 )");
   EXPECT_EQ(text(found, Kind::host),
-            "(decided at run time)@/do/3/d,/do/4/e,/do/5/g;api.example.com:8443@/do/0/a,/do/1/b;fixed.example.com@/do/2/c;");
+            "(decided at run time)@/do/3/d,/do/4/e,/do/5/g,/do/6/h,/do/7/i;"
+            "api.example.com:8443@/do/0/a,/do/1/b,/do/8/j;fixed.example.com@/do/2/c;");
   EXPECT_EQ(json::to_text(to_json(found)).find("secret@"), std::string::npos);
 }
 
@@ -204,6 +208,10 @@ TEST_F(CapabilitiesTest, A3WhetherAToolActsFollowsFromWhatIsSettledAndTheWorstOf
   EXPECT_TRUE(acts("fetch", uri("https://{host}/x"))) << "a template of the place is no settled place";
   EXPECT_TRUE(acts("fetch", uri("{+all}")));
   EXPECT_TRUE(acts("fetch", uri("https://x.example{rest}/")));
+  EXPECT_TRUE(acts("fetch", uri("https:/{+x}"))) << "`/evil.example/` makes a place of it";
+  EXPECT_TRUE(acts("fetch", uri("https:/{/x}")));
+  EXPECT_TRUE(acts("fetch", uri("https:{+x}")));
+  EXPECT_FALSE(acts("fetch", uri("x.example/y"))) << "nothing in it is left open";
 }
 
 TEST_F(CapabilitiesTest, W6_AWatchedFolderIsReadByNoTask) {

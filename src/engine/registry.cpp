@@ -40,11 +40,12 @@ EffectClass worst_class(const Function& function, const json::Value& fixed) {
   return worst;
 }
 
-/// `https://{host}/x`, a URI template: whoever makes the call chooses the place.
+/// `https://{host}/x`, a URI template: whoever makes the call chooses the place. What has no `://` may get it, and a place, from any
+/// expression in it: `https:/{+x}`.
 bool has_open_place(std::string_view address) {
   const auto scheme = address.find("://");
-  const auto from = scheme == std::string_view::npos ? 0 : scheme + 3;
-  return address.substr(0, address.find_first_of("/?#", from)).find('{') != std::string_view::npos;
+  const auto end = scheme == std::string_view::npos ? scheme : address.find_first_of("/?#", scheme + 3);
+  return address.substr(0, end).find('{') != std::string_view::npos;
 }
 
 /// Whether the argument at this pointer, or something that it is a part of, is among the fixed ones and says where the call goes.

@@ -135,6 +135,31 @@ class UserFunctions(Case):
         self.assertIn("writes kept.txt (/do/0/one/call/keep:1.0.0)", told.stdout)
         self.assertIn("destroys by file-write", told.stdout)
 
+    # proves: F5, S4-O9
+    def test_what_is_wrong_is_told_whole_to_administrators_and_never_without_end(self):
+        for number in range(100):
+            self.write(f"f{number:03}/1.0.0", "call: canary-4716\n")
+        self.write("greet/1.0.0", "set: {a: [}\n")
+        self.assertEqual(len(self.call("POST", "/api/plugins/reload")["findings"]), 102)
+        first = self.call("GET", "/api/plugins?limit=1")
+        self.assertEqual((len(first["findings"]), first["findings_total"]), (100, 102))
+        self.assertIn("`canary-4716`", json.dumps(first["findings"]))
+        second = self.call("GET", f"/api/plugins?limit=1&cursor={first['next_cursor']}")
+        self.assertEqual((second["findings"], second["findings_total"]), ([], 102), "not with every page")
+        self.assertIn("`canary-4716`", self.call("GET", "/api/plugins/f000", expect=404)["detail"])
+        member = Person(self.server, "member@example.org")
+        status, listed = member.call("GET", "/api/plugins")
+        self.assertEqual((status, len(listed["findings"]), listed["findings_total"]), (200, 100, 102))
+        place = ("file", "line", "column", "rule")
+        self.assertEqual([[one[what] for what in place] for one in listed["findings"]], [[one[what] for what in place] for one in first["findings"]])
+        told = {one["file"].split("/")[1]: one["message"] for one in listed["findings"]}
+        self.assertIn("`greet` 1.0.0 stays as it was before", told["greet"])
+        self.assertIn("`f000` 1.0.0 is left out", told["f000"])
+        status, missing = member.call("GET", "/api/plugins/f000")
+        self.assertEqual((status, missing["code"]), (404, "plugin.not_found"))
+        self.assertIn("functions/f000/1.0.0/function.yaml, line 1: The function `f000` 1.0.0 is left out", missing["detail"])
+        self.assertNotIn("canary", json.dumps([listed, missing]))
+
     def restart_with(self, scripts, **environment):
         self.server.stop()
         self.server = Server(os.path.join(self.folder, "data"), extra_environment={

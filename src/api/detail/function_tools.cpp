@@ -65,10 +65,12 @@ Calls calls_of(const engine::Function& function, const engine::FunctionRegistry&
   return calls;
 }
 
+std::string tool_name_of(const std::string& function) { return mcp::tool_name(std::string(kFunctionPrefix) + function); }
+
 mcp::Tool tool_of(const std::string& name, const std::string& summary, const json::Value& parameters, const json::Value& output,
                   const mcp::Tool::Hints& hints) {
   mcp::Tool tool;
-  tool.name = mcp::tool_name(std::string(kFunctionPrefix) + name);
+  tool.name = tool_name_of(name);
   tool.title = name;
   tool.description = summary;
   tool.input_schema = tool_input(parameters);
@@ -121,24 +123,32 @@ Result<bool> take_dry_run(const json::Value& parameters, json::Value& arguments)
   return dry_run;
 }
 
+struct Steps {
+  json::Value steps = json::Value::array();
+  bool is_cut = false;
+};
+
 /// Steps as the tasks told them, each with its task's name where it has several. Of a task that others stand below, these tell it.
-json::Value steps_of(const engine::RunView& run) {
+Steps steps_of(const engine::RunView& run) {
   std::set<std::string, std::less<>> references;
   for (const auto& task : run.tasks) references.insert(task.reference);
-  auto steps = json::Value::array();
+  Steps told;
   for (const auto& task : run.tasks) {
     const auto below = references.lower_bound(task.reference + "/");
     if (below != references.end() && below->starts_with(task.reference + "/")) continue;
     const auto& output = task.record.output;
     if (!output.get("dry_run").truthy() || !output.get("plan").is_array()) continue;
     for (const auto& planned : output.get("plan").items()) {
-      if (steps.size() >= kMostTasks) return steps;
+      if (told.steps.size() >= kMostTasks) {
+        told.is_cut = true;
+        return told;
+      }
       auto step = planned;
       if (run.tasks.size() > 1 && step.is_object()) step.set("task", task.name);
-      steps.push_back(std::move(step));
+      told.steps.push_back(std::move(step));
     }
   }
-  return steps;
+  return told;
 }
 
 }  // namespace
@@ -199,10 +209,11 @@ mcp::Outcome planned_outcome(const engine::RunView& run) {
   auto outcome = outcome_of(run);
   const bool stopped = run.phase == engine::Phase::faulted;
   if (run.phase != engine::Phase::completed && !stopped) return outcome;
-  auto steps = steps_of(run);
+  auto planned = steps_of(run);
   // What has failed over an answer that nobody knows before the real call still has told what comes before it.
-  if (stopped && (steps.empty() || agents::to_json(run, 0).get("conclusive").truthy())) return outcome;
-  auto told = json::Value::object({{"dry_run", true}, {"plan", std::move(steps)}});
+  if (stopped && (planned.steps.empty() || agents::to_json(run, 0).get("conclusive").truthy())) return outcome;
+  auto told = json::Value::object({{"dry_run", true}, {"plan", std::move(planned.steps)}});
+  if (planned.is_cut) told.set("truncated", true);
   if (stopped) told.set("stopped", std::exchange(outcome.failure, {}));
   outcome.output = std::move(told);
   return outcome;
@@ -221,10 +232,18 @@ std::vector<mcp::Tool> function_tools(const Context& context) {
   return tools;
 }
 
+std::vector<std::string> function_tool_names(const Context& context) {
+  std::vector<std::string> names;
+  for (const auto& name : context.options.mcp_functions) {
+    if (is_there(context, name)) names.push_back(tool_name_of(name));
+  }
+  return names;
+}
+
 std::optional<std::string> function_of_tool(const Context& context, std::string_view tool) {
   if (!tool.starts_with(kFunctionPrefix)) return std::nullopt;
   for (const auto& name : context.options.mcp_functions) {
-    if (mcp::tool_name(std::string(kFunctionPrefix) + name) == tool && is_there(context, name)) return name;
+    if (tool_name_of(name) == tool && is_there(context, name)) return name;
   }
   return std::nullopt;
 }

@@ -22,8 +22,10 @@ inline constexpr std::string_view kFunctionPrefix = "function_";
 
 [[nodiscard]] bool may_call_functions(const Call& call);
 
-/// Those that are there: what users have written may have gone since the start.
+/// Those that are there: what users have written may have gone since the start. Describing what users have written compiles it.
 [[nodiscard]] std::vector<mcp::Tool> function_tools(const Context& context);
+/// The names of these tools alone, without the work of describing them.
+[[nodiscard]] std::vector<std::string> function_tool_names(const Context& context);
 
 /// The function behind a tool; empty: it is none of these.
 [[nodiscard]] std::optional<std::string> function_of_tool(const Context& context, std::string_view tool);

@@ -115,7 +115,7 @@ Result<std::vector<NamedWorkflow>> named_workflows(Context& context, const Organ
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   std::vector<NamedWorkflow> named;
   std::set<std::string> taken;
-  for (auto& tool : function_tools(context)) taken.insert(std::move(tool.name));
+  for (auto& name : function_tool_names(context)) taken.insert(std::move(name));
   for (auto& workflow : all) {
     const auto executable = context.d.catalog.executable(organization, workflow.id);
     if (executable.has_error() || (*executable)->plan->metadata.get("mcp") == json::Value(false)) continue;

@@ -75,15 +75,46 @@ void append_plugin(std::string& out, const engine::UserFunction& function) {
   object.value("permissions", function.permissions);
 }
 
-/// What is wrong with files of user functions. What is wrong with the folder itself names places of the installation: who may have it read
-/// again is told.
-json::Value faults_in(const Context& context, std::string_view below = {}) {
-  auto faults = json::Value::array();
+constexpr std::size_t kMostFaults = 100;
+
+/// Of a fault in `functions/NAME/VERSION/function.yaml`, without what the file says.
+std::string general_message(const Context& context, std::string_view file) {
+  const auto next = [&file] {
+    const auto part = file.substr(0, file.find('/'));
+    file.remove_prefix(std::min(file.size(), part.size() + 1));
+    return part;
+  };
+  next();
+  const auto name = next();
+  const auto version = next();
+  const auto written = context.d.functions.user_functions();
+  const bool stays = std::any_of(written->begin(), written->end(), [&](const auto& function) {
+    return function.definition->name == name && function.definition->version == version;
+  });
+  return fmt::format("The function `{}`{}{} {}: its file has a fault. Administrators of the installation are told which.", name,
+                     version.empty() ? "" : " ", version, stays ? "stays as it was before" : "is left out");
+}
+
+struct Faults {
+  json::Value told = json::Value::array();  ///< `most` of them
+  std::int64_t all = 0;
+};
+
+/// What is wrong with files of user functions. A message quotes its file, which nobody reads by the API: who may have the folder read again
+/// is told it, others a general one. What is wrong with the folder itself names places of the installation, and is not among these.
+Faults faults_in(const Context& context, const Call& call, std::size_t most, std::string_view below = {}) {
+  Faults faults;
   if (!context.d.function_faults) return faults;
+  const bool whole = call.principal.permits(Permission::administer, call.organization);
   const auto all = context.d.function_faults();
   for (const auto& one : all.items()) {
     const auto file = one.get("file").as_string();
-    if (!file.empty() && file.starts_with(below)) faults.push_back(one);
+    if (file.empty() || !file.starts_with(below)) continue;
+    ++faults.all;
+    if (faults.told.size() >= most) continue;
+    auto fault = one;
+    if (!whole) fault.set("message", general_message(context, file));
+    faults.told.push_back(std::move(fault));
   }
   return faults;
 }
@@ -114,7 +145,9 @@ void list_plugins(Context& context, Call call) {
     ObjectWriter object(out);
     append_array(object.raw("items"), page.items, [](const Item& item) { item.append(); });
     page.write_next(object);
-    object.value("findings", faults_in(context));
+    const auto faults = faults_in(context, call, page.begin == 0 ? kMostFaults : 0);
+    object.value("findings", faults.told);
+    object.integer("findings_total", faults.all);
   }
   call.reply(200, std::move(out));
 }
@@ -130,8 +163,8 @@ Result<const engine::Function*> function_in_path(const Context& context, const C
   const engine::Function* function = context.d.functions.get(name);
   if (function != nullptr) return function;
   std::string why = "There is no plug-in of this name.";
-  if (const auto faults = faults_in(context, fmt::format("functions/{}/", name)); !faults.empty()) {
-    const auto& first = faults.items().front();
+  if (const auto faults = faults_in(context, call, 1, fmt::format("functions/{}/", name)); faults.all > 0) {
+    const auto& first = faults.told.items().front();
     why = fmt::format("The function is left out for a fault in {}, line {}: {}", first.get("file").as_string(),
                       first.get("line").as_integer(), first.get("message").as_string());
   }
@@ -334,19 +367,24 @@ Shape plugin_shape() {
                   Shape::kOptional}});
 }
 
-Shape faults_shape() {
+Shape faults_shape(std::size_t most = 10'000) {
   return Shape::array(Shape::object("PluginFinding", {{"file", Shape::text("functions/greet/1.0.0/function.yaml")},
                                                       {"line", Shape::integer(3)},
                                                       {"column", Shape::integer(1)},
                                                       {"message", Shape::text("There is no function `shout`.")},
-                                                      {"rule", Shape::text("unknown-function")}}));
+                                                      {"rule", Shape::text("unknown-function")}}),
+                      most);
 }
 
 Shape plugins_shape() {
   return Shape::object(
-      "PluginPage", {{"items", Shape::array(plugin_shape())},
-                     {"next_cursor", Shape::text("0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d").or_null()},
-                     {"findings", faults_shape().described("Of files of user functions: what is left out, or stays as it was before.")}});
+      "PluginPage",
+      {{"items", Shape::array(plugin_shape())},
+       {"next_cursor", Shape::text("0198c5f2-7a10-7c3e-9d4b-2f6a8e1b3c5d").or_null()},
+       {"findings", faults_shape(kMostFaults)
+                        .described("Of files of user functions: what is left out, or stays as it was before; the first of them, on the "
+                                   "first page. Administrators of the installation get whole messages, others general ones.")},
+       {"findings_total", Shape::integer(1).described("How many there are in all.")}});
 }
 
 Shape reload_shape() {
@@ -368,6 +406,7 @@ std::vector<Route> plugin_routes() {
        .summary = "List the functions that workflows may call",
        .permission = Permission::read,
        .handler = list_plugins,
+       .runs = Runs::pool,  // with what is wrong with up to a thousand files
        .query = whole_list_parameters(),
        .reply = plugins_shape()},
       {.method = Method::get,
@@ -377,6 +416,7 @@ std::vector<Route> plugin_routes() {
        .summary = "Read a function: schemas and examples",
        .permission = Permission::read,
        .handler = get_plugin,
+       .runs = Runs::pool,  // likewise, of a name that there is not
        .reply = plugin_shape()},
       {.method = Method::post,
        .path = "/api/plugins/{name}/test",

@@ -118,6 +118,7 @@ export const pages = {
       `${functions === 1 ? '1 function' : `${functions} functions`} read, ${faults === 0 ? 'nothing is wrong' : faults === 1 ? '1 fault' : `${faults} faults`}.`,
     faults: 'Files with faults',
     faultsHelp: 'What each was before stays in use until the file is sound again or the server restarts; what had a fault at the start is left out. The others are not affected.',
+    moreFaults: (left: number) => (left === 1 ? 'There is 1 more.' : `There are ${left} more.`),
     place: (file: string, line: number, column: number) => `${file}, line ${line}, column ${column}`,
   },
 } as const;

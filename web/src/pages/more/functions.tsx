@@ -67,7 +67,7 @@ export function FunctionsPage() {
       <div role="search">
         <SearchBox value={search.q ?? ''} onChange={(q) => void navigate({ search: q ? { q } : {}, replace: true })} label={t.functions.search} />
       </div>
-      {faults.length > 0 && <Faults findings={faults} />}
+      {faults.length > 0 && <Faults findings={faults} left={(list.data?.findings_total ?? 0) - (list.data?.findings.length ?? 0)} />}
       {list.isPending && <Loading />}
       {list.error && <ProblemView error={list.error} retry={() => void list.refetch()} />}
       {list.data && items.length === 0 && <Empty title={t.functions.noMatch} />}
@@ -108,8 +108,8 @@ function Functions({ items }: { items: readonly Plugin[] }) {
   );
 }
 
-/** What is wrong in the folder of functions, file by file. */
-function Faults({ findings }: { findings: Schemas['PluginFinding'][] }) {
+/** What is wrong in the folder of functions, file by file; `left` more are not among them. */
+function Faults({ findings, left }: { findings: Schemas['PluginFinding'][]; left: number }) {
   return (
     <Section title={t.functions.faults} hint={t.functions.faultsHelp}>
       <ul className="panel divide-y divide-line">
@@ -122,6 +122,7 @@ function Faults({ findings }: { findings: Schemas['PluginFinding'][] }) {
             <span className="font-mono text-sm break-all text-muted">{t.functions.place(finding.file, finding.line, finding.column)}</span>
           </li>
         ))}
+        {left > 0 && <li className="px-4 py-2 text-muted">{t.functions.moreFaults(left)}</li>}
       </ul>
     </Section>
   );
