@@ -229,9 +229,9 @@ Result<void> restore_postgresql(const DatabaseOptions& target, const fs::path& b
   PAWL_TRY(connection, detail::PostgresConnection::open(server_options(target)));
   PAWL_TRY(is_marked, detail::has_restore_mark(*connection));
   PAWL_TRY(found, detail::table_names(*connection));
-  // Before the folder is touched, unless it may be one where only its mark is left.
-  std::error_code failed;
-  if (!is_marked && !found.empty() && detail::is_missing_or_empty(target.folder)) return not_empty("the schema at PostgreSQL");
+  // Before the folder is touched: what is in it may belong to what is in the schema. Unless it is one where only its mark is left.
+  PAWL_TRY(is_complete, detail::RestoreClaim::is_complete(target.folder, name_of(manifest)));
+  if (!is_marked && !found.empty() && !is_complete) return not_empty("the schema at PostgreSQL");
   PAWL_TRY(claim, detail::RestoreClaim::take(target.folder, name_of(manifest), steps));
   if (claim.was_complete() && !is_marked && !found.empty()) return claim.release();
   if (claim.was_complete()) PAWL_TRY_VOID(claim.empty());
@@ -249,7 +249,9 @@ Result<void> restore_postgresql(const DatabaseOptions& target, const fs::path& b
   PAWL_TRY_VOID(restore_tables(*database, *connection, backup, manifest, clock, steps));
   PAWL_TRY_VOID(restore_files(backup, target.folder, manifest, steps));
   steps("complete");
+  std::error_code failed;
   fs::remove_all(options.folder, failed);
+  if (failed) return Error{ErrorClass::internal, "storage.io", "remove the folder " + options.folder.string() + ": " + failed.message()};
   PAWL_TRY_VOID(claim.complete());
   steps("release the schema");
   PAWL_TRY_VOID(database->write_and_wait([](Transaction& transaction) { return detail::unmark_schema(transaction); }));

@@ -7,14 +7,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "storage/detail/postgres_connection.hpp"
 #include "storage/migrations.hpp"
@@ -43,6 +47,22 @@ class NoLargeFiles {
  private:
   rlimit before_{};
   void (*handler_)(int);
+};
+
+/// The process can open nothing for as long as this lives.
+class NoMoreFiles {
+ public:
+  NoMoreFiles() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit limit{0, before_.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  ~NoMoreFiles() { setrlimit(RLIMIT_NOFILE, &before_); }
+  NoMoreFiles(const NoMoreFiles&) = delete;
+  NoMoreFiles& operator=(const NoMoreFiles&) = delete;
+
+ private:
+  rlimit before_{};
 };
 
 class Backup : public ::testing::Test {
@@ -94,7 +114,17 @@ class Backup : public ::testing::Test {
     return text.str();
   }
 
-  /// As `open` and the tests below left it: 20 pairs, two files, and nothing of the restore itself.
+  /// Of 20 pairs and two files.
+  void save_pairs(const std::string& data, const std::string& backup) const {
+    {
+      const auto database = open(data);
+      for (std::int64_t i = 0; i < 20; ++i) ASSERT_FALSE(database->write_and_wait(add_pair(i)).has_error());
+    }
+    write_file(root_ / data / "secret.key", "the key");
+    write_file(root_ / data / "files" / "inner" / "a file", "its text");
+    ASSERT_FALSE(back_up(options_of(data), root_ / backup, clock_).has_error());
+  }
+  /// As `save_pairs` left it: 20 pairs, two files, and nothing of the restore itself.
   void expect_whole(const DatabaseOptions& target) const {
     auto opened = Database::open(target);
     ASSERT_FALSE(opened.has_error()) << opened.error().message;
@@ -234,8 +264,9 @@ TEST_F(Backup, ARestoreThatWasBrokenOffIsNoInstallation) {
   EXPECT_FALSE(Database::open(target).has_error());
 }
 
-/// Restores in a process that is killed before its step `last` (from 1). Answers the step, or "" where it came to the end before.
-std::string killed_restore(const DatabaseOptions& target, const fs::path& backup, int last) {
+/// Restores in a process that is killed before its step `last` (from 1), or the first that `at` names. Answers the step, or "" where it
+/// came to the end before.
+std::string killed_restore(const DatabaseOptions& target, const fs::path& backup, int last, std::string_view at = {}) {
   std::array<int, 2> pipe_ends{};
   EXPECT_EQ(pipe(pipe_ends.data()), 0);
   const pid_t child = fork();
@@ -243,7 +274,7 @@ std::string killed_restore(const DatabaseOptions& target, const fs::path& backup
     int taken = 0;
     const SystemClock clock;
     const auto done = restore(target, backup, clock, [&](std::string_view step) {
-      if (++taken != last) return;
+      if (at.empty() ? ++taken != last : step != at) return;
       static_cast<void>(write(pipe_ends[1], step.data(), step.size()) > 0);
       kill(getpid(), SIGKILL);
     });
@@ -261,16 +292,15 @@ std::string killed_restore(const DatabaseOptions& target, const fs::path& backup
   return step;
 }
 
+bool holds_no_more_than_the_lock(const fs::path& folder) {
+  return std::all_of(fs::directory_iterator(folder), fs::directory_iterator(),
+                     [](const auto& entry) { return entry.path().filename() == "pawl.lock"; });
+}
+
 // Whenever it is killed: either nothing was touched, or nobody takes what is there for an installation, and the same command again ends it.
 // proves: S4-M5
 TEST_F(Backup, ARestoreThatIsKilledAnywhereIsNoInstallationAndGoesOnWhenTriedAgain) {
-  {
-    const auto database = open("data");
-    for (std::int64_t i = 0; i < 20; ++i) ASSERT_FALSE(database->write_and_wait(add_pair(i)).has_error());
-  }
-  write_file(root_ / "data" / "secret.key", "the key");
-  write_file(root_ / "data" / "files" / "inner" / "a file", "its text");
-  ASSERT_FALSE(back_up(options_of("data"), root_ / "backup", clock_).has_error());
+  save_pairs("data", "backup");
   const auto another = [](DatabaseOptions options) {
     options.folder += " of another node";
     return options;
@@ -289,7 +319,7 @@ TEST_F(Backup, ARestoreThatIsKilledAnywhereIsNoInstallationAndGoesOnWhenTriedAga
         expect_whole(target);
         break;
       }
-      const bool untouched = into_new ? !fs::exists(target.folder) : fs::is_empty(target.folder);
+      const bool untouched = into_new ? !fs::exists(target.folder) : holds_no_more_than_the_lock(target.folder);
       if (!untouched) {
         ++refused;
         const auto opened = Database::open(target);
@@ -314,8 +344,98 @@ TEST_F(Backup, ARestoreThatIsKilledAnywhereIsNoInstallationAndGoesOnWhenTriedAga
       expect_whole(target);
       if (testing::on_postgresql()) break;
     }
-    EXPECT_GE(refused, 4);
+    EXPECT_GE(refused, into_new ? 4 : 3);
   }
+}
+
+// The one that is refused must not take away the mark that the other works under.
+// proves: S4-M5
+TEST_F(Backup, OfTwoRestoresIntoOneFolderOneIsRefusedAndLeavesTheOtherAlone) {
+  save_pairs("data", "backup");
+  for (const bool into_new : {true, false}) {
+    const auto target = options_of(into_new ? "new" : "empty");
+    SCOPED_TRACE(target.folder);
+    if (!into_new) fs::create_directory(target.folder);
+    std::promise<void> other_is_in;
+    std::promise<void> may_go_on;
+    std::thread other;
+    bool is_in = false;
+    std::string outcome = "not run";
+    const auto refused = restore(target, root_ / "backup", clock_, [&](std::string_view step) {
+      if (step != "lock the folder" || other.joinable()) return;
+      other = std::thread([&] {
+        const auto done = restore(target, root_ / "backup", clock_, [&](std::string_view at) {
+          if (at != "empty the folder") return;
+          other_is_in.set_value();
+          is_in = true;
+          may_go_on.get_future().wait();
+        });
+        if (!is_in) other_is_in.set_value();
+        outcome = done.has_error() ? done.error().code + ": " + done.error().message : "restored";
+      });
+      other_is_in.get_future().wait();
+    });
+    EXPECT_TRUE(refused.has_error());
+    EXPECT_TRUE(fs::exists(target.folder / "restore.unfinished"));
+    may_go_on.set_value();
+    other.join();
+    EXPECT_EQ(outcome, "restored");
+    expect_whole(target);
+  }
+}
+
+// Nor does one that comes when the other has come to its end.
+TEST_F(Backup, ARestoreThatIsLateByAnotherRestoreChangesNothing) {
+  save_pairs("data", "backup");
+  const auto target = options_of("empty");
+  fs::create_directory(target.folder);
+  bool is_first = true;
+  const auto refused = restore(target, root_ / "backup", clock_, [&](std::string_view step) {
+    if (step != "lock the folder" || !std::exchange(is_first, false)) return;
+    EXPECT_FALSE(restore(target, root_ / "backup", clock_).has_error());
+  });
+  EXPECT_EQ(refused.error().code, "backup.target_not_empty");
+  expect_whole(target);
+}
+
+TEST_F(Backup, AFolderWithNoMoreThanALockInItIsEmpty) {
+  save_pairs("data", "backup");
+  const auto target = options_of("locked once");
+  write_file(target.folder / "pawl.lock", "17");
+  const auto restored = restore(target, root_ / "backup", clock_);
+  ASSERT_FALSE(restored.has_error()) << restored.error().message;
+  expect_whole(target);
+}
+
+// All is there, the schema's mark is gone, and the folder's still stands: what is in the folder (the keys!) belongs to that schema.
+TEST_F(Backup, AnotherBackupDoesNotEmptyTheFolderOfOneThatIsComplete) {
+  if (!testing::on_postgresql()) GTEST_SKIP() << "SQLite has no mark beside the folder's";
+  save_pairs("data", "backup");
+  ASSERT_FALSE(back_up(options_of("data"), root_ / "another", clock_).has_error());  // made at another time
+  const auto target = options_of("restored");
+  ASSERT_EQ(killed_restore(target, root_ / "backup", 0, "release the folder"), "release the folder");
+  EXPECT_EQ(restore(target, root_ / "another", clock_).error().code, "backup.target_not_empty");
+  EXPECT_EQ(read_file(target.folder / "secret.key"), "the key");
+  ASSERT_FALSE(restore(target, root_ / "backup", clock_).has_error());
+  expect_whole(target);
+}
+
+TEST_F(Backup, WhatCannotBeTakenAwayIsNotLeftUnsaid) {
+  if (!testing::on_postgresql()) GTEST_SKIP() << "SQLite is restored without a second folder";
+  save_pairs("data", "backup");
+  const auto target = options_of("restored");
+  {
+    std::optional<NoMoreFiles> limit;
+    const auto failed = restore(target, root_ / "backup", clock_, [&](std::string_view step) {
+      if (step == "complete") limit.emplace();
+    });
+    limit.reset();
+    EXPECT_EQ(failed.error().code, "storage.io");
+    EXPECT_NE(failed.error().message.find("restore.database"), std::string::npos) << failed.error().message;
+  }
+  EXPECT_EQ(Database::open(target).error().code, "storage.restore_unfinished");
+  ASSERT_FALSE(restore(target, root_ / "backup", clock_).has_error());
+  expect_whole(target);
 }
 
 TEST_F(Backup, OfANewerProgramIsNotRestored) {

@@ -70,6 +70,8 @@ Result<void> create_mark(const fs::path& folder) {
   return sync_folder(folder);
 }
 
+std::string complete_line(const std::string& backup) { return std::string(kComplete) + backup + "\n"; }
+
 /// A line that was torn is none: it does not end.
 Result<void> append_to_mark(const fs::path& folder, const std::string& line) {
   const auto path = folder / kMark;
@@ -102,19 +104,30 @@ bool is_bare(const fs::path& folder) {
 
 fs::path parent_of(const fs::path& folder) { return folder.has_parent_path() ? folder.parent_path() : fs::path("."); }
 
-/// A folder that is not there yet comes with its mark in it, or not at all.
-Result<void> create_marked(const fs::path& folder, const std::function<void(std::string_view)>& steps) {
+Result<FolderLock> lock_folder(const fs::path& folder, const std::function<void(std::string_view)>& steps) {
+  steps("lock the folder");
+  return FolderLock::take(folder, FolderLock::Mark::may_stand);
+}
+
+/// A folder that is not there yet comes with its mark in it, and locked, or not at all.
+Result<FolderLock> create_marked(const fs::path& folder, const std::function<void(std::string_view)>& steps) {
   const fs::path beside(folder.string() + ".restoring");
   steps("make the folder");
   PAWL_TRY_VOID(make_folder(beside));
   if (!is_bare(beside)) return not_empty(beside);
+  PAWL_TRY(lock, lock_folder(beside, steps));
   std::error_code ignored;
   fs::remove(beside / kMark, ignored);  // of an attempt that was broken off here
   steps("mark the folder");
   PAWL_TRY_VOID(create_mark(beside));
   steps("place the folder");
-  if (rename(beside.c_str(), folder.c_str()) != 0) return io_error("rename a new folder to", folder);
-  return sync_folder(parent_of(folder));
+  if (rename(beside.c_str(), folder.c_str()) != 0) {
+    const auto failure = errno == ENOTEMPTY || errno == EEXIST ? not_empty(folder) : io_error("rename a new folder to", folder);
+    fs::remove_all(beside, ignored);
+    return failure;
+  }
+  PAWL_TRY_VOID(sync_folder(parent_of(folder)));
+  return lock;
 }
 
 }  // namespace
@@ -125,6 +138,11 @@ Result<void> check_no_restore_is_unfinished(const fs::path& folder) {
   return unfinished_folder(folder);
 }
 
+Result<bool> RestoreClaim::is_complete(const fs::path& folder, const std::string& backup) {
+  PAWL_TRY(mark, read_mark(folder));
+  return mark && mark->ends_with(complete_line(backup));
+}
+
 Result<RestoreClaim> RestoreClaim::take(const fs::path& target, const std::string& backup,
                                         const std::function<void(std::string_view)>& steps) {
   RestoreClaim claim;
@@ -133,32 +151,24 @@ Result<RestoreClaim> RestoreClaim::take(const fs::path& target, const std::strin
   claim.backup_ = backup;
   const auto& folder = claim.folder_;
   std::error_code failed;
+  const bool is_there = fs::exists(folder, failed);
   PAWL_TRY(before, read_mark(folder));
-  if (!before) {
-    if (!is_missing_or_empty(folder)) return not_empty(folder);
-    if (fs::exists(folder, failed)) {
-      steps("mark the folder");
-      PAWL_TRY_VOID(create_mark(folder));
-    } else {
-      PAWL_TRY_VOID(create_marked(folder, steps));
-    }
-  }
-  steps("lock the folder");
-  auto lock = FolderLock::take(folder, FolderLock::Mark::may_stand);
-  if (lock.has_error()) {
-    if (!before) PAWL_TRY_VOID(remove_mark(folder));  // somebody came in between, and did not see it
-    return lock.error();
-  }
-  claim.lock_ = std::move(*lock);
+  if (is_there && !before && !is_bare(folder)) return not_empty(folder);
+  // The mark is made, changed and taken away by who holds the lock alone: it can be another restore's at any other time.
+  PAWL_TRY(lock, is_there ? lock_folder(folder, steps) : create_marked(folder, steps));
+  claim.lock_ = std::move(lock);
   PAWL_TRY(mark, read_mark(folder));
-  if (!mark) return not_empty(folder);  // another restore has come to its end meanwhile
-  const auto complete = std::string(kComplete) + backup + "\n";
-  if (mark->ends_with(complete)) {
+  if (!mark) {
+    if (!is_bare(folder)) return not_empty(folder);  // somebody came in between
+    steps("mark the folder");
+    PAWL_TRY_VOID(create_mark(folder));
+    mark = kBegun;
+  }
+  if (mark->ends_with(complete_line(backup))) {
     claim.was_complete_ = true;
     return claim;
   }
   if (("\n" + *mark).find("\n" + std::string(kWriting)) == std::string::npos && !is_bare(folder)) {
-    if (!before) PAWL_TRY_VOID(remove_mark(folder));
     return not_empty(folder);
   }
   steps("empty the folder");
@@ -187,7 +197,7 @@ Result<void> RestoreClaim::empty() {
   return sync_folder(folder_);
 }
 
-Result<void> RestoreClaim::complete() { return append_to_mark(folder_, std::string(kComplete) + backup_ + "\n"); }
+Result<void> RestoreClaim::complete() { return append_to_mark(folder_, complete_line(backup_)); }
 
 Result<void> RestoreClaim::release() { return remove_mark(folder_); }
 

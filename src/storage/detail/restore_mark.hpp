@@ -1,7 +1,8 @@
 /// What stands in a data folder, and in a schema at PostgreSQL, while a backup is restored into it. It stays where that was broken off:
 /// half an installation, perhaps without its database or its keys, must not be started as if it were a whole or a new one.
 ///
-/// In a folder it is the file `restore.unfinished`. The folder comes into being with it, and it is the last that goes. Its last line says
+/// In a folder it is the file `restore.unfinished`. A new folder comes into being with it, one that was empty gets it before anything else
+/// but the lock, and it is the last that goes. Only who holds the folder's lock makes, changes or removes it. Its last line says
 /// what a further attempt may do: nothing is removed from a folder where the restore had not yet seen that it was alone in it.
 /// In a schema it is the table `restore_unfinished`, for nodes that have another data folder.
 #pragma once
@@ -29,6 +30,9 @@ class RestoreClaim {
   /// `complete` with this backup. Errors `backup.target_not_empty` (nothing was changed), `storage.locked`, `storage.io`.
   [[nodiscard]] static Result<RestoreClaim> take(const std::filesystem::path& folder, const std::string& backup,
                                                  const std::function<void(std::string_view)>& steps);
+
+  /// Has a restore of this backup put everything in, and left its mark in this folder?
+  [[nodiscard]] static Result<bool> is_complete(const std::filesystem::path& folder, const std::string& backup);
 
   /// The earlier attempt had put everything in; only marks were left to be taken away.
   [[nodiscard]] bool was_complete() const { return was_complete_; }
