@@ -46,16 +46,18 @@ class Conversation {
   void hear(std::string_view text) {
     const auto message = read_client_message(text);
     const auto answered = message.has_error() ? Result<void>(message.error()) : answer(*message);
-    if (answered.has_error()) refuse(answered.error(), {});
+    if (answered.has_error()) refuse(answered.error());
   }
 
  private:
-  void refuse(const Error& why, const std::vector<std::string>& topics) {
-    static_cast<void>(socket_->send(error_message(why, topics)));
+  void refuse(const Error& why) {
+    static_cast<void>(socket_->send(error_message(why)));
     if (++mistakes_ == kMostMistakes) socket_->close(http::CloseCode::policy, "too many mistakes");
   }
 
   /// What cannot be followed is refused by its name, and the rest taken: one wrong address must not cost a page all of its events.
+  /// It is no mistake that counts: clients leave it to us what a topic may be called. An answer is hardly longer than the message, and the
+  /// socket of a client that does not read them is closed.
   [[nodiscard]] Result<void> subscribe(const ClientMessage& message) {
     std::vector<std::string> taken;
     std::map<std::string, std::pair<Error, std::vector<std::string>>> refused;
@@ -67,7 +69,7 @@ class Conversation {
         taken.push_back(topic);
       }
     }
-    for (const auto& [code, why] : refused) refuse(why.first, why.second);
+    for (const auto& [code, why] : refused) static_cast<void>(socket_->send(error_message(why.first, why.second)));
     return taken.empty() ? Result<void>() : hub_.subscribe(id_, taken, message.last_id);
   }
 

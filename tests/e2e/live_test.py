@@ -298,6 +298,15 @@ class WebSockets(LiveTest):
             client.send({"type": "subscribe", "topics": ["runs"], "more": 1})
             self.assertNotIn("topics", client.receive(), "an error of the whole message names none")
 
+    # proves: P9
+    def test_wrong_topics_close_nothing_however_many_there_are(self):
+        with self.open() as client:
+            for number in range(30):
+                client.send({"type": "subscribe", "topics": [f"run:{number}"]})
+                self.assertEqual(client.receive()["topics"], [f"run:{number}"])
+            client.send({"type": "subscribe", "topics": ["runs"]})
+            self.assertEqual(client.receive()["type"], "subscribed")
+
     def test_too_large_a_message_closes(self):
         with self.open() as client:
             client.send("x" * 65_537)
