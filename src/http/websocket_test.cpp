@@ -328,20 +328,30 @@ TEST_F(WebSocketTest, ClosesOnAMessageOfEmptyFragmentsThatDoesNotComeToItsEnd) {
   EXPECT_LT(sent, kMany) << "fragments could be sent for " << kMany * 20 << " ms";
 }
 
-// What is whole in time is no matter, however many there are.
-TEST_F(WebSocketTest, KeepsAClientWhoseMessagesAreWhole) {
-  start({.idle_timeout = 200ms});
-  WebSocketClient client(server_->port());
-  ASSERT_EQ(client.open("/echo").status, 101);
-  const auto until = std::chrono::steady_clock::now() + 600ms;
+// What is whole in time is no matter, however many there are. The clock is the test's.
+TEST(MessageDeadline, IsForOneMessageNotForAllOfThem) {
+  detail::MessageDeadline deadline(200ms);
+  detail::MessageDeadline::TimePoint now{};
+  const auto never = detail::MessageDeadline::TimePoint::max();
+  const auto text = frame(testing::kText, "one");
+  EXPECT_EQ(deadline.when(), never);
+  deadline.see(text.substr(0, 3), now);
+  EXPECT_EQ(deadline.when(), now + 200ms);
   // Always in the middle of one when another becomes whole.
-  std::string rest = frame(testing::kText, "one");
-  while (std::chrono::steady_clock::now() < until) {
-    const auto next = frame(testing::kText, "one");
-    ASSERT_TRUE(client.write(rest + next.substr(0, 3)));
-    ASSERT_EQ(client.read_text(), "one");
-    rest = next.substr(3);
+  for (int i = 0; i < 10; ++i) {
+    now += 150ms;
+    ASSERT_LT(now, deadline.when()) << i;
+    deadline.see(text.substr(3) + text.substr(0, 3), now);
+    ASSERT_EQ(deadline.when(), now + 200ms) << i;
   }
+  const auto begun = now;
+  for (std::size_t i = 3; i + 1 < text.size(); ++i) {
+    now += 50ms;
+    deadline.see(text.substr(i, 1), now);
+    EXPECT_EQ(deadline.when(), begun + 200ms) << "a byte more gives no more time";
+  }
+  deadline.see(text.substr(text.size() - 1), now);
+  EXPECT_EQ(deadline.when(), never);
 }
 
 TEST(FrameWatch, SeesWhatIsUnfinished) {

@@ -56,4 +56,14 @@ void FrameWatch::end_of_frame() noexcept {
   if (!in_message_) ++whole_;
 }
 
+void MessageDeadline::see(std::string_view bytes, TimePoint now) noexcept {
+  const auto before = watch_.whole();
+  watch_.see(bytes);
+  if (!watch_.is_within()) {
+    when_ = TimePoint::max();
+  } else if (when_ == TimePoint::max() || watch_.whole() != before) {
+    when_ = now + time_for_one_;
+  }
+}
+
 }  // namespace pawl::http::detail

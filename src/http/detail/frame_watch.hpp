@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -32,6 +33,23 @@ class FrameWatch {
   std::uint64_t whole_ = 0;
   Phase phase_ = Phase::between;
   bool in_message_ = false;
+};
+
+/// By when what has begun must be whole: Beast waits for the rest of it as long as a byte comes now and then.
+class MessageDeadline {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  explicit MessageDeadline(std::chrono::steady_clock::duration time_for_one) : time_for_one_(time_for_one) {}
+
+  /// The next bytes, as they came.
+  void see(std::string_view bytes, TimePoint now) noexcept;
+  /// The end of time where nothing has begun.
+  [[nodiscard]] TimePoint when() const noexcept { return when_; }
+
+ private:
+  const std::chrono::steady_clock::duration time_for_one_;
+  FrameWatch watch_;
+  TimePoint when_ = TimePoint::max();
 };
 
 }  // namespace pawl::http::detail

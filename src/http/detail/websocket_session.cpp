@@ -102,7 +102,8 @@ class BeastSession final : public WebSocketSession, public std::enable_shared_fr
         options_(std::move(upgrade.options)),
         opened_(std::move(upgrade.opened)),
         on_end_(std::move(on_end)),
-        stream_(std::move(socket), [this](std::string_view bytes) { seen(bytes); }) {}
+        message_deadline_(options_.idle_timeout),
+        stream_(std::move(socket), [this](std::string_view bytes) { message_deadline_.see(bytes, steady_clock::now()); }) {}
 
   void start() override {
     queue_ = std::make_shared<WebSocketQueue>(state_->threads, shard_.index, options_.queue_bytes, weak_from_this());
@@ -137,7 +138,7 @@ class BeastSession final : public WebSocketSession, public std::enable_shared_fr
   }
 
   void check_deadline(SteadyTime now) override {
-    if (now >= std::min(deadline_, message_deadline_)) finish();
+    if (now >= std::min(deadline_, message_deadline_.when())) finish();
   }
 
   void wind_down() override {
@@ -167,17 +168,6 @@ class BeastSession final : public WebSocketSession, public std::enable_shared_fr
     if (ended_) return;
     read();
     if (!writing_) write();
-  }
-
-  /// Beast waits for the rest of a frame or a message as long as a byte comes now and then.
-  void seen(std::string_view bytes) {
-    const auto before = watch_.whole();
-    watch_.see(bytes);
-    if (!watch_.is_within()) {
-      message_deadline_ = SteadyTime::max();
-    } else if (message_deadline_ == SteadyTime::max() || watch_.whole() != before) {
-      message_deadline_ = steady_clock::now() + options_.idle_timeout;
-    }
   }
 
   void read() {
@@ -265,13 +255,12 @@ class BeastSession final : public WebSocketSession, public std::enable_shared_fr
   std::function<void(std::shared_ptr<WebSocket>)> opened_;
   std::function<void(bool)> on_end_;
   std::shared_ptr<WebSocketQueue> queue_;
-  FrameWatch watch_;
+  MessageDeadline message_deadline_;  ///< also of a control frame
   websocket::stream<WatchedSocket, false> stream_;
   beast::http::request<beast::http::empty_body> request_;
   beast::flat_buffer input_;
   WebSocket::Text text_;  ///< being written
   SteadyTime deadline_ = SteadyTime::max();
-  SteadyTime message_deadline_ = SteadyTime::max();  ///< a message or control frame that has begun is whole by then
   bool is_open_ = false;
   bool writing_ = false;  ///< a message or our close is on its way
   bool closing_ = false;  ///< our close is
