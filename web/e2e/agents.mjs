@@ -138,6 +138,7 @@ do:
       await page.getByRole('button', { name: 'Draft it' }).click();
       await page.getByText('Says hello, politely.').waitFor();
       await page.getByText('from a file, not from a model').waitFor();
+      await page.getByRole('textbox', { name: 'Changes of the draft' }).waitFor();
       assert.equal((await call(page, 'GET', '/api/workflows?limit=200')).body.items.length, before);
       await page.getByRole('button', { name: 'Create the workflow' }).click();
       await page.getByRole('heading', { name: 'polite-hello' }).waitFor();
@@ -147,6 +148,8 @@ do:
       await page.getByLabel('What should happen?').fill('Greet politely.');
       await page.getByLabel('Provider').selectOption({ label: 'scripted (draft)' });
       await page.getByRole('button', { name: 'Draft it' }).click();
+      // What has changed is drawn last, and moves what stands below it.
+      await page.getByRole('textbox', { name: 'Changes of the draft' }).waitFor();
       await page.getByLabel('Name').fill('polite-hello-later');
       await page.getByLabel('Keep it switched off').check();
       await page.getByRole('button', { name: 'Create the workflow' }).click();

@@ -5,6 +5,7 @@
 
 #include "dsl/detail/call_shapes.hpp"
 #include "dsl/detail/compiler.hpp"
+#include "dsl/detail/scan.hpp"
 #include "dsl/detail/suggest.hpp"
 #include "dsl/written_function.hpp"
 #include "json/pointer.hpp"
@@ -22,6 +23,22 @@ constexpr std::size_t kMostSchemaParts = 64;  // that `$ref` and `allOf` in the 
 
 bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
   return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Fixed arguments as they say where a call goes: what an expression makes of the run's data is settled before the model is asked, and is
+/// no part of a URI template that it could fill.
+json::Value as_the_run_settles(const json::Value& fixed) {
+  if (fixed.is_string()) {
+    const auto text = fixed.as_string();
+    if (!has_expression(text)) return fixed;
+    std::string settled;
+    for (const auto& part : scan_text(text).parts) settled += part.expression ? std::string_view("run") : part.text;
+    return json::Value(settled);
+  }
+  if (!fixed.is_object()) return fixed;
+  auto settled = json::Value::object();
+  for (const auto& member : fixed.members()) settled.set(member.name(), as_the_run_settles(member.value));
+  return settled;
 }
 
 std::optional<EffectClass> effect_of(const json::Value& name) {
@@ -456,7 +473,7 @@ bool Compiler::function_tool(AgentTool& tool, const ToolFunction& function, cons
     report_.key_error(effect->pointer, "unknown-property", "`" + function.name + "` has steps of its own: each of them has its effect.");
   }
   if (function.is_task()) return true;
-  const auto reach = functions_.reach(function.name, fixed);
+  const auto reach = functions_.reach(function.name, as_the_run_settles(fixed));
   tool.reads_outside = reach.reads_outside;
   tool.acts = reach.acts;
   return true;

@@ -72,7 +72,7 @@ std::uint64_t tag(ProcessRunner::Id id, Source source) { return id * 8 + static_
 
 }  // namespace
 
-struct ProcessRunner::Impl {
+struct ProcessRunner::Impl : std::enable_shared_from_this<Impl> {
   explicit Impl(FunctionsOptions functions_options) : options(std::move(functions_options)) {}
 
   const FunctionsOptions options;
@@ -109,9 +109,9 @@ struct ProcessRunner::Impl {
     poll = Fd(epoll_create1(EPOLL_CLOEXEC));
     PAWL_ASSERT(wake && poll, "no event descriptors are left");
     watch(wake, Source::wake, 0, EPOLLIN);
-    thread = std::thread([this] {
+    thread = std::thread([self = shared_from_this()] {
       pthread_setname_np(pthread_self(), "pawl-processes");
-      loop();
+      self->loop();
     });
   }
 
@@ -420,7 +420,7 @@ struct ProcessRunner::Impl {
   }
 };
 
-ProcessRunner::ProcessRunner(FunctionsOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+ProcessRunner::ProcessRunner(FunctionsOptions options) : impl_(std::make_shared<Impl>(std::move(options))) {}
 
 ProcessRunner::~ProcessRunner() {
   {
@@ -429,7 +429,12 @@ ProcessRunner::~ProcessRunner() {
     if (!impl_->thread.joinable()) return;
     impl_->ring();
   }
-  impl_->thread.join();
+  // What is told of an end may hold the last of the functions, and with them this: then it is the thread itself that comes here.
+  if (impl_->thread.get_id() == std::this_thread::get_id()) {
+    impl_->thread.detach();
+  } else {
+    impl_->thread.join();
+  }
 }
 
 ProcessRunner::Id ProcessRunner::start(ProcessSpec spec, Done done) {

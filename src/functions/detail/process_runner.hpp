@@ -21,7 +21,8 @@ class ProcessRunner {
   using Done = std::function<void(ProcessResult)>;
 
   explicit ProcessRunner(FunctionsOptions options);
-  /// Kills what runs, answers `cancelled` to all, joins the thread.
+  /// Kills what runs, answers `cancelled` to all, joins the thread; on that thread itself (a `Done` held the last
+  /// owner) it lets it end.
   ~ProcessRunner();
   ProcessRunner(const ProcessRunner&) = delete;
   ProcessRunner& operator=(const ProcessRunner&) = delete;
@@ -35,7 +36,7 @@ class ProcessRunner {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  ///< and its thread's
 };
 
 }  // namespace pawl::functions
