@@ -112,6 +112,19 @@ TEST_P(Sandbox, GivesOutputErrorAndExitCode) {
   EXPECT_EQ(result.error_output, "err\n");
 }
 
+TEST_P(Sandbox, GoesWithTheLastThatIsToldOfAnEnd) {
+  auto runner = std::make_shared<ProcessRunner>(options_);
+  std::promise<void> alone;
+  std::promise<void> gone;
+  auto is_alone = alone.get_future();
+  // Goes after what is captured behind it.
+  std::shared_ptr<void> last(&gone, [&gone](void*) { gone.set_value(); });
+  runner->start(shell("true"), [last = std::move(last), held = runner, &is_alone](const ProcessResult&) { is_alone.wait(); });
+  runner.reset();
+  alone.set_value();
+  gone.get_future().wait();
+}
+
 TEST_P(Sandbox, FeedsLargeInputWhileOutputFlows) {
   ProcessRunner runner(options_);
   ProcessSpec spec = shell("cat");
