@@ -19,7 +19,7 @@ class Missing extends Error {
 
 /** Why code did not come: the server is away (status 0), or it is there and has this code no more. */
 export async function whyMissing(): Promise<ApiError> {
-  const there = await fetch('/health/liveness', { cache: 'no-store' }).then(
+  const there = await fetch('/health/liveness', { cache: 'no-store', signal: AbortSignal.timeout(10_000) }).then(
     (reply) => reply.ok, // what stands before a server that is away answers for it
     () => false,
   );
